@@ -17,6 +17,7 @@ from app.api.ports import (
     ReloadOutcome,
 )
 from app.api.prefix import path_prefix
+from app.api.stream import Stream
 
 __all__ = [
     "AlertLog",
@@ -27,6 +28,7 @@ __all__ = [
     "Readiness",
     "ReloadOutcome",
     "Reloader",
+    "Stream",
     "create_app",
     "path_prefix",
 ]

@@ -21,6 +21,7 @@ from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readin
 from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
+from app.api.stream import Stream, stream_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import Board, Contributors, IncidentLog, Pasts
@@ -48,6 +49,7 @@ def create_app(
     alertmanager_url: Callable[[], str | None] = lambda: None,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
     token: str | None = None,
+    stream: Stream | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
     """The HTTP application over a board; without *token* nothing can be changed over HTTP.
@@ -73,6 +75,7 @@ def create_app(
     app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
     app.include_router(incident_change_routes(incidents, token))
     app.include_router(transition_routes(board, incidents))
+    app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(dead_letters, token))
     app.include_router(status_routes(config, build, readiness, remote_write))
     app.include_router(metrics_route(metrics))

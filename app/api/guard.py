@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import problem
 from app.api.responses import SECURITY_HEADERS
 
+IS_HEAD = "sloburn.is_head"
+"""The key of the scope of a request that was HEAD before it became GET: its answer need not go on."""
+
 # The largest body that an operation takes is a note; this bounds what a client can make the server hold.
 MAX_BODY_BYTES = 1 << 20
 _TOO_LARGE = f"a body may have at most {MAX_BODY_BYTES} bytes"
@@ -43,7 +46,7 @@ class Guard:
             await refusal(scope, receive, send_guarded)
             return
         # The server leaves out the body of an answer to HEAD by itself.
-        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        inner = {**scope, "method": "GET", IS_HEAD: True} if scope["method"] == "HEAD" else scope
         await self._app(inner, _bounded(receive), send_guarded)
 
 

@@ -196,8 +196,11 @@ class BoundedConnection(H11Protocol):
 
     def is_overdue(self, now: float) -> bool:
         """Whether the client has taken too long."""
-        waited = now - self._since
         request = self._request
+        if request is not None and request.response_started and request.scope["state"].get("endless"):
+            # An answer that does not end is waited for as long as the client takes in what there is.
+            self._since = self._since if self.reads_slowly else now
+        waited = now - self._since
         if self.reads_slowly or (request is not None and request.response_started):
             return waited > self._limits.answer_s
         # While the application works on a whole request, it is not the client who takes long.
@@ -225,10 +228,15 @@ def _least_needed(
 
 
 class BoundedConfig(uvicorn.Config):
-    """The configuration of a server whose connections are bounded."""
+    """The configuration of a server whose connections are bounded; *stopping* is called when it begins to stop."""
 
     def __init__(
-        self, app: object, *, connection_limits: ConnectionLimits, closed: ClosedConnections | None = None
+        self,
+        app: object,
+        *,
+        connection_limits: ConnectionLimits,
+        closed: ClosedConnections | None = None,
+        stopping: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(
             app,  # type: ignore[arg-type]  # uvicorn's own types of ASGI are not Starlette's
@@ -245,6 +253,7 @@ class BoundedConfig(uvicorn.Config):
         )
         self.connection_limits = connection_limits
         self.closed = closed or ClosedConnections()
+        self.stopping = stopping
 
 
 class BoundedServer(uvicorn.Server):
@@ -253,6 +262,7 @@ class BoundedServer(uvicorn.Server):
     def __init__(self, config: BoundedConfig) -> None:
         super().__init__(config)
         self._closed = config.closed
+        self._stopping = config.stopping
         self._wake: Callable[[], object] = lambda: None
 
     def stop(self) -> None:
@@ -283,6 +293,12 @@ class BoundedServer(uvicorn.Server):
         await super().startup(sockets)
         for listening in sockets or ():
             listening.listen(_QUEUED)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Answers that do not end by themselves would be waited for.
+        self._stopping()
+        await super().shutdown(sockets)
 
     @override
     async def on_tick(self, counter: int) -> bool:

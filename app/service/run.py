@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import create_app, path_prefix
+from app.api import Stream, create_app, path_prefix
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
@@ -46,6 +46,8 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import IncidentData, SloData, pages
 
 _log = structlog.get_logger(__name__)
+# One connection in so many may hear of evaluations: the others are for requests.
+_STREAMS_SHARE = 8
 # Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
 EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
@@ -188,6 +190,8 @@ def _serve(
     incidents = _incident_data(engine, components)
     pasts = EnginePasts(engine, components.database)
     contributors = EngineContributors(engine, components.clock)
+    limits = ConnectionLimits.within(allow_open_files())
+    stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
         board=components.board,
         history=incidents.history,
@@ -205,6 +209,7 @@ def _serve(
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
         token=incidents.token,
+        stream=stream,
     )
     app.include_router(
         pages(
@@ -217,9 +222,8 @@ def _serve(
             incident_data=incidents,
         )
     )
-    limits = ConnectionLimits.within(allow_open_files())
     closed = ClosedConnections(components.instruments.connection_closed)
-    server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))
+    server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed, stopping=stream.close))
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)

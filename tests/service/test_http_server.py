@@ -4,14 +4,14 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app.api.admission import Admission
@@ -33,6 +33,18 @@ async def _large(_request: Request) -> Response:
 async def _slow(_request: Request) -> Response:
     await asyncio.sleep(4)
     return PlainTextResponse("slow")
+
+
+async def _endless(request: Request) -> Response:
+    """As `/api/v1/stream`: it is silent for longer than an answer may take."""
+    request.state.endless = True
+
+    async def events() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"event\n"
+            await asyncio.sleep(1.2)
+
+    return StreamingResponse(events())
 
 
 class Listening:
@@ -59,7 +71,9 @@ class Listening:
 
 @contextmanager
 def listening(limits: ConnectionLimits) -> Iterator[Listening]:
-    app = Starlette(routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow)])
+    app = Starlette(
+        routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow), Route("/endless", _endless)]
+    )
     app.add_middleware(Admission)
     app.add_middleware(Guard)
     config = BoundedConfig(app, connection_limits=limits)
@@ -189,6 +203,12 @@ def test_an_answer_that_is_not_taken_in_is_given_up() -> None:
             except ConnectionResetError:
                 pass
         assert received < LARGE
+
+
+def test_an_answer_that_does_not_end_goes_on_for_a_client_that_takes_it_in() -> None:
+    with listening(ConnectionLimits(answer_s=0.5)) as server:
+        assert httpx.get(f"{server.url}/endless", trust_env=False, timeout=60).text == "event\n" * 3
+        assert not server.closed
 
 
 def test_a_whole_request_may_take_the_application_as_long_as_it_needs() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
 
 from testbed.servers import browser_binary
 from testbed.waiting import PATIENCE_S
@@ -21,6 +21,7 @@ MOST_ASSET_BYTES = 150_000
 """What a page may load besides itself, as files."""
 _AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 _HEIGHT = 900
+expect.set_options(timeout=PATIENCE_S * 1_000)
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
 _RUN_AXE = """async () => {
   const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];

@@ -5,6 +5,7 @@
 
 const EVERY_MS = 30_000;
 const QUIET_MS = 75_000;
+const SPREAD_MS = 1_500;
 const indicator = document.querySelector("[data-live]");
 let stream = null;
 let heard = 0;
@@ -31,11 +32,12 @@ const connect = () => {
     heard = Date.now();
     say("on", "Live");
   };
-  stream.addEventListener("open", hears);
+  stream.addEventListener("state", hears);
   stream.addEventListener("heartbeat", hears);
   stream.addEventListener("evaluated", () => {
     hears();
-    refresh();
+    // Not all pages that are open at the same moment.
+    setTimeout(refresh, Math.random() * SPREAD_MS);
   });
   stream.addEventListener("error", () => {
     say("off", "Every 30 s");

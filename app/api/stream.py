@@ -1,0 +1,181 @@
+"""Server-sent events: each evaluation is told to clients that keep a connection open.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic.json_schema import SkipJsonSchema
+from starlette.responses import Response, StreamingResponse
+from typing_extensions import TypedDict
+
+from app.api.guard import IS_HEAD
+from app.api.openapi import problem_answers
+from app.api.problems import ProblemError
+from app.api.responses import utc
+from app.slo import AlertState
+from app.status import Board, BoardContent, HealthState, alert_states
+
+# More than people look at dashboards at once; each costs a connection.
+_MOST_CLIENTS = 32
+# Proxies close what is silent for a minute, or for half of it.
+_HEARTBEAT_S = 15.0
+# History that is read publishes figures several times a second.
+_AT_MOST_EVERY_S = 1.0
+_MEDIA_TYPE = "text/event-stream"
+_EXAMPLE = """retry: 5000
+
+id: 2026-03-01T12:00:00Z
+event: state
+data: {"as_of": "2026-03-01T12:00:00Z", "slos": 3, "status": {"meeting": 3, "at_risk": 0}, "alerting": 0}
+
+event: heartbeat
+data: {}
+
+id: 2026-03-01T12:00:30Z
+event: evaluated
+data: {"as_of": "2026-03-01T12:00:30Z", "slos": 3, "status": {"meeting": 2, "at_risk": 1}, "alerting": 1}
+
+"""
+
+
+class EvaluatedModel(TypedDict):
+    """What an event tells: how many SLOs there are in each state, and with an alert that fires."""
+
+    as_of: datetime | None
+    slos: int
+    status: dict[str, int]
+    alerting: int
+
+
+class Stream:
+    """Tells a bounded number of clients of each change of the board; the methods belong to one event loop."""
+
+    def __init__(self, board: Board, *, most_clients: int = _MOST_CLIENTS, heartbeat_s: float = _HEARTBEAT_S) -> None:
+        self._board = board
+        self._most_clients = most_clients
+        self._heartbeat_s = heartbeat_s
+        # Replaced as a whole, since the engine's thread reads it.
+        self._clients: tuple[tuple[asyncio.Event, asyncio.AbstractEventLoop], ...] = ()
+        self._closed = False
+        self._told: tuple[BoardContent, bytes, str] | None = None
+        board.follow(self._changed)
+
+    def close(self) -> None:
+        """End the answers of all clients: the server stops."""
+        self._closed = True
+        for changed, _ in self._clients:
+            changed.set()
+
+    def refuse_if_full(self) -> None:
+        """Let one more client in.
+
+        Raises:
+            ProblemError: 503 if all places are taken.
+        """
+        if len(self._clients) >= self._most_clients or self._closed:
+            detail = f"{len(self._clients)} clients hear of evaluations already; ask for /api/v1/slos from time to time"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "30"})
+
+    async def events(self, *, most: int | None = None, last_id: str | None = None) -> AsyncGenerator[bytes]:
+        """What a client is sent: the state now, each change, and a sign of life in between.
+
+        *last_id* is of the event that it has heard last; if that is not the newest, it has missed an evaluation.
+        """
+        changed = asyncio.Event()
+        # Here and not before: what is never iterated never leaves.
+        self._clients = (*self._clients, (changed, asyncio.get_running_loop()))
+        try:
+            content = self._board.current
+            data, at = self._data(content)
+            missed = last_id is not None and last_id != at
+            yield b"retry: 5000\n\n" + _event("evaluated" if missed else "state", data, at)
+            sent = 1
+            while not self._closed and (most is None or sent < most):
+                try:
+                    await asyncio.wait_for(changed.wait(), self._heartbeat_s)
+                except TimeoutError:
+                    yield _event("heartbeat", b"{}")
+                    continue
+                changed.clear()
+                if self._board.current is content:
+                    continue
+                content = self._board.current
+                yield _event("evaluated", *self._data(content))
+                sent += 1
+                await asyncio.sleep(_AT_MOST_EVERY_S)
+        finally:
+            self._clients = tuple(client for client in self._clients if client[0] is not changed)
+
+    def _changed(self) -> None:
+        # Called in the engine's thread, which does not wait for anybody.
+        for changed, loop in self._clients:
+            # A loop that is closed has no client any more.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(changed.set)
+
+    def _data(self, content: BoardContent) -> tuple[bytes, str]:
+        """The data and the id of the event of a content, made once for all clients."""
+        if self._told is None or self._told[0] is not content:
+            health = Counter(found.health for found in content.snapshots)
+            told = EvaluatedModel(
+                as_of=utc(max((found.as_of for found in content.snapshots if found.as_of is not None), default=None)),
+                slos=len(content.snapshots),
+                status={str(state): health[state] for state in HealthState},
+                alerting=sum(AlertState.FIRING in alert_states(found) for found in content.snapshots),
+            )
+            at = told["as_of"]
+            event_id = "" if at is None else at.isoformat().replace("+00:00", "Z")
+            self._told = content, orjson.dumps(told, option=orjson.OPT_UTC_Z), event_id
+        return self._told[1:]
+
+
+def stream_routes(stream: Stream) -> APIRouter:
+    """The route ``/api/v1/stream``."""
+    router = APIRouter(tags=["slos"])
+
+    @router.get(
+        "/api/v1/stream",
+        operation_id="streamEvaluations",
+        response_class=StreamingResponse,
+        responses={
+            200: {
+                "description": "Events: `state` at first, `evaluated` for each evaluation, `heartbeat` between them",
+                "content": {_MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            },
+            **problem_answers(service_unavailable="All places of clients are taken"),
+        },
+    )
+    async def stream_evaluations(
+        request: Request,
+        events: Annotated[
+            int | SkipJsonSchema[None],
+            Query(ge=1, le=1_000, description="End after so many events; heartbeats do not count. Without it: never."),
+        ] = None,
+    ) -> Response:
+        """Server-sent events: the state now, then each evaluation as it ends.
+
+        A client that reconnects with `Last-Event-ID` hears at once whether it has missed an evaluation.
+        """
+        headers = {"X-Accel-Buffering": "no"}
+        if request.scope.get(IS_HEAD):
+            return Response(media_type=_MEDIA_TYPE, headers=headers)
+        request.state.endless = True
+        stream.refuse_if_full()
+        told = stream.events(most=events, last_id=request.headers.get("last-event-id"))
+        return StreamingResponse(told, media_type=_MEDIA_TYPE, headers=headers)
+
+    return router
+
+
+def _event(kind: Literal["state", "evaluated", "heartbeat"], data: bytes, event_id: str = "") -> bytes:
+    identified = f"id: {event_id}\n" if event_id else ""
+    return f"{identified}event: {kind}\ndata: ".encode() + data + b"\n\n"

@@ -1,0 +1,105 @@
+"""Clients that keep a connection open hear of each evaluation."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api import Stream
+from app.api.problems import ProblemError
+from app.slo import AlertState, Severity
+from app.status import AlertView, Board, HealthState
+from tests.support.api import Served
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+
+FIRING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+AT = "2026-03-01T12:00:00Z"
+
+
+def parsed(text: str) -> list[tuple[str, str | None, Any]]:
+    """Kind, id and data of each event."""
+    events = []
+    for block in text.removeprefix("retry: 5000\n\n").split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.splitlines())
+        events.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+    return events
+
+
+def test_a_client_hears_of_the_state_at_once() -> None:
+    served = Served.with_snapshots(
+        a_snapshot(alerts=[FIRING], health=HealthState.AT_RISK), an_unmeasured_snapshot(an_slo("dark"))
+    )
+    response = TestClient(served.app()).get("/api/v1/stream?events=1")
+
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    status = {"meeting": 0, "at_risk": 1, "exhausted": 0, "unknown": 1}
+    assert parsed(response.text) == [("state", AT, {"as_of": AT, "slos": 2, "status": status, "alerting": 1})]
+
+
+def test_a_client_that_has_missed_an_evaluation_hears_of_it() -> None:
+    http = TestClient(Served.with_snapshots(a_snapshot()).app())
+    for last, kind in ((AT, "state"), ("2026-03-01T11:59:30Z", "evaluated")):
+        response = http.get("/api/v1/stream?events=1", headers={"Last-Event-ID": last})
+        assert [event[0] for event in parsed(response.text)] == [kind]
+
+
+def test_before_the_first_evaluation_there_is_nothing_to_name() -> None:
+    events = parsed(TestClient(Served().app()).get("/api/v1/stream?events=1").text)
+    assert [(kind, at, data["as_of"]) for kind, at, data in events] == [("state", None, None)]
+
+
+def test_each_change_is_told_and_between_them_that_the_service_is_there() -> None:
+    async def heard() -> list[str]:
+        board = Board()
+        stream = Stream(board, heartbeat_s=0.001)
+        kinds = []
+        async with aclosing(stream.events(most=2)) as events:
+            kinds.append(await _kind(events))
+            kinds.append(await _kind(events))
+            # In the thread of the engine.
+            await asyncio.to_thread(board.publish, [a_snapshot()])
+            while kinds[-1] != "evaluated":
+                kinds.append(await _kind(events))
+        return [kinds[0], kinds[1], kinds[-1]]
+
+    assert asyncio.run(heard()) == ["state", "heartbeat", "evaluated"]
+
+
+def test_places_are_bounded_and_one_that_is_left_is_free_again() -> None:
+    async def fill() -> None:
+        stream = Stream(Board(), most_clients=1)
+        async with aclosing(stream.events()) as events:
+            stream.refuse_if_full()
+            await anext(events)
+            with pytest.raises(ProblemError, match="1 clients"):
+                stream.refuse_if_full()
+        stream.refuse_if_full()
+
+    asyncio.run(fill())
+
+
+def test_a_server_that_stops_ends_what_would_not_end() -> None:
+    async def end() -> list[bytes]:
+        stream = Stream(Board())
+        events = stream.events()
+        first = await anext(events)
+        stream.close()
+        with pytest.raises(ProblemError):
+            stream.refuse_if_full()
+        return [first, *[event async for event in events]]
+
+    assert len(asyncio.run(end())) == 1
+
+
+def test_a_head_request_is_answered_and_ends() -> None:
+    response = TestClient(Served().app()).head("/api/v1/stream")
+    assert (response.status_code, response.headers["x-accel-buffering"]) == (200, "no")
+
+
+async def _kind(events: AsyncIterator[bytes]) -> str:
+    return (await anext(events)).decode().partition("event: ")[2].partition("\n")[0]

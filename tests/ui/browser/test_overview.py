@@ -1,0 +1,79 @@
+"""The overview in a browser: boards of every size, filters without a new page, and live updates."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app.status import Board
+from tests.support.boards import calm_board, empty_board, incident_board, large_board
+from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, looking
+from tests.support.sites import serving
+
+
+@pytest.mark.parametrize("board", [empty_board, calm_board, large_board], ids=["0", "5", "10,000"])
+def test_a_board_of_any_size_fits_loads_little_and_has_no_serious_finding(
+    browser: Browser, board: Callable[[], Board]
+) -> None:
+    with serving(board(), unhealthy=("Prometheus does not answer: <connection refused>",)) as url:
+        for width, dark in ((PHONE, False), (DESKTOP, True)):
+            with looking(browser, url, width=width, dark=dark) as visit:
+                page = visit.open("/")
+                assert visit.serious_findings == []
+                assert visit.overflow <= 0
+                assert visit.asset_bytes < MOST_ASSET_BYTES
+                assert page.get_by_role("alert").inner_text().strip().startswith("Prometheus does not answer: <conn")
+                assert visit.complaints == []
+
+
+def test_a_reader_searches_filters_and_opens_a_group_without_a_new_page(browser: Browser) -> None:
+    with serving(large_board()) as url, looking(browser, url) as visit:
+        page = visit.open("/")
+        page.evaluate("window.isTheSamePage = true")
+        page.get_by_label("Search").fill("service-0345")
+        expect(page).to_have_url(f"{url}/?q=service-0345")
+        expect(page.locator("tr.slo")).to_have_count(20)
+        expect(page.get_by_label("Search")).to_be_focused()
+        page.locator("select[name='status']").select_option("exhausted")
+        expect(page).to_have_url(f"{url}/?q=service-0345&status=exhausted")
+        expect(page.locator("tr.slo")).to_have_count(1)
+        page.get_by_title("Remove this filter").first.click()
+        expect(page).to_have_url(f"{url}/?status=exhausted")
+        page.get_by_role("link", name="Clear all").or_(page.get_by_title("Remove this filter")).first.click()
+        page.locator("#toggle-service-0345").click()
+        expect(page.locator("#toggle-service-0345")).to_have_attribute("aria-expanded", "true")
+        expect(page).to_have_url(f"{url}/?open=service-0345")
+        page.go_back()
+        expect(page).to_have_url(f"{url}/")
+        expect(page.locator("tr.slo")).to_have_count(0)
+        assert page.evaluate("window.isTheSamePage") is True
+        assert visit.complaints == []
+
+
+def test_a_page_that_is_open_follows_the_evaluations_and_keeps_what_is_typed(browser: Browser) -> None:
+    board, later = calm_board(), incident_board().current
+    with serving(board) as url, looking(browser, url, width=PHONE) as visit:
+        page = visit.open("/")
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        page.get_by_text("Filter, group and sort").click()
+        page.locator("#q").press_sequentially("checkout")
+        expect(page.locator("tr.slo")).to_have_count(1)
+        board.publish(later.snapshots, later.by_key)
+        expect(page.locator(".burning")).to_contain_text("at 20x")
+        expect(page).to_have_title("1 alert · 0 exhausted, 1 at risk · Sloburn")
+        expect(page.locator("#q")).to_be_focused()
+        expect(page.locator("#q")).to_have_value("checkout")
+        expect(page.get_by_label("Group by")).to_be_visible()
+        assert visit.complaints == []
+
+
+def test_a_page_says_that_the_service_does_not_answer(browser: Browser) -> None:
+    with serving(calm_board()) as url, looking(browser, url) as visit:
+        page = visit.open("/")
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        visit.page.context.set_offline(offline=True)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
+        expect(page.get_by_text("Sloburn does not answer")).to_be_visible()
+        visit.page.context.set_offline(offline=False)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
+        expect(page.get_by_text("Sloburn does not answer")).to_be_hidden()
