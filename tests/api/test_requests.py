@@ -17,9 +17,9 @@ from tests.support.incidents import burning
 from tests.support.snapshots import a_snapshot
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-# Each path of the description with an id that exists.
 ENDING = {"/api/v1/stream": {"events": "1"}}
 """What an answer needs to have an end."""
+# Each path of the description with an id that exists.
 PATHS = {
     path: path.format(id="5f2d" if "incidents" in path else "checkout-availability", letter=7)
     for path in Served().app().openapi()["paths"]
@@ -28,7 +28,7 @@ OPERATIONS = [
     (method.upper(), path) for path, methods in Served().app().openapi()["paths"].items() for method in methods
 ]
 GETS = [path for method, path in OPERATIONS if method == "GET"]
-JSON_GETS = [path for path in GETS if path != "/metrics" and not path.endswith("/postmortem")]
+JSON_GETS = [path for path in GETS if path not in {"/metrics", *ENDING} and not path.endswith("/postmortem")]
 HISTORY = "/api/v1/slos/checkout-availability/history"
 
 
