@@ -88,7 +88,6 @@ def create_app(
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
     app.add_middleware(Guard)
-    prefix = path_prefix(external_url)
-    if prefix:
+    if prefix := path_prefix(external_url):
         app.add_middleware(PathPrefix, prefix=prefix, routes=app.routes)
     return app
