@@ -1,6 +1,5 @@
 """What people add to incidents: whether an incident was worth its notifications, and notes."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -82,10 +81,3 @@ def notes_of(connection: Connection, incident: str) -> tuple[IncidentNote, ...]:
     return tuple(
         IncidentNote(id=row.id, at=row.at, author=row.author, text=row.text) for row in connection.execute(mine)
     )
-
-
-def count_marks(connection: Connection, incidents: Collection[str]) -> dict[IncidentMark, int]:
-    """How many of some incidents have each mark."""
-    counted = select(incident_mark.c.mark, func.count().label("incidents")).group_by(incident_mark.c.mark)
-    rows = connection.execute(counted.where(incident_mark.c.incident.in_(incidents)))
-    return {IncidentMark(row.mark): row.incidents for row in rows}

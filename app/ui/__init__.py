@@ -1,4 +1,4 @@
-"""HTML pages over the board: all SLOs, active alerts and the worst first, and one SLO, where links in alerts lead.
+"""HTML pages over the board: all SLOs, active alerts and the worst first, one SLO, alerts and incidents.
 
 May import `app.status`, the core, and of `app.delivery` its words and links; needs no session, and scripts only for
 charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages share, `assets.py` what they

@@ -15,11 +15,6 @@ def page_of(external_url: str, slo: str) -> str:
     return f"{external_url.rstrip('/')}/slos/{quote(slo, safe='')}"
 
 
-def slo_page(external_url: str, notification: Notification) -> str:
-    """Our page of the SLO."""
-    return page_of(external_url, notification.slo)
-
-
 def incident_page(external_url: str, incident: str) -> str:
     """Our page of an incident: what links in notifications lead to, while it lasts and years later."""
     return f"{external_url.rstrip('/')}/incidents/{quote(incident, safe='')}"
@@ -27,7 +22,11 @@ def incident_page(external_url: str, incident: str) -> str:
 
 def links(external_url: str, notification: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
-    return [("SLO", slo_page(external_url, notification)), *elsewhere(said)]
+    return [
+        ("Incident", incident_page(external_url, notification.incident)),
+        ("SLO", page_of(external_url, notification.slo)),
+        *elsewhere(said),
+    ]
 
 
 def silence_link(alertmanager_url: str, notification: Notification) -> str:

@@ -93,7 +93,7 @@ def test_a_page_fires_and_resolves_at_the_pager(server: Server, sink: Sink) -> N
             await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo, severity="page", team="payments")))
             (alert,) = sink.alerts_with("firing", slo=page.slo)
             assert alert["annotations"]["summary"].startswith("checkout availability is burning")
-            assert alert["generatorURL"] == "http://127.0.0.1:9720/slos/checkout-availability"
+            assert alert["generatorURL"] == "http://127.0.0.1:9720/incidents/5f2d"
             await _until_delivered(receiver, resolve(page, at=_now()))
             await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
 

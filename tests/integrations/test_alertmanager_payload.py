@@ -63,9 +63,9 @@ def test_no_alert_ends_before_it_starts() -> None:
     assert alert["endsAt"] == alert["startsAt"]
 
 
-def test_the_generator_is_our_page_of_the_slo() -> None:
+def test_the_generator_is_our_page_of_the_incident() -> None:
     alert = WIRE.alert(firing("checkout:route=/pay now"), at=START)
-    assert alert["generatorURL"] == "http://sloburn.example:9720/slos/checkout%3Aroute%3D%2Fpay%20now"
+    assert alert["generatorURL"] == "http://sloburn.example:9720/incidents/5f2d"
 
 
 def test_labels_of_a_group_with_one_of_our_names_have_another() -> None:

@@ -41,7 +41,7 @@ def test_a_page_opens_an_incident_and_its_end_closes_the_same() -> None:
     assert 'Top contributors: route="/pay" 82%.' in payload["custom_details"]["description"]
     assert payload["custom_details"]["labels"]["slo"] == "checkout-availability"
     assert {"href": "https://runbooks/slo", "text": "Runbook"} in trigger["links"]
-    assert trigger["client_url"] == "https://slo.example/slos/checkout-availability"
+    assert trigger["client_url"] == "https://slo.example/incidents/5f2d"
 
 
 def test_a_ticket_is_a_warning() -> None:

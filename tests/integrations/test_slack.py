@@ -236,7 +236,7 @@ def test_no_direction_mark_and_long_texts_keep_their_links() -> None:
     assert "\u202e" not in str(page)
     assert page["text"].count("y") in {999, 1_000}
     text = page["attachments"][0]["text"]
-    assert text.count("x") in {2_999, 3_000}
+    assert text.partition("<https")[0].count("x") in {2_999, 3_000}
     assert text.endswith("<https://runbooks/slo|Runbook>")
 
 
