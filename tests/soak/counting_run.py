@@ -20,6 +20,8 @@ from app.status import Board
 from app.store import open_database
 
 INTERVAL = timedelta(seconds=30)
+Counts = dict[str, list[float]]
+"""Good and bad events and coverage, by SLO and window."""
 
 
 async def run(url: str, specs: str, database_path: str, start: int, end: int) -> None:
@@ -46,11 +48,23 @@ async def run(url: str, specs: str, database_path: str, start: int, end: int) ->
             pass
     database.close()
     windows = {
-        f"{snapshot.id} {view.window}": [view.good, view.bad, round(view.coverage, 3)]
+        f"{snapshot.id} {view.window}": [view.good, view.bad, view.coverage]
         for snapshot in board.snapshots
         for view in snapshot.windows
     }
     sys.stdout.write(json.dumps(windows, sort_keys=True) + "\n")
+
+
+def differences(found: Counts, wanted: Counts) -> dict[str, tuple[object, object]]:
+    """Where two runs disagree by more than a millionth of the events, or a thousandth of the time."""
+    assert found.keys() == wanted.keys()
+    return {
+        key: (found[key], (good, bad, coverage))
+        for key, (good, bad, coverage) in wanted.items()
+        if abs(found[key][0] - good) > 1e-6 * max(1.0, good)
+        or abs(found[key][1] - bad) > 1e-6 * max(1.0, bad)
+        or abs(found[key][2] - coverage) > 1e-3
+    }
 
 
 def _reached(progress: Path, start: int) -> int:
