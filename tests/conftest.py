@@ -20,6 +20,9 @@ from tests.support.migrated import migrate_by_copy
 from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
 
+# What is imported and collected stays, and the collector would walk through all of it again and again: a quarter of the
+# time that a worker takes to start.
+gc.disable()
 # A busy machine may stall any example.
 settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 40)
 settings.load_profile("sloburn")
@@ -72,6 +75,8 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Distribute tests as `_Scheduling` says, in the order of the collection."""
+    # The process that distributes collects nothing.
+    gc.enable()
     config.option.loadscopereorder = False
     return _Scheduling(config, log)
 
@@ -87,9 +92,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of the collector's way: it would walk through all of it every time."""
-    gc.collect()
+    """Leave what was imported and collected out of the collector's way for good."""
     gc.freeze()
+    gc.enable()
 
 
 def _place(nodeid: str) -> int:
