@@ -23,9 +23,16 @@ def render_families(
 ) -> Iterator[str]:
     """The text of each family, one after another; *known* is what has been written before."""
     texts = KnownTexts() if known is None else known
+    # A few families at a time: all lines of 10,000 SLOs would be 80 MB of small strings.
+    for add in (texts.add_about, texts.add_windows, texts.add_figures):
+        some: dict[Family, list[str]] = defaultdict(list)
+        for snapshot in snapshots:
+            add(some, snapshot)
+        yield from _written(some, openmetrics=openmetrics)
+        some.clear()
     lines: dict[Family, list[str]] = defaultdict(list)
     for snapshot in snapshots:
-        texts.add(lines, snapshot)
+        texts.add_alerts(lines, snapshot)
     # Every member shows the alerts of its group.
     first_members = {one.slo.id: one for one in reversed(snapshots) if one.group}
     for one in reversed(first_members.values()):
@@ -34,6 +41,10 @@ def render_families(
     lines[SLO_PROBLEM_COUNTS] += _problem_counts(snapshots)
     lines[SLO_REFUSED_MEMBERS] += _refused(snapshots)
     lines[SLO_COUNT].append(f"{SLO_COUNT.name} {len(snapshots)}\n")
+    yield from _written(lines, openmetrics=openmetrics)
+
+
+def _written(lines: dict[Family, list[str]], *, openmetrics: bool) -> Iterator[str]:
     for family in FAMILIES:
         of_family = lines.pop(family, None)
         if of_family:

@@ -63,12 +63,23 @@ class KnownTexts:
         self._of_slos: dict[SloId, _SloText] = {}
         self._of_alerts: dict[States, tuple[str, str]] = {}
 
-    def add(self, lines: Lines, snapshot: Snapshot) -> None:
-        """Add the lines of one SLO to those of each family."""
-        text = self._of_slos.get(snapshot.id)
-        if text is None or text.slo is not snapshot.slo or text.group != snapshot.group:
-            text = self._of_slos[snapshot.id] = _SloText.of(snapshot)
-        text.add(lines, snapshot)
+    def add_about(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add the lines of one SLO that say what it is to those of each family."""
+        self._text(snapshot).add_about(lines)
+
+    def add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add the lines of the windows of one SLO."""
+        self._text(snapshot).add_windows(lines, snapshot)
+
+    def add_figures(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add the lines of all other figures of one SLO."""
+        self._text(snapshot).add_figures(lines, snapshot)
+
+    def add_alerts(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add the lines of the alerts of one SLO, and of their rules."""
+        text = self._text(snapshot)
+        lines[SLO_FACTOR].append(text.factors.replace(_LABELS, text.labels))
+        lines[SLO_THRESHOLD].append(text.thresholds.replace(_LABELS, text.labels))
         resting = len(snapshot.alerts) <= text.policies and all(map(_is_at_rest, snapshot.alerts))
         self._add_alerts(lines, text.labels, text.at_rest if resting else states_of(snapshot))
 
@@ -81,6 +92,12 @@ class KnownTexts:
         if len(self._of_slos) > len(snapshots):
             there = {snapshot.id for snapshot in snapshots}
             self._of_slos = {slo_id: text for slo_id, text in self._of_slos.items() if slo_id in there}
+
+    def _text(self, snapshot: Snapshot) -> "_SloText":
+        text = self._of_slos.get(snapshot.id)
+        if text is None or text.slo is not snapshot.slo or text.group != snapshot.group:
+            text = self._of_slos[snapshot.id] = _SloText.of(snapshot)
+        return text
 
     def _add_alerts(self, lines: Lines, labels: str, states: States) -> None:
         texts = self._of_alerts.get(states)
@@ -144,15 +161,18 @@ class _SloText:
             policies=len(slo.alerting.policies),
         )
 
-    def add(self, lines: Lines, snapshot: Snapshot) -> None:
-        """Add all lines but those of alerts."""
-        labels, slo, budget = self.labels, self.slo, snapshot.budget
+    def add_about(self, lines: Lines) -> None:
+        """Add what the document says."""
+        rest = f"{{{self.labels}}} "
         lines[SLO_INFO].append(f"{SLO_INFO.name}{{{self.info}}} 1.0\n")
-        self._add_windows(lines, snapshot)
+        add_sample(lines, SLO_OBJECTIVE, rest, self.slo.objective)
+        if self.slo.sla is not None:
+            add_sample(lines, SLO_SLA, rest, self.slo.sla.contract)
+
+    def add_figures(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add all figures but those of windows."""
+        labels, budget = self.labels, snapshot.budget
         rest = f"{{{labels}}} "
-        add_sample(lines, SLO_OBJECTIVE, rest, slo.objective)
-        if slo.sla is not None:
-            add_sample(lines, SLO_SLA, rest, slo.sla.contract)
         add_sample(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
         add_sample(lines, SLO_REMAINING, rest, budget.remaining_ratio)
         add_sample(lines, SLO_COVERAGE, rest, snapshot.coverage)
@@ -165,10 +185,9 @@ class _SloText:
         add_sample(lines, SLO_EVENTS, f'{{{labels},outcome="bad"}} ', snapshot.bad_ever)
         for problem in snapshot.problems:
             add_sample(lines, SLO_PROBLEM, f'{{{labels},problem="{problem.code}",level="{problem.level}"}} ', 1.0)
-        lines[SLO_FACTOR].append(self.factors.replace(_LABELS, labels))
-        lines[SLO_THRESHOLD].append(self.thresholds.replace(_LABELS, labels))
 
-    def _add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
+    def add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add SLI and burn rate of each window."""
         labels = self.labels
         for view in snapshot.windows:
             window = _duration(view.window)
