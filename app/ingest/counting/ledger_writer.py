@@ -136,10 +136,11 @@ class LedgerWriter:
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
-            met, unmet = link_targets_to_older(tracked.pending_targets, past.cursor, registry)
-            known, unknown = link_series_to_older(tracked.pending_series, past.cursor, registry)
-            increments += [met, known]
-            tracked.pending_targets, tracked.pending_series = list(unmet), list(unknown)
+            if tracked.pending_targets or tracked.pending_series:
+                met, unmet = link_targets_to_older(tracked.pending_targets, past.cursor, registry)
+                known, unknown = link_series_to_older(tracked.pending_series, past.cursor, registry)
+                increments += [met, known]
+                tracked.pending_targets, tracked.pending_series = list(unmet), list(unknown)
             tracked.complete_from_s = since_s
         new_series, new_targets = self._not_pending(past)
         increments.append(count_first_samples(new_targets, new_series, registry))

@@ -1,6 +1,7 @@
 """Reading history piece by piece, the newest first, without getting in the way of evaluations."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -34,6 +35,8 @@ _SMALLEST_SHARE = 1 / 64
 _GROWTH = 1.25
 _TOO_LARGE = (BadQueryError, TooLargeError)
 _TOO_MUCH = (*_TOO_LARGE, TimedOutError)
+# Pieces of one range that are found at once; what is missing of newer ranges meanwhile waits for them.
+_PLANNED = 10
 # A month of 1,000 SLIs takes minutes: a line now and then, not one for each piece.
 _SAID_EVERY = timedelta(seconds=10)
 
@@ -50,13 +53,20 @@ class Backfill:
         self._shares: dict[str, float] = {}
         self._too_large: set[str] = set()
         self._said_at: datetime | None = None
+        # The next range, and the SLIs of it that come next: to find them, all SLIs are looked through.
+        self._planned: tuple[TimeRange, int, list[TrackedSli]] | None = None
 
     @property
     def progress(self) -> float:
         """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
-        asked = [tracked for tracked in self._ledger_writer.tracked_slis if tracked.refusal is None]
-        wanted = sum(tracked.horizon_s if not tracked.started else _wanted_s(tracked) for tracked in asked)
-        done = sum(min(_done_s(tracked), _wanted_s(tracked)) for tracked in asked if tracked.started)
+        wanted = done = 0.0
+        for tracked in self._ledger_writer.tracked_slis:
+            if tracked.refusal is None and tracked.started:
+                wanted_s = tracked.settled_s - tracked.wanted_from_s
+                wanted += wanted_s
+                done += min(tracked.settled_s - tracked.complete_from_s, wanted_s)
+            elif tracked.refusal is None:
+                wanted += tracked.horizon_s
         return 1.0 if not wanted else done / wanted
 
     async def read(self, now: datetime) -> tuple[TimeRange, QueryResults] | tuple[None, None]:
@@ -92,6 +102,8 @@ class Backfill:
             if tracked.key not in self._too_large:
                 # A timeout need not have been a matter of size.
                 self._shares[tracked.key] = min(1.0, _GROWTH * self._shares.get(tracked.key, 1.0))
+        if answers.failed:
+            self._planned = None
         for tracked, error in answers.failed:
             asked = tracked.key, tracked.complete_from_s != time_range.until_s
             _, pause = self._pauses.get(asked, (now, _FIRST_PAUSE_S / 2))
@@ -148,10 +160,34 @@ class Backfill:
         return pause is not None and now < pause[0]
 
     def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
+        if self._planned is not None:
+            newest, most, planned = self._planned
+            some = self._missing(planned[:most], now).get(newest, [])
+            self._planned = (newest, most, planned[most:]) if planned[most:] else None
+            if some:
+                return newest, some
+        missing = self._missing(self._ledger_writer.tracked_slis, now)
+        if not missing:
+            return None, []
+        newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
+        # It may be for one SLI among them that none was answered.
+        longest = max(
+            self._pauses[tracked.key, older][1] if (tracked.key, older) in self._pauses else 0.0
+            for tracked in missing[newest]
+            for older in (False, True)
+            if not (older is False and tracked.partial_history is not None)
+        )
+        most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
+        planned = missing[newest][most : most * _PLANNED]
+        self._planned = (newest, most, planned) if planned else None
+        return newest, missing[newest][:most]
+
+    def _missing(self, tracked_slis: Iterable[TrackedSli], now: datetime) -> dict[TimeRange, list[TrackedSli]]:
+        """The next range of some SLIs that is to be read now, with the SLIs of each."""
         missing: dict[TimeRange, list[TrackedSli]] = {}
         # Thousands of SLIs are counted back to the same few times.
         next_time_range = cache(partial(history_reader.next_time_range, now_s=now.timestamp()))
-        for tracked in self._ledger_writer.tracked_slis:
+        for tracked in tracked_slis:
             if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
             missing_from_s = self._missing_from_s(tracked, now)
@@ -165,21 +201,11 @@ class Backfill:
             )
             if time_range is not None and self._has_components(tracked, time_range):
                 missing.setdefault(time_range, []).append(tracked)
-        if not missing:
-            return None, []
-        newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
-        # It may be for one SLI among them that none was answered.
-        longest = max(
-            self._pauses[tracked.key, older][1] if (tracked.key, older) in self._pauses else 0.0
-            for tracked in missing[newest]
-            for older in (False, True)
-            if not (older is False and tracked.partial_history is not None)
-        )
-        most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
-        return newest, missing[newest][:most]
+        return missing
 
     def _say(self, now: datetime) -> None:
-        if self.progress >= 1.0:
+        progress = self.progress
+        if progress >= 1.0:
             _log.info("history is complete", slis=len(self._ledger_writer.tracked_slis))
         elif self._said_at is None or now - self._said_at >= _SAID_EVERY:
             back = now.timestamp() - min(
@@ -187,18 +213,10 @@ class Backfill:
             )
             _log.info(
                 "reading history",
-                progress=f"{self.progress:.0%}",
+                progress=f"{progress:.0%}",
                 back=format_duration(timedelta(hours=back // 3600)),
             )
             self._said_at = now
-
-
-def _wanted_s(tracked: TrackedSli) -> float:
-    return tracked.settled_s - tracked.wanted_from_s
-
-
-def _done_s(tracked: TrackedSli) -> float:
-    return tracked.settled_s - tracked.complete_from_s
 
 
 @dataclass(frozen=True, slots=True)

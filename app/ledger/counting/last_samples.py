@@ -260,10 +260,11 @@ class LastSamples:
     def fill_missing_from(self, older: "LastSamples") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
-        unseen = np.flatnonzero(np.isnan(self.time[:counters]))
+        is_unseen = np.isnan(self.time[:counters])
+        unseen = np.flatnonzero(is_unseen)
         for mine, theirs in zip(self.by_counter, older.by_counter, strict=True):
             mine[unseen] = theirs[unseen]
-        self.dips |= {counter: older.dips[counter] for counter in unseen.tolist() if counter in older.dips}
+        self.dips |= {counter: dip for counter, dip in older.dips.items() if counter < counters and is_unseen[counter]}
         unseen = np.flatnonzero(np.isnan(self.target[:targets]))
         self.target[unseen] = older.target[unseen]
         size = max(len(self.runs.last), len(older.runs.last))
