@@ -324,6 +324,9 @@ def _grouping_of_call(name: str, args: Sequence[promql.Expr]) -> tuple[str, ...]
         return ()
     if name in _KEEP_LABELS:
         return _grouping(args[0])
+    over = next((arg for arg in args if isinstance(arg, promql.SubqueryExpr)), None)
+    if over is not None:
+        return _grouping(over.expr)
     of_buckets = _grouping(args[1]) if name == _QUANTILE else None
     return None if of_buckets is None else tuple(label for label in of_buckets if label != BUCKET)
 

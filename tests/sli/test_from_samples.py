@@ -193,6 +193,12 @@ def test_a_ratio_in_percent_is_refused(expression: str) -> None:
     assert refused.value.code == "more_than_all"
 
 
+def test_a_function_over_the_values_of_a_sum_has_one_series() -> None:
+    total, bad = (f"sum_over_time((count(satisfaction {only}))[w:])" for only in ("", "< 0.5"))
+    reduced = sli_of_any_events(total=total, bad=f"{bad} OR on() vector(0)")
+    assert [finding.code for finding in reduced.findings] == [EVALUATED]
+
+
 def test_series_that_are_not_summed_are_added_up_and_said_at_their_query() -> None:
     reduced = sli_of_any_events(total="sum(rate(a_total[w]))", bad="rate(a_total[w]) and on (pod) ready == 0")
     assert "sum(rate(a_total[5m]) and on (pod) ready == 0)" in reduced.sli.query
