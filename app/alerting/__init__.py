@@ -17,7 +17,7 @@ from app.alerting.conditions import (
     of_budget,
     step_conditions,
 )
-from app.alerting.definition import Definition, definition_of
+from app.alerting.definition import Definition, definition_of, end_of_member
 from app.alerting.ends import (
     GROUP_CHANGED,
     MEMBER_GONE,
@@ -86,6 +86,7 @@ __all__ = [
     "compose_condition",
     "default_policies",
     "definition_of",
+    "end_of_member",
     "freeze_unseen",
     "is_calm",
     "is_estimated",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from app.alerting.ends import SWITCHED_OFF, End, EndCode
+from app.alerting.ends import MEMBER_GONE, SWITCHED_OFF, End, EndCode
 from app.slo import Cause, Severity, Slo, format_percent
 
 _RECOVERIES = {
@@ -52,6 +52,15 @@ def end_without_rules(fired_by: Definition | None, now: Definition | None) -> En
     if fired_by is None or now is None or (fired_by.objective, fired_by.window) == (now.objective, now.window):
         return SWITCHED_OFF
     return end_of(replace(fired_by, sli=now.sli), now, Cause.BURN)
+
+
+def end_of_member(fired_by: Definition | None, now: Definition) -> End:
+    """Why an alert ends whose member of a group is no longer there: it is gone, or the changed SLI does not have it."""
+    if fired_by is None or fired_by.sli == now.sli:
+        return MEMBER_GONE
+    return End(
+        code=EndCode.SLI_CHANGED, reason="its SLI was changed while it fired, and the new one does not have its group"
+    )
 
 
 def _consequence(cause: Cause) -> str:

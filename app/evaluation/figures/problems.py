@@ -371,13 +371,16 @@ def _of_slices(tracked: TrackedSli, *, established: bool) -> Iterator[Problem]:
 
 
 def bad_never_matched(tracked: TrackedSli) -> str | None:
-    """That no series has matched any selector of bad events so far; None if one has, or there are none."""
+    """That no series has matched any selector of bad events so far; None if one has, or there are none.
+
+    Without the values that the series have: it is sent to receivers, and those are not ours to link to.
+    """
     terms = tracked.sli.terms
     if any(terms[position].events is Events.BAD for position in tracked.seen.matched):
         return None
-    unmatched = (place for place, term in enumerate(terms) if term.events is Events.BAD and term.weights.total >= 0)
-    position = next(unmatched, None)
-    return None if position is None else tracked.seen.unmatched(tracked.sli, position)
+    unmatched = (term for term in terms if term.events is Events.BAD and term.weights.total >= 0)
+    term = next(unmatched, None)
+    return None if term is None else f"no series has matched {render(term.selector)} so far"
 
 
 def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:

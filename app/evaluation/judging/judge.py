@@ -9,7 +9,6 @@ import numpy as np
 
 from app.alerting import (
     GROUP_CHANGED,
-    MEMBER_GONE,
     SLO_REMOVED,
     Alert,
     BudgetCounts,
@@ -23,6 +22,7 @@ from app.alerting import (
     alert_key,
     compose,
     definition_of,
+    end_of_member,
     is_calm,
     is_estimated,
     long_window,
@@ -56,6 +56,7 @@ from app.slo import (
     NoData,
     Severity,
     SeverityPolicy,
+    Slo,
     SloId,
     format_duration,
     group_in_id,
@@ -136,12 +137,12 @@ def judge_all(
     # Before what has changed is notified, so that those notifications have the new labels.
     notifications, relabelled = relabel(notifications, notified_before, at=at)
     notified = (*notifications_for(transitions, notifications, notified_before), *relabelled)
-    groups = {member.slo.id: member.slo.sli.by for member in members}
+    documents = {member.slo.id: member.documented for member in members}
     # Last, since only now it is known which alerts of the slot before have no SLO any more.
     unseen = unseen_members(before, alerts, members, at=at)
     alerts |= unseen.alerts
     notifications |= unseen.notifications(notified_before)
-    gone, ended, final = _leave(before, alerts, notified_before, groups=groups, at=at)
+    gone, ended, final = _leave(before, alerts, notified_before, documents=documents, at=at)
     return Judgement(
         alerts=alerts,
         changed=(*conditions.changed, *(alert for one in judged for alert in one.changed), *unseen.changed),
@@ -284,14 +285,14 @@ def _leave(
     after: AlertsBySlo,
     notified_before: NotificationsByKey,
     *,
-    groups: Mapping[SloId, Sequence[str]],
+    documents: Mapping[SloId, Slo],
     at: datetime,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notification, ...]]:
     """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why.
 
-    *groups* are the labels of `by` of all SLOs that are there.
+    *documents* are all SLOs that are there.
     """
-    ends = {slo: _why_gone(slo, groups) for slo in before if slo not in after}
+    ends = {slo: _why_gone(slo, alerts, documents) for slo, alerts in before.items() if slo not in after}
     gone = tuple(alert for slo in ends for alert in before[slo])
     ended = tuple(change for slo, end in ends.items() for change in retire(before[slo], at=at, end=end))
     final_notifications = tuple(
@@ -302,11 +303,14 @@ def _leave(
     return gone, ended, final_notifications
 
 
-def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> End:
-    by = groups.get(ungrouped_id(member))
-    if by is None:
+def _why_gone(member: SloId, alerts: Sequence[Alert], documents: Mapping[SloId, Slo]) -> End:
+    slo = documents.get(ungrouped_id(member))
+    if slo is None:
         return SLO_REMOVED
-    return MEMBER_GONE if group_in_id(member, by) is not None else GROUP_CHANGED
+    if group_in_id(member, slo.sli.by) is None:
+        return GROUP_CHANGED
+    fired_by = next((alert.fired_by for alert in alerts if alert.fired_by is not None), None)
+    return end_of_member(fired_by, definition_of(slo, Cause.BURN, Severity.PAGE))
 
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
