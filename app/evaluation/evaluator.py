@@ -210,7 +210,9 @@ class Evaluator:
         """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""
         if self._inspection is not None and await self._inspection.step(now):
             return True
-        self._never_matched.note(self._board.snapshots, now)
+        if self._evaluated_at is not None:
+            # Before that, the board shows what the evaluator of the documents before has left.
+            self._never_matched.note(self._board.snapshots, now)
         return False
 
     async def _read_window_edges(self, now: datetime) -> bool:
