@@ -53,6 +53,7 @@ _ALERT: Schema = {
     "tier": _or_null(_TEXT),
     "reason": _or_null(_TEXT),
     "cause": _one_of("burn", "no_data", "no_traffic", "budget_consumed", "budget_runs_out", "budget_exhausted"),
+    "last_end": _or_null(_object(at=_or_null(_TIME), code=_TEXT, reason=_TEXT)),
 }
 
 SLO = _object(
@@ -157,6 +158,7 @@ ALERTS = _object(
             incident=_or_null(_TEXT),
             tier=_or_null(_TEXT),
             reason=_or_null(_TEXT),
+            end_code=_or_null(_TEXT),
         )
     ),
     next=_or_null(_TEXT),

@@ -80,6 +80,34 @@ def _is_as_promised(running: Stack) -> None:
     config = running.get("/api/v1/status/config").json()
     assert breaches(config, contract.CONFIG) == []
     assert "the-token" not in str(config)
+    _charts_show_the_same(running, by_id)
+
+
+def _charts_show_the_same(running: Stack, slos: dict[str, Any]) -> None:
+    """Series, days and contributors are of the events that the SLO shows; a group is the sum of its members."""
+    answer = running.get("/api/v1/history?slo=checkout-availability&slo=shop-by-service&points=100").json()
+    days = running.get("/api/v1/slos/checkout-availability/days").json()["days"]
+    (checkout, group), before, after = (
+        answer["series"],
+        slos["checkout-availability"],
+        running.slo("checkout-availability"),
+    )
+    # The shop goes on failing meanwhile.
+    for counted in (sum(bad or 0 for bad in checkout["bad"]), sum(day["bad"] or 0 for day in days)):
+        assert 0.9 * before["events"]["bad"] <= counted <= 1.1 * after["events"]["bad"] + 1
+    assert checkout["budget_remaining_ratio"][-1] <= before["budget"]["remaining_ratio"] + 0.1
+    assert max(burn or 0 for burn in checkout["burn_rates"][0]["highest"]) > checkout["rules"][0]["factor"]
+    assert [mark["kind"] for mark in checkout["marks"]] == ["page"]
+    assert group["members"] == 2
+    assert sum(total or 0 for total in group["total"]) > 0
+    asked = f"from={checkout['from']}"
+    contributors = running.get(f"/api/v1/slos/checkout-availability/contributors?{asked}&by=code").json()
+    assert (contributors["state"], contributors["problem"]) == ("answered", None)
+    assert {item["labels"]["code"] for item in contributors["items"]} == {"500"}
+    for slo_id in ("checkout-availability", "shop-by-service"):
+        page = running.get(f"/slos/{slo_id}?range=1h").raise_for_status().text
+        assert '<path class="line main"' in page
+        assert 'class="calendar"' in page
 
 
 def _leads_to_its_incident(running: Stack, page: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The data of charts over HTTP: what is asked of the past, and what clients get."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from app.api.charts.models import ContributorsModel, DaysModel, RangeSeriesModel
-from app.status import ContributorShare
+from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, RangeSeriesModel
+from app.status import ContributorShare, HealthState
 from tests.support.api import FlatPasts, Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
@@ -113,6 +114,21 @@ def test_days_go_back_a_year() -> None:
     assert _asked(served)[0][2:4] == (AS_OF - timedelta(days=366), AS_OF)
 
 
+def test_a_group_is_one_with_the_status_of_its_worst_member() -> None:
+    grouped = an_slo("shop", by=("route",))
+    members = [a_snapshot(grouped, group=group, bad=bad) for group, bad in zip(ROUTES, (100, 1_500, 200), strict=True)]
+    members[1] = replace(members[1], health=HealthState.EXHAUSTED)
+    http = TestClient(Served.with_snapshots(a_snapshot(), *members).app())
+    answer = http.get("/api/v1/groups/shop-availability").json()
+    assert (answer["status"], answer["statuses"]["meeting"], answer["by"]) == ("exhausted", 2, ["route"])
+    assert (answer["events"]["bad"], answer["events"]["total"]) == (1_800, pytest.approx(3_000_000, rel=1e-3))
+    found = (answer["sli"], answer["budget_remaining_ratio"])
+    assert found == (pytest.approx(0.9994, rel=1e-5), pytest.approx(0.4, abs=1e-3))
+    assert [member["group"]["route"] for member in answer["members"]] == ["/cart", "/a/days", "/pay"]
+    for other in ("checkout-availability", "shop-availability:route=/pay", "nobody"):
+        assert http.get(f"/api/v1/groups/{other}").status_code == 404
+
+
 def test_contributors_are_asked_for_by_labels_within_others() -> None:
     served, http = _served()
     served.contributors.items = [
@@ -149,7 +165,7 @@ def test_an_id_that_ends_like_a_route_is_an_id(below: str) -> None:
     assert "group" not in http.get(f"{path}/{below}").json()
 
 
-@pytest.mark.parametrize("model", [RangeSeriesModel, DaysModel, ContributorsModel])
+@pytest.mark.parametrize("model", [RangeSeriesModel, GroupModel, DaysModel, ContributorsModel])
 def test_the_examples_fit_their_schema(model: type) -> None:
     for example in TypeAdapter(model).json_schema()["examples"]:
         TypeAdapter(model).validate_json(orjson.dumps(example))

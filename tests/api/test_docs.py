@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from app.api.charts.models import ContributorsModel, DaysModel, RangesModel
+from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, RangesModel
 from app.api.models import ActiveAlertModel, ProblemModel, SloModel
 from tests.support.api import Served
 
@@ -42,7 +42,9 @@ def test_the_docs_name_every_parameter_and_every_state() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("model", [SloModel, ActiveAlertModel, ProblemModel, RangesModel, DaysModel, ContributorsModel])
+@pytest.mark.parametrize(
+    "model", [SloModel, ActiveAlertModel, ProblemModel, RangesModel, GroupModel, DaysModel, ContributorsModel]
+)
 def test_the_examples_of_the_docs_have_every_field(model: type) -> None:
     """A client is written after them."""
     required = set(TypeAdapter(model).json_schema()["required"])

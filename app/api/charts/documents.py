@@ -1,5 +1,6 @@
 """Series, days and contributors as JSON values; NaN stays NaN here and is written as null."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -9,13 +10,23 @@ from app.api.charts.models import (
     ContributorsModel,
     DayModel,
     DaysModel,
+    GroupModel,
     RangeSeriesModel,
     RangesModel,
 )
 from app.api.documents import event_count
 from app.api.responses import utc
 from app.slo import Slo, SloId, format_duration
-from app.status import ContributorShare, ContributorsInRange, DaySummary, RangeMark, RangeSeries
+from app.status import (
+    ContributorShare,
+    ContributorsInRange,
+    DaySummary,
+    HealthState,
+    RangeMark,
+    RangeSeries,
+    Snapshot,
+    summed_group,
+)
 
 
 def ranges_document(
@@ -55,6 +66,43 @@ def range_series_document(
             for mark in marks
         ],
     }
+
+
+def group_document(members: Sequence[Snapshot]) -> GroupModel:
+    """A whole group as one."""
+    group = summed_group(members)
+    return {
+        "id": group.slo.id,
+        "service": group.slo.service,
+        "name": group.slo.name,
+        "objective": group.slo.objective,
+        "by": [*group.slo.sli.by],
+        "as_of": utc(group.as_of),
+        "coverage": group.coverage,
+        "status": group.status,
+        "statuses": {state.value: group.counts[state] for state in HealthState},
+        "sli": group.sli,
+        "events": {
+            "good": event_count(group.good),
+            "bad": event_count(group.bad),
+            "total": event_count(group.total),
+        },
+        "budget_remaining_ratio": group.budget_remaining,
+        "members": [
+            {
+                "id": one.id,
+                "group": dict(one.group),
+                "status": one.health,
+                "budget_remaining_ratio": one.budget.remaining_ratio,
+            }
+            for one in sorted(members, key=lambda one: (nan_last(one.budget.remaining_ratio), one.id))
+        ],
+    }
+
+
+def nan_last(ratio: float) -> float:
+    """A ratio to sort by: what is not known comes last."""
+    return math.inf if math.isnan(ratio) else ratio
 
 
 def days_document(slo_id: SloId, timezone: str, days: Sequence[DaySummary]) -> DaysModel:

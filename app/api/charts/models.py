@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.slo import Severity
-from app.status import ContributorsState, RangeMarkKind
+from app.status import ContributorsState, HealthState, RangeMarkKind
 
 _EXACT = ConfigDict(extra="forbid")
 _BUDGET_SPENT = "Share of the error budget of a whole SLO window."
@@ -33,6 +33,28 @@ _SERIES_EXAMPLE: JsonDict = {
             "kind": "page",
             "title": "checkout availability is burning its error budget at 20x",
             "href": "/incidents/5f2d7c01a9b3e468",
+        }
+    ],
+}
+_GROUP_EXAMPLE: JsonDict = {
+    "id": "checkout-availability",
+    "service": "checkout",
+    "name": "availability",
+    "objective": 0.999,
+    "by": ["route"],
+    "as_of": "2026-03-01T12:00:00Z",
+    "coverage": 0.998,
+    "status": "exhausted",
+    "statuses": {"meeting": 3, "at_risk": 0, "exhausted": 1, "unknown": 0},
+    "sli": 0.999272,
+    "events": {"good": 3997090, "bad": 2910, "total": 4000000},
+    "budget_remaining_ratio": 0.2725,
+    "members": [
+        {
+            "id": "checkout-availability:route=/pay",
+            "group": {"route": "/pay"},
+            "status": "exhausted",
+            "budget_remaining_ratio": -0.5,
         }
     ],
 }
@@ -145,6 +167,44 @@ class RangesModel(_From):
     to: datetime | None
     step: Annotated[str | None, Field(examples=["5m"])]
     series: Annotated[list[RangeSeriesModel], Field(description="Empty where nothing was measured so far.")]
+
+
+@with_config(_EXACT)
+class MemberModel(TypedDict):
+    """One member of a group in short; `/api/v1/slos/{id}` has all of it."""
+
+    id: str
+    group: dict[str, str]
+    status: HealthState
+    budget_remaining_ratio: float | None
+
+
+@with_config(_EXACT)
+class GroupEventsModel(TypedDict):
+    """The events of all members together over the SLO window of each."""
+
+    good: float
+    bad: float
+    total: float
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_GROUP_EXAMPLE]}))
+class GroupModel(TypedDict):
+    """A whole group as one: its members added up, and the status of the worst."""
+
+    id: str
+    service: str
+    name: str
+    objective: float
+    by: list[str]
+    as_of: Annotated[datetime | None, Field(description="The least of any member.")]
+    coverage: Annotated[float | None, Field(description="The least of any member.")]
+    status: HealthState
+    statuses: Annotated[dict[str, int], Field(description="How many members have each status.")]
+    sli: float | None
+    events: GroupEventsModel
+    budget_remaining_ratio: Annotated[float | None, Field(description="Of all members together.")]
+    members: Annotated[list[MemberModel], Field(description="The least budget first.")]
 
 
 @with_config(_EXACT)

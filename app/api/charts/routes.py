@@ -10,10 +10,11 @@ from fastapi import APIRouter, Path, Query, Request
 from app.api.charts.documents import (
     contributors_document,
     days_document,
+    group_document,
     range_series_document,
     ranges_document,
 )
-from app.api.charts.models import ContributorsModel, DaysModel, RangesModel
+from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, RangesModel
 from app.api.documents import slo_document
 from app.api.filters import parse_label
 from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
@@ -36,6 +37,9 @@ _HOUR = timedelta(hours=1)
 _MOST_LABELS = 10
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The SLO, or a whole group.")]
+GroupId = Annotated[
+    str, Path(min_length=1, examples=["shop-availability"], description="The id of an SLO that has groups.")
+]
 Ids = Annotated[
     list[str],
     Query(
@@ -72,8 +76,8 @@ Within = Annotated[
 
 
 def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: asyncio.Semaphore) -> APIRouter:
-    """The routes of series, days and contributors; readers of the past wait for their *turn*."""
-    router = APIRouter(tags=["slos"], default_response_class=JsonResponse)
+    """The routes of series, groups, days and contributors; readers of the past wait for their *turn*."""
+    router = group_routes(board)
 
     @router.get(
         "/api/v1/history",
@@ -129,6 +133,25 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
         if found is None:
             raise not_found(f"nothing was measured of {id!r} so far")
         return JsonResponse(contributors_document(SloId(id), found))
+
+    return router
+
+
+def group_routes(board: Board) -> APIRouter:
+    """The route of whole groups."""
+    router = APIRouter(tags=["slos"], default_response_class=JsonResponse)
+
+    @router.get(
+        f"/api/v1/groups/{SLO_ID}",
+        operation_id="getGroup",
+        responses=answers(GroupModel, "The group", not_found="No such group"),
+    )
+    def group(id: GroupId) -> JsonResponse:  # noqa: A002  the contract's name
+        """All members of a group added up, and each in short."""
+        members = find_members(board, SloId(id))
+        if not members[0].slo.sli.by or members[0].slo.id != id:
+            raise not_found(f"{id!r} is not a group: /api/v1/slos has it")
+        return JsonResponse(group_document(members))
 
     return router
 

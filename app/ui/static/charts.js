@@ -93,6 +93,7 @@ const charts = (data) => {
       levels: [],
       range: (least, most) => [0, most > 0 ? most * 1.05 : 1],
       tick: rate,
+      axis: "--c1",
     },
     sli: {
       lines: [{ label: "SLI", colour: 0, values: series.sli, text: percent(4) }],
@@ -246,7 +247,7 @@ const build = (figure, chart, data, until, isPhone) => {
     scales: { x: { time: true, range: [range.from, until] }, y: { ...scale(false), ...(chart.asinh ? { distr: 4, asinh: 1 } : {}) }, ...(hasRight ? { right: scale(true) } : {}) },
     axes: [
       { ...axis, space: isPhone ? 70 : 60, size: 30, values: AXIS_TIMES },
-      { ...axis, size: isPhone ? 46 : 56, space: 26, values: ticks },
+      { ...axis, size: isPhone ? 46 : 56, space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"] },
     ],
     series: [
       {},
