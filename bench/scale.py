@@ -27,6 +27,7 @@ class Watch:
     ticks_s: list[float] = field(default_factory=list)
     metrics_s: list[float] = field(default_factory=list)
     slos_s: list[float] = field(default_factory=list)
+    overview_s: list[float] = field(default_factory=list)
     resident: int = 0
     missed: float = 0
     failures: float = 0
@@ -34,7 +35,7 @@ class Watch:
     _evaluated: tuple[float, float] | None = None
 
     def look(self, client: httpx.Client, service: Server) -> None:
-        """Scrape the service and ask for a page of 100 SLOs, with a stop-watch."""
+        """Scrape the service, ask for a page of 100 SLOs and for the overview, with a stop-watch."""
         started = time.monotonic()
         with client.stream("GET", "/metrics") as response:
             # To unpack 60 MB is the reader's part.
@@ -44,6 +45,9 @@ class Watch:
         started = time.monotonic()
         client.get("/api/v1/slos", params={"limit": "100"}).raise_for_status()
         self.slos_s.append(time.monotonic() - started)
+        started = time.monotonic()
+        client.get("/").raise_for_status()
+        self.overview_s.append(time.monotonic() - started)
         self.resident = max(self.resident, service.resident_bytes())
         self.missed = _value(text, "sloburn_evaluations_missed_total")
         self.failures = _value(text, "sloburn_evaluation_failures_total")
@@ -97,6 +101,7 @@ def _table(services: int, minutes: float, watch: Watch) -> Table:
     table.add_row("tick", *_spread(watch.ticks_s), f"{tick:g} s")
     table.add_row("GET /metrics", *_spread(watch.metrics_s), "0.2 s at 1,000, 0.3 s at 10,000")
     table.add_row("GET /api/v1/slos?limit=100", *_spread(watch.slos_s), "0.05 s at 1,000")
+    table.add_row("GET /, the overview", *_spread(watch.overview_s), "0.3 s at 10,000")
     table.add_row("resident memory", "", "", f"{watch.resident / 1e6:.0f} MB", f"{megabytes} MB")
     table.add_row(
         "CPU of the service", "", "", f"{1000 * watch.cpu_s / minutes / services:.2f} ms a minute and SLO", ""
