@@ -10,6 +10,7 @@ from tests.evaluation.running import Running
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 NOW = 1_750_000_500
 """A quarter of an hour of last year."""
+DAYS = 40.0
 BEGAN = NOW - 40 * DAY
 INCIDENT: Span = (NOW - 10 * DAY, NOW - 10 * DAY + 2 * HOUR)
 LATE_INCIDENT: Span = (NOW + 20 * MINUTE, NOW + 40 * MINUTE)
@@ -20,9 +21,9 @@ def shop_slos(folder: Path) -> tuple[Slo, ...]:
     return slos([availability("shop", objective=99, window="30d")], folder)
 
 
-def shop_source(*, incidents: tuple[Span, ...] = (INCIDENT, LATE_INCIDENT)) -> MemorySource:
+def shop_source(*, incidents: tuple[Span, ...] = (INCIDENT, LATE_INCIDENT), days: float = DAYS) -> MemorySource:
     """Ten requests a second, half of which fail in the incidents."""
-    span = (float(BEGAN), float(NOW + 4 * HOUR))
+    span = (float(NOW - days * DAY), float(NOW + 4 * HOUR))
     series: list[Series] = [
         counter(requests("shop"), span, per_second=10.0, bursts=[(one, -5.0) for one in incidents]),
         counter(requests("shop", "500"), span, per_second=0.0, bursts=[(one, 5.0) for one in incidents]),
@@ -30,9 +31,9 @@ def shop_source(*, incidents: tuple[Span, ...] = (INCIDENT, LATE_INCIDENT)) -> M
     return MemorySource(series)
 
 
-def run_shop(path: Path, folder: Path, *, older_days: float = 30) -> Running:
-    """A service that has read its history, and kept some days more than its window."""
-    source = shop_source()
+def run_shop(path: Path, folder: Path, *, older_days: float = 30, days: float = DAYS) -> Running:
+    """A service that has read its history of some days, and keeps some days more than its window."""
+    source = shop_source(days=days)
 
     def move(at: float) -> None:
         source.now = at
