@@ -189,3 +189,12 @@ def test_what_is_counted_otherwise_than_it_is_written_is_said(
     slo = f"{{name: a, objective: 99, sli: {{events: {events}}}, alerting: {{name: A, annotations: {{runbook: x}}}}}}"
     result = _load(tmp_path, f"version: prometheus/v1\nservice: a\nslos: [{slo}]\n")
     assert {name for name, _ in _found(result)} - {"fixed_range"} == codes
+
+
+@pytest.mark.parametrize(
+    ("ratio", "codes"),
+    [("absent(up) or vector(0)", {"fallback_series"}), ("absent(up) or on () vector(0)", set())],
+)
+def test_a_fallback_that_is_one_more_series_is_a_warning(ratio: str, codes: set[str], tmp_path: Path) -> None:
+    slo = f"{{name: a, objective: 99, window: 1d, sli: {{bad_ratio: {ratio}}}, alerting: {{page: off}}}}"
+    assert {name for name, _ in _found(_load(tmp_path, f"service: a\nslos: [{slo}]\n"))} == codes

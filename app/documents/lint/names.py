@@ -34,7 +34,7 @@ _EVERY_DOCUMENT = {
     "delta": "`delta()` is counted as `increase()`",
     "idelta": "`idelta()` is counted as `increase()`",
     "pooled": "`sum without (...)` has groups by labels that are not written, and all are counted together",
-    "fallback_series": "`or vector(0)` beside series with labels is read as `or on () vector(0)`",
+    "fallback_series": "`or vector(0)` is one more series beside those with labels; `or on () vector(0)` is not",
     UNSET_VARIABLE: "the value of a matcher looks like a variable that nothing has replaced, such as `$namespace`",
     "divisor_guard": "`clamp_min()` that only avoids a division by 0 is left out",
     "evaluated": "a query cannot be counted and is evaluated periodically",

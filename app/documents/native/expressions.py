@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from app.documents.native.fields import Duration, EvaluableText, GoodWhen, RatioText
 from app.documents.native.sli_model import SliModel
-from app.promql.evaluable import bare_counter, quantile_of
+from app.promql.evaluable import bare_counter, quantile_of, with_one_fallback
 from app.sli import Comparison, Expression, Reduced, expression_of_events
-from app.sli.any_promql import QUANTILE, reduced_ratio
+from app.sli.any_promql import FALLBACK_SERIES, QUANTILE, reduced_ratio
 from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import FIXED_RANGE
 from app.slo import Events, Sli, format_duration
@@ -106,6 +106,14 @@ class ExpressionSliModel(SliModel):
             problem = f"{format_duration(self.every)} is not between 1s and 5m"
             yield FieldFinding(("sli", "every"), problem, "write every: 1m")
 
+    def _fallbacks(self) -> Iterator[FieldFinding]:
+        """Whether a fallback is one more series beside those that it stands for, so that each counts half."""
+        for key in (*_VALUES, "total"):
+            text = getattr(self, key)
+            if text is not None and with_one_fallback(text) != text:
+                problem = "`or vector(...)` is a further series beside those with labels, and counts as well"
+                yield FieldFinding(("sli", key), problem, "write `or on () vector(...)`", FALLBACK_SERIES.code)
+
     def _of_events(self, part: str) -> Iterator[FieldFinding]:
         """Whether evaluated events have a total, and nothing that they are compared with."""
         if self.total is None:
@@ -132,6 +140,8 @@ class ExpressionSliModel(SliModel):
                 continue
             path = ("sli", "bad_ratio" if self.good_ratio is None else "good_ratio")
             yield FieldFinding(path, finding.problem, finding.remedy, finding.code)
+        if reduced is None:
+            yield from self._fallbacks()
         quantile = None if self.expression is None else quantile_of(self.expression)
         below = {Comparison.LESS, Comparison.AT_MOST}
         if quantile is not None and self.good_when is not None and self.good_when.comparison in below:
