@@ -19,6 +19,7 @@ class IncidentView:
     """One active alert; *facts* are names and what is known, *links* are names and addresses of others."""
 
     slo: SloId
+    incident: str
     severity: Severity
     subject: str
     summary: str
@@ -42,6 +43,7 @@ def _incident(notification: Notification) -> IncidentView:
     spent = spent_by_incident(notification)
     return IncidentView(
         slo=notification.slo,
+        incident=notification.incident,
         severity=notification.severity,
         subject=subject(notification),
         summary=said["summary"],
