@@ -1,5 +1,6 @@
 """The page of an SLO in a browser: charts with one cursor, zooming by addresses, contributors, and no script at all."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,7 +48,8 @@ def test_a_reader_reads_figures_by_keyboard_zooms_and_goes_back(browser: Browser
         page.locator("[data-charts]").focus()
         page.keyboard.press("End")
         figures = {chart: page.locator(f"[data-chart='{chart}'] .reads").inner_text() for chart in CHARTS}
-        assert "20.0x" in figures["burn"]
+        # How many events there are depends on the hour of the day, and bad ones are whole.
+        assert re.search(r"\b(19|2\d)\.\dx", figures["burn"])
         assert "%" in figures["budget"]
         assert page.locator(".when").inner_text() != ""
         box = page.locator("[data-chart='sli'] .u-over").bounding_box()
