@@ -11,6 +11,7 @@ from app.settings import Settings
 
 _METAVARS = {
     "prometheus_url": "URL",
+    "prometheus_external_url": "URL",
     "prometheus_username": "NAME",
     "prometheus_timeout": "DURATION",
     "prometheus_partial": "POLICY",

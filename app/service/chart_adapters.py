@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -55,17 +55,16 @@ _SLOS_AT_ONCE = 500
 _BEFORE_S = 367 * 86_400.0
 
 
-def surroundings_of(engine: Engine, settings: Settings) -> Surroundings:
-    """Where people go from the page of an SLO: to Prometheus and Alertmanager as we reach them, and to the document."""
+def surroundings_of(engine: Engine, settings: Settings, alertmanager_url: Callable[[], str | None]) -> Surroundings:
+    """Where people go from the page of an SLO: to Prometheus, to Alertmanager, and to the document."""
 
     def place_of(slo_id: SloId) -> str | None:
         place = engine.documents.places.get(slo_id)
         return None if place is None else f"{place.file}:{place.line}"
 
-    alertmanagers = settings.alertmanager_urls
     return Surroundings(
-        prometheus_url=without_password(settings.prometheus_url),
-        alertmanager_url=without_password(alertmanagers[0]) if alertmanagers else None,
+        prometheus_url=without_password(settings.prometheus_external_url or settings.prometheus_url),
+        alertmanager_url=alertmanager_url,
         place_of=place_of,
     )
 

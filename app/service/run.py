@@ -218,7 +218,11 @@ def _serve(
             prefix=path_prefix(settings.external_url or ""),
             unhealthy=readiness.unhealthy_reasons,
             burn_downs=EngineBurnDowns(engine),
-            slo_data=SloData(pasts=pasts, contributors=contributors, surroundings=surroundings_of(engine, settings)),
+            slo_data=SloData(
+                pasts=pasts,
+                contributors=contributors,
+                surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
+            ),
             incident_data=incidents,
         )
     )

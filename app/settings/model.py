@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         "http://localhost:9090",
         description="URL of Prometheus or a compatible server (Mimir, Thanos, VictoriaMetrics).",
     )
+    prometheus_external_url: Url | None = Field(
+        None, description="URL of Prometheus for people, to graph queries; by default `SLOBURN_PROMETHEUS_URL`."
+    )
     prometheus_username: str | None = Field(None, description="User for basic authentication.")
     prometheus_password: SecretStr | None = Field(None, description="Password for basic authentication.")
     prometheus_password_file: Path | None = Field(

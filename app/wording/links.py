@@ -44,6 +44,11 @@ def silence_link(alertmanager_url: str, notification: Notification) -> str:
     return link
 
 
+def silence_of_slo(alertmanager_url: str, slo: str) -> str:
+    """The page of an Alertmanager on which a silence of all alerts of an SLO, or of a member, is made, filled in."""
+    return _new_silence(alertmanager_url, {"slo": slo})
+
+
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
     """The addresses of others among annotations: what each is called, and the address."""
     return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and is_link(said[name])]

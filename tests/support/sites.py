@@ -115,7 +115,7 @@ def site(
 def _slo_data(served: Served) -> SloData:
     surroundings = Surroundings(
         prometheus_url="http://prometheus.example.org",
-        alertmanager_url="http://alertmanager.example.org",
+        alertmanager_url=lambda: "http://alertmanager.example.org",
         place_of=lambda slo: f"config/slos/{slo}.yaml:4",
     )
     return SloData(pasts=served.pasts, contributors=served.contributors, surroundings=surroundings)

@@ -32,7 +32,9 @@ def _client(*snapshots: Snapshot, contributors: ListedContributors | None = None
         pasts=IncidentPasts(AS_OF),
         contributors=contributors or ListedContributors(items=CONTRIBUTORS),
         surroundings=Surroundings(
-            prometheus_url="http://prometheus:9090/", alertmanager_url="http://am:9093", place_of=lambda _: "a.yaml:7"
+            prometheus_url="http://prometheus:9090/",
+            alertmanager_url=lambda: "http://am:9093",
+            place_of=lambda _: "a.yaml:7",
         ),
     )
     app = FastAPI()

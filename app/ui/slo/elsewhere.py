@@ -7,7 +7,11 @@ from urllib.parse import quote, urlencode
 
 from app.slo import Slo, SloId, format_duration
 from app.ui.incidents import IncidentView
-from app.wording.links import elsewhere
+from app.wording.links import elsewhere, silence_of_slo
+
+
+def _nowhere() -> str | None:
+    return None
 
 
 def _no_place(_slo: SloId) -> str | None:
@@ -19,7 +23,7 @@ class Surroundings:
     """Where people reach Prometheus and Alertmanager; *place_of* is the file and line of an SLO's document."""
 
     prometheus_url: str | None = None
-    alertmanager_url: str | None = None
+    alertmanager_url: Callable[[], str | None] = _nowhere
     place_of: Callable[[SloId], str | None] = _no_place
 
     def graph(self, query: str, window: timedelta) -> str | None:
@@ -32,10 +36,8 @@ class Surroundings:
 
     def silence(self, slo: SloId) -> str | None:
         """The form of a silence for all alerts of an SLO, or of a member, in Alertmanager; None without one."""
-        if self.alertmanager_url is None:
-            return None
-        matcher = f'{{slo="{_escaped(slo)}"}}'
-        return f"{self.alertmanager_url.rstrip('/')}/#/silences/new?filter={quote(matcher, safe='')}"
+        alertmanager_url = self.alertmanager_url()
+        return None if alertmanager_url is None else silence_of_slo(alertmanager_url, slo)
 
 
 def own_links(slo: Slo, active: Sequence[IncidentView] = ()) -> list[tuple[str, str]]:
@@ -46,7 +48,3 @@ def own_links(slo: Slo, active: Sequence[IncidentView] = ()) -> list[tuple[str, 
     given = [*reversed([policy.annotations for policy in slo.alerting.policies]), slo.alerting.annotations]
     said = {name: text for pairs in given for name, text in pairs if "{{" not in text}
     return list(dict([*elsewhere(said), *(link for one in active for link in one.links)]).items())
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
