@@ -17,7 +17,7 @@ from app.documents import windows
 from app.documents.native import composites
 from app.evaluation import contributors_in_range, evaluator, top_contributors
 from app.evaluation.figures import figures, problems
-from app.evaluation.judging import fault_isolation, traffic
+from app.evaluation.judging import fault_isolation, missing_total, traffic
 from app.evaluation.saving import budget_record, ledger_store, pending_writes, writer
 from app.http import client, detached, resolving, secret_files, sockets, tls_files, tunnels
 from app.ingest.counting import late_samples, start_times
@@ -159,7 +159,11 @@ PROMISES = (
      _same(repeats._MOST_OWN, repeats._MOST_OTHERS, repeats._PERIOD_S), (100, 10, 60.0)),
     ("adr/0027-run-blocking-calls-in-detached-threads.md", "three where one has hung for 30 s, 64 in all",
      _same(*(signature(detached.DetachedCalls).parameters[name].default
-             for name in ("most_of_key", "renew_after_s", "most"))), (3, 30.0, 64)),
+             for name in ("most_of_key", "renew_after_s", "most_with_repeats"))), (3, 30.0, 64)),
+    ("adr/0027-run-blocking-calls-in-detached-threads.md", "the first call of a key finds room up to 512",
+     signature(detached.DetachedCalls).parameters["most"].default, 512),
+    ("adr/0060-end-no-alert-by-a-change-that-reads-as-recovery.md", "for up to six hours",
+     missing_total._USUAL_FOR_S, 6 * 3600.0),
     ("adr/0027-run-blocking-calls-in-detached-threads.md", "cannot be read within 2 s", secret_files.READ_S, 2.0),
     ("adr/0029-say-which-slis-cannot-be-judged.md", "Up to 2.1 scrape intervals (330 s at least)",
      _same(ledger._GAP_SCRAPES, LOOKBACK_S), (2.1, 330.0)),
