@@ -23,6 +23,8 @@ from tests.support.soak import IS_SOAK
 # What is imported and collected stays, and the collector would walk through all of it again and again: a quarter of the
 # time that a worker takes to start.
 gc.disable()
+# Prometheus, Alertmanager and promtool hold little in tests: their collectors need not run so often.
+os.environ.setdefault("GOGC", "400")
 # A busy machine may stall any example.
 settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 40)
 settings.load_profile("sloburn")

@@ -1,7 +1,7 @@
 """Our alerts are pending, fire and resolve in the same slots as the equivalent Prometheus rules.
 
 Random pairs of an SLO and of series of burn rates, with the factor itself, no traffic, missing data, and restarts at
-any moment. The oracle is ``promtool test rules``. `SLOBURN_SOAK` multiplies the number of pairs: 200 in `make test`.
+any moment. The oracle is ``promtool test rules``. `SLOBURN_SOAK` multiplies the number of pairs: 120 in `make test`.
 """
 
 import random
@@ -20,7 +20,7 @@ from tests.alerting.promtool import INTERVAL, Rule, disagreement, rule
 from tests.support.soak import IS_SOAK, SOAK
 
 BATCHES = 2
-PAIRS = 250 if IS_SOAK else 100
+PAIRS = 250 if IS_SOAK else 60
 SLOTS = 80
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTES = (5, 10, 30, 60, 120, 360, 1440, 4320)
