@@ -32,13 +32,16 @@ class Attention:
         return bool(self.alert_count or self.spent_count or self.blind_count)
 
 
-def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool) -> Attention:
-    """What needs attention of the *chosen* SLOs; if they are all, also alerts of an SLO that is gone."""
+def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool, by_status: bool = False) -> Attention:
+    """What needs attention of the *chosen* SLOs; if they are not *filtered*, also alerts of an SLO that is gone.
+
+    Chosen *by_status*, those in trouble are what the table has anyway.
+    """
     ids = {snapshot.id for snapshot in chosen} | {snapshot.slo.id for snapshot in chosen}
     active = [notification for notification in known.notifications if not filtered or notification.slo in ids]
     alerting = {notification.slo for notification in active}
     troubled = (snapshot for snapshot in chosen if snapshot.health in _IN_TROUBLE and snapshot.id not in alerting)
-    spent = ordered(troubled, SortColumn.STATUS)
+    spent = [] if by_status else ordered(troubled, SortColumn.STATUS)
     blind = ordered((snapshot for snapshot in chosen if _is_not_judged(snapshot)), SortColumn.STATUS)
     return Attention(
         alerts=incidents(active[:ALERTS_SHOWN]),

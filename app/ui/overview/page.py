@@ -108,7 +108,7 @@ def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None
             total=len(known.snapshots),
             count=len(chosen),
             cards=_cards(query, others),
-            attention=attention(known, chosen, filtered=bool(query.filters)),
+            attention=attention(known, chosen, filtered=bool(query.filters), by_status=bool(states)),
             listing=listed,
             lines=lines.burn_downs(listed.shown),
             line=sparkline.line,

@@ -17,7 +17,8 @@ const refresh = () => {
 };
 
 const say = (state, words) => {
-  if (!indicator) return;
+  // That nothing is answered matters more than why, until something is.
+  if (!indicator || (state === "off" && indicator.dataset.live === "lost")) return;
   indicator.hidden = false;
   if (indicator.dataset.live !== state) {
     indicator.dataset.live = state;
