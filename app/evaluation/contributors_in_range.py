@@ -3,8 +3,8 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from app.evaluation.top_contributors import (
     SILENT_LABELS,
@@ -30,6 +30,9 @@ _DEADLINE_S = 10.0
 _MOST_ITEMS = 50
 # Of the bad events: less is no contributor, where no label was asked for.
 _LEAST_SHARE = 0.01
+# A range is extended by a two-hundredth at most, or by a minute.
+_GRIDS = 200
+_LEAST_GRID_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,15 @@ class RangeQuestion:
     end: datetime
     by: tuple[str, ...] = ()
     within: Labels = ()
+
+    @property
+    def rounded(self) -> "RangeQuestion":
+        """The question with a range that is a little longer, on a grid: those who ask within a minute ask the same."""
+        grid_s = max(_LEAST_GRID_S, (self.end - self.start).total_seconds() // _GRIDS // _LEAST_GRID_S * _LEAST_GRID_S)
+        # Its end may be in the future, where there are no samples yet: so nothing that has just happened is left out.
+        start_s, end_s = self.start.timestamp() // grid_s * grid_s, -(-self.end.timestamp() // grid_s) * grid_s
+        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
+        return replace(self, start=start, end=end)
 
 
 async def contributors_in_range(

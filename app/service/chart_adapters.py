@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -152,12 +153,18 @@ class EngineContributors(Contributors):
     async def contributors(
         self, slo_id: SloId, start: datetime, end: datetime, *, by: Sequence[str], within: Labels
     ) -> ContributorsInRange | None:
-        question = RangeQuestion(start=start, end=end, by=tuple(by), within=within)
+        question = RangeQuestion(start=start, end=end, by=tuple(by), within=within).rounded
+        found = await self._answer(slo_id, question)
+        return None if found is None else replace(found, start=start, end=end)
+
+    async def _answer(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
         known = self._answer_of(slo_id, question)
         if known is not None:
             return known
         if self._waiting >= _MOST_WAITING:
-            return ContributorsInRange(state=ContributorsState.BUSY, start=start, end=end, by=by)
+            return ContributorsInRange(
+                state=ContributorsState.BUSY, start=question.start, end=question.end, by=question.by
+            )
         self._waiting += 1
         try:
             async with self._turn:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -103,3 +103,14 @@ def test_the_components_of_a_composite_contribute() -> None:
         ("cart", 0.1, False),
     ]
     assert contributing_components([("cart", 0.0, 0.0, 0.0)], question).state is ContributorsState.NO_ERRORS
+
+
+def test_those_who_ask_within_a_minute_ask_the_same_and_nothing_new_is_left_out() -> None:
+    def asked(later_s: float, span: timedelta) -> RangeQuestion:
+        end = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC) + timedelta(seconds=later_s)
+        return RangeQuestion(start=end - span, end=end).rounded
+
+    for span in (timedelta(hours=1), timedelta(days=30)):
+        assert asked(0, span) == asked(30, span)
+        assert asked(0, span).end >= datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
+        assert span <= asked(0, span).end - asked(0, span).start <= span * 1.04

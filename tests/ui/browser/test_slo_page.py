@@ -23,6 +23,8 @@ def site() -> Iterator[str]:
 
 def _wait_until_drawn(page: Page) -> None:
     page.locator("[data-chart='coverage'] canvas").wait_for()
+    # Prometheus is asked when a reader gets there.
+    page.locator("#contributors").scroll_into_view_if_needed()
     page.locator("#contributors table").wait_for()
 
 
