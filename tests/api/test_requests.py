@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from app.api.parameters import IGNORING_PARAMETERS
 from tests.support.api import Served, listening
 from tests.support.incidents import burning
-from tests.support.snapshots import a_snapshot
+from tests.support.snapshots import a_snapshot, an_slo
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 ENDING = {"/api/v1/stream": {"events": "1"}}
 """What an answer needs to have an end."""
+_IDS = {"incidents": "5f2d", "groups": "search-availability"}
 # Each path of the description with an id that exists.
 PATHS = {
-    path: path.format(id="5f2d" if "incidents" in path else "checkout-availability", letter=7)
+    path: path.format(id=next((id_ for part, id_ in _IDS.items() if part in path), "checkout-availability"), letter=7)
     for path in Served().app().openapi()["paths"]
 }
 OPERATIONS = [
@@ -33,8 +34,9 @@ HISTORY = "/api/v1/slos/checkout-availability/history"
 
 
 def with_an_incident() -> Served:
-    """An application that shows an SLO and an incident."""
-    served = Served.with_snapshots(a_snapshot())
+    """An application that shows an SLO, a member of a group, and an incident."""
+    member = a_snapshot(an_slo("search", by=("route",)), group=(("route", "/find"),))
+    served = Served.with_snapshots(a_snapshot(), member)
     served.incidents.record(burning())
     return served
 
