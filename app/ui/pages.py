@@ -30,7 +30,8 @@ def pages(
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents.
     """
-    renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy)
+    left_out = () if incident_data is not None else ("/alerts",)
+    renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))
     router.include_router(slo_pages(board, renderer, slo_data))

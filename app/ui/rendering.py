@@ -1,7 +1,7 @@
 """How templates become pages: what they can call, the layout they share, and the headers of every page."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -34,10 +34,17 @@ class Renderer:
     """Renders the templates of `app/ui/templates`.
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
-    evaluation is not healthy, is at the top of every page.
+    evaluation is not healthy, is at the top of every page, and links to all pages but those *left_out* by their paths.
     """
 
-    def __init__(self, *, clock: Clock, prefix: str = "", unhealthy: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        prefix: str = "",
+        unhealthy: Callable[[], Sequence[str]] = tuple,
+        left_out: Collection[str] = (),
+    ) -> None:
         self.assets = Assets()
         self.prefix = prefix
         self.clock = clock
@@ -46,7 +53,7 @@ class Renderer:
             "prefix": prefix,
             "health": HealthState,
             "unhealthy": unhealthy,
-            "navigation": NAVIGATION,
+            "navigation": tuple(link for link in NAVIGATION if link[1] not in left_out),
             "has_libraries": self.assets.has_libraries,
             "asset": lambda name: prefix + self.assets.path(name),
             "now": clock.now,
