@@ -6,28 +6,13 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app
-from app.api.ports import (
-    AlertLog,
-    ConfigSource,
-    ConfigStatus,
-    DeadLetterBox,
-    History,
-    Readiness,
-    Reloader,
-    ReloadOutcome,
-)
+from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
 from app.api.stream import Stream
 
 __all__ = [
     "AlertLog",
-    "ConfigSource",
-    "ConfigStatus",
-    "DeadLetterBox",
     "History",
-    "Readiness",
-    "ReloadOutcome",
-    "Reloader",
     "Stream",
     "create_app",
     "path_prefix",

@@ -17,14 +17,14 @@ from app.api.notifications import notification_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
 from app.api.parameters import refuse_unknown_parameters
-from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readiness, Reloader
+from app.api.ports import AlertLog, History
 from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.api.stream import Stream, stream_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
-from app.status import Board, Contributors, IncidentLog, Pasts
+from app.status import Board, ConfigSource, Contributors, DeadLetterBox, IncidentLog, Pasts, Readiness, Reloader
 
 # A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
 # them.

@@ -10,9 +10,9 @@ from app.api.models import DeadLetterModel, DeadLettersModel, RetriedModel
 from app.api.openapi import answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.parameters import DEFAULT_LIMIT, Limit
-from app.api.ports import DeadLetterBox
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
+from app.status import DeadLetterBox
 
 # The largest id that a database holds; a larger one would be an error of its driver.
 _MOST = 2**63 - 1

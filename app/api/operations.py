@@ -22,11 +22,11 @@ from app.api.models import (
     StateModel,
 )
 from app.api.openapi import Responses, answers
-from app.api.ports import ConfigSource, Readiness, Reloader
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition, Page, PageForm
 from app.remote_write import RemoteWriteStatus
+from app.status import ConfigSource, Readiness, Reloader
 
 # Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16

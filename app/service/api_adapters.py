@@ -11,16 +11,7 @@ from typing_extensions import override
 
 from app.alerting import Transition
 from app.api.coalescing import Coalesced
-from app.api.ports import (
-    AlertLog,
-    ConfigSource,
-    ConfigStatus,
-    DeadLetterBox,
-    History,
-    Readiness,
-    Reloader,
-    ReloadOutcome,
-)
+from app.api.ports import AlertLog, History
 from app.clock import Clock
 from app.documents import Defaults, FilesState, files_state, load_documents
 from app.evaluation import RECORDED_EVERY_S, Past, burn_down, points
@@ -32,7 +23,17 @@ from app.service.engine import Engine
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
-from app.status import HistoryPoint, IncidentLog, Snapshot
+from app.status import (
+    ConfigSource,
+    ConfigStatus,
+    DeadLetterBox,
+    HistoryPoint,
+    IncidentLog,
+    Readiness,
+    Reloader,
+    ReloadOutcome,
+    Snapshot,
+)
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.budgets import load_budgets

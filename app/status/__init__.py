@@ -19,6 +19,7 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
+from app.status.operations import ConfigSource, ConfigStatus, DeadLetterBox, Readiness, Reloader, ReloadOutcome
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.range_series import DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
@@ -49,12 +50,15 @@ __all__ = [
     "Board",
     "BoardContent",
     "BudgetView",
+    "ConfigSource",
+    "ConfigStatus",
     "ContributorShare",
     "Contributors",
     "ContributorsInRange",
     "ContributorsState",
     "DataState",
     "DaySummary",
+    "DeadLetterBox",
     "GroupSummary",
     "HealthState",
     "HistoryPoint",
@@ -68,6 +72,9 @@ __all__ = [
     "RangeMark",
     "RangeMarkKind",
     "RangeSeries",
+    "Readiness",
+    "ReloadOutcome",
+    "Reloader",
     "Selection",
     "Snapshot",
     "SortColumn",

@@ -8,10 +8,9 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from app.alerting import SLO_REMOVED, End, EndCode, Transition, TransitionKind
-from app.api import ReloadOutcome
 from app.api.models import AlertsModel, DeadLettersModel
 from app.slo import AlertState, Cause, Severity, SloId
-from app.status import AlertView, Snapshot
+from app.status import AlertView, ReloadOutcome, Snapshot
 from app.store.dead_letters import DeadLetter
 from app.wording.sentences import description
 from tests.support.api import Served

@@ -15,32 +15,28 @@ from pydantic import TypeAdapter
 from typing_extensions import override
 
 from app.alerting import Transition
-from app.api import (
-    AlertLog,
-    ConfigSource,
-    ConfigStatus,
-    DeadLetterBox,
-    History,
-    Readiness,
-    Reloader,
-    ReloadOutcome,
-    create_app,
-)
+from app.api import AlertLog, History, create_app
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.remote_write import RemoteWriteStatus
 from app.slo import Labels, SloId
 from app.status import (
     Board,
+    ConfigSource,
+    ConfigStatus,
     Contributors,
     ContributorShare,
     ContributorsInRange,
     ContributorsState,
     DaySummary,
+    DeadLetterBox,
     HistoryPoint,
     Pasts,
     RangeMark,
     RangeMarkKind,
     RangeSeries,
+    Readiness,
+    Reloader,
+    ReloadOutcome,
     Snapshot,
 )
 from app.store.dead_letters import DeadLetter
