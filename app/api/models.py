@@ -375,6 +375,7 @@ class ConfigurationModel(TypedDict):
     slos: int
     last_reload_successful: bool
     last_reload_at: datetime | None
+    last_reload_errors: Annotated[list[str], Field(description="Why the documents on disk were refused.")]
 
 
 @with_config(_EXACT)

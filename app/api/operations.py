@@ -70,6 +70,7 @@ def status_routes(
                 slos=status.slos,
                 last_reload_successful=status.last_reload_successful,
                 last_reload_at=utc(status.last_reload_at),
+                last_reload_errors=list(status.last_reload_errors),
             )
         )
 

@@ -10,6 +10,7 @@ from app.metrics.collector import render_slos
 from app.metrics.exposition import Exposition, Page, PageForm, accepts_gzip
 from app.metrics.families import FAMILIES, RESERVED_LABELS, Family
 from app.metrics.instruments import Instruments, LabelValues
+from app.metrics.own_health import OwnHealth, own_health
 from app.metrics.sloth_lines import MetricNames
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "Instruments",
     "LabelValues",
     "MetricNames",
+    "OwnHealth",
     "Page",
     "PageForm",
     "accepts_gzip",
+    "own_health",
     "render_slos",
 ]

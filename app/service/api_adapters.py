@@ -331,6 +331,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             slos=len(documents.slos),
             last_reload_successful=not self._errors,
             last_reload_at=self._at,
+            last_reload_errors=self._errors,
         )
 
     def _load_delivery(self) -> LoadedConfig:

@@ -43,7 +43,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import IncidentData, SloData, pages
+from app.ui import IncidentData, SloData, StatusData, pages
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may hear of evaluations: the others are for requests.
@@ -186,8 +186,8 @@ def _serve(
     documents = Documents(
         engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
     )
-    readiness = EngineReadiness(engine, documents)
     incidents = _incident_data(engine, components)
+    status = _status_data(engine, components, documents, token=incidents.token)
     pasts = EnginePasts(engine, components.database)
     contributors = EngineContributors(engine, components.clock)
     limits = ConnectionLimits.within(allow_open_files())
@@ -199,16 +199,16 @@ def _serve(
         contributors=contributors,
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
-        dead_letters=StoredDeadLetters(components.database, components.clock),
-        readiness=readiness,
-        reloader=documents,
-        config=documents,
-        remote_write=lambda: engine.remote_write,
+        dead_letters=status.dead_letters,
+        readiness=status.readiness,
+        reloader=status.reloader,
+        config=status.config,
+        remote_write=status.remote_write,
         metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
-        build=BuildInfo.current(),
+        build=status.build,
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
-        token=incidents.token,
+        token=status.token,
         stream=stream,
     )
     app.include_router(
@@ -216,7 +216,7 @@ def _serve(
             components.board,
             clock=components.clock,
             prefix=path_prefix(settings.external_url or ""),
-            unhealthy=readiness.unhealthy_reasons,
+            unhealthy=status.readiness.unhealthy_reasons,
             burn_downs=EngineBurnDowns(engine),
             slo_data=SloData(
                 pasts=pasts,
@@ -224,6 +224,7 @@ def _serve(
                 surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
             ),
             incident_data=incidents,
+            status_data=status,
         )
     )
     closed = ClosedConnections(components.instruments.connection_closed)
@@ -298,6 +299,19 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         external_url=settings.public_url,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
+    )
+
+
+def _status_data(engine: Engine, components: Components, documents: Documents, *, token: str | None) -> StatusData:
+    return StatusData(
+        config=documents,
+        readiness=EngineReadiness(engine, documents),
+        reloader=documents,
+        dead_letters=StoredDeadLetters(components.database, components.clock),
+        remote_write=lambda: engine.remote_write,
+        instruments=components.instruments,
+        build=BuildInfo.current(),
+        token=token,
     )
 
 

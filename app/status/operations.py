@@ -54,13 +54,17 @@ class Reloader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The active configuration; secrets in *settings* are masked."""
+    """The active configuration; secrets in *settings* are masked.
+
+    *last_reload_errors* are why documents or receivers on disk were refused.
+    """
 
     settings: Mapping[str, object]
     spec_digest: str
     slos: int
     last_reload_successful: bool
     last_reload_at: datetime | None
+    last_reload_errors: tuple[str, ...] = ()
 
 
 class ConfigSource(Protocol):

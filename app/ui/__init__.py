@@ -1,14 +1,15 @@
 """HTML pages over the board: all SLOs, active alerts and the worst first, one SLO, alerts and incidents.
 
-May import `app.status`, the core, and of `app.delivery` its words and links; needs no session, and scripts only for
-charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages share, `assets.py` what they
-load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active alert. Each page is a
-folder: `overview/`, `slo/`, `alerts/` and `incident/`.
+May import `app.status`, `app.metrics`, the core, and of `app.delivery` its words and links; needs no session, and
+scripts only for charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages share,
+`assets.py` what they load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active
+alert. Each page is a folder: `overview/`, `slo/`, `alerts/`, `incident/` and `status/`.
 """
 
 from app.ui.incident import IncidentData
 from app.ui.overview import BurnDowns
 from app.ui.pages import pages
 from app.ui.slo import SloData, Surroundings
+from app.ui.status import StatusData
 
-__all__ = ["BurnDowns", "IncidentData", "SloData", "Surroundings", "pages"]
+__all__ = ["BurnDowns", "IncidentData", "SloData", "StatusData", "Surroundings", "pages"]

@@ -12,6 +12,7 @@ from app.ui.incident import IncidentData, incident_page_routes
 from app.ui.overview import BurnDowns, overview_page
 from app.ui.rendering import Renderer
 from app.ui.slo import SloData, slo_pages
+from app.ui.status import StatusData, status_page
 
 
 def pages(
@@ -23,12 +24,14 @@ def pages(
     burn_downs: BurnDowns | None = None,
     slo_data: SloData | None = None,
     incident_data: IncidentData | None = None,
+    status_data: StatusData | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
-    *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents.
+    *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
+    of the service itself.
     """
     left_out = () if incident_data is not None else ("/alerts",)
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
@@ -38,5 +41,7 @@ def pages(
     if incident_data is not None:
         router.include_router(alerts_page(board, renderer, incident_data))
         router.include_router(incident_page_routes(board, renderer, incident_data))
+    if status_data is not None:
+        router.include_router(status_page(board, renderer, status_data))
     router.include_router(asset_routes(renderer.assets))
     return router

@@ -19,7 +19,7 @@ from app.ui import views
 from app.ui.assets import Assets
 from app.wording.sentences import span
 
-NAVIGATION = (("Overview", "/"), ("Alerts", "/alerts"), ("API", "/docs"))
+NAVIGATION = (("Overview", "/"), ("Alerts", "/alerts"), ("Status", "/status"), ("API", "/docs"))
 """The links at the top of every page."""
 
 _CSP = (

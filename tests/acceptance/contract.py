@@ -171,6 +171,7 @@ CONFIG = _object(
     slos=_COUNT,
     last_reload_successful={"type": "boolean"},
     last_reload_at=_or_null(_TIME),
+    last_reload_errors=_list(_TEXT),
 )
 
 

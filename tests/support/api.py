@@ -204,8 +204,11 @@ class CountingReloader(Reloader):
         return self.outcome
 
 
+@dataclass
 class FixedConfig(ConfigSource):
-    """One configuration."""
+    """One configuration; the last reload failed if there are *errors*."""
+
+    errors: tuple[str, ...] = ()
 
     @override
     def status(self) -> ConfigStatus:
@@ -213,7 +216,8 @@ class FixedConfig(ConfigSource):
             settings={"prometheus_url": "http://localhost:9090", "prometheus_password": "**********"},
             spec_digest="0123abcd",
             slos=3,
-            last_reload_successful=True,
+            last_reload_successful=not self.errors,
+            last_reload_errors=self.errors,
             last_reload_at=datetime(2026, 3, 1, 11, 0, tzinfo=UTC),
         )
 
@@ -235,6 +239,8 @@ class Served:
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
     remote_write: Sequence[RemoteWriteStatus] = ()
+    config: FixedConfig = field(default_factory=FixedConfig)
+    instruments: Instruments = field(default_factory=lambda: Instruments(build=BUILD))
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -255,8 +261,8 @@ class Served:
             dead_letters=self.dead_letters,
             readiness=self.readiness,
             reloader=self.reloader,
-            config=FixedConfig(),
-            metrics=Exposition(self.board, Instruments(build=BUILD)),
+            config=self.config,
+            metrics=Exposition(self.board, self.instruments),
             build=BUILD,
             external_url=self.external_url,
             alertmanager_url=lambda: self.alertmanager_url,

@@ -11,9 +11,9 @@ from app.api import path_prefix
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
-from app.ui import BurnDowns, IncidentData, SloData, Surroundings, pages
+from app.ui import BurnDowns, IncidentData, SloData, StatusData, Surroundings, pages
 from app.ui.incident import IncidentHistory
-from tests.support.api import Served, listening
+from tests.support.api import BUILD, Served, listening
 from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
 
@@ -79,6 +79,17 @@ def site(
     token: str | None = TOKEN,
 ) -> FastAPI:
     """The application of pages and API over a board, with *incidents* that are kept."""
+    return site_of(a_served(board, unhealthy=unhealthy, incidents=incidents, token=token))
+
+
+def a_served(
+    board: Board,
+    *,
+    unhealthy: tuple[str, ...] = (),
+    incidents: KeptIncidents | None = None,
+    token: str | None = TOKEN,
+) -> Served:
+    """The fakes behind such an application, to be changed by a test before it is made."""
     newest = max((one.as_of for one in board.snapshots if one.as_of is not None), default=datetime.now(UTC))
     served = Served(
         board=board,
@@ -90,14 +101,19 @@ def site(
     served.contributors.items = CONTRIBUTORS
     served.incidents = incidents or served.incidents
     served.readiness.unhealthy.extend(unhealthy)
+    return served
+
+
+def site_of(served: Served) -> FastAPI:
+    """The application of pages and API over fakes."""
     app = served.app()
     prefix = path_prefix(served.external_url)
     app.include_router(
         pages(
-            board,
+            served.board,
             clock=SystemClock(),
             prefix=prefix,
-            unhealthy=lambda: unhealthy,
+            unhealthy=served.readiness.unhealthy_reasons,
             burn_downs=TwoIncidents(),
             slo_data=_slo_data(served),
             incident_data=IncidentData(
@@ -107,9 +123,23 @@ def site(
                 alertmanager_url=lambda: served.alertmanager_url,
                 token=served.token,
             ),
+            status_data=_status_data(served),
         )
     )
     return app
+
+
+def _status_data(served: Served) -> StatusData:
+    return StatusData(
+        config=served.config,
+        readiness=served.readiness,
+        reloader=served.reloader,
+        dead_letters=served.dead_letters,
+        remote_write=lambda: served.remote_write,
+        instruments=served.instruments,
+        build=BUILD,
+        token=served.token,
+    )
 
 
 def _slo_data(served: Served) -> SloData:

@@ -1,0 +1,5 @@
+"""The page of the service itself: whether it measures, evaluates and notifies, and with which configuration."""
+
+from app.ui.status.page import StatusData, status_page
+
+__all__ = ["StatusData", "status_page"]

@@ -1,0 +1,132 @@
+"""The routes of the page of the service, and of what can be done there: a reload, and a retry of a dead letter."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.metrics import BuildInfo, Instruments, OwnHealth, own_health
+from app.remote_write import RemoteWriteStatus
+from app.status import Board, ConfigSource, DataState, DeadLetterBox, Readiness, Reloader
+from app.store.dead_letters import DeadLetter
+from app.ui.forms import Refusal, refusal, sent_form
+from app.ui.rendering import Renderer
+from app.ui.status.failing import failing
+
+_MOST_LETTERS = 50
+_MOST_PROBLEMS = 50
+_Form = Annotated[Mapping[str, str], Depends(sent_form)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusData:
+    """Where the page gets what is not on the board; without *token* nothing can be changed."""
+
+    config: ConfigSource
+    readiness: Readiness
+    reloader: Reloader
+    dead_letters: DeadLetterBox
+    remote_write: Callable[[], Sequence[RemoteWriteStatus]]
+    instruments: Instruments
+    build: BuildInfo
+    token: str | None = None
+
+
+def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter:
+    """The routes below ``/status``."""
+    router = APIRouter(include_in_schema=False)
+
+    async def shown(request: Request, refused: Refusal | None = None) -> Response:
+        letters = await data.dead_letters.letters(_MOST_LETTERS)
+        # It looks at every SLO: a worker thread keeps the event loop free.
+        return await run_sync(partial(_page, board, renderer, data, request, letters=letters, refused=refused))
+
+    def back(place: str) -> Response:
+        return RedirectResponse(f"{renderer.prefix}/status#{place}", HTTPStatus.SEE_OTHER)
+
+    @router.get("/status")
+    async def status(request: Request) -> Response:
+        return await shown(request)
+
+    @router.get("/status/{form}")
+    async def after_a_refusal(form: str) -> Response:
+        # A refused form is shown at its own address, which the page refreshes itself from.
+        return back("documents" if form == "reload" else "receivers")
+
+    @router.post("/status/reload")
+    async def reload(request: Request, form: _Form) -> Response:
+        refused = refusal(form, data.token)
+        if refused is None:
+            outcome = await data.reloader.reload()
+            if outcome.unavailable is not None:
+                problem = f"Nothing was reloaded; the old documents stay active: {outcome.unavailable}"
+                refused = Refusal(status=HTTPStatus.SERVICE_UNAVAILABLE, problem=problem)
+            elif outcome.errors:
+                problem = f"The old documents stay active; errors in the new ones: {len(outcome.errors)}."
+                refused = Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
+        return back("documents") if refused is None else await shown(request, refused)
+
+    @router.post("/status/retry")
+    async def retry(request: Request, form: _Form) -> Response:
+        refused = refusal(form, data.token) or await _retry(data.dead_letters, form.get("letter", ""))
+        return back("receivers") if refused is None else await shown(request, refused)
+
+    return router
+
+
+async def _retry(box: DeadLetterBox, letter: str) -> Refusal | None:
+    """Let a dead letter be tried again; why that cannot be done, if so."""
+    known = {str(each.id): each.id for each in await box.letters(_MOST_LETTERS)}
+    if letter in known and await box.retry(known[letter]):
+        return None
+    problem = "Nothing was retried: it is tried again already, or a newer notification of its alert was delivered."
+    return Refusal(status=HTTPStatus.NOT_FOUND, problem=problem)
+
+
+def _page(
+    board: Board,
+    renderer: Renderer,
+    data: StatusData,
+    request: Request,
+    *,
+    letters: Sequence[DeadLetter],
+    refused: Refusal | None,
+) -> Response:
+    known, health = board.current, own_health(data.instruments)
+    problems = failing(known.snapshots)
+    given_up = Counter(letter.receiver for letter in letters)
+    return renderer.page(
+        request,
+        "status.html",
+        status=HTTPStatus.OK if refused is None else refused.status,
+        refused=refused,
+        config=data.config.status(),
+        not_ready=data.readiness.reasons(),
+        own=health,
+        lag=None if health.last_evaluation is None else renderer.clock.now() - health.last_evaluation,
+        states=_states(Counter(snapshot.data for snapshot in known.snapshots)),
+        problems=problems[:_MOST_PROBLEMS],
+        problem_count=len(problems),
+        receivers=_receivers(health, given_up),
+        letters=letters,
+        remote_write=data.remote_write(),
+        build=data.build,
+        may_change=bool(data.token),
+    )
+
+
+def _states(counts: Mapping[DataState, int]) -> list[tuple[DataState, int]]:
+    return [(state, counts[state]) for state in DataState if counts.get(state)]
+
+
+def _receivers(health: OwnHealth, given_up: Mapping[str, int]) -> list[tuple[str, int, Mapping[str, int], int]]:
+    """Every receiver: what it has taken, its failures by reason, and its dead letters."""
+    return [
+        (name, counts.notified, counts.failures, given_up.get(name, 0)) for name, counts in health.receivers.items()
+    ]
