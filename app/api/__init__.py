@@ -8,6 +8,7 @@ an SLO, `problems.py` that of an error.
 from app.api.application import create_app
 from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
+from app.api.problems import show_problems_to_browsers
 from app.api.stream import Stream
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "Stream",
     "create_app",
     "path_prefix",
+    "show_problems_to_browsers",
 ]

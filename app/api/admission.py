@@ -147,7 +147,7 @@ class _UnsentAnswers:
 
 async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
     detail = "too many requests are under way; ask again in a moment"
-    answer = problem(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    answer = problem(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
     await answer(scope, receive, send)
 
 

@@ -38,11 +38,11 @@ class Guard:
 
         if _is_ambiguous(scope):
             detail = "Content-Length and Transfer-Encoding exclude each other"
-            refusal = problem(scope["path"], HTTPStatus.BAD_REQUEST, detail, headers={"Connection": "close"})
+            refusal = problem(scope, HTTPStatus.BAD_REQUEST, detail, headers={"Connection": "close"})
             await refusal(scope, receive, send_guarded)
             return
         if _body_bytes(scope) > MAX_BODY_BYTES:
-            refusal = problem(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+            refusal = problem(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
             await refusal(scope, receive, send_guarded)
             return
         # The server leaves out the body of an answer to HEAD by itself.

@@ -3,7 +3,7 @@
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
@@ -19,6 +20,11 @@ from app.wording.plain_text import shortened
 
 # A body may be a megabyte; its beginning shows what was given.
 _SHOWN_CHARS = 200
+# What programs read is the same for everybody, also for somebody who looks at it in a browser.
+_FOR_PROGRAMS = ("/api/", "/-/", "/metrics")
+
+ProblemPage = Callable[[Request, ProblemModel], Response]
+"""Shows problem details to people."""
 
 
 class ProblemError(Exception):
@@ -50,25 +56,36 @@ def invalid(detail: str) -> ProblemError:
 
 
 def problem(
-    path: str,
+    scope: Scope,
     status: int,
     detail: str,
     *,
     errors: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
-) -> ProblemResponse:
-    """The response for one problem with the request for *path*."""
+) -> Response:
+    """The response for one problem with the request of *scope*: a page for a browser that asks for one."""
     content: ProblemModel = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         # A URI reference, so characters that are not allowed in one are percent-encoded.
-        "instance": quote(path, safe="/:@!$&'()*+,;=~"),
+        "instance": quote(scope["path"], safe="/:@!$&'()*+,;=~"),
     }
     if errors:
         content["errors"] = list(errors)
-    return ProblemResponse(content, status_code=status, headers=headers)
+    page = _page_for(scope)
+    if page is None:
+        return ProblemResponse(content, status_code=status, headers=headers)
+    response = page(Request(scope), content)
+    for name, value in (headers or {}).items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def show_problems_to_browsers(app: FastAPI, page: ProblemPage) -> None:
+    """Answer browsers that ask for a page with *page*; programs and paths of programs get problem details."""
+    app.state.problem_page = page
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -76,26 +93,36 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def own(request: Request, error: ProblemError) -> Response:
-        return problem(request.scope["path"], error.status, error.detail, errors=error.errors, headers=error.headers)
+        return problem(request.scope, error.status, error.detail, errors=error.errors, headers=error.headers)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers = {"Allow": _allowed(error)}
-        return problem(request.scope["path"], error.status_code, _detail(request, error), headers=headers)
+        return problem(request.scope, error.status_code, _detail(request, error), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
         errors = [f"{_parameter(item['loc'])}={_shown(item['input'])}: {item['msg']}" for item in error.errors()]
-        return problem(request.scope["path"], HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
+        return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         # The server logs it with its traceback; a caller gets no inner workings. Nothing sets headers further out.
         del error
         detail = "something went wrong inside Sloburn; its log says what"
-        return problem(request.scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
+        return problem(request.scope, HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
+
+
+def _page_for(scope: Scope) -> ProblemPage | None:
+    """The page that shows problems, if the request is that of a browser for a page."""
+    app = scope.get("app")
+    accepted = ", ".join(Headers(scope=scope).getlist("accept"))
+    if app is None or "text/html" not in accepted or scope["path"].startswith(_FOR_PROGRAMS):
+        return None
+    page: ProblemPage | None = getattr(app.state, "problem_page", None)
+    return page
 
 
 def _parameter(location: tuple[int | str, ...]) -> str:

@@ -158,7 +158,9 @@ class BoundedConnection(H11Protocol):
         # uvicorn calls this while it handles the error, which knows a better status than 400.
         error = sys.exception()
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-        answer = problem("", status, f"{msg} {error}" if error else msg, headers=SECURITY_HEADERS)
+        answer = problem(
+            {"path": "", "headers": []}, status, f"{msg} {error}" if error else msg, headers=SECURITY_HEADERS
+        )
         head = h11.Response(status_code=status, headers=[*answer.raw_headers, (b"connection", b"close")])
         for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import Stream, create_app, path_prefix
+from app.api import Stream, create_app, path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
@@ -225,6 +225,7 @@ def _serve(
             ),
             incident_data=incidents,
             status_data=status,
+            show_problems=partial(show_problems_to_browsers, app),
         )
     )
     closed = ClosedConnections(components.instruments.connection_closed)

@@ -1,8 +1,12 @@
 """Routes of the pages: everything is rendered here; scripts only refresh what is shown, and draw charts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
 
 from app.clock import Clock
 from app.status import Board
@@ -25,13 +29,14 @@ def pages(
     slo_data: SloData | None = None,
     incident_data: IncidentData | None = None,
     status_data: StatusData | None = None,
+    show_problems: Callable[[Callable[[Request, Mapping[str, Any]], Response]], None] | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
-    of the service itself.
+    of the service itself. *show_problems* is given the page that shows problem details to browsers.
     """
     left_out = () if incident_data is not None else ("/alerts",)
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
@@ -44,4 +49,17 @@ def pages(
     if status_data is not None:
         router.include_router(status_page(board, renderer, status_data))
     router.include_router(asset_routes(renderer.assets))
+    if show_problems is not None:
+        show_problems(partial(_problem_page, renderer))
+
+    @router.get("/favicon.ico")
+    async def favicon() -> Response:
+        # Browsers ask for it beside what is no page, such as JSON.
+        return RedirectResponse(prefix + renderer.assets.path("icon.svg"), HTTPStatus.SEE_OTHER)
+
     return router
+
+
+def _problem_page(renderer: Renderer, request: Request, problem: Mapping[str, Any]) -> Response:
+    errors = problem.get("errors", ())
+    return renderer.page(request, "problem.html", status=problem["status"], problem=problem, errors=errors)

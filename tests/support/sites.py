@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from fastapi import FastAPI
 from typing_extensions import override
 
-from app.api import path_prefix
+from app.api import path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
@@ -124,6 +125,7 @@ def site_of(served: Served) -> FastAPI:
                 token=served.token,
             ),
             status_data=_status_data(served),
+            show_problems=partial(show_problems_to_browsers, app),
         )
     )
     return app

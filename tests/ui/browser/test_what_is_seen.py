@@ -27,6 +27,9 @@ def test_pages_fit_load_little_and_have_no_serious_finding(
             assert visit.overflow <= 0
             assert 10_000 < visit.asset_bytes < MOST_ASSET_BYTES
         assert visit.complaints == []
+        visit.open("/nothing")
+        assert visit.serious_findings == []
+        assert visit.overflow <= 0
 
 
 def test_a_reader_sees_what_fires_what_is_suppressed_or_frozen_and_why(browser: Browser, incident: str) -> None:
