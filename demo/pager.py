@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -20,6 +20,7 @@ class Alert(BaseModel):
     status: str
     labels: dict[str, str]
     annotations: dict[str, str]
+    link: str = Field("", alias="generatorURL")
 
 
 class Notification(BaseModel):
@@ -41,7 +42,8 @@ def create_pager(console: Console) -> FastAPI:
         for alert in notification.alerts:
             at = datetime.now().astimezone()
             console.print(_panel(alert, at=at))
-            received.appendleft(f"{at:%H:%M:%S} {_title(alert)}: {alert.annotations.get('summary', '')}")
+            told = f"{at:%H:%M:%S} {_title(alert)}: {alert.annotations.get('summary', '')}"
+            received.appendleft(f"{told} {alert.link}".rstrip())
         return {"printed": len(notification.alerts)}
 
     @app.get("/", include_in_schema=False)
@@ -58,7 +60,7 @@ def create_pager(console: Console) -> FastAPI:
 def _panel(alert: Alert, *, at: datetime) -> Panel:
     resolved, is_page = alert.status == "resolved", alert.labels.get("severity") == "page"
     colour = "green" if resolved else "red" if is_page else "yellow"
-    text = _text(alert.annotations)
+    text = _text(alert.annotations, alert.link)
     return Panel(text, title=f"[bold]{escape(_title(alert))}", subtitle=f"{at:%H:%M:%S}", border_style=colour)
 
 
@@ -68,7 +70,7 @@ def _title(alert: Alert) -> str:
     return f"{'RESOLVED ' if alert.status == 'resolved' else ''}{severity} {subject}"
 
 
-def _text(annotations: Mapping[str, str]) -> str:
-    details = [annotations.get(name, "") for name in ("description", "runbook_url", "dashboard")]
+def _text(annotations: Mapping[str, str], link: str) -> str:
+    details = [*(annotations.get(name, "") for name in ("description", "runbook_url", "dashboard")), link]
     lines = [f"[bold]{escape(annotations.get('summary', ''))}[/]", *(escape(detail) for detail in details if detail)]
     return "\n".join(lines)

@@ -83,9 +83,11 @@ def test_the_pager_prints_pages_and_their_end(tmp_path: Path) -> None:
         pager.start()
         for status, annotations in words.items():
             alerts = [{"status": status, "labels": labels, "annotations": annotations, "startsAt": "ignored"}]
+            alerts[0]["generatorURL"] = "http://sloburn/incidents/5f2d"
             httpx.post(f"{pager.url}/notify", json={"alerts": alerts}, trust_env=False).raise_for_status()
         printed = pager.log
     assert "PAGE cart:route=[x]" in printed
     assert "[12] bad of 100" in printed
     assert "RESOLVED PAGE cart:route=[x]" in printed
     assert "It lasted 12m; 3% in this incident." in printed
+    assert printed.count("http://sloburn/incidents/5f2d") == len(words)

@@ -10,9 +10,9 @@ from app.status import AlertView, BoardContent, Snapshot
 from app.wording.annotations import annotations
 
 _MEANINGS = {
-    AlertState.FIRING: "receivers are notified",
+    AlertState.FIRING: "they fire, and receivers are notified",
     AlertState.MUTED: "they fire, and the page of the same SLO notifies receivers",
-    AlertState.PENDING: "a rule has tripped; they fire if it goes on",
+    AlertState.PENDING: "a rule has tripped, and they fire if it goes on",
     AlertState.SUPPRESSED: "a rule has tripped on too few events to rule out noise",
     AlertState.FROZEN: "they cannot be judged, and neither fire nor resolve",
 }
