@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.api.problems import invalid
 from app.slo import parse_duration
+from app.status import EARLIEST, LATEST
 
 MAX_POINTS = 11_000
 """As many points as Prometheus gives for one range query."""
@@ -12,10 +13,6 @@ MAX_POINTS = 11_000
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 # `datetime.fromisoformat` alone also reads dates of weeks, and times without an offset.
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz]|[+ -]\d\d:[0-5]\d)", re.ASCII)
-# A year away from the unix epoch on one side and centuries from what datetime holds on the other, so that no step or
-# window leads out of either.
-EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST_STEP = timedelta(days=366)
 # As many as a graph shows side by side.
 DEFAULT_POINTS = 400

@@ -6,7 +6,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 """
 
 from app.status.board import Board, BoardContent
-from app.status.contributors import ContributorShare, ContributorsInRange, ContributorsState
+from app.status.contributors import MOST_LABELS, ContributorShare, ContributorsInRange, ContributorsState
 from app.status.groups import GroupSummary, summed_group
 from app.status.incident_log import IncidentLog
 from app.status.incidents import (
@@ -22,7 +22,7 @@ from app.status.incidents import (
 from app.status.operations import ConfigSource, ConfigStatus, DeadLetterBox, Readiness, Reloader, ReloadOutcome
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
-from app.status.range_series import DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
+from app.status.range_series import EARLIEST, LATEST, DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -45,6 +45,9 @@ from app.status.snapshot import (
 from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
+    "MOST_LABELS",
     "UNKNOWN",
     "AlertView",
     "Board",

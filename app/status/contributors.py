@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from app.slo import Labels, SloId
 
+MOST_LABELS = 10
+"""How many labels a question may name: each is looked up in every series of the answer."""
+
 
 class ContributorsState(StrEnum):
     """Whether it is known which label values contribute: ``busy`` is worth another try, ``unanswered`` says why not."""

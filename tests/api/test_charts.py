@@ -80,6 +80,18 @@ def test_series_that_cannot_be_drawn_are_refused_and_long_ones_are_not(query: st
     assert _served()[1].get(f"/api/v1/history?{query}").status_code == status
 
 
+def test_groups_of_too_many_members_are_refused_before_any_is_read() -> None:
+    slos = [an_slo(name, by=("route",)) for name in ("a", "b")]
+    served = Served.with_snapshots(
+        *(a_snapshot(slo, group=(("route", str(number)),)) for slo in slos for number in range(501))
+    )
+    http = TestClient(served.app())
+    asked = [f"slo={slo.id}" for slo in slos]
+    assert http.get(f"/api/v1/history?{asked[0]}&points=1").status_code == 200
+    answer = http.get(f"/api/v1/history?{'&'.join(asked)}&points=1")
+    assert (answer.status_code, len(_asked(served))) == (422, 1)
+
+
 def test_the_past_of_what_was_never_measured_is_empty() -> None:
     _, http = _served()
     assert http.get("/api/v1/history?to=2026-03-01T12:00:00Z").json()["series"] == []

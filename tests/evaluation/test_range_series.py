@@ -111,4 +111,7 @@ def test_the_members_of_a_group_are_summed() -> None:
     series = _series(summed)
     assert [series.total[3], series.bad[3]] == [400.0, 4.0]
     assert [series.total[20], series.bad[20]] == pytest.approx([400.0 + 120.0, 4.0 + 120.0])
+    alike = sum_of_members([one, one])
+    assert alike is not None
+    assert [_series(alike).total[3], _series(alike).bad[3], _series(alike).coverage[3]] == [800.0, 8.0, 1.0]
     assert sum_of_members([replace(one, row=None)]) is None

@@ -88,7 +88,8 @@ def test_a_range_is_in_every_link_and_a_wrong_one_is_said() -> None:
     text = http.get("/slos/checkout-availability?range=6h&label=route%3D/pay").text
     assert re.search(r'href="\?range=1h&amp;label=route%3D%2Fpay#charts"', text)
     assert 'aria-current="true">6h' in text
-    for wrong in ("range=soon", "from=yesterday", "from=2026-03-01T12:00Z&to=2026-03-01T11:00Z"):
+    out_of_bounds = ("from=0001-01-01T00:00Z&to=0001-01-02T00:00Z", "from=9999-12-31T00:00Z&to=9999-12-31T23:59:59Z")
+    for wrong in ("range=soon", "from=yesterday", "from=2026-03-01T12:00Z&to=2026-03-01T11:00Z", *out_of_bounds):
         assert "was not understood" in http.get(f"/slos/checkout-availability?{wrong}").text
 
 
@@ -142,6 +143,14 @@ def test_contributors_are_links_that_narrow_and_an_unanswered_question_is_said()
         .text
     )
     assert "no bad events between" in text
+
+
+def test_as_many_labels_as_the_api_takes_are_asked_for() -> None:
+    listed = ListedContributors(items=CONTRIBUTORS)
+    query = "&".join(f"by=l{number}&label=m{number}%3Da" for number in range(100))
+    _client(a_snapshot(), contributors=listed).get(f"/slos/checkout-availability?part=contributors&{query}")
+    ((*_, by, within),) = listed.asked
+    assert (len(by), len(within)) == (10, 10)
 
 
 def test_a_calendar_tells_days_apart_by_what_they_spent_of_an_even_share() -> None:

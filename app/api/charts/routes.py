@@ -25,7 +25,7 @@ from app.api.responses import JsonResponse
 from app.api.timespans import DEFAULT_POINTS, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, Contributors, Pasts, Snapshot, round_step
+from app.status import MOST_LABELS, Board, Contributors, Pasts, Snapshot, round_step
 
 # As wide as a chart on the largest screen; a pixel shows no more than one.
 _MOST_POINTS = 2_000
@@ -34,7 +34,8 @@ _MOST_POINTS_OF_ALL = 50_000
 _MOST_SLOS = 100
 _YEAR = timedelta(days=366)
 _HOUR = timedelta(hours=1)
-_MOST_LABELS = 10
+# Two whole groups: the past of each member is copied and summed, which takes milliseconds.
+_MOST_MEMBERS = 1_000
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The SLO, or a whole group.")]
 GroupId = Annotated[
@@ -59,7 +60,7 @@ By = Annotated[
     list[str],
     Query(
         default_factory=list,
-        max_length=_MOST_LABELS,
+        max_length=MOST_LABELS,
         description="Labels whose values are the contributors; without it any label may be one.",
         examples=[["route"]],
     ),
@@ -68,7 +69,7 @@ Within = Annotated[
     list[str],
     Query(
         default_factory=list,
-        max_length=_MOST_LABELS,
+        max_length=MOST_LABELS,
         description="Only events with all of these labels, written `name=value`.",
         examples=[["route=/pay"]],
     ),
@@ -91,7 +92,7 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
         """
         if len(slo) * points > _MOST_POINTS_OF_ALL:
             raise invalid(f"more than {_MOST_POINTS_OF_ALL} points: ask for fewer SLOs or fewer points")
-        members = {SloId(one): find_members(board, SloId(one)) for one in slo}
+        members = _members_of_all(board, slo)
         async with turn:
             return await asyncio.to_thread(_series, pasts, members, start, end, points)
 
@@ -154,6 +155,13 @@ def group_routes(board: Board) -> APIRouter:
         return JsonResponse(group_document(members))
 
     return router
+
+
+def _members_of_all(board: Board, slos: Sequence[str]) -> dict[SloId, Sequence[Snapshot]]:
+    found = {SloId(one): find_members(board, SloId(one)) for one in slos}
+    if sum(map(len, found.values())) > _MOST_MEMBERS:
+        raise invalid(f"more than {_MOST_MEMBERS} members of groups: ask for fewer groups")
+    return found
 
 
 def _series(

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.paths import SLO_ID
 from app.slo import Labels, SloId
 from app.status import (
+    MOST_LABELS,
     Board,
     BoardContent,
     Contributors,
@@ -91,8 +92,10 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRout
             chosen=range,
             start=start,
             end=end,
-            by=tuple(name for name in given.getlist("by") if name),
-            within=tuple(sorted(_pair(text) for text in given.getlist("label") if "=" in text.strip("="))),
+            by=tuple(name for name in given.getlist("by")[:MOST_LABELS] if name),
+            within=tuple(
+                sorted(_pair(text) for text in given.getlist("label")[:MOST_LABELS] if "=" in text.strip("="))
+            ),
             part=part,
         )
         known = board.current

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.slo import DurationError, format_duration, parse_duration
+from app.status import EARLIEST, LATEST
 
 CHOICES = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))
 """The ranges that a page offers."""
@@ -47,7 +48,13 @@ def chart_range(
     """The range that is asked for: *choice* as a duration, or from *start* to *end*; *default* for what is no range."""
     if start or end:
         since, until = _time(start), _time(end) if end else newest
-        if since is not None and until is not None and _SHORTEST <= until - since <= _LONGEST:
+        if (
+            since is not None
+            and until is not None
+            and since >= EARLIEST
+            and until < LATEST
+            and _SHORTEST <= until - since <= _LONGEST
+        ):
             return ChartRange(start=since, end=until, length=None)
         wrong = "the range was not understood: write times such as 2026-03-01T12:00Z, the first before the second"
         return ChartRange(start=newest - default, end=newest, length=default, problem=wrong)
