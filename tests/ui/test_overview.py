@@ -240,6 +240,14 @@ def test_a_query_is_written_as_it_was_read(text: str) -> None:
     assert OverviewQuery.parse(given).canonical == text
 
 
+def test_a_query_of_any_length_is_read_and_what_is_too_much_is_said() -> None:
+    """Each filter has a link with all others: thousands would take minutes."""
+    given = [("page", "9" * 5000), *(("service", f"s{number}") for number in range(5000))]
+    query = OverviewQuery.parse(given)
+    assert (len(query.service), query.unknown) == (200, ("what follows 200 values of service",))
+    assert query.page > 1
+
+
 class CountedLines(TwoIncidents):
     """Counts for how many SLOs a page asks for their lines."""
 

@@ -14,6 +14,10 @@ BY_LABEL = "label:"
 """In front of the name of a label that SLOs are grouped by."""
 _MOST_WORDS = 200
 _MOST_PAGES = 100_000
+# More digits than the largest number of a page has.
+_LONGEST_NUMBER = 15
+# Each value has a link that repeats the others.
+_MOST_VALUES = 200
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -42,16 +46,18 @@ class OverviewQuery:
     @classmethod
     def parse(cls, given: Sequence[tuple[str, str]]) -> "OverviewQuery":
         """The query of a URL; empty parameters, as forms send them, are left out."""
-        values: dict[str, list[str]] = {}
+        every: dict[str, list[str]] = {each.name: [] for each in fields(cls)}
         for name, value in given:
-            if value:
-                values.setdefault(name, []).append(value)
-        unknown: list[str] = []
+            if value and name in every:
+                every[name].append(value)
+        values = {name: of_name[:_MOST_VALUES] for name, of_name in every.items() if of_name}
+        too_many = [name for name, of_name in every.items() if len(of_name) > _MOST_VALUES]
+        unknown = [f"what follows {_MOST_VALUES} values of {name}" for name in too_many]
         label = [text for text in values.get("label", ()) if text.partition("=")[0] and "=" in text]
         unknown += [f"label={text}" for text in values.get("label", ()) if text not in label]
         sort = _choices(SortColumn, "sort", values, unknown)
         order = [text for text in values.get("order", ()) if text in {"asc", "desc"}]
-        page = values.get("page", ["1"])[-1]
+        page = values.get("page", ["1"])[-1][:_LONGEST_NUMBER]
         return cls(
             q=" ".join(values.get("q", ()))[:_MOST_WORDS],
             service=tuple(values.get("service", ())),
