@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import cramjam
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
 from app.metrics.labels import Label
 
 HEADERS = {
@@ -43,6 +40,8 @@ class RequestBody:
 
     def encoded(self) -> bytes:
         """The bytes to send."""
+        import cramjam  # noqa: PLC0415  megabytes that only services with receivers need
+
         return bytes(cramjam.snappy.compress_raw(self._message.SerializeToString()))
 
 
@@ -60,6 +59,9 @@ def write_request_class() -> Any:
 
     Source: https://github.com/prometheus/prometheus/blob/main/prompb/remote.proto and types.proto
     """
+    # Megabytes that only services with receivers need.
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415
+
     kind = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="sloburn/remote_write.proto", package="prometheus", syntax="proto3")
     messages: dict[str, list[tuple[str, int, Any, str | None]]] = {
