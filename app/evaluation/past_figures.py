@@ -51,11 +51,6 @@ class ExposedPast:
             return np.nan
         return max(self.past.known_from_s, float(row.edges_s[0]), row.first_sample_s)
 
-    @property
-    def known_until_s(self) -> float:
-        """The end of the newest measured slot, in Unix seconds; NaN before the first sample."""
-        return np.nan if self.past.row is None else self.past.row.watermark_s
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPast:
