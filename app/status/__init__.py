@@ -33,6 +33,7 @@ from app.status.selection import (
     words_of,
 )
 from app.status.snapshot import (
+    WORST_FIRST,
     AlertView,
     BudgetView,
     DataState,
@@ -49,6 +50,7 @@ __all__ = [
     "LATEST",
     "MOST_LABELS",
     "UNKNOWN",
+    "WORST_FIRST",
     "AlertView",
     "Board",
     "BoardContent",

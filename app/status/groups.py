@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.slo import Slo
-from app.status.snapshot import HealthState, Snapshot
-
-_WORST_FIRST = (HealthState.EXHAUSTED, HealthState.AT_RISK, HealthState.UNKNOWN, HealthState.MEETING)
+from app.status.snapshot import WORST_FIRST, HealthState, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ def summed_group(members: Sequence[Snapshot]) -> GroupSummary:
     return GroupSummary(
         slo=members[0].slo,
         members=len(members),
-        status=next(state for state in _WORST_FIRST if counts[state]),
+        status=next(state for state in WORST_FIRST if counts[state]),
         counts=counts,
         good=math.fsum(member.good for member in members),
         bad=math.fsum(member.bad for member in members),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.slo import AlertState, SliKind
-from app.status.snapshot import AlertView, DataState, HealthState, Snapshot
+from app.status.snapshot import WORST_FIRST, AlertView, DataState, HealthState, Snapshot
 
 OrderKey = tuple[str | float, ...]
 """What SLOs are ordered by; no two share one."""
@@ -110,7 +110,7 @@ def burn_now(snapshot: Snapshot) -> float:
 
 
 _HOUR_S = 3600.0
-_HEALTH = {state: rank for rank, state in enumerate(("exhausted", "at_risk", "unknown", "meeting"))}
+_HEALTH = {state: rank for rank, state in enumerate(WORST_FIRST)}
 _DATA = {state: rank for rank, state in enumerate(("error", "stale", "backfilling", "no_traffic", "fresh"))}
 _ALERTS = {state: rank for rank, state in enumerate(("pending", "suppressed", "frozen", "muted", "inactive"), start=2)}
 

@@ -33,6 +33,10 @@ class HealthState(StrEnum):
     UNKNOWN = "unknown"
 
 
+WORST_FIRST = (HealthState.EXHAUSTED, HealthState.AT_RISK, HealthState.UNKNOWN, HealthState.MEETING)
+"""The verdicts in the order in which somebody should look at them."""
+
+
 class WindowView(NamedTuple):
     """Counts and burn rate of one look-back window that ends at the snapshot's `as_of`.
 

@@ -9,9 +9,9 @@ from app.alerting import Notification
 from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
+    WORST_FIRST,
     AlertView,
     ContributorShare,
-    HealthState,
     Snapshot,
     rounded_percent,
     severities_words,
@@ -21,7 +21,7 @@ from app.status import (
 from app.wording.annotations import annotations
 from app.wording.sentences import ago, share, span
 
-_RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
+_RANKS = {state: rank for rank, state in enumerate(WORST_FIRST)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

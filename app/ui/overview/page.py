@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.slo import AlertState, SliKind
-from app.status import Board, DataState, HealthState, Snapshot, SortColumn, alert_states, burn_now, ordered
+from app.status import WORST_FIRST, Board, DataState, Snapshot, SortColumn, alert_states, burn_now, ordered
 from app.ui.overview import sparkline
 from app.ui.overview.attention import attention
 from app.ui.overview.groups import listing
@@ -28,7 +28,6 @@ _COLUMNS = (
     (SortColumn.ALERT, "Alerts", ""),
     (SortColumn.DATA, "Data", ""),
 )
-_WORST_FIRST = (HealthState.EXHAUSTED, HealthState.AT_RISK, HealthState.UNKNOWN, HealthState.MEETING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +116,7 @@ def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None
             columns=_COLUMNS,
             choices=known_choices.choices(known.snapshots),
             kinds=tuple(SliKind),
-            states=_WORST_FIRST,
+            states=WORST_FIRST,
             alert_states=tuple(AlertState),
             data_states=tuple(DataState),
             by_label=BY_LABEL,
@@ -134,7 +133,7 @@ def _cards(query: OverviewQuery, others: Sequence[Snapshot]) -> list[Card]:
     health = Counter(found.health for found in others)
     alerts = Counter(state for found in others for state in alert_states(found))
     shown: list[tuple[str, str, str, int]] = [
-        *(("status", state, state.replace("_", " "), health[state]) for state in _WORST_FIRST),
+        *(("status", state, state.replace("_", " "), health[state]) for state in WORST_FIRST),
         ("alert", AlertState.FIRING, "alerting", alerts[AlertState.FIRING]),
         ("alert", AlertState.FROZEN, "frozen", alerts[AlertState.FROZEN]),
     ]
