@@ -31,8 +31,7 @@ def find_members(board: Board, slo_id: SloId) -> Sequence[Snapshot]:
         ProblemError: it is not known.
     """
     known = board.current
-    snapshot = known.find(slo_id)
-    members = [one for one in known.snapshots if one.slo.id == slo_id] if snapshot is None else [snapshot]
+    members = known.members_of(slo_id)
     if not members:
         raise _unknown(known, slo_id)
     return members
@@ -53,7 +52,7 @@ def whole_id(request: Request) -> SloId:
 
 
 def _unknown(known: BoardContent, slo_id: SloId) -> ProblemError:
-    members = [snapshot.id for snapshot in known.snapshots if snapshot.slo.id == slo_id]
+    members = known.members_of(slo_id)
     if members:
-        return not_found(f"{slo_id!r} has groups: ask for one of its members, such as {members[0]!r}")
+        return not_found(f"{slo_id!r} has groups: ask for one of its members, such as {members[0].id!r}")
     return not_found(f"no SLO has the id {slo_id!r}")

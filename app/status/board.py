@@ -46,6 +46,11 @@ class BoardContent:
         """The snapshot of one SLO or group member; None if it is not known."""
         return self.by_id.get(slo_id)
 
+    def members_of(self, slo_id: SloId) -> Sequence[Snapshot]:
+        """The snapshots of all members of a group, or that of the SLO or member itself; empty if it is not known."""
+        snapshot = self.find(slo_id)
+        return [one for one in self.snapshots if one.slo.id == slo_id] if snapshot is None else [snapshot]
+
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""
         known = self.by_key.get(notification.key)

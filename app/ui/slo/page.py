@@ -99,7 +99,7 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRout
             part=part,
         )
         known = board.current
-        members = _members(known, asked.id)
+        members = known.members_of(asked.id)
         if not members:
             return await asyncio.to_thread(_missing, renderer, request, known, asked.id)
         context = await _common(members, asked, renderer, data, turn)
@@ -114,11 +114,6 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRout
 def _pair(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name, value
-
-
-def _members(known: BoardContent, slo_id: SloId) -> Sequence[Snapshot]:
-    snapshot = known.find(slo_id)
-    return [one for one in known.snapshots if one.slo.id == slo_id] if snapshot is None else [snapshot]
 
 
 async def _common(
