@@ -30,6 +30,8 @@ incident_note = Table(
 
 MOST_NOTES = 100
 """Notes of one incident: more are no notes but a chat, and all of them are one page."""
+LONGEST_NOTE, LONGEST_AUTHOR = 10_000, 100
+"""Characters that the API and the pages take."""
 
 
 class IncidentMark(StrEnum):

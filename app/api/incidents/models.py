@@ -11,7 +11,7 @@ from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
-from app.store.incident_notes import IncidentMark
+from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark
 from app.store.outbox import EntryState
 
 _EXACT = ConfigDict(extra="forbid")
@@ -85,9 +85,6 @@ _DETAIL_EXAMPLE: JsonDict = {
     "timeline": [{"at": "2026-03-01T11:48:30Z", "kind": "transition", "text": "The page fires (1h/5m)"}],
 }
 _NOTE_REQUEST: JsonDict = {"text": "Rolled back **v42**.", "author": "ada"}
-
-NOTE_LONGEST = 10_000
-AUTHOR_LONGEST = 100
 
 
 @with_config(_EXACT)
@@ -216,5 +213,5 @@ class MarkModel(TypedDict):
 class NewNoteModel(TypedDict):
     """A note to add, in Markdown, and who writes it."""
 
-    text: Annotated[str, Field(min_length=1, max_length=NOTE_LONGEST)]
-    author: Annotated[str | None, Field(max_length=AUTHOR_LONGEST)]
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)]
+    author: Annotated[str | None, Field(max_length=LONGEST_AUTHOR)]

@@ -15,7 +15,7 @@ from app.alerting import Notification
 from app.slo import SloId
 from app.status import Board, HistoryPoint, IncidentLog, live_record, postmortem_of, timeline
 from app.store import StoreError
-from app.store.incident_notes import IncidentMark, TooManyNotesError
+from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
 from app.ui.forms import Refusal, refusal, sent_form
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
@@ -26,8 +26,6 @@ from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
 from app.wording.sentences import event_words, incident_title, share, span, subject, why_stale
 
-# As of the API.
-_NOTE_LONGEST, _AUTHOR_LONGEST = 10_000, 100
 _Form = Annotated[Mapping[str, str], Depends(sent_form)]
 
 
@@ -115,8 +113,8 @@ def _add(log: IncidentLog, incident: str, text: str, author: str) -> Refusal | N
 def _unusable(text: str, author: str) -> Refusal | None:
     if not text:
         return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem="The note is empty; write what is to be noted.")
-    if len(text) > _NOTE_LONGEST or len(author) > _AUTHOR_LONGEST:
-        problem = f"A note may have {_NOTE_LONGEST:,} characters, and its author {_AUTHOR_LONGEST}."
+    if len(text) > LONGEST_NOTE or len(author) > LONGEST_AUTHOR:
+        problem = f"A note may have {LONGEST_NOTE:,} characters, and its author {LONGEST_AUTHOR}."
         return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
     return None
 
@@ -150,6 +148,8 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "chart": _chart(incident, now, data.history),
         "chart_size": (WIDTH, HEIGHT),
         "may_change": bool(data.token),
+        "longest_note": LONGEST_NOTE,
+        "longest_author": LONGEST_AUTHOR,
     }
 
 
