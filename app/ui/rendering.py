@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -83,7 +82,7 @@ def _environment(clock: Clock) -> Environment:
         "count": views.grouped,
         "factor": views.multiple,
         "moment": views.moment,
-        "iso": _iso,
+        "iso": views.rfc3339,
         "relative": lambda at: views.relative(at, clock.now()),
         "measured": views.measured,
         "bar": views.bar,
@@ -103,7 +102,3 @@ def _environment(clock: Clock) -> Environment:
         "segment": lambda text: quote(text, safe=""),
     }
     return environment
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -68,6 +68,11 @@ def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return sorted(snapshots, key=_badness)
 
 
+def rfc3339(at: datetime) -> str:
+    """A time in UTC to the second, as addresses and attributes have it: ``2026-03-01T12:00:00Z``."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def grouped(events: float) -> str:
     """A number of events, grouped by thousands: ``27,365,987``."""
     if not math.isfinite(events):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Protocol
 from urllib.parse import quote, urlencode
@@ -21,6 +21,7 @@ from app.ui.forms import Refusal, refusal, sent_form
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
 from app.ui.rendering import Renderer
+from app.ui.views import rfc3339
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
@@ -176,11 +177,7 @@ def _around(incident: Incident, now: datetime) -> str:
     """The time of the incident as the page of its SLO takes it."""
     start = incident.first_bad_at or incident.started_at
     end = max(incident.ended_at or now, start + timedelta(minutes=5))
-    return urlencode({"from": _stamp(start), "to": _stamp(end)})
-
-
-def _stamp(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return urlencode({"from": rfc3339(start), "to": rfc3339(end)})
 
 
 def _chart(incident: Incident, now: datetime, history: IncidentHistory) -> IncidentChart | None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.slo import DurationError, format_duration, parse_duration
 from app.status import EARLIEST, LATEST
+from app.ui.views import rfc3339
 
 CHOICES = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))
 """The ranges that a page offers."""
@@ -29,17 +30,17 @@ class ChartRange:
         """The range in a query string."""
         if self.length is not None:
             return f"range={format_duration(self.length)}"
-        return f"from={_stamp(self.start)}&to={_stamp(self.end)}"
+        return f"from={rfc3339(self.start)}&to={rfc3339(self.end)}"
 
     @property
     def start_stamp(self) -> str:
         """The start as RFC 3339."""
-        return _stamp(self.start)
+        return rfc3339(self.start)
 
     @property
     def end_stamp(self) -> str:
         """The end as RFC 3339."""
-        return _stamp(self.end)
+        return rfc3339(self.end)
 
 
 def chart_range(
@@ -80,7 +81,3 @@ def _time(text: str | None) -> datetime | None:
         return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
