@@ -38,7 +38,8 @@ def pages(
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
     of the service itself. *show_problems* is given the page that shows problem details to browsers.
     """
-    left_out = () if incident_data is not None else ("/alerts",)
+    optional = {"/alerts": incident_data, "/status": status_data}
+    left_out = [path for path, data in optional.items() if data is None]
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))

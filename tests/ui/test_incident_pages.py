@@ -188,6 +188,8 @@ def test_a_form_that_is_refused_says_why_and_keeps_what_was_typed(
     status, says = refusal
     assert (answer.status_code, says in answer.text) == (status, True)
     assert "typed" not in form.get("text", "") or ">typed</textarea>" in answer.text
+    # The page refreshes itself from this address.
+    assert client.get(path).headers["location"].partition("#")[0] == path.rpartition("/")[0]
     record = kept.log.find("0a0b")
     assert record is not None
     assert (record.incident.mark, record.notes) == (None, ())

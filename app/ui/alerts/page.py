@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -55,8 +56,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
             states=choices([*IncidentState]),
             mark_choices=choices([*IncidentMark, UNMARKED]),
             kinds=choices([*TransitionKind]),
-            **_WORDS,
-            **context,
+            **(_WORDS | context),
         )
 
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
@@ -66,9 +66,11 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         query = HistoryQuery.parse(given)
         if any(not value for _, value in given) and "hx-request" not in request.headers:
             # A form sends what was not chosen, too: links are shorter without it.
-            address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
-            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+            return _back(renderer, request)
         return shown(request, query)
+
+    # A refused form is shown at its own address, which the page refreshes itself from.
+    router.add_api_route("/alerts/mark", partial(_back, renderer))
 
     @router.post("/alerts/mark")
     def mark(request: Request, form: Annotated[Mapping[str, str], Depends(sent_form)]) -> Response:
@@ -79,10 +81,16 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         chosen, _, incident = form.get("mark", "").partition(" ")
         known = {each.value: each for each in IncidentMark}
         data.log.set_mark(incident, known.get(chosen))
-        address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
-        return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+        return _back(renderer, request)
 
     return router
+
+
+def _back(renderer: Renderer, request: Request) -> Response:
+    """To the page with the filters of a request, and without those that are empty."""
+    query = HistoryQuery.parse(request.query_params.multi_items())
+    address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
 _WORDS = {"incident_title": incident_title, "share": share, "span": span, "events": event_words}

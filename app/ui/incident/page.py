@@ -82,6 +82,12 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
     def one_incident(request: Request, id: str) -> Response:  # noqa: A002  as in the API
         return shown(request, id)
 
+    # A refused form is shown at its own address, which the page refreshes itself from.
+    @router.get("/incidents/{id}/mark")
+    @router.get("/incidents/{id}/notes")
+    def after_a_refusal(request: Request, id: str) -> Response:  # noqa: A002  as in the API
+        return back(id, request.url.path.rpartition("/")[2])
+
     @router.post("/incidents/{id}/mark")
     def mark(request: Request, id: str, form: _Form) -> Response:  # noqa: A002  as in the API
         refused = refusal(form, data.token)

@@ -54,10 +54,9 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
     async def status(request: Request) -> Response:
         return await shown(request)
 
-    @router.get("/status/{form}")
-    async def after_a_refusal(form: str) -> Response:
-        # A refused form is shown at its own address, which the page refreshes itself from.
-        return back("documents" if form == "reload" else "receivers")
+    # A refused form is shown at its own address, which the page refreshes itself from.
+    router.add_api_route("/status/reload", partial(back, "documents"))
+    router.add_api_route("/status/retry", partial(back, "receivers"))
 
     @router.post("/status/reload")
     async def reload(request: Request, form: _Form) -> Response:
