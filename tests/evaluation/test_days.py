@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from app.evaluation import Past, days, with_older_days
+from app.evaluation.saving import ended_days
+from app.prometheus import UnreachableError
+from app.slo import day_starts
 from app.status import DaySummary
 from app.store.daily_totals import DailyTotal, load_daily_totals
 from app.store.ledger import delete_rows_of
@@ -95,6 +98,32 @@ def test_a_day_is_written_when_it_ends_and_once(tmp_path: Path) -> None:
     assert (day.start_s, day.length_s) == (MIDNIGHT - DAY, DAY)
     # Only the last hour was read so far.
     assert day.measured_s == pytest.approx(HOUR, abs=15 * MINUTE)
+
+
+def test_to_write_days_only_those_since_the_last_commit_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of an SLI that Prometheus could not be asked for at first: to be settled up to 1970 is no day to write."""
+    looked_at: list[int] = []
+
+    def counting(timezone: str, since_s: float, until_s: float) -> tuple[int, ...]:
+        starts = day_starts(timezone, since_s, until_s)
+        looked_at.append(len(starts) - 1)
+        return starts
+
+    def refused(_expr: str) -> None:
+        raise UnreachableError("refused")
+
+    monkeypatch.setattr(ended_days, "day_starts", counting)
+    source = MemorySource(_shop(MIDNIGHT - 2 * HOUR, NOW))
+    with _running(tmp_path, source) as one:
+        source.fault = refused
+        one.tick(MIDNIGHT - 600)
+        source.fault = lambda _expr: None
+        one.tick(MIDNIGHT - 570, MIDNIGHT - 240, MIDNIGHT + 360)
+        assert [day.start_s for day in _stored(one)] == [MIDNIGHT - DAY]
+    assert looked_at
+    assert max(looked_at) <= 2
 
 
 def test_a_day_on_which_nothing_was_measured_is_not_a_day_without_errors(tmp_path: Path) -> None:
