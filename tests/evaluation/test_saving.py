@@ -1,4 +1,4 @@
-"""What a commit that fails, a restart and a change of the clock must not lose or repeat, on one small incident."""
+"""What a commit that fails, a restart and a clock that was ahead must not lose or repeat, on one small incident."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,13 +12,15 @@ from app.slo import AlertState, Severity
 from app.status import Board
 from app.store import Database, StoreLockedError, open_database
 from app.store.alerts import recent_transitions
+from app.store.budgets import load_budgets
+from app.store.daily_totals import load_daily_totals
 from app.store.outbox import waiting
 from tests.evaluation.crashes import breakable
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
 
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 # 2027-01-15 00:00 UTC: with it ends a chunk of every width.
 MIDNIGHT = 1_800_000_000 - 8 * HOUR
 # All before midnight is final in this slot, 330 s later.
@@ -103,10 +105,69 @@ def test_what_a_failed_commit_has_not_written_is_in_the_next_once(tmp_path: Path
         assert one.evaluator.store_problem == "locked"
         assert _page(one) is AlertState.FIRING
         failing = False
-        one.tick(SETTLES_MIDNIGHT + 300)
+        one.tick(SETTLES_MIDNIGHT + INTERVAL_S)
         assert _told(one) == ([("fired", SETTLES_MIDNIGHT)], [("firing", SETTLES_MIDNIGHT)])
+        with one.database.read() as tx:
+            ended = load_daily_totals(tx, one.slos[0].sli.key, (), start_s=0, end_s=MIDNIGHT + DAY)
+            budgets = load_budgets(tx, one.slos[0].id, start_s=SETTLES_MIDNIGHT, end_s=SETTLES_MIDNIGHT)
+        assert [day.start_s for day in ended] == [MIDNIGHT - DAY]
+        assert [at for at, _ in budgets] == [SETTLES_MIDNIGHT]
         shown = one.figures
         one.board = Board()
         one.restart()
-        one.evaluator.show_stored(datetime.fromtimestamp(SETTLES_MIDNIGHT + 300, UTC))
+        one.evaluator.show_stored(datetime.fromtimestamp(SETTLES_MIDNIGHT + INTERVAL_S, UTC))
         assert one.figures == shown
+
+
+def test_rows_whose_first_commit_failed_are_written_by_the_next(tmp_path: Path) -> None:
+    """Else all that is counted of them later would be of rows that are not there, and gone with a restart."""
+    failing = True
+
+    def reached(place: str) -> None:
+        if failing and place == "commit":
+            raise StoreLockedError("locked")
+
+    source = MemorySource([counter(requests("shop"), (MIDNIGHT - 2 * HOUR, MIDNIGHT + HOUR))])
+    loaded = slos([availability("shop")], tmp_path / "slos")
+    with Running(loaded, source, tmp_path / "db", open_=breakable(reached)) as one:
+        one.tick(MIDNIGHT - 300)
+        failing = False
+        one.tick(MIDNIGHT, SETTLES_MIDNIGHT)
+        shown = one.figures
+        one.board = Board()
+        one.restart()
+        one.evaluator.show_stored(datetime.fromtimestamp(SETTLES_MIDNIGHT, UTC))
+        assert one.figures == shown
+
+
+def test_a_page_that_may_be_over_is_held_although_the_first_commit_after_a_pause_fails(tmp_path: Path) -> None:
+    """Until fresh data confirms it, nobody is paged for what was true before the pause."""
+    failing = False
+
+    def reached(place: str) -> None:
+        if failing and place == "commit":
+            raise StoreLockedError("locked")
+
+    def refused(_expr: str) -> None:
+        raise UnreachableError("refused")
+
+    with _shop(tmp_path, breaks=MIDNIGHT, open_=breakable(reached)) as one:
+        assert isinstance(one.source, MemorySource)
+        one.tick(SETTLES_MIDNIGHT)
+        one.source.fault = refused
+        failing = True
+        one.tick(SETTLES_MIDNIGHT + 600)
+        failing = False
+        one.tick(SETTLES_MIDNIGHT + 600 + INTERVAL_S)
+        with one.database.read() as tx:
+            held = [entry.held for entry in waiting(tx, "pager") if entry.notification.severity is Severity.PAGE]
+    assert held == [True]
+
+
+def test_a_clock_that_was_ahead_is_still_corrected_after_a_restart(tmp_path: Path) -> None:
+    """Else no alert would be stepped until the time that the clock had shown."""
+    with _shop(tmp_path, breaks=MIDNIGHT) as one:
+        one.tick(MIDNIGHT + HOUR)
+        one.evaluator.go_back(datetime.fromtimestamp(MIDNIGHT + 300, UTC))
+        one.restart()
+        assert one.evaluator.stepped == datetime.fromtimestamp(MIDNIGHT + 300 - INTERVAL_S, UTC)
