@@ -26,10 +26,6 @@ from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import Board, ConfigSource, Contributors, DeadLetterBox, IncidentLog, Pasts, Readiness, Reloader
 
-# A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
-# them.
-_PASTS_AT_ONCE = 1
-
 
 def create_app(
     *,
@@ -37,6 +33,7 @@ def create_app(
     history: History,
     pasts: Pasts,
     contributors: Contributors,
+    turn: asyncio.Semaphore,
     alerts: AlertLog,
     incidents: IncidentLog,
     dead_letters: DeadLetterBox,
@@ -55,7 +52,7 @@ def create_app(
     """The HTTP application over a board; without *token* nothing can be changed over HTTP.
 
     *external_url* is where people reach the service; a path in it is served too, whether a proxy strips it or not.
-    *alertmanager_url* gives where people reach Alertmanager, if there is one.
+    *alertmanager_url* gives where people reach Alertmanager, if there is one. Pages share the *turn* to read the past.
     """
     app = FastAPI(
         title="Sloburn",
@@ -67,7 +64,6 @@ def create_app(
         redirect_slashes=False,
         dependencies=[Depends(refuse_unknown_parameters)],
     )
-    turn = asyncio.Semaphore(_PASTS_AT_ONCE)
     # Before `slo_routes`, of which one takes any path for an id.
     app.include_router(chart_routes(board, pasts, contributors, turn))
     app.include_router(slo_routes(board, history, turn))

@@ -46,7 +46,7 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import IncidentData, SloData, StatusData, pages
 
 _log = structlog.get_logger(__name__)
-# One connection in so many may hear of evaluations: the others are for requests.
+# One connection in so many may be a stream of evaluations: the others are for requests.
 _STREAMS_SHARE = 8
 # Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
@@ -188,15 +188,19 @@ def _serve(
     )
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents, token=incidents.token)
-    pasts = EnginePasts(engine, components.database)
-    contributors = EngineContributors(engine, components.clock)
+    slo_data = SloData(
+        pasts=EnginePasts(engine, components.database),
+        contributors=EngineContributors(engine, components.clock),
+        surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
+    )
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
         board=components.board,
         history=incidents.history,
-        pasts=pasts,
-        contributors=contributors,
+        pasts=slo_data.pasts,
+        contributors=slo_data.contributors,
+        turn=slo_data.turn,
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
         dead_letters=status.dead_letters,
@@ -218,11 +222,7 @@ def _serve(
             prefix=path_prefix(settings.external_url or ""),
             unhealthy=status.readiness.unhealthy_reasons,
             burn_downs=EngineBurnDowns(engine),
-            slo_data=SloData(
-                pasts=pasts,
-                contributors=contributors,
-                surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
-            ),
+            slo_data=slo_data,
             incident_data=incidents,
             status_data=status,
             show_problems=partial(show_problems_to_browsers, app),

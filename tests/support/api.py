@@ -1,5 +1,6 @@
 """The HTTP application over fakes that obey its ports."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -256,6 +257,7 @@ class Served:
             history=self.history,
             pasts=self.pasts,
             contributors=self.contributors,
+            turn=asyncio.Semaphore(1),
             alerts=self.alerts,
             incidents=self.incidents.log,
             dead_letters=self.dead_letters,

@@ -37,7 +37,8 @@ from app.ui.slo.ranges import CHOICES, ChartRange, chart_range
 
 # The worst ones: thousands of rows are slow in a browser, and the API lists all.
 MAX_ROWS = 500
-# As of the API: one reader of the past at a time leaves evaluations their share of the interpreter.
+# A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
+# them.
 _PASTS_AT_ONCE = 1
 _CALENDAR = timedelta(days=365)
 _CONTRIBUTORS = "contributors"
@@ -45,11 +46,15 @@ _CONTRIBUTORS = "contributors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SloData:
-    """Where the page gets what is not on the board; without it there are no charts, and no contributors."""
+    """Where the page gets what is not on the board; without it there are no charts, and no contributors.
+
+    Readers of the past wait for their *turn*, which the API shares.
+    """
 
     pasts: Pasts
     contributors: Contributors
     surroundings: Surroundings = field(default_factory=Surroundings)
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PASTS_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,6 @@ class _Asked:
 def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRouter:
     """The route ``/slos/{id}``."""
     router = APIRouter(include_in_schema=False)
-    turn = asyncio.Semaphore(_PASTS_AT_ONCE)
 
     @router.get(f"/slos/{SLO_ID}")
     async def one_slo(
@@ -102,7 +106,7 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRout
         members = known.members_of(asked.id)
         if not members:
             return await asyncio.to_thread(_missing, renderer, request, known, asked.id)
-        context = await _common(members, asked, renderer, data, turn)
+        context = await _common(members, asked, renderer, data)
         if part == _CONTRIBUTORS:
             return await asyncio.to_thread(renderer.page, request, "slo/contributors.html", **context)
         is_one = known.find(asked.id) is not None
@@ -117,7 +121,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 async def _common(
-    members: Sequence[Snapshot], asked: _Asked, renderer: Renderer, data: SloData | None, turn: asyncio.Semaphore
+    members: Sequence[Snapshot], asked: _Asked, renderer: Renderer, data: SloData | None
 ) -> dict[str, Any]:
     """What the pages of SLOs and groups show of a range."""
     chosen, slo = asked.range_of(members, renderer.clock.now()), members[0].slo
@@ -144,7 +148,7 @@ async def _common(
             asked.id, chosen.start, chosen.end, by=asked.by, within=asked.within
         )
         return context | {"contributors": found}
-    async with turn:
+    async with data.turn:
         series, days, marks = await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
     return context | {
         "series": series,
