@@ -30,6 +30,18 @@ def test_functions_are_short() -> None:
     assert {where: lines for where, lines in found.items() if lines > LONGEST_FUNCTION} == {}
 
 
+def test_libraries_of_remote_write_are_loaded_where_it_is_used() -> None:
+    loaded = {
+        name.partition(".")[0]
+        for file in (APP / "remote_write").glob("*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None) or node.names[0].name]
+    }
+    assert "app" in loaded
+    assert not loaded & {"cramjam", "google"}
+
+
 def test_no_two_packages_define_the_same_public_name() -> None:
     """A class or function of one name would have to be told apart by where it is imported from."""
     packages = defaultdict[str, set[str]](set)
