@@ -1,4 +1,4 @@
-"""Server-sent events: each evaluation is told to clients that keep a connection open.
+"""Server-sent events: each evaluation is sent to clients that keep a connection open.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -48,7 +48,7 @@ data: {"as_of": "2026-03-01T12:00:30Z", "slos": 3, "status": {"meeting": 2, "at_
 
 
 class EvaluatedModel(TypedDict):
-    """What an event tells: how many SLOs there are in each state, and with an alert that fires."""
+    """The data of an event: how many SLOs there are in each state, and with an alert that fires."""
 
     as_of: datetime | None
     slos: int
@@ -57,7 +57,7 @@ class EvaluatedModel(TypedDict):
 
 
 class Stream:
-    """Tells a bounded number of clients of each change of the board; the methods belong to one event loop."""
+    """Sends each change of the board to a bounded number of clients; the methods belong to one event loop."""
 
     def __init__(self, board: Board, *, most_clients: int = _MOST_CLIENTS, heartbeat_s: float = _HEARTBEAT_S) -> None:
         self._board = board
@@ -66,7 +66,7 @@ class Stream:
         # Replaced as a whole, since the engine's thread reads it.
         self._clients: tuple[tuple[asyncio.Event, asyncio.AbstractEventLoop], ...] = ()
         self._closed = False
-        self._told: tuple[BoardContent, bytes, str] | None = None
+        self._encoded: tuple[BoardContent, bytes, str] | None = None
         board.follow(self._changed)
 
     def close(self) -> None:
@@ -82,13 +82,13 @@ class Stream:
             ProblemError: 503 if all places are taken.
         """
         if len(self._clients) >= self._most_clients or self._closed:
-            detail = f"{len(self._clients)} clients hear of evaluations already; ask for /api/v1/slos from time to time"
+            detail = f"{len(self._clients)} clients are connected already; poll /api/v1/slos instead"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "30"})
 
     async def events(self, *, most: int | None = None, last_id: str | None = None) -> AsyncGenerator[bytes]:
-        """What a client is sent: the state now, each change, and a sign of life in between.
+        """What a client is sent: the state now, each change, and heartbeats in between.
 
-        *last_id* is of the event that it has heard last; if that is not the newest, it has missed an evaluation.
+        *last_id* is of the last event that it received; if that is not the newest, it has missed an evaluation.
         """
         changed = asyncio.Event()
         # Here and not before: what is never iterated never leaves.
@@ -124,18 +124,18 @@ class Stream:
 
     def _data(self, content: BoardContent) -> tuple[bytes, str]:
         """The data and the id of the event of a content, made once for all clients."""
-        if self._told is None or self._told[0] is not content:
+        if self._encoded is None or self._encoded[0] is not content:
             health = Counter(found.health for found in content.snapshots)
-            told = EvaluatedModel(
+            data = EvaluatedModel(
                 as_of=utc(max((found.as_of for found in content.snapshots if found.as_of is not None), default=None)),
                 slos=len(content.snapshots),
                 status={str(state): health[state] for state in HealthState},
                 alerting=sum(AlertState.FIRING in alert_states(found) for found in content.snapshots),
             )
-            at = told["as_of"]
+            at = data["as_of"]
             event_id = "" if at is None else at.isoformat().replace("+00:00", "Z")
-            self._told = content, orjson.dumps(told, option=orjson.OPT_UTC_Z), event_id
-        return self._told[1:]
+            self._encoded = content, orjson.dumps(data, option=orjson.OPT_UTC_Z), event_id
+        return self._encoded[1:]
 
 
 def stream_routes(stream: Stream) -> APIRouter:
@@ -163,15 +163,15 @@ def stream_routes(stream: Stream) -> APIRouter:
     ) -> Response:
         """Server-sent events: the state now, then each evaluation as it ends.
 
-        A client that reconnects with `Last-Event-ID` hears at once whether it has missed an evaluation.
+        A client that reconnects with `Last-Event-ID` gets `evaluated` at once if it has missed an evaluation.
         """
         headers = {"X-Accel-Buffering": "no"}
         if request.scope.get(IS_HEAD):
             return Response(media_type=_MEDIA_TYPE, headers=headers)
         request.state.endless = True
         stream.refuse_if_full()
-        told = stream.events(most=events, last_id=request.headers.get("last-event-id"))
-        return StreamingResponse(told, media_type=_MEDIA_TYPE, headers=headers)
+        sent = stream.events(most=events, last_id=request.headers.get("last-event-id"))
+        return StreamingResponse(sent, media_type=_MEDIA_TYPE, headers=headers)
 
     return router
 

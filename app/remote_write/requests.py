@@ -31,7 +31,7 @@ class WriteRequest:
 
 
 def probe_request(at_s: float, labels: Sequence[Label]) -> WriteRequest:
-    """One sample of a series that nobody asks for."""
+    """One sample of a series that is only used to test the receiver."""
     body = RequestBody()
     body.add(PROBE, labels, [_milliseconds(at_s)], [1.0])
     return _request(body, at_s)
