@@ -64,7 +64,6 @@ class Engine:
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._last_skew = 0.0
-        self._begun = components.clock.monotonic()
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
         self._remote_write: RemoteWriters
