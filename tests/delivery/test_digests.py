@@ -17,7 +17,7 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import Cause, Severity
 from app.wording.messages import MessageText, digest_headline
 from tests.support.fake_receivers import SkewedClock
-from tests.support.notifications import START, firing
+from tests.support.notifications import START, firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -112,7 +112,7 @@ def test_the_cause_is_named_once_and_what_differs_beside_its_slo() -> None:
 def test_headlines_count_alerts_and_services() -> None:
     burning = [firing(f"slo-{number}", service=f"s{number % 40}") for number in range(1_200)]
     assert digest_headline(burning, firing=True) == "1,200 alerts of 40 services are firing"
-    assert digest_headline(burning[:1], firing=False) == "1 alerts of s0 are resolved"
+    assert digest_headline([resolved(service="s0")], firing=False) == "1 alerts of s0 are resolved"
     assert digest_headline([seeing(1), seeing(4)], firing=False) == "Data is back for 2 SLOs of service-1"
     assert digest_headline([blind(1), replace(firing(), service="service-1")], firing=True) == (
         "2 alerts of service-1 are firing"
