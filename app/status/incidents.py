@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from app.alerting import Notification
+from app.alerting import Notification, TransitionKind
 from app.status.board import BoardContent
 from app.store.deliveries import Delivery
 from app.store.incidents import Incident, IncidentRecord, with_firing
@@ -15,7 +15,7 @@ from app.wording.timeline import failing_words, fallback_words, given_up_words, 
 
 
 class IncidentState(StrEnum):
-    """Whether an alert of an incident fires."""
+    """Whether an alert of an incident notifies."""
 
     ACTIVE = "active"
     RESOLVED = "resolved"
@@ -40,7 +40,7 @@ class TimelineEntry:
 
 
 def state_of(incident: Incident) -> IncidentState:
-    """Whether an alert of the incident fires."""
+    """Whether an alert of the incident notifies."""
     return IncidentState.ACTIVE if incident.ended_at is None else IncidentState.RESOLVED
 
 
@@ -59,6 +59,18 @@ def live_record(incident: str, kept: IncidentRecord | None, known: BoardContent)
     if live is None:
         return None
     return IncidentRecord(incident=live) if kept is None else replace(kept, incident=live)
+
+
+def has_muted_alert(record: IncidentRecord, known: BoardContent) -> bool:
+    """Whether an alert of the incident still fires in silence."""
+    snapshot = known.find(record.incident.slo)
+    if snapshot is None:
+        return False
+    muted = {(alert.severity, alert.cause, alert.since) for alert in snapshot.alerts if alert.muted}
+    return any(
+        change.kind is TransitionKind.FIRED and (change.severity, change.cause, change.at) in muted
+        for change in record.transitions
+    )
 
 
 def timeline(record: IncidentRecord) -> tuple[TimelineEntry, ...]:

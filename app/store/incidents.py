@@ -82,10 +82,12 @@ _URGENCY = {severity: place for place, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One stretch in which alerts of an SLO fire, from the first that fires to the end of the last.
+    """One stretch in which alerts of an SLO notify, from the first that fires to the end of the last.
 
-    *notification* is the newest of its most urgent alert, with its end if that has ended. *bad_events* and *spent*, a
-    share of the budget, are counted from *first_bad_at* to *last_bad_at*; None where not known.
+    A muted ticket does not keep it open; one that fires on its own after the page's end opens it again. *notification*
+    is the newest of its most urgent alert, with its end if that has ended; while alerts fire, the newest of those.
+    *bad_events* and *spent*, a share of the budget, are counted from *first_bad_at* to *last_bad_at*; None where not
+    known.
     """
 
     id: str
@@ -117,7 +119,7 @@ class IncidentRecord:
 class IncidentFilter:
     """Incidents of any of the services and SLOs, with all of the labels, and so on; nothing given means all.
 
-    *active* asks for those whose alerts fire, or for those that are over; *unmarked* for those without a mark, beside
+    *active* asks for those whose alerts notify, or for those that are over; *unmarked* for those without a mark, beside
     those with one of the *marks*. *since* and *until* ask for incidents that were under way in between.
     """
 
@@ -166,7 +168,8 @@ def record_incidents(
     """
     ended: dict[str, datetime] = {}
     for change in changes:
-        if change.kind is TransitionKind.RESOLVED and change.incident is not None:
+        # A muted ticket ends in silence, after the incident that receivers were told of.
+        if change.kind is TransitionKind.RESOLVED and change.notify and change.incident is not None:
             ended[change.incident] = max(change.at, ended.get(change.incident, change.at))
     by_incident: dict[str, list[Notification]] = {each: [] for each in ended}
     for notification in notified:
@@ -176,7 +179,7 @@ def record_incidents(
         return
     known = {row.id: row for row in _rows(connection, by_incident)}
     slos = {*(each.slo for each in notified), *(change.slo for change in changes)}
-    firing = {each.incident for slo in slos for each in alerts.get(slo, ()) if each.firing}
+    firing = {each.incident for slo in slos for each in alerts.get(slo, ()) if each.is_notified}
     rows = []
     for id_, notifications in by_incident.items():
         row = _merged(id_, known.get(id_), notifications, None if id_ in firing else ended.get(id_))
@@ -243,7 +246,8 @@ def with_firing(known: Incident | None, firing: Sequence[Notification]) -> Incid
     return replace(
         known,
         ended_at=None,
-        notification=first if _urgency(first) <= _urgency(known.notification) else known.notification,
+        # Of the alerts that fire: a page that has resolved says nothing of the ticket that goes on.
+        notification=first,
         bad_events=figures.bad_events,
         spent=figures.spent,
         first_bad_at=figures.first_bad_at,
@@ -273,7 +277,8 @@ def prune_incidents(connection: Connection, *, at: datetime, kept: timedelta = K
 
     One whose alerts are gone without an end, as after a database was restored, ends with its last transition.
     """
-    firing = select(alert.c.incident).where((alert.c.state == AlertState.FIRING.value) & alert.c.incident.is_not(None))
+    notifies = (alert.c.state == AlertState.FIRING.value) & alert.c.announced & alert.c.incident.is_not(None)
+    firing = select(alert.c.incident).where(notifies)
     newest = (
         select(func.max(transition.c.at, type_=Moment)).where(transition.c.incident == incident.c.id).scalar_subquery()
     )

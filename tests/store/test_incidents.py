@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.alerting import Notification, Transition, TransitionKind, resolve
+from app.alerting import Alert, Notification, Transition, TransitionKind, resolve
 from app.alerting.ends import SLO_REMOVED
-from app.slo import Severity, SloId
+from app.slo import AlertState, Severity, SloId
 from app.store import Database
 from app.store.alerts import TransitionFilter, append_transitions, list_transitions, recent_transitions
 from app.store.deliveries import deliveries_of, prune_outbox
@@ -27,6 +27,8 @@ from app.store.incidents import (
     list_incidents,
     prune_incidents,
     prune_transitions,
+    record_incidents,
+    with_firing,
 )
 from app.store.outbox import EntryState, claim, enqueue, give_up, mark_done
 from tests.support.incidents import record
@@ -84,6 +86,37 @@ def test_a_second_burn_of_one_incident_is_added_to_the_first(database: Database)
     assert found.bad_events == 350
     assert found.spent == pytest.approx(0.035)
     assert (found.first_bad_at, found.last_bad_at) == (START, START + 35 * MINUTE)
+
+
+def test_a_muted_ticket_does_not_keep_an_incident_open(database: Database) -> None:
+    page = _burn(bad=300, first=5, last=20)
+    ticket = _burn(bad=200, first=5, last=9, severity=Severity.TICKET)
+    muted = Alert(slo=SLO, severity=Severity.TICKET, state=AlertState.FIRING, incident="5f2d", muted=True)
+    over = resolve(page, at=START + 21 * MINUTE)
+    silent_end = Transition(
+        slo=SLO,
+        severity=Severity.TICKET,
+        kind=TransitionKind.RESOLVED,
+        at=START + 50 * MINUTE,
+        incident="5f2d",
+        tier=None,
+    )
+    with database.begin() as tx:
+        record(tx, page)
+        record(tx, over, silent=(muted,))
+        prune_incidents(tx, at=START)
+        ended = find_incident(tx, "5f2d")
+        record_incidents(tx, (), (silent_end,), {})
+        assert find_incident(tx, "5f2d") == ended
+        assert ended is not None
+        assert ended.ended_at == over.ends_at
+        record(tx, ticket)
+        again = find_incident(tx, "5f2d")
+        assert again is not None
+        assert (again.severity, again.ended_at) == (Severity.PAGE, None)
+        live = with_firing(again, [ticket])
+        assert live is not None
+        assert live.notification == ticket
 
 
 def test_incidents_are_found_by_what_is_known_of_them(database: Database) -> None:

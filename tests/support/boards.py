@@ -41,7 +41,9 @@ def calm_board() -> Board:
 def incident_board() -> Board:
     """Five SLOs while one pages: others are muted, suppressed, frozen, exhausted or being backfilled."""
     paging = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=_before(minutes=12), tier="1h/5m")
-    ticket = AlertView(severity=Severity.TICKET, state=AlertState.MUTED, since=_before(minutes=4), tier="1d/2h")
+    ticket = AlertView(
+        severity=Severity.TICKET, state=AlertState.MUTED, since=_before(minutes=4), tier="1d/2h", muted=True
+    )
     held = AlertView(severity=Severity.PAGE, state=AlertState.SUPPRESSED, since=None, tier=None, reason=TOO_LITTLE)
     spent = AlertView(
         severity=Severity.TICKET,

@@ -106,8 +106,10 @@ class _Lazy(IncidentLog):
         return self._stored.add_note(incident, text, author=author)
 
 
-def record(tx: Transaction, *notified: Notification, still: Sequence[Notification] = ()) -> None:
-    """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
+def record(
+    tx: Transaction, *notified: Notification, still: Sequence[Notification] = (), silent: Sequence[Alert] = ()
+) -> None:
+    """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on, *silent* muted ones."""
     changes = [
         Transition(
             slo=each.slo,
@@ -124,7 +126,7 @@ def record(tx: Transaction, *notified: Notification, still: Sequence[Notificatio
         for each in notified
     ]
     append_transitions(tx, changes)
-    alerts: dict[SloId, tuple[Alert, ...]] = {}
+    alerts: dict[SloId, tuple[Alert, ...]] = {each.slo: (each,) for each in silent}
     for each in (*still, *notified):
         alerts[each.slo] = (*alerts.get(each.slo, ()), _alert(each))
     record_incidents(tx, notified, changes, alerts)
@@ -157,5 +159,6 @@ def _alert(notification: Notification) -> Alert:
         severity=notification.severity,
         cause=notification.cause,
         state=AlertState.FIRING if fires else AlertState.INACTIVE,
+        announced=fires,
         incident=notification.incident if fires else None,
     )

@@ -10,8 +10,10 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from app.alerting import Transition, TransitionKind
 from app.alerting.ends import SLO_REMOVED
 from app.slo import Severity
+from app.store.alerts import append_transitions
 from app.store.incident_notes import MOST_NOTES, IncidentMark
 from app.store.incidents import IncidentFilter
 from app.ui.incident.notes import rendered_note
@@ -89,6 +91,38 @@ def test_an_incident_that_is_over_has_its_cost_its_times_and_who_was_notified(cl
     ):
         assert words in seen
     assert "Silence" not in seen
+
+
+def test_an_incident_whose_page_has_resolved_is_over_though_its_ticket_is_muted(
+    kept: KeptIncidents, client: TestClient
+) -> None:
+    (page,) = incident_board().current.by_key.values()
+    kept.record(replace(page, incident="0c0d"))
+    over = ended(replace(page, incident="0c0d"))
+    kept.record(over)
+    fired = Transition(
+        slo=page.slo, severity=Severity.TICKET, kind=TransitionKind.FIRED, at=NOW - timedelta(minutes=4),
+        incident="0c0d", tier="1d/2h",
+    )  # fmt: skip
+    with kept.database.begin() as tx:
+        append_transitions(tx, [fired])
+    answer = client.get("/incidents/0c0d")
+    assert '<article class="told page over">' in answer.text
+    assert "checkout availability burned its error budget The ticket still" in " ".join(text_of(answer).split())
+    assert "gone in" not in text_of(answer)
+
+
+def test_an_incident_that_goes_on_by_its_ticket_is_shown_as_that_ticket(kept: KeptIncidents) -> None:
+    page = burning(incident="0c0d", starts_at=BEGAN)
+    ticket = burning(incident="0c0d", starts_at=BEGAN, severity=Severity.TICKET)
+    kept.record(page)
+    kept.record(ended(page), still=(ticket,))
+    board = calm_board()
+    board.set_notifications({ticket.key: ticket})
+    answer = TestClient(site(board, incidents=kept)).get("/incidents/0c0d")
+    assert '<article class="told ticket">' in answer.text
+    assert "is burning its error budget" in text_of(answer)
+    assert "no longer" not in text_of(answer)
 
 
 def test_an_incident_that_nobody_knows_is_a_page_of_its_own(client: TestClient) -> None:

@@ -11,7 +11,7 @@ from app.wording.annotations import annotations
 
 _MEANINGS = {
     AlertState.FIRING: "they fire, and receivers are notified",
-    AlertState.MUTED: "they fire, and the page of the same SLO notifies receivers",
+    AlertState.MUTED: "they fire, by errors that the page of the same SLO has notified receivers of",
     AlertState.PENDING: "a rule has tripped, and they fire if it goes on",
     AlertState.SUPPRESSED: "a rule has tripped on too few events to rule out noise",
     AlertState.FROZEN: "they cannot be judged, and neither fire nor resolve",

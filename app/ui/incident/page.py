@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.alerting import Notification
 from app.slo import SloId
-from app.status import Board, HistoryPoint, IncidentLog, live_record, postmortem_of, timeline
+from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_record, postmortem_of, timeline
 from app.store import StoreError
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
@@ -71,7 +71,12 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             return renderer.page(request, "incident_missing.html", status=HTTPStatus.NOT_FOUND, id=incident)
         status = HTTPStatus.OK if draft is None else draft.refused.status
         return renderer.page(
-            request, "incident.html", status=status, draft=draft, **_context(record, renderer.clock.now(), data)
+            request,
+            "incident.html",
+            status=status,
+            draft=draft,
+            muted=has_muted_alert(record, board.current),
+            **_context(record, renderer.clock.now(), data),
         )
 
     def back(incident: str, place: str) -> Response:
@@ -134,6 +139,8 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "incident": incident,
         "active": incident.ended_at is None,
         "title": incident_title(notification) if incident.ended_at is not None else said["summary"],
+        # While it goes on, of the alert that fires: a page that has resolved leaves its ticket.
+        "severity": incident.severity if incident.ended_at is not None else notification.severity,
         "subject": subject(notification),
         "description": notification.slo_description.strip(),
         "suffering": _suffering(incident),
