@@ -8,28 +8,14 @@ from itertools import pairwise
 import pytest
 from typing_extensions import override
 
-from app.clock import Clock, SystemClock
+from app.clock import SystemClock
 from app.schedule import Schedule
 from testbed.waiting import reaches
+from tests.support.set_clock import SetClock
 
 INTERVAL = timedelta(seconds=30)
 OFFSET = timedelta(seconds=5)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-class SetClock(Clock):
-    """A clock that is set by hand."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    @override
-    def now(self) -> datetime:
-        return self.at
-
-    @override
-    def monotonic(self) -> float:
-        return self.at.timestamp()
 
 
 class WrongClock(SystemClock):

@@ -6,28 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from typing_extensions import override
 
-from app.clock import Clock
 from app.http.client import CheckedClient
 from app.http.client_options import ClientOptions
 from app.remote_write import RemoteWriteOptions
 from app.remote_write.client import WriteClient
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
 from tests.evaluation.running import INTERVAL_S, Running
-
-
-@dataclass(slots=True)
-class ManualClock(Clock):
-    """Time passes when the test says so."""
-
-    at_s: float = 0.0
-
-    @override
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(1_750_000_000 + self.at_s, UTC)
-
-    @override
-    def monotonic(self) -> float:
-        return self.at_s
+from tests.support.set_clock import SetClock
 
 
 @dataclass(slots=True)
@@ -60,7 +45,7 @@ class Writing:
     def __init__(self, one: Running, options: RemoteWriteOptions) -> None:
         self.one = one
         self.options = options
-        self.clock = ManualClock()
+        self.clock = SetClock(datetime.fromtimestamp(1_750_000_000, UTC))
         self.instruments = NotedWrites()
         self.writer = self._open()
 
@@ -93,7 +78,7 @@ class Writing:
 
     def wait(self, span: timedelta) -> None:
         """Let time pass."""
-        self.clock.at_s += span.total_seconds()
+        self.clock.at += span
 
     def close(self) -> None:
         """End the writer."""
@@ -112,4 +97,4 @@ class Writing:
     async def _drained(self) -> None:
         while await self.writer._send_next():
             # Progress is written as soon as it may be.
-            self.clock.at_s += 10.0
+            self.clock.at += timedelta(seconds=10)

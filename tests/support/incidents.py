@@ -9,7 +9,6 @@ from typing import Any
 from typing_extensions import override
 
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
-from app.clock import Clock
 from app.service.api_adapters import StoredIncidents
 from app.slo import AlertState, SloId
 from app.status import IncidentLog
@@ -19,30 +18,16 @@ from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord, record_incidents
 from app.store.outbox import claim, enqueue, give_up, mark_done, retry_at
 from tests.support.notifications import START, firing
+from tests.support.set_clock import SetClock
 
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class FixedClock(Clock):
-    """A clock that a test sets."""
-
-    at: datetime = START + 30 * MINUTE
-
-    @override
-    def now(self) -> datetime:
-        return self.at
-
-    @override
-    def monotonic(self) -> float:
-        return self.at.timestamp()
 
 
 @dataclass
 class KeptIncidents:
     """A database in memory with incidents, made when it is first used."""
 
-    clock: FixedClock = field(default_factory=FixedClock)
+    clock: SetClock = field(default_factory=lambda: SetClock(START + 30 * MINUTE))
 
     @cached_property
     def database(self) -> Database:
