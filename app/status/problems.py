@@ -51,6 +51,23 @@ class ProblemCode(StrEnum):
     SCRAPED_TOO_SELDOM = "scraped_too_seldom"
 
 
+# While data is late, old or still being read, what was counted is right as far as it goes; these may hide errors.
+_DOUBTFUL = frozenset(
+    {
+        ProblemCode.BAD_NEVER_MATCHED,
+        ProblemCode.GOOD_NEVER_MATCHED,
+        ProblemCode.BAD_SERIES_ENDED,
+        ProblemCode.BAD_EXCEEDS_TOTAL,
+        ProblemCode.OUTSIDE_TOTAL,
+        ProblemCode.BUCKET_MISSING,
+        ProblemCode.COMPONENT_MISSING,
+        ProblemCode.DUPLICATE_SERIES,
+        ProblemCode.IMPOSSIBLE_SAMPLES,
+        ProblemCode.PARTIAL_DATA,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong with the data of an SLO; *detail* says what, where and what to do, in one sentence."""
@@ -58,6 +75,11 @@ class Problem:
     code: ProblemCode
     level: ProblemLevel
     detail: str
+
+    @property
+    def makes_doubtful(self) -> bool:
+        """Whether errors may be hidden or miscounted, so that the SLO may not be called fine."""
+        return self.level is not ProblemLevel.HINT and self.code in _DOUBTFUL
 
 
 _RANKS = {level: rank for rank, level in enumerate(ProblemLevel)}

@@ -10,7 +10,19 @@ from fastapi.testclient import TestClient
 
 from app.clock import SystemClock
 from app.slo import AlertState, Severity, SloId
-from app.status import UNKNOWN, AlertView, Board, DataState, DaySummary, HealthState, RangeSeries, Snapshot
+from app.status import (
+    UNKNOWN,
+    AlertView,
+    Board,
+    DataState,
+    DaySummary,
+    HealthState,
+    Problem,
+    ProblemCode,
+    ProblemLevel,
+    RangeSeries,
+    Snapshot,
+)
 from app.ui import SloData, Surroundings, pages
 from app.ui.slo.calendar import calendar
 from app.ui.slo.headline import headline_of
@@ -65,6 +77,39 @@ def test_a_page_begins_with_what_is_the_matter_and_since_when(
     assert (found.word, found.since) == (word, since)
     text = _client(snapshot).get(f"/slos/{snapshot.id}").text
     assert f"<strong>{word}</strong>" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "word"),
+    [
+        (ProblemCode.BAD_NEVER_MATCHED, ProblemLevel.WARNING, "Doubtful"),
+        (ProblemCode.BAD_NEVER_MATCHED, ProblemLevel.HINT, "Fine"),
+        (ProblemCode.OUTSIDE_TOTAL, ProblemLevel.WARNING, "Doubtful"),
+        (ProblemCode.LATE_SAMPLES, ProblemLevel.WARNING, "Fine"),
+    ],
+)
+def test_a_budget_is_not_called_fine_while_its_errors_may_be_hidden(
+    code: ProblemCode, level: ProblemLevel, word: str
+) -> None:
+    snapshot = replace(a_snapshot(), problems=(Problem(code=code, level=level, detail="no series has matched"),))
+    found = headline_of(snapshot)
+    assert (found.word, found.kind) == (word, "warning" if word == "Doubtful" else "meeting")
+    assert found.sentence.startswith("no series has matched") == (word == "Doubtful")
+    text = _client(snapshot).get(f"/slos/{snapshot.id}").text
+    assert f'<p class="problem {level}"><span class="badge {level}">' in text
+
+
+def test_errors_are_seen_now_only_while_the_shortest_window_has_some() -> None:
+    burning = a_snapshot(alerts=[PAGING], health=HealthState.AT_RISK)
+    assert headline_of(burning).sentence.startswith("Users see errors now")
+    shortest = min(view.window for view in burning.windows)
+    windows = tuple(one._replace(bad=0.0) if one.window == shortest else one for one in burning.windows)
+    over = replace(burning, windows=windows)
+    for snapshot in (over, replace(burning, data=DataState.STALE)):
+        assert headline_of(snapshot).word == "Burning"
+        assert "now" not in headline_of(snapshot).sentence
+    exhausted = replace(over, health=HealthState.EXHAUSTED)
+    assert "go on" not in headline_of(exhausted).sentence
 
 
 def test_until_when_a_budget_lasts_is_part_of_the_headline() -> None:

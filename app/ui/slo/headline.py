@@ -1,4 +1,4 @@
-"""The headline that a page begins with: whether an SLO is fine, burning or exhausted, since when and until when."""
+"""The headline that a page begins with: whether an SLO is fine, doubtful, burning or exhausted, and how long."""
 
 import math
 from collections.abc import Sequence
@@ -31,12 +31,14 @@ def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
     left = f"{rounded_percent(slo.budget.remaining_ratio, 1)} of the error budget is left"
     if slo.health is HealthState.EXHAUSTED:
         sentence = "The error budget is exhausted"
-        sentence += " and errors go on." if firing else "."
+        sentence += " and errors go on." if firing and _shows_errors(slo) else "."
         return Headline(kind="exhausted", word="Exhausted", sentence=sentence, since=_exhausted_since(series) or since)
     if firing:
         page = any(alert.severity is Severity.PAGE for alert in firing)
-        sentence = f"Users see errors now. {left}." if page else f"Errors are above what the budget allows. {left}."
-        return Headline(kind="firing", word="Burning", sentence=sentence, since=since, until=until)
+        said = "Errors are above what the budget allows."
+        if page:
+            said = "Users see errors now." if _shows_errors(slo) else "An alert fires."
+        return Headline(kind="firing", word="Burning", sentence=f"{said} {left}.", since=since, until=until)
     if slo.data is DataState.STALE:
         sentence = "No data comes in; the figures are old."
         return Headline(kind="unknown", word="Not known", sentence=sentence, since=slo.as_of)
@@ -44,9 +46,25 @@ def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
         return Headline(
             kind="unknown", word="Not known", sentence="There is not enough data to judge the error budget."
         )
+    return _quiet_headline(slo, left)
+
+
+def _quiet_headline(slo: Snapshot, left: str) -> Headline:
+    """The headline of an SLO whose budget is known and not exhausted, and of which no alert fires."""
+    until = slo.budget.exhausted_at
+    doubt = next((problem for problem in slo.problems if problem.makes_doubtful), None)
     if slo.health is HealthState.AT_RISK:
         return Headline(kind="at_risk", word="At risk", sentence=f"Only {left}.", until=until)
+    if doubt is not None:
+        sentence = f"{doubt.detail}. By what is counted, {left}."
+        return Headline(kind="warning", word="Doubtful", sentence=sentence, until=until)
     return Headline(kind="meeting", word="Fine", sentence=f"{left}.", until=until)
+
+
+def _shows_errors(slo: Snapshot) -> bool:
+    """Whether there are bad events in the shortest window, of data that is not old."""
+    shortest = min(slo.windows, key=lambda view: view.window, default=None)
+    return slo.data is not DataState.STALE and shortest is not None and shortest.bad > 0
 
 
 def _exhausted_since(series: RangeSeries | None) -> datetime | None:

@@ -39,6 +39,9 @@ def test_every_chart_is_drawn_and_nothing_breaks_the_rules_of_pages(
         assert page.locator("#days svg.calendar").count() == 1
         assert visit.serious_findings == []
         assert visit.overflow <= 0
+        tables = page.locator(".scroll:has(> .as-cards)")
+        hidden = tables.evaluate_all("found => found.map(one => one.scrollWidth - one.clientWidth)")
+        assert hidden == [0, 0]
         assert visit.asset_bytes < MOST_ASSET_BYTES
         assert visit.complaints == []
 
