@@ -78,21 +78,26 @@ def step_slo(
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
     The page goes first, since one that fires mutes the ticket. The alerts of one SLO share an incident for as long as
-    any of them is active. An alert whose severity was switched off is resolved. *no_data* is what becomes of alerts
-    whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while. *ended*
-    says why alerts without data end regardless of that, None if they need not. *definitions* are what the severities
-    are judged by now: an alert that ends since that was changed has not recovered.
+    any of them is active, but for a muted ticket: it joins the incident of the next page. An alert whose severity was
+    switched off is resolved. *no_data* is what becomes of alerts whose newest data is too old to judge by; the SLO's
+    own wish counts once data has been missing for a while. *ended* says why alerts without data end regardless of that,
+    None if they need not. *definitions* are what the severities are judged by now: an alert that ends since that was
+    changed has not recovered.
     """
     known = {alert.severity: alert for alert in alerts}
     # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins. Two that
     # begin in one slot have the same id.
-    incident = next((alert.incident for alert in alerts if alert.incident is not None), None)
+    # A muted ticket alone does not keep one open: receivers were told of its end.
+    open_ = (alert.incident for alert in alerts if alert.announced or not alert.firing)
+    incident = next((each for each in open_ if each is not None), None)
     stepped: list[Alert] = []
     changes: list[Transition] = []
     page: Alert | None = None
     # The page before the ticket: whether it fires in this very slot decides whether the ticket is muted.
     for policy in sorted(policies, key=_urgency):
         before = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
+        if page is not None and page.incident is not None and before.firing and not before.announced:
+            before = replace(before, incident=page.incident)
         reading, definition = readings[policy.severity], definitions.get(policy.severity)
         verdict = judge(reading, policy, quiet_for=_quiet_for(before, at))
         alert, verdict = _doubt_changed_sli(before, verdict, reading, policy, definition=definition, at=at)

@@ -475,7 +475,7 @@ def test_missing_data_taken_as_bad_joins_the_incident_and_ends_its_silence() -> 
     stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
     patient = replace(PAGE, pending_for=timedelta(hours=1))
     (page, heard), changes = step_slo((ticket,), stale, (patient, TICKET), slo=SLO, at=at, no_data=NoData.BAD)
-    assert (page.state, page.incident, heard.muted) == (AlertState.PENDING, "i", False)
+    assert (page.state, page.incident, heard.muted) == (AlertState.PENDING, heard.incident, False)
     assert [(change.severity, change.kind, change.at) for change in changes] == [
         ("page", "pending", at), ("ticket", "unmuted", at),
     ]  # fmt: skip

@@ -255,6 +255,13 @@ def test_a_muted_ticket_whose_errors_are_no_evidence_any_more_stays_silent() -> 
     ]
 
 
+def test_a_muted_ticket_does_not_join_two_outages() -> None:
+    changes, alerts = play_slo("bbqqqqbb", "bbbbbbbb")
+    first, second = (change.incident for change in changes if change.notify and change.kind is TransitionKind.FIRED)
+    assert first != second
+    assert {alert.incident for alert in alerts} == {second}
+
+
 def test_a_ticket_that_goes_on_burning_after_the_page_is_told() -> None:
     """Two hours after the page's end the short window of 1d/2h holds nothing of it any more."""
     changes, alerts = play_slo("b" + "q" * 260, "b" * 261)
