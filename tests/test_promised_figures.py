@@ -23,7 +23,7 @@ from app.http import client, detached, resolving, secret_files, sockets, tls_fil
 from app.ingest.counting import late_samples, start_times
 from app.ingest.history import backfill
 from app.ingest.queries import query_batcher
-from app.ingest.series import group_limit, tracked_slis
+from app.ingest.series import group_limit, matched_series, tracked_slis
 from app.integrations import AlertmanagerOptions, Reassertion, StoredAlertsToRepeat, heartbeat
 from app.integrations.alertmanager import api, given_up, peer
 from app.integrations.email import notifier as email
@@ -119,7 +119,8 @@ PROMISES = (
     ("troubleshooting.md", "retried after up to 10 minutes", backfill._LONGEST_PAUSE_S, 600.0),
     ("troubleshooting.md", "at the start by more than five minutes", engine._FAR_AHEAD_S, 300.0),
     ("http.md", "nine tenths of the last day's events or more are bad, of at least six hours and 20 events",
-     _same(problems._MOSTLY_BAD, problems._LONG_S, problems._FEW_EVENTS), (0.9, 6 * 3_600.0, 20.0)),
+     _same(problems._MOSTLY_BAD, matched_series.ESTABLISHED_S, matched_series.ESTABLISHED_EVENTS),
+     (0.9, 6 * 3_600.0, 20.0)),
     ("http.md", "5 minutes of the last three days, 15 minutes before",
      _same(ledger.MIDDLE_WIDTH_S, ledger.MIDDLE_REACH_S, ledger.COARSE_WIDTH_S), (300, 3 * 86_400, 900)),
     ("http.md", "What was shown is kept for 180 days", writer._BUDGETS_KEPT, timedelta(days=180)),

@@ -11,7 +11,14 @@ from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.cli.live_figures import FiguresReader, LiveFigures, findings_of
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
-from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
+from app.ingest.series.matched_series import (
+    ESTABLISHED_EVENTS,
+    ESTABLISHED_S,
+    SeriesSeen,
+    misnamed,
+    own_matchers,
+    why_none_matches,
+)
 from app.ingest.series.native_histograms import newest_bracket
 from app.prometheus import BadQueryError, Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
@@ -229,11 +236,24 @@ class Inspector:
 
     async def _bad_share(self, sli: Sli) -> float:
         """The share of bad events in the last day; 0 where there are none at all."""
+        total, bad = await self._events_of_day(sli)
+        return bad / total if total > 0 else 0.0
+
+    async def _events_of_day(self, sli: Sli) -> tuple[float, float]:
+        """All events of the last day, and the bad ones."""
         total = bad = 0.0
         for query, weights in sli.event_queries((), _DAY):
             events = float(sum((await self._ask(probe.sum_of(query))).values))
             total, bad = total + events * weights.total, bad + events * weights.bad
-        return bad / total if total > 0 else 0.0
+        return total, bad
+
+    async def _is_established(self, sli: Sli) -> bool:
+        """Whether the SLI has had traffic for hours, so that the running service would judge its selectors."""
+        before = self.at - timedelta(seconds=ESTABLISHED_S)
+        if not sum((await self._ask(probe.series_count(sli.terms[0].selector), at=before)).values):
+            return False
+        total, _ = await self._events_of_day(sli)
+        return total >= ESTABLISHED_EVENTS
 
     async def _of_no_series(self, slo: Slo, term: Term) -> LiveFinding:
         """Why a term of the SLI selects no series."""
@@ -246,8 +266,13 @@ class Inspector:
             if found is not None:
                 return found
         problem = f"no series match {render(selector)}"
-        why = await self._why_no_series(selector, own_matchers(slo.sli.terms, term)) or _NO_COMBINATION
+        wanted = own_matchers(slo.sli.terms, term)
+        why = await self._why_no_series(selector, wanted) or _NO_COMBINATION
         if term.events is Events.BAD:
+            mistake = await self._misnamed(slo.sli, selector, wanted)
+            if mistake is not None and await self._is_established(slo.sli):
+                remedy = f"correct bad, unless it is exported with the first error only: {mistake}"
+                return LiveFinding(problem, remedy, ProblemCode.BAD_NEVER_MATCHED)
             remedy = f"normal for a service without errors; otherwise: {why}"
             return LiveFinding(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
         if term.events is Events.GOOD:
@@ -273,10 +298,24 @@ class Inspector:
         if name is None:
             return None
         wanted = [matcher for matcher in matchers if matcher.label != NAME]
+        return why_none_matches(name, wanted, await self._series_seen(whole, wanted))
+
+    async def _misnamed(self, sli: Sli, selector: Selector, wanted: Iterable[Matcher]) -> str | None:
+        """What a selector names that cannot be matched, as the running service finds it."""
+        name, wanted = name_of(selector), [matcher for matcher in wanted if matcher.label != NAME]
+        if name is None:
+            return None
+        seen = await self._series_seen(probe.name_only(selector), wanted)
+        # Of another metric than that of the total the running service knows the labels only.
+        values = seen.values if name == name_of(sli.terms[0].selector) else {}
+        return misnamed(name, wanted, seen.labels, values)
+
+    async def _series_seen(self, whole: Selector, wanted: Iterable[Matcher]) -> SeriesSeen:
+        """The labels of a metric, and the values of those that are *wanted*."""
         values = {matcher.label: await self._values(whole, matcher.label) for matcher in wanted}
         shown = {label for labels in (await self._ask(probe.one_series(whole))).labels for label in labels}
         labels = shown | {label for label, found in values.items() if found}
-        return why_none_matches(name, wanted, SeriesSeen(labels=labels, values=values))
+        return SeriesSeen(labels=labels, values=values)
 
     async def _values(self, selector: Selector, label: str) -> set[str]:
         """The values of a label; a thousand SLOs over one metric ask once."""

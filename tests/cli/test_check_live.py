@@ -158,6 +158,34 @@ def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp
     assert "mostly_bad" in codes(document["hints"])
 
 
+@pytest.mark.parametrize(
+    ("bad", "exit_code", "why"),
+    [
+        ('slow_total{code="5xx"}', 3, "code has status codes such as 200"),
+        ('slow_total{status="500"}', 3, "no series of slow_total has the label status"),
+        # A code that may come with the first error, and an SLI of less than six hours.
+        ('slow_total{code="503"}', 0, "normal for a service without errors"),
+        ('half_count{status="500"}', 0, "normal for a service without errors"),
+    ],
+)
+def test_what_bad_cannot_match_is_a_warning_once_there_is_traffic_for_hours(
+    bad: str, exit_code: int, why: str, imported: str, tmp_path: Path
+) -> None:
+    """As the running service has it."""
+    text = (
+        "service: self\nslos:\n  - name: x\n    objective: 80\n    window: 7d\n"
+        f"    sli: {{total: {bad.partition('{')[0]}, bad: '{bad}'}}\n"
+    )
+    ignored = ("--ignore", "scraped_seldom")
+    options = ("--strict", "--live", "--prometheus-url", imported, "--format", "json", *ignored)
+    result = check(*options, write(tmp_path, text))
+    document = json.loads(result.stdout)
+    level = "warnings" if exit_code else "hints"
+    (found,) = [one for one in document[level] if one["code"] == "bad_never_matched"]
+    assert why in found["remedy"]
+    assert (result.exit_code, codes(document["warnings"])) == (exit_code, ["bad_never_matched"] if exit_code else [])
+
+
 def test_what_happens_in_time_slices_is_looked_at(imported: str, tmp_path: Path) -> None:
     """Slices have no query of their own that could be asked."""
     text = (

@@ -86,7 +86,9 @@ _OTHER_TOOLS = {
 _LIVE = {
     "no_series": "no series match",
     "good_never_matched": "no series match `good`",
-    "bad_never_matched": "no series match `bad`: normal for a service without errors",
+    "bad_never_matched": (
+        "no series match `bad`: normal for a service without errors; a warning where it names what cannot be matched"
+    ),
     "term_never_matched": "no series match one of several selectors",
     "bucket_missing": "series of a histogram lack the bucket at the threshold",
     "threshold_interpolated": "a threshold lies between two bounds of a native histogram",

@@ -14,6 +14,7 @@ import numpy as np
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.ingest.queries.metric_inspection import wrong_type
+from app.ingest.series.matched_series import ESTABLISHED_EVENTS, ESTABLISHED_S
 from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
 from app.promql.buckets import bound_text
 from app.promql.inclusion import includes
@@ -35,10 +36,6 @@ _LATELY_SHARE = 0.1
 _WINDOW_SHARE = 0.01
 # No outage makes such a share of a day bad before it is noticed; good and bad that are swapped do.
 _MOSTLY_BAD = 0.9
-# Shorter, and the first hours of a service with a bad release would be called swapped selectors.
-_LONG_S = 6 * 3600.0
-# Of fewer events nearly all may be bad by chance.
-_FEW_EVENTS = 20.0
 # A counter that dipped is named for an hour: long enough to be seen after the alert that it may have caused.
 _HOUR_S = 3600.0
 # Copies are found when a series appears and not in every evaluation: they are named for a day.
@@ -95,7 +92,7 @@ def hides_errors(figures: Figures) -> list[bool]:
 def long_bad_shares(figures: Figures) -> list[float]:
     """Of each member, the bad share of the last day's events; NaN where they are few, or of less than six hours."""
     day = figures.windows[timedelta(seconds=_DAY_S)]
-    known = (day.total >= _FEW_EVENTS) & (figures.as_of_s - figures.data_since_s >= _LONG_S)
+    known = (day.total >= ESTABLISHED_EVENTS) & (figures.as_of_s - figures.data_since_s >= ESTABLISHED_S)
     shares: list[float] = np.where(known, 1.0 - day.sli, np.nan).tolist()
     return shares
 

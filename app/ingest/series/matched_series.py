@@ -13,6 +13,11 @@ from app.slo import Matcher, Selector, Sli, Term
 _MOST_VALUES = 12
 # A label for each request would fill memory; good and bad differ in one of the first.
 _MOST_LABELS = 50
+# An SLI is judged by what it has counted in a day once it has had so many events, since so many seconds: the first
+# hours of a service with a bad release would be called swapped selectors, and of few events nearly all may be bad by
+# chance.
+ESTABLISHED_S = 6 * 3600.0
+ESTABLISHED_EVENTS = 20.0
 _STATUS_CODE = re.compile("[1-5][0-9]{2}")
 _STATUS_CODES = range(100, 600)
 
