@@ -139,7 +139,15 @@ def test_an_incident_of_a_time_without_a_database_is_shown_while_it_lasts() -> N
 def test_every_alert_that_is_not_inactive_is_listed_with_why(client: TestClient) -> None:
     answer = client.get("/alerts")
     seen = text_of(answer)
-    for words in ("firing 2", "muted 1", "muted by the page (1d/2h)", "suppressed 1", TOO_LITTLE, "frozen 2", TOO_OLD):
+    for words in (
+        "firing 2",
+        "muted 1",
+        "muted by the page (now by 1d/2h)",
+        "suppressed 1",
+        TOO_LITTLE,
+        "frozen 2",
+        TOO_OLD,
+    ):
         assert words in seen
     assert 'href="/incidents/5f2d"' in answer.text
     assert "No alert is active, and all of them can be judged" in TestClient(site(calm_board())).get("/alerts").text

@@ -69,7 +69,7 @@ def sections(known: BoardContent) -> list[AlertSection]:
 
 def _why(alert: AlertView) -> str:
     if alert.state is AlertState.MUTED:
-        return f"muted by the page{f' ({alert.tier})' if alert.tier else ''}"
+        return f"muted by the page{f' (now by {alert.tier})' if alert.tier else ''}"
     return f"rule {alert.tier}" if alert.tier and alert.cause is Cause.BURN else alert.tier or alert.cause.value
 
 
