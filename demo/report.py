@@ -36,7 +36,7 @@ def slo_table(items: Sequence[Item]) -> Table:
     return table
 
 
-def print_guide(console: Console, ports: Ports) -> None:
+def print_guide(console: Console, ports: Ports, api_token: str) -> None:
     """Where to look, how to break the shop and how to mend it."""
     sloburn, shop = _own_command(), ports.url("shop")
     elsewhere = "" if ports.shop == Ports().shop else f" --shop {shop}"
@@ -45,6 +45,7 @@ def print_guide(console: Console, ports: Ports) -> None:
         ("Sloburn", ports.url("sloburn")),
         ("  as JSON", ports.url("sloburn") + "/api/v1/slos"),
         ("  API", ports.url("sloburn") + "/docs"),
+        ("  token", f"{api_token} (to mark incidents, write notes and reload)"),
         ("Prometheus", ports.url("prometheus")),
         ("Alertmanager", ports.url("alertmanager")),
         ("Shop", shop),

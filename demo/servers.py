@@ -2,9 +2,10 @@
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,16 @@ _OUT_OF_ORDER_WINDOW = "31d"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What all parts are started with: the folder they keep their data in, their ports, their programs."""
+    """What all parts are started with: the folder they keep their data in, their ports, their programs.
+
+    *api_token* is what marks, notes and reloads need; a new one with each start, as any page that a browser opens can
+    send a form to loopback.
+    """
 
     data: Path
     ports: Ports
     programs: Programs
+    api_token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def prometheus_data(self) -> Path:
@@ -76,6 +82,7 @@ class Layout:
             "SLOBURN_EVALUATION_INTERVAL": "10s",
             "SLOBURN_ALERTMANAGER_URLS": self.ports.url("alertmanager"),
             "SLOBURN_EXTERNAL_URL": self.ports.url("sloburn"),
+            "SLOBURN_API_TOKEN": self.api_token,
         }
         return self._python("sloburn", "app", "serve", env=settings, ready="/api/v1/status/health")
 

@@ -41,7 +41,7 @@ def run(options: DemoOptions, console: Console) -> None:
             _bring_history(layout, options.days, console)
             _start(layout, processes, options.traffic, console)
             _show_budgets(layout.ports, processes, console)
-            print_guide(console, layout.ports)
+            print_guide(console, layout.ports, layout.api_token)
             processes.watch()
         except KeyboardInterrupt:
             console.print("\nStopping.")

@@ -47,6 +47,13 @@ class Demo:
         )
         return [float(series["value"][1]) for series in answer.json()["data"]["result"]]
 
+    def reload(self) -> httpx.Response:
+        """What changes something needs the token that was printed."""
+        token = re.search(r"token +(\w{16}) ", self.printed)
+        assert token is not None
+        address, headers = f"{self.ports.url('sloburn')}/-/reload", {"Authorization": f"Bearer {token[1]}"}
+        return httpx.post(address, headers=headers, timeout=60, trust_env=False)
+
     def stop(self) -> int:
         """Send what `kill` sends; the exit code."""
         self.process.terminate()
@@ -84,6 +91,7 @@ def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_pa
         assert re.search(r"Starting shop\..*Starting sloburn\.", demo.printed, re.DOTALL)
         assert re.search(r"checkout-availability .*meeting", demo.printed)
         assert "cart-availability:route=/cart/items" in demo.printed
+        assert demo.reload().is_success
         switch = ShopSwitch(demo.ports.url("shop"))
         switch.break_service("checkout", errors=1.0, latency_seconds=0, for_seconds=600)
         demo.wait_for(r"─ PAGE checkout-availability")
