@@ -133,7 +133,9 @@ def _everything(url: str) -> dict[str, str]:
     known = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
     slo = "shop-availability"
     more = ["/", f"/slos/{slo}", f"/api/v1/slos/{slo}", f"/api/v1/slos/{slo}/history", "/openapi.json", "/nowhere"]
-    return {path: httpx.get(url + path, trust_env=False).text for path in (*known, *more)}
+    # One event: the stream has no end of its own.
+    asked = {path: "?events=1" if path.endswith("/stream") else "" for path in (*known, *more)}
+    return {path: httpx.get(url + path + query, trust_env=False).text for path, query in asked.items()}
 
 
 def _silent(beats: Scripted) -> None:
