@@ -41,7 +41,7 @@ def label_variable(name: str, label: str, values: str) -> builders.QueryVariable
 
 
 def hidden_variable(name: str, values: str) -> builders.QueryVariable:
-    """A value that dashboards need and nobody chooses."""
+    """A value that dashboards need and readers do not choose."""
     return label_variable(name, name, values).hide(VariableHide.HIDE_VARIABLE)
 
 

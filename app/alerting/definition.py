@@ -85,7 +85,7 @@ def _changes(before: Definition, now: Definition) -> list[tuple[EndCode, str]]:
         found.append((EndCode.OBJECTIVE_CHANGED, objective))
     if before.window != now.window:
         found.append((EndCode.WINDOW_CHANGED, f"window (from {before.window} to {now.window})"))
-    # Factors that nobody wrote follow from the window.
+    # Factors that are not in the document follow from the window.
     if before.rules != now.rules and before.window == now.window:
         found.append((EndCode.RULES_CHANGED, "alert rules"))
     return found

@@ -87,7 +87,7 @@ def step_slo(
     known = {alert.severity: alert for alert in alerts}
     # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins. Two that
     # begin in one slot have the same id.
-    # A muted ticket alone does not keep one open: receivers were told of its end.
+    # A muted ticket alone does not keep one open: receivers were notified of its end.
     open_ = (alert.incident for alert in alerts if alert.announced or not alert.firing)
     incident = next((each for each in open_ if each is not None), None)
     stepped: list[Alert] = []

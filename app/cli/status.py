@@ -31,7 +31,7 @@ _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknow
 _MOST_NAMED = 3
 # Rich measures a table up to the width it is given: one that no table reaches.
 _ANY_WIDTH = 10_000
-# An alert that was closed while nobody looked is seen on the next morning.
+# An alert that was closed in the night is still shown on the next morning.
 _RECENTLY = timedelta(days=1)
 _RECOVERED = frozenset(code.value for code in EndCode if code.recovered)
 

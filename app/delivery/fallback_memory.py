@@ -1,4 +1,4 @@
-"""What outboxes keep in memory while the database cannot be used: one for a process, whatever its receivers are."""
+"""What outboxes keep in memory while the database cannot be used: one for all receivers of a process."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

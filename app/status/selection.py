@@ -116,7 +116,7 @@ _ALERTS = {state: rank for rank, state in enumerate(("pending", "suppressed", "f
 
 
 def _alert_rank(alert: AlertView) -> float:
-    # Pages before tickets, and both before all that nobody is notified of.
+    # Pages before tickets, and both before all that no notification is sent for.
     return ("page", "ticket").index(alert.severity) if alert.firing else _ALERTS.get(alert.state, 2)
 
 

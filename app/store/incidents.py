@@ -168,7 +168,7 @@ def record_incidents(
     """
     ended: dict[str, datetime] = {}
     for change in changes:
-        # A muted ticket ends in silence, after the incident that receivers were told of.
+        # No notification is sent for the end of a muted ticket; it is later than that of the incident.
         if change.kind is TransitionKind.RESOLVED and change.notify and change.incident is not None:
             ended[change.incident] = max(change.at, ended.get(change.incident, change.at))
     by_incident: dict[str, list[Notification]] = {each: [] for each in ended}

@@ -47,7 +47,7 @@ def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2 * SOAK if IS_SOAK else 1))
 def test_live_equals_backfill_at_its_worst(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever targets do, and whenever counts become final: they are one function of the samples."""
+    """With all that targets do, and whenever counts become final: they are one function of the samples."""
     monkeypatch.setattr("app.ingest.series.tracked_slis.SLIS_IN_TURN", 2)
     dice = np.random.default_rng(seed)
     jobs = [f"job-{number}" for number in range(12)]

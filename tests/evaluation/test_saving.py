@@ -141,7 +141,7 @@ def test_rows_whose_first_commit_failed_are_written_by_the_next(tmp_path: Path) 
 
 
 def test_a_page_that_may_be_over_is_held_although_the_first_commit_after_a_pause_fails(tmp_path: Path) -> None:
-    """Until fresh data confirms it, nobody is paged for what was true before the pause."""
+    """Until fresh data confirms it, no page is sent for what was true before the pause."""
     failing = False
 
     def reached(place: str) -> None:

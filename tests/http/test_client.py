@@ -152,7 +152,7 @@ def test_a_redirect_is_checked_like_the_first_request() -> None:
 
 @pytest.mark.parametrize("target", ["javascript:alert(1)", "http://127.0.0.1:99999/", "ftp://a/", "http://u:p@a/"])
 def test_a_redirect_to_what_is_no_url_of_ours_is_no_fault_of_ours(target: str) -> None:
-    """Whoever answers chooses it: an unexpected error would write a traceback for each attempt."""
+    """The server that answers chooses it: an unexpected error would write a traceback for each attempt."""
     with Scripted(otherwise=Reply(status=307, headers={"Location": target})) as server:
         assert _refusal(server.url)[0] is FailureReason.REFUSED
 

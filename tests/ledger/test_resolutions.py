@@ -87,7 +87,7 @@ def test_rows_with_the_same_window_are_summed_as_each_alone(wanted: slice) -> No
 
 
 def test_cells_that_changed_are_found_again_in_blocks() -> None:
-    """Whatever the rows came with: together or alone, with histories of the same length or not."""
+    """However the rows were added: together or alone, with histories of the same length or not."""
     tier = Resolution(WIDTH)
     tier.add_rows(np.array([40, 25, 40, 40, 25]))
     tier.add_rows(np.array([40]))

@@ -1,4 +1,4 @@
-"""A receiver of remote write in this process: it keeps the samples, or answers as it is told."""
+"""A receiver of remote write in this process: it keeps the samples, or answers as the test defines."""
 
 import threading
 from collections import defaultdict

@@ -101,7 +101,7 @@ def test_what_could_not_be_sent_is_sent_from_the_ledger_before_newer_figures(
 
 
 def test_history_waits_for_a_receiver_that_refuses_old_samples(tmp_path: Path, receiver: WriteReceiver) -> None:
-    """It is asked with a sample of a series that nobody asks for; live figures are sent meanwhile."""
+    """It is asked with a sample of a series that no query reads; live figures are sent meanwhile."""
 
     def without_window(samples: list[tuple[Series, Sample]]) -> tuple[int, str]:
         old = any(at < NOW - HOUR for _, (at, _) in samples)

@@ -269,7 +269,7 @@ def test_history_of_many_series_is_read_in_small_pieces(series: int, queries: in
 
 
 def test_requests_that_a_service_sends_are_alternatives() -> None:
-    """Whoever serves them has their SLO; here they show what the service depends on."""
+    """The service that answers them has their SLO; here they show what the service depends on."""
     sent = [
         series
         for host in ("bank", "stock")

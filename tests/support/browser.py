@@ -105,7 +105,7 @@ class Visit:
 def looking(
     browser: Browser, url: str, *, width: int = DESKTOP, dark: bool = False, scripts: bool = True
 ) -> Iterator[Visit]:
-    """A reader of the site at *url*; whatever the browser complains of is collected."""
+    """A reader of the site at *url*; all that the browser complains of is collected."""
     context = browser.new_context(
         viewport={"width": width, "height": _HEIGHT},
         color_scheme="dark" if dark else "light",

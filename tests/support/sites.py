@@ -31,7 +31,7 @@ CONTRIBUTORS = tuple(
         ("route", "/cart", 83.0, 21_000.0, 0.12, 0.58),
     )
 )
-"""What burned the budget, whatever range is asked for."""
+"""What burned the budget, in any range."""
 
 
 class TwoIncidents(BurnDowns):

@@ -38,7 +38,7 @@ def test_every_dependency_is_pinned_to_one_version_and_a_checksum() -> None:
 
 
 def test_the_libraries_are_those_of_the_lock_file() -> None:
-    """`scripts/assets` fetches them anew when the lock file has changed."""
+    """`scripts/assets` fetches them again when the lock file has changed."""
     assert (VENDOR / "package-lock.json").read_bytes() == (ROOT / "package-lock.json").read_bytes()
     versions = PACKAGE["dependencies"]
     assert f'version="{versions["htmx.org"]}"' in (VENDOR / "htmx.min.js").read_text().replace("'", '"')

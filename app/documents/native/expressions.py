@@ -107,7 +107,7 @@ class ExpressionSliModel(SliModel):
             yield FieldFinding(("sli", "every"), problem, "write every: 1m")
 
     def _fallbacks(self) -> Iterator[FieldFinding]:
-        """Whether a fallback is one more series beside those that it stands for, so that each counts half."""
+        """Whether a fallback is one more series beside those that it replaces, so that each counts half."""
         for key in (*_VALUES, "total"):
             text = getattr(self, key)
             if text is not None and with_one_fallback(text) != text:

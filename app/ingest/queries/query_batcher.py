@@ -197,7 +197,7 @@ class QueryBatcher:
     ) -> tuple[tuple[Selector, ...], tuple[Batch, ...]]:
         """The selectors of some SLIs, and the batches in which they are asked.
 
-        Those of each turn are packed for themselves, so that the same queries are asked whoever else is asked for.
+        Those of each turn are packed for themselves, so that the same queries are sent with any other SLIs beside them.
         """
         selectors: list[Selector] = []
         packed: list[Batch] = []

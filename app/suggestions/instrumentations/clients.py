@@ -3,7 +3,7 @@
 from app.suggestions.instrumentations.model import Instrumentation, StatusLabel, labels
 from app.suggestions.statuses import ERROR_TYPES, GRPC_NUMBERS
 
-# Whoever serves the requests has the SLO of them; a page here would wake those who cannot mend it.
+# The service that answers the requests has the SLO; a page here would wake a team that cannot mend it.
 _DOUBT = "it counts requests that the service sends: they are those of what it depends on"
 
 OTEL_HTTP = Instrumentation(

@@ -9,7 +9,7 @@ from app.slo import AlertState, SloId
 from app.status import HealthState, Snapshot, SortColumn, alert_states, order_key
 from app.ui.overview.query import BY_LABEL, BY_SERVICE, UNGROUPED, OverviewQuery
 
-# More rows than that nobody reads; each costs the browser as much as the server.
+# More rows are too many to read; each costs the browser as much as the server.
 GROUPS_A_PAGE = 50
 ROWS_A_PAGE = 100
 MEMBERS_SHOWN = 50

@@ -17,7 +17,7 @@ from app.ui.overview.query import BY_LABEL, BY_SERVICE, UNGROUPED, OverviewQuery
 from app.ui.overview.sparkline import BurnDowns, NoBurnDowns
 from app.ui.rendering import Renderer
 
-# A list to choose from that is longer than that helps nobody: the search finds them.
+# A longer list to choose from is of no help: the search finds them.
 _MOST_CHOICES = 100
 _COLUMNS = (
     (SortColumn.NAME, "SLO", ""),

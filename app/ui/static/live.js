@@ -1,6 +1,6 @@
 // Live pages: each evaluation is an event of the server, and `evaluated` on the body lets htmx refresh what is shown.
 //
-// A page that nobody looks at has no connection: browsers allow few of them to one server. Where there is no stream,
+// A page that is not visible has no connection: browsers allow few of them to one server. Where there is no stream,
 // as behind proxies that keep it back, the page is refreshed every 30 s.
 
 const EVERY_MS = 30_000;

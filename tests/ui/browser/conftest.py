@@ -25,7 +25,7 @@ def pytest_runtest_setup() -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Generator[None]:
-    """After a test and whatever it leaves open, its worker may run others."""
+    """After a test and all that it leaves open, its worker may run others."""
     try:
         return (yield)
     finally:

@@ -1,4 +1,4 @@
-"""The story of a page, on a phone: the link is opened, answered from, and later found again and marked."""
+"""A page from first to last, on a phone: the link is opened, answered from, and later found again and marked."""
 
 from collections.abc import Iterator
 from dataclasses import replace
