@@ -110,8 +110,9 @@ class Exposition:
         self._turn = Lock()
         self._sloth = SlothTexts() if names is MetricNames.SLOTH else None
         self._many, self._rest = many, rest
-        # Of each kind, how many evaluations ago it was asked for.
-        self._unasked: dict[_Kind, int] = {}
+        self._evaluations = 0
+        # Of each kind, the evaluation at which it was last asked for; written by several threads.
+        self._asked_at: dict[_Kind, int] = {}
         self._ahead: Thread | None = None
         board.follow(self._render_ahead)
 
@@ -125,7 +126,7 @@ class Exposition:
         encode, content_type = choose_encoder(_usable(accept))
         openmetrics = content_type.startswith("application/openmetrics-text")
         kind = _Kind(openmetrics, accepts_gzip(accept_encoding))
-        self._unasked[kind] = 0
+        self._asked_at[kind] = self._evaluations
         slos = self._slos(kind)
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
         return Page(slos.and_then(encode(self._instruments.registry)), content_type, gzipped=kind.gzipped)
@@ -147,8 +148,8 @@ class Exposition:
 
     def _render_ahead(self) -> None:
         """Render in a thread what was asked for lately; a page of few SLOs takes no time that a scraper notices."""
-        self._unasked = {kind: times + 1 for kind, times in self._unasked.items() if times < _RENDERED_UNASKED}
-        if len(self._board.snapshots) < self._many or not self._unasked:
+        self._evaluations += 1
+        if len(self._board.snapshots) < self._many or not self._asked_lately():
             return
         if self._ahead is None or not self._ahead.is_alive():
             self._ahead = Thread(target=self._render_all, name="metrics", daemon=True)
@@ -158,8 +159,12 @@ class Exposition:
         # What an evaluation shows it writes next: at the same time both would take longer.
         self._rest(_WRITES_S)
         with self._turn:
-            for kind in tuple(self._unasked):
+            for kind in self._asked_lately():
                 self._current(kind)
+
+    def _asked_lately(self) -> Sequence[_Kind]:
+        # A copy first: a scraper may ask for another kind meanwhile.
+        return [kind for kind, at in tuple(self._asked_at.items()) if self._evaluations - at <= _RENDERED_UNASKED]
 
     def _families(self, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> Iterator[str]:
         yield from render_families(snapshots, openmetrics=openmetrics, known=self._known)
