@@ -4,7 +4,7 @@ Labels are put into text once for each SLO, and the lines of its alerts once for
 states: what is left for each evaluation are some twenty values.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -46,6 +46,8 @@ from app.status import AlertView, Snapshot
 
 States = tuple[tuple[Severity, Cause, AlertState, bool], ...]
 """Of every alert of an SLO its state, and whether it fires."""
+
+Rules = tuple[tuple[Severity, BurnRateRule], ...]
 
 STATES_OF_CAUSE = {
     True: tuple(AlertState),
@@ -144,19 +146,15 @@ class _SloText:
     @classmethod
     def of(cls, snapshot: Snapshot) -> "_SloText":
         slo, identity = snapshot.slo, identity_labels(snapshot.id, snapshot.slo, snapshot.group)
-        labels, whole = render_labels(identity), window_label(slo.window)
+        labels, rules = render_labels(identity), rules_of_severities(slo)
         return cls(
             slo=slo,
             group=snapshot.group,
             labels=labels,
             info=f"{labels},{render_labels(info_labels(slo, identity))}",
-            whole=whole,
-            factors=_factor_lines(
-                tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
-            ),
-            thresholds=_threshold_lines(
-                tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
-            ),
+            whole=window_label(slo.window),
+            factors=_factor_lines(rules),
+            thresholds=_threshold_lines(rules),
             at_rest=states_of(replace(snapshot, alerts=())),
             policies=len(slo.alerting.policies),
         )
@@ -188,16 +186,10 @@ class _SloText:
 
     def add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
         """Add SLI and burn rate of each window."""
-        labels = self.labels
-        for view in snapshot.windows:
-            window = _duration(view.window)
-            if window != self.whole:
-                rest = f'{{{labels},window="{window}"}} '
-                add_sample(lines, SLO_SLI, rest, view.sli)
-                add_sample(lines, SLO_BURN_RATE, rest, view.burn_rate)
-        rest = f'{{{labels},window="{self.whole}"}} '
-        add_sample(lines, SLO_SLI, rest, snapshot.sli)
-        add_sample(lines, SLO_BURN_RATE, rest, (1.0 - snapshot.sli) / self.slo.error_budget)
+        for window, sli, burn_rate in figures_of_windows(snapshot, self.whole):
+            rest = f'{{{self.labels},window="{window}"}} '
+            add_sample(lines, SLO_SLI, rest, sli)
+            add_sample(lines, SLO_BURN_RATE, rest, burn_rate)
 
 
 # SLOs share few lengths of windows and sets of rules.
@@ -205,7 +197,7 @@ _duration = lru_cache(maxsize=1024)(format_duration)
 
 
 @lru_cache(maxsize=1024)
-def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
+def _factor_lines(rules: Rules) -> str:
     return "".join(
         f'{SLO_FACTOR.name}{{{_LABELS},severity="{severity}",long="{format_duration(rule.long)}",'
         f'short="{format_duration(rule.short)}"}} {number_text(rule.factor)}\n'
@@ -214,20 +206,34 @@ def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _threshold_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
+def _threshold_lines(rules: Rules) -> str:
     return "".join(
         f'{SLO_THRESHOLD.name}{{{_LABELS},severity="{severity}",window="{window}"}} {number_text(factor)}\n'
         for (severity, window), factor in thresholds_of(rules).items()
     )
 
 
-def thresholds_of(rules: Iterable[tuple[Severity, BurnRateRule]]) -> dict[tuple[Severity, str], float]:
+def rules_of_severities(slo: Slo) -> Rules:
+    """Every burn-rate rule of the SLO with its severity."""
+    return tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
+
+
+def thresholds_of(rules: Rules) -> dict[tuple[Severity, str], float]:
     """By severity and window, the least factor of the tiers that look at it, in the order of the tiers."""
     found: dict[tuple[Severity, str], float] = {}
     for severity, rule in rules:
         for window in (format_duration(rule.long), format_duration(rule.short)):
             found[severity, window] = min(rule.factor, found.get((severity, window), rule.factor))
     return found
+
+
+def figures_of_windows(snapshot: Snapshot, whole: str) -> Iterator[tuple[str, float, float]]:
+    """The label, the SLI and the burn rate of each window; the last one is that of the SLO, with the label *whole*."""
+    for view in snapshot.windows:
+        window = _duration(view.window)
+        if window != whole:
+            yield window, view.sli, view.burn_rate
+    yield whole, snapshot.sli, (1.0 - snapshot.sli) / snapshot.slo.error_budget
 
 
 def window_seconds(snapshot: Snapshot) -> float:
@@ -275,15 +281,20 @@ def states_of(snapshot: Snapshot, *, of_group: bool = False) -> States:
     return tuple((severity, cause, *state) for (severity, cause), state in states.items())
 
 
-def _alert_lines(states: States) -> tuple[str, str]:
-    """Whether each severity fires, and the state of every alert."""
+def firing_severities(states: States) -> dict[Severity, bool]:
+    """Of each severity, whether an alert of it fires."""
     firing: dict[Severity, bool] = {}
     for severity, _, _, fires in states:
         firing[severity] = firing.get(severity, False) or fires
+    return firing
+
+
+def _alert_lines(states: States) -> tuple[str, str]:
+    """Whether each severity fires, and the state of every alert."""
     return (
         "".join(
             f'{SLO_FIRING.name}{{{_LABELS},severity="{severity}"}} {float(fires)}\n'
-            for severity, fires in firing.items()
+            for severity, fires in firing_severities(states).items()
         ),
         "".join(
             f'{SLO_STATE.name}{{{_LABELS},severity="{severity}",cause="{cause}",state="{state}"}} '

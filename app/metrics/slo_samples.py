@@ -9,14 +9,17 @@ from app.metrics.labels import Label
 from app.metrics.slo_lines import (
     STATES_OF_CAUSE,
     States,
+    figures_of_windows,
+    firing_severities,
     identity_labels,
     info_labels,
+    rules_of_severities,
     states_of,
     thresholds_of,
     window_label,
     window_seconds,
 )
-from app.slo import Cause, Severity, Slo, format_duration
+from app.slo import Cause, Slo, format_duration
 from app.status import Snapshot
 
 
@@ -56,7 +59,7 @@ def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
     yield SloSample(families.SLO_OBJECTIVE, own, slo.objective)
     if slo.sla is not None:
         yield SloSample(families.SLO_SLA, own, slo.sla.contract)
-    for window, sli, burn_rate in _windows(snapshot):
+    for window, sli, burn_rate in figures_of_windows(snapshot, window_label(slo.window)):
         yield SloSample(families.SLO_SLI, (*own, ("window", window)), sli)
         yield SloSample(families.SLO_BURN_RATE, (*own, ("window", window)), burn_rate)
     yield SloSample(families.SLO_CONSUMED, own, budget.consumed_ratio)
@@ -74,31 +77,19 @@ def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
     yield from _factors(slo, own)
 
 
-def _windows(snapshot: Snapshot) -> Iterator[tuple[str, float, float]]:
-    whole = window_label(snapshot.slo.window)
-    for view in snapshot.windows:
-        window = format_duration(view.window)
-        if window != whole:
-            yield window, view.sli, view.burn_rate
-    yield whole, snapshot.sli, (1.0 - snapshot.sli) / snapshot.slo.error_budget
-
-
 def _factors(slo: Slo, own: list[Label]) -> Iterator[SloSample]:
-    for policy in slo.alerting.policies:
-        for rule in policy.rules:
-            windows = (("long", format_duration(rule.long)), ("short", format_duration(rule.short)))
-            yield SloSample(families.SLO_FACTOR, (*own, ("severity", policy.severity), *windows), rule.factor)
-    rules = [(policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules]
+    rules = rules_of_severities(slo)
+    for severity, rule in rules:
+        windows = (("long", format_duration(rule.long)), ("short", format_duration(rule.short)))
+        yield SloSample(families.SLO_FACTOR, (*own, ("severity", severity), *windows), rule.factor)
     for (severity, window), factor in thresholds_of(rules).items():
         yield SloSample(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), factor)
 
 
 def _alerts(states: States, own: list[Label]) -> Iterator[SloSample]:
-    firing: dict[Severity, bool] = {}
-    for severity, cause, current, fires in states:
-        firing[severity] = firing.get(severity, False) or fires
+    for severity, cause, current, _ in states:
         labels = (*own, ("severity", severity), ("cause", cause))
         for state in STATES_OF_CAUSE[cause is Cause.BURN]:
             yield SloSample(families.SLO_STATE, (*labels, ("state", state)), float(state is current))
-    for severity, fires in firing.items():
+    for severity, fires in firing_severities(states).items():
         yield SloSample(families.SLO_FIRING, (*own, ("severity", severity)), float(fires))

@@ -9,7 +9,7 @@ from app.evaluation import ExposedPast, PastFigures, WindowPast
 from app.metrics import families
 from app.metrics.families import Family
 from app.metrics.labels import Label
-from app.metrics.slo_lines import identity_labels, info_labels, thresholds_of, window_label
+from app.metrics.slo_lines import identity_labels, info_labels, rules_of_severities, thresholds_of, window_label
 from app.slo import format_duration
 from app.slo.arrays import Floats
 
@@ -61,9 +61,7 @@ def past_series(exposed: ExposedPast, figures: PastFigures) -> list[PastSeries]:
         PastSeries(families.SLO_COVERAGE, tuple(own), figures.coverage),
         *(
             PastSeries(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), there * factor)
-            for (severity, window), factor in thresholds_of(
-                (policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules
-            ).items()
+            for (severity, window), factor in thresholds_of(rules_of_severities(slo)).items()
         ),
     ]
 
