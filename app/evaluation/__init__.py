@@ -10,11 +10,10 @@ from app.evaluation.contributors_in_range import RangeQuestion
 from app.evaluation.evaluator import EvaluationTiming, Evaluator
 from app.evaluation.history import Past, burn_down, days, points, range_series, sum_of_members, with_older_days
 from app.evaluation.past_figures import ExposedPast, MemberHistory, PastFigures, WindowPast, past_figures
-from app.evaluation.saving.budget_record import RECORDED_EVERY_S
+from app.evaluation.saving.budget_record import recorded_budgets
 from app.ingest.ports import EvaluationInstruments, Source
 
 __all__ = [
-    "RECORDED_EVERY_S",
     "EvaluationInstruments",
     "EvaluationTiming",
     "Evaluator",
@@ -30,6 +29,7 @@ __all__ = [
     "past_figures",
     "points",
     "range_series",
+    "recorded_budgets",
     "sum_of_members",
     "with_older_days",
 ]

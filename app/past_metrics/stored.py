@@ -7,12 +7,18 @@ from typing import NoReturn
 
 from typing_extensions import override
 
-from app.evaluation import RECORDED_EVERY_S, EvaluationInstruments, EvaluationTiming, Evaluator, ExposedPast, Source
+from app.evaluation import (
+    EvaluationInstruments,
+    EvaluationTiming,
+    Evaluator,
+    ExposedPast,
+    Source,
+    recorded_budgets,
+)
 from app.prometheus import Matrix
 from app.slo import Slo
 from app.status import Board
 from app.store import Database
-from app.store.budgets import load_budgets
 
 # The cells of so many SLOs are some megabytes; each batch is read in a transaction of its own.
 _AT_ONCE = 50
@@ -60,9 +66,7 @@ def stored_pasts(
             if exposed is None or exposed.past.slo.id not in wanted:
                 continue
             with database.read() as transaction:
-                recorded = load_budgets(
-                    transaction, member_id, start_s=start.timestamp() - RECORDED_EVERY_S, end_s=now.timestamp()
-                )
+                recorded = recorded_budgets(transaction, member_id, start_s=start.timestamp(), end_s=now.timestamp())
             yield StoredPast(exposed=exposed, recorded=recorded)
 
 

@@ -56,6 +56,11 @@ def _request(body: RequestBody, until_s: float) -> WriteRequest:
     return WriteRequest(body=body.encoded(), samples=body.samples, until_s=until_s)
 
 
+def unsent_since_s(part: RemoteWritePart, options: RemoteWriteOptions) -> float:
+    """From when on a part is still to be sent, in Unix seconds; no longer ago than the history that is wanted."""
+    return max(part.sent_s, part.until_s - options.history.total_seconds())
+
+
 def past_requests(
     exposed: ExposedPast,
     part: RemoteWritePart,
@@ -101,7 +106,7 @@ def _fill(body: RequestBody, series: Iterable[tuple[PastSeries, list[Label]]], a
 def _times(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOptions) -> Floats:
     """The multiples of the step that are known and were not sent yet, in Unix seconds."""
     step_s = options.step.total_seconds()
-    oldest_s = max(part.sent_s, part.until_s - options.history.total_seconds(), exposed.known_from_s)
+    oldest_s = max(unsent_since_s(part, options), exposed.known_from_s)
     if np.isnan(oldest_s):
         return np.empty(0)
     first, last = int(oldest_s // step_s) + 1, int(part.until_s // step_s)

@@ -17,16 +17,15 @@ from typing import Protocol, TypeVar
 import structlog
 
 from app.clock import Clock
-from app.evaluation import RECORDED_EVERY_S, ExposedPast, MemberHistory
+from app.evaluation import ExposedPast, MemberHistory, recorded_budgets
 from app.http.backoff import Backoff
 from app.remote_write.client import WriteClient, WriteOutcome, WriteResult
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.parts import PartsToSend
-from app.remote_write.requests import WriteRequest, live_requests, past_requests, probe_request
+from app.remote_write.requests import WriteRequest, live_requests, past_requests, probe_request, unsent_since_s
 from app.slo import SloId, format_duration
 from app.status import Snapshot
 from app.store import Database, StoreError
-from app.store.budgets import load_budgets
 from app.store.remote_write import RemoteWritePart
 
 _log = structlog.get_logger(__name__)
@@ -224,10 +223,10 @@ class RemoteWriter:
         return request
 
     def _requests(self, exposed: ExposedPast, part: RemoteWritePart) -> Iterator[WriteRequest]:
-        since_s = max(part.sent_s, part.until_s - self._options.history.total_seconds()) - RECORDED_EVERY_S
+        since_s = unsent_since_s(part, self._options)
         try:
             with self._database.read() as transaction:
-                recorded = load_budgets(transaction, part.slo, start_s=since_s, end_s=part.until_s)
+                recorded = recorded_budgets(transaction, part.slo, start_s=since_s, end_s=part.until_s)
         except StoreError:
             # They are computed instead, from the same counts.
             recorded = ()

@@ -14,7 +14,7 @@ from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
 from app.clock import Clock
 from app.documents import Defaults, FilesState, files_state, load_documents
-from app.evaluation import RECORDED_EVERY_S, Past, burn_down, points
+from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
@@ -36,7 +36,6 @@ from app.status import (
 )
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
-from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
 from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark
 from app.store.incidents import (
@@ -84,9 +83,7 @@ class EngineHistory(History):
         if past is None:
             return None
         with self._database.read() as transaction:
-            recorded = load_budgets(
-                transaction, slo_id, start_s=start.timestamp() - RECORDED_EVERY_S, end_s=end.timestamp()
-            )
+            recorded = recorded_budgets(transaction, slo_id, start_s=start.timestamp(), end_s=end.timestamp())
         return points(past, start=start, end=end, step=step, recorded=recorded)
 
     async def _past(self, slo_id: SloId) -> Past | None:

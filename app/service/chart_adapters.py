@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from app.clock import Clock
 from app.evaluation import (
-    RECORDED_EVERY_S,
     Past,
     RangeQuestion,
     days,
     range_series,
+    recorded_budgets,
     sum_of_members,
     with_older_days,
 )
@@ -34,7 +34,6 @@ from app.status import (
     RangeSeries,
 )
 from app.store import Database
-from app.store.budgets import load_budgets
 from app.store.daily_totals import load_daily_totals
 from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
@@ -88,8 +87,7 @@ class EnginePasts(Pasts):
         # What was shown was shown of each member.
         if len(members) == 1:
             with self._database.read() as transaction:
-                since_s = start.timestamp() - RECORDED_EVERY_S
-                recorded = load_budgets(transaction, members[0], start_s=since_s, end_s=end.timestamp())
+                recorded = recorded_budgets(transaction, members[0], start_s=start.timestamp(), end_s=end.timestamp())
         return range_series(slo_id, past, start=start, end=end, step=step, recorded=recorded)
 
     @override

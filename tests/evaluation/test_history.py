@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import RECORDED_EVERY_S, points
+from app.evaluation import points, recorded_budgets
 from app.status import HistoryPoint
 from app.store.budgets import load_budgets
 from tests.evaluation.memory import MemorySource, Series
@@ -32,7 +32,7 @@ def _history(one: Running, since: float, until: float, step: timedelta) -> dict[
     assert past is not None
     start, end = (datetime.fromtimestamp(at, UTC) for at in (since, until))
     with one.database.read() as transaction:
-        recorded = load_budgets(transaction, one.snapshot(SLO).id, start_s=since - RECORDED_EVERY_S, end_s=until)
+        recorded = recorded_budgets(transaction, one.snapshot(SLO).id, start_s=since, end_s=until)
     found = points(past, start=start, end=end, step=step, recorded=recorded)
     return {point.at.timestamp(): point for point in found}
 

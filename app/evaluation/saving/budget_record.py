@@ -10,7 +10,8 @@ import numpy as np
 from app.evaluation.figures.members import Member
 from app.slo import SloId
 from app.slo.arrays import Floats
-from app.store.budgets import RecordedBudget
+from app.store import Transaction
+from app.store.budgets import RecordedBudget, load_budgets
 
 # A record older than this does not tell what was shown: nothing was evaluated in between.
 RECORDED_EVERY_S = 4 * 3600
@@ -18,6 +19,13 @@ RECORDED_EVERY_S = 4 * 3600
 _CHANGE = 5e-4
 # A day of 10,000 SLOs, recorded every few hours, has less than half of that.
 _MOST_UNWRITTEN = 200_000
+
+
+def recorded_budgets(
+    transaction: Transaction, slo: SloId, *, start_s: float, end_s: float
+) -> Sequence[tuple[int, float]]:
+    """What the budget of one SLO or group member showed in a time (Unix seconds), and last before: slots and ratios."""
+    return load_budgets(transaction, slo, start_s=start_s - RECORDED_EVERY_S, end_s=end_s)
 
 
 class BudgetRecord:
