@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
-from app.http.answers import Answer
+from app.http.answers import POISON, Answer
 from app.http.client import CheckedClient
 from app.http.failures import AttemptError
 from app.http.secrets import redacted
@@ -17,14 +17,8 @@ _MOST_QUOTED = 300
 # some of them, for which a sender would try again for ever.
 # Source: https://github.com/prometheus/prometheus/blob/main/storage/interface.go
 _REFUSED_TEXTS = ("out of bounds", "out of order", "too old sample", "duplicate sample", "err-mimir-sample")
-_OF_CONTENT = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    }
-)
+# Thanos Receive answers 409 to samples that are out of order.
+_OF_CONTENT = POISON | {HTTPStatus.CONFLICT}
 
 
 class WriteOutcome(StrEnum):
