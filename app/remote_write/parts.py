@@ -125,12 +125,12 @@ class PartsToSend:
 
     def _set_aside(self, members: Mapping[SloId, MemberHistory]) -> None:
         """Leave out the parts of SLOs that were removed, until they are back."""
-        for queue in (self._gaps, self._history):
-            every = [*queue, *(part for part in self._aside if self._queue(part) is queue)]
-            queue.clear()
-            queue.extend(part for part in every if part.slo in members)
-            self._aside = [part for part in self._aside if self._queue(part) is not queue]
-            self._aside += [part for part in every if part.slo not in members]
+        every = [*self._gaps, *self._history, *self._aside]
+        self._gaps.clear()
+        self._history.clear()
+        self._aside.clear()
+        for part in every:
+            (self._queue(part) if part.slo in members else self._aside).append(part)
 
     def _add(self, part: RemoteWritePart) -> None:
         self._queue(part).append(part)
