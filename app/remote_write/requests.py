@@ -107,8 +107,6 @@ def _times(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOpti
     """The multiples of the step that are known and were not sent yet, in Unix seconds."""
     step_s = options.step.total_seconds()
     oldest_s = max(unsent_since_s(part, options), exposed.known_from_s)
-    if np.isnan(oldest_s):
-        return np.empty(0)
     first, last = int(oldest_s // step_s) + 1, int(part.until_s // step_s)
     return np.arange(first, last + 1, dtype=np.float64) * step_s
 
