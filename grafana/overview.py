@@ -2,10 +2,10 @@
 
 from grafana_foundation_sdk.builders import common, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, VariableOption
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
 from grafana import boards, colours, panels
-from grafana.queries import chosen_slos, column, label_variable, nearness, newest, over_time
+from grafana.queries import chosen_slos, column, nearness, newest, of_services, over_time, several_variable
 
 _OBJECTIVE = chosen_slos("slo_objective_ratio")
 _BUDGET = chosen_slos("slo_error_budget_remaining_ratio")
@@ -37,8 +37,6 @@ _COLUMNS = {
     "alerts": ("Alerts", _ALERTS),
     "coverage": ("Coverage", _COVERAGE),
 }
-
-_EVERYTHING = VariableOption(selected=True, text=["All"], value=["$__all"])
 
 
 def dashboard() -> builders.Dashboard:
@@ -73,8 +71,7 @@ def dashboard() -> builders.Dashboard:
 
 
 def _service_variable() -> builders.QueryVariable:
-    variable = label_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
-    return variable.multi(multi=True).include_all(include_all=True).current(_EVERYTHING)
+    return several_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
 
 
 def _label_variable() -> builders.TextBoxVariable:
@@ -83,8 +80,7 @@ def _label_variable() -> builders.TextBoxVariable:
 
 def _value_variable() -> builders.QueryVariable:
     """The values of the label; *All* also stands for SLOs that do not have it."""
-    variable = label_variable("value", "Value", "label_values(slo_info, $label)")
-    return variable.multi(multi=True).include_all(include_all=True).all_value(".*").current(_EVERYTHING)
+    return several_variable("value", "Value", "label_values(slo_info, $label)").all_value(".*")
 
 
 def _how_many() -> stat.Panel:
@@ -96,65 +92,68 @@ def _how_many() -> stat.Panel:
     )
 
 
+def _trouble(title: str, description: str, count: str, colour: str = colours.BAD) -> stat.Panel:
+    """How many SLOs are in some trouble; none where the query *count* finds none."""
+    query = newest(f"{count} or vector(0)")
+    return panels.figure(title, description, query, width=3).thresholds(colours.trouble_steps(colour))
+
+
 def _exhausted() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Budget exhausted",
         "SLOs that have spent all of their error budget: over their window they do not meet their objective.",
-        newest(f"count(max by (slo) ({_BUDGET}) <= 0) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps())
+        f"count(max by (slo) ({_BUDGET}) <= 0)",
+    )
 
 
 def _at_risk() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Budget nearly gone",
         "SLOs with less than a tenth of their error budget left, but not yet exhausted.",
-        newest(f"count(max by (slo) ({_BUDGET}) > 0 < 0.1) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps(colours.POOR))
+        f"count(max by (slo) ({_BUDGET}) > 0 < 0.1)",
+        colours.POOR,
+    )
 
 
 def _pages() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Pages in force",
         "SLOs that burn so fast that somebody was called.",
-        newest(f"sum(max by (slo) ({_PAGE})) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps(colours.PAGE))
+        f"sum(max by (slo) ({_PAGE}))",
+        colours.PAGE,
+    )
 
 
 def _tickets() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Tickets in force",
         "SLOs that burn slowly but steadily: worth a look on the next working day.",
-        newest(f"sum(max by (slo) ({_TICKET})) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps(colours.TICKET))
+        f"sum(max by (slo) ({_TICKET}))",
+        colours.TICKET,
+    )
 
 
 def _frozen() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Frozen",
         "SLOs with an alert that is frozen: data is missing, so that it neither fires nor resolves.",
-        newest(f"sum(max by (slo) ({_FROZEN})) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps(colours.FROZEN))
+        f"sum(max by (slo) ({_FROZEN}))",
+        colours.FROZEN,
+    )
 
 
 def _not_judged() -> stat.Panel:
     problems = chosen_slos("slo_problem", ', level="error"')
-    return panels.figure(
+    return _trouble(
         "Cannot be judged",
         "SLOs that cannot be judged, such as those whose query is rejected or finds no series.",
-        newest(f"count(max by (slo) ({problems})) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps())
+        f"count(max by (slo) ({problems}))",
+    )
 
 
 def _fleet() -> timeseries.Panel:
     bad_events, events = (
-        f'rate(slo_events_total{{slo_service=~"$service"{matchers}}}[$__rate_interval])'
-        for matchers in (', outcome="bad"', "")
+        f"rate({of_services('slo_events_total', matchers)}[$__rate_interval])" for matchers in (', outcome="bad"', "")
     )
     bad = f"max by (slo) ({bad_events}) and on (slo) {_OBJECTIVE}"
     allowed = f"sum by (slo) (max by (slo, outcome) ({events})) * on (slo) (1 - max by (slo) ({_OBJECTIVE}))"
@@ -170,13 +169,13 @@ def _fleet() -> timeseries.Panel:
 
 
 def _blind() -> stat.Panel:
-    return panels.figure(
+    return _trouble(
         "Poorly measured",
         "SLOs of whose window less than nine tenths could be measured. Their figures are right for what was "
         "measured; what was missed is not known.",
-        newest(f"count(max by (slo) ({_COVERAGE}) < {colours.LEAST_COVERAGE}) or vector(0)"),
-        width=3,
-    ).thresholds(colours.trouble_steps(colours.DOUBTFUL))
+        f"count(max by (slo) ({_COVERAGE}) < {colours.LEAST_COVERAGE})",
+        colours.DOUBTFUL,
+    )
 
 
 def _all_slos() -> table.Panel:
@@ -281,7 +280,7 @@ def _worst_burn_rates() -> timeseries.Panel:
 
 def _alerts() -> statetimeline.Panel:
     fired = " or ".join(
-        f'max by (slo) (max_over_time({metric}{{slo_service=~"$service"{matchers}}}[$__range] @ end())) > 0'
+        f"max by (slo) (max_over_time({of_services(metric, matchers)}[$__range] @ end())) > 0"
         for metric, matchers in (("slo_alert_firing", ""), ("slo_alert_state", ', state="frozen"'))
     )
     return (

@@ -2,7 +2,13 @@
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableHide, VariableRefresh, VariableSort
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    VariableHide,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATA_SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -40,9 +46,20 @@ def label_variable(name: str, label: str, values: str) -> builders.QueryVariable
     )
 
 
+def several_variable(name: str, label: str, values: str) -> builders.QueryVariable:
+    """A choice of several values of a label, at first of all."""
+    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
+    return label_variable(name, label, values).multi(multi=True).include_all(include_all=True).current(everything)
+
+
 def hidden_variable(name: str, values: str) -> builders.QueryVariable:
     """A value that dashboards need and readers do not choose."""
     return label_variable(name, name, values).hide(VariableHide.HIDE_VARIABLE)
+
+
+def of_services(metric: str, matchers: str = "") -> str:
+    """The series of a metric, of the chosen services."""
+    return f'{metric}{{slo_service=~"$service"{matchers}}}'
 
 
 def chosen_slos(metric: str, matchers: str = "", *, at: str = "") -> str:
@@ -50,8 +67,7 @@ def chosen_slos(metric: str, matchers: str = "", *, at: str = "") -> str:
 
     Labels of documents are on `slo_info` only. A label that an SLO does not have is empty.
     """
-    series = f'{metric}{{slo_service=~"$service"{matchers}}}{at}'
-    return f'({series} and on (slo) slo_info{{$label=~"$value"}}{at})'
+    return f'({of_services(metric, matchers)}{at} and on (slo) slo_info{{$label=~"$value"}}{at})'
 
 
 def nearness(burn_rates: str, factors: str) -> str:

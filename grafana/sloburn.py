@@ -2,10 +2,9 @@
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import stat, timeseries
-from grafana_foundation_sdk.models.dashboard import VariableOption
 
 from grafana import boards, colours, panels
-from grafana.queries import label_variable, newest, over_time
+from grafana.queries import newest, over_time, several_variable
 
 _HERE = '{instance=~"$instance"}'
 _DURATION = "sloburn_evaluation_duration_seconds"
@@ -49,9 +48,12 @@ def dashboard() -> builders.Dashboard:
 
 
 def _instance_variable() -> builders.QueryVariable:
-    variable = label_variable("instance", "Instance", "label_values(sloburn_build_info, instance)")
-    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
-    return variable.multi(multi=True).include_all(include_all=True).current(everything)
+    return several_variable("instance", "Instance", "label_values(sloburn_build_info, instance)")
+
+
+def _rate(counter: str, *, by: str) -> str:
+    """How much a counter of the service grows each second, added up by labels."""
+    return f"sum by ({by}) (rate({counter}{_HERE}[$__rate_interval]))"
 
 
 def _running() -> stat.Panel:
@@ -121,11 +123,8 @@ def _ticks() -> timeseries.Panel:
     return panels.lines(
         "Evaluations per minute",
         "How many slots were evaluated, and how many were missed.",
-        over_time(f"60 * sum by (instance) (rate(sloburn_evaluations_total{_HERE}[$__rate_interval]))", "{{instance}}"),
-        over_time(
-            f"60 * sum by (instance) (rate(sloburn_evaluations_missed_total{_HERE}[$__rate_interval]))",
-            "{{instance}} missed",
-        ),
+        over_time(f"60 * {_rate('sloburn_evaluations_total', by='instance')}", "{{instance}}"),
+        over_time(f"60 * {_rate('sloburn_evaluations_missed_total', by='instance')}", "{{instance}} missed"),
     ).min(0)
 
 
@@ -146,9 +145,7 @@ def _failures() -> timeseries.Panel:
     return panels.lines(
         "Failed evaluations per minute, by reason",
         "Why evaluations failed.",
-        over_time(
-            f"60 * sum by (reason) (rate(sloburn_evaluation_failures_total{_HERE}[$__rate_interval]))", "{{reason}}"
-        ),
+        over_time(f"60 * {_rate('sloburn_evaluation_failures_total', by='reason')}", "{{reason}}"),
     ).min(0)
 
 
@@ -165,9 +162,7 @@ def _requests() -> timeseries.Panel:
     return panels.lines(
         "Requests to Prometheus, by outcome",
         "Requests per second that Sloburn sends to Prometheus, and how they ended.",
-        over_time(
-            f"sum by (outcome) (rate(sloburn_prometheus_requests_total{_HERE}[$__rate_interval]))", "{{outcome}}"
-        ),
+        over_time(_rate("sloburn_prometheus_requests_total", by="outcome"), "{{outcome}}"),
         unit=panels.PER_SECOND,
     ).min(0)
 
@@ -176,9 +171,7 @@ def _notifications() -> timeseries.Panel:
     return panels.lines(
         "Notifications per minute, by receiver",
         "Notifications that were sent, also those that failed; a firing alert is sent again and again.",
-        over_time(
-            f"60 * sum by (receiver) (rate(sloburn_notifications_total{_HERE}[$__rate_interval]))", "{{receiver}}"
-        ),
+        over_time(f"60 * {_rate('sloburn_notifications_total', by='receiver')}", "{{receiver}}"),
     ).min(0)
 
 
@@ -187,7 +180,7 @@ def _failed_notifications() -> timeseries.Panel:
         "Failed notifications per minute",
         "Attempts to notify that failed, by receiver and reason; they are tried again.",
         over_time(
-            f"60 * sum by (receiver, reason) (rate(sloburn_notifications_failed_total{_HERE}[$__rate_interval]))",
+            f"60 * {_rate('sloburn_notifications_failed_total', by='receiver, reason')}",
             "{{receiver}}: {{reason}}",
         ),
     ).min(0)
@@ -203,9 +196,9 @@ def _outbox_over_time() -> timeseries.Panel:
 
 
 def _written() -> timeseries.Panel:
-    samples = f"sum by (receiver) (rate(sloburn_remote_write_samples_total{_HERE}[$__rate_interval]))"
-    dropped = f"sum by (receiver) (rate(sloburn_remote_write_samples_dropped_total{_HERE}[$__rate_interval]))"
-    failures = f"sum by (receiver) (rate(sloburn_remote_write_failures_total{_HERE}[$__rate_interval]))"
+    samples = _rate("sloburn_remote_write_samples_total", by="receiver")
+    dropped = _rate("sloburn_remote_write_samples_dropped_total", by="receiver")
+    failures = _rate("sloburn_remote_write_failures_total", by="receiver")
     return panels.lines(
         "Samples sent per second, by receiver",
         "Samples that receivers of remote write stored and refused, and requests that failed and are sent again.",
