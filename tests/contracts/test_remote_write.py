@@ -12,7 +12,7 @@ from app.remote_write import RemoteWriteOptions
 from testbed.servers import Server, prometheus, victoria_metrics
 from testbed.waiting import wait_until
 from tests.evaluation.running import INTERVAL_S
-from tests.past_metrics.shop import DAY, HOUR, INCIDENT, NOW, SLO, run_shop
+from tests.past_metrics.shop import HOUR, INCIDENT, NOW, SLO, drawn_budget, run_shop
 from tests.remote_write.writing import Writing
 
 _WINDOW = {"storage": {"tsdb": {"out_of_order_time_window": "31d"}}}
@@ -28,15 +28,6 @@ def _written(server: Server, folder: Path) -> Iterator[Writing]:
     with run_shop(folder / "db", folder / "slos") as one, closing(Writing(one, options)) as writing:
         writing.evaluate(NOW + INTERVAL_S, NOW + 2 * INTERVAL_S)
         yield writing
-
-
-def _budget(server: Server) -> dict[float, float]:
-    """What the dashboard of the SLO draws over the month."""
-    start = (NOW - 30 * DAY) // HOUR * HOUR
-    query = {"query": f'max(slo_error_budget_remaining_ratio{{slo="{SLO}"}})', "start": str(start), "end": str(NOW)}
-    answer = httpx.get(f"{server.url}/api/v1/query_range", params={**query, "step": "1h"}, timeout=60, trust_env=False)
-    result = answer.json()["data"]["result"]
-    return {float(at): float(value) for series in result for at, value in series["values"]}
 
 
 def _shows_the_month(budget: dict[float, float]) -> None:
@@ -55,7 +46,7 @@ def test_prometheus_with_an_out_of_order_window_shows_the_month(tmp_path: Path) 
     ):
         status = writing.writer.status
         assert (status.problem, status.parts_pending, status.samples_dropped) == (None, 0, 0)
-        _shows_the_month(_budget(server))
+        _shows_the_month(drawn_budget(server.url))
 
 
 def test_prometheus_without_a_window_shows_live_figures_and_is_said_to_need_one(tmp_path: Path) -> None:
@@ -77,5 +68,5 @@ def test_victoria_metrics_shows_the_month(tmp_path: Path) -> None:
         status = writing.writer.status
         assert (status.problem, status.parts_pending, status.samples_dropped) == (None, 0, 0)
         httpx.get(f"{server.url}/internal/force_flush", timeout=60, trust_env=False)
-        wait_until(lambda: len(_budget(server)) > 29 * 24)
-        _shows_the_month(_budget(server))
+        wait_until(lambda: len(drawn_budget(server.url)) > 29 * 24)
+        _shows_the_month(drawn_budget(server.url))

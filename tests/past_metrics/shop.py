@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import httpx
+
 from app.slo import Slo
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import Span, availability, counter, requests, slos
@@ -29,6 +31,15 @@ def shop_source(*, incidents: tuple[Span, ...] = (INCIDENT, LATE_INCIDENT), days
         counter(requests("shop", "500"), span, per_second=0.0, bursts=[(one, 5.0) for one in incidents]),
     ]
     return MemorySource(series)
+
+
+def drawn_budget(url: str) -> dict[float, float]:
+    """What the dashboard of the SLO draws over the month, asked of a Prometheus, by time in Unix seconds."""
+    start = (NOW - 30 * DAY) // HOUR * HOUR
+    query = {"query": f'max(slo_error_budget_remaining_ratio{{slo="{SLO}"}})', "start": str(start), "end": str(NOW)}
+    answer = httpx.get(f"{url}/api/v1/query_range", params={**query, "step": "1h"}, timeout=60, trust_env=False)
+    result = answer.json()["data"]["result"]
+    return {float(at): float(value) for series in result for at, value in series["values"]}
 
 
 def run_shop(path: Path, folder: Path, *, older_days: float = 30, days: float = DAYS) -> Running:

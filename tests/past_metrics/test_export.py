@@ -3,14 +3,13 @@
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
 from testbed.servers import prometheus, promtool_binary
-from tests.past_metrics.shop import BEGAN, DAY, HOUR, INCIDENT, NOW, SLO, run_shop
+from tests.past_metrics.shop import BEGAN, DAY, INCIDENT, NOW, SLO, drawn_budget, run_shop
 
 _LABELS = ("--label", "job=sloburn", "--label", "instance=sloburn:9720")
 
@@ -42,20 +41,7 @@ def test_the_month_is_answered_by_a_prometheus_that_never_scraped_it(tmp_path: P
     blocks = ["tsdb", "create-blocks-from", "--quiet", "--max-block-duration=162h", "openmetrics"]
     subprocess.run([promtool_binary(), *blocks, str(file), str(tmp_path / "data")], check=True, capture_output=True)
     with prometheus(tmp_path / "data") as server:
-        answer = httpx.get(
-            f"{server.url}/api/v1/query_range",
-            params={
-                # As the dashboard of an SLO asks.
-                "query": f'max(slo_error_budget_remaining_ratio{{slo="{SLO}"}})',
-                "start": str(NOW // HOUR * HOUR - 30 * DAY),
-                "end": str(NOW // HOUR * HOUR),
-                "step": "1h",
-            },
-            timeout=60,
-            trust_env=False,
-        )
-    (series,) = answer.json()["data"]["result"]
-    values = {float(at): float(value) for at, value in series["values"]}
+        values = drawn_budget(server.url)
     assert len(values) == 30 * 24 + 1
     assert max(value for at, value in values.items() if at > INCIDENT[1]) < 0.9
     assert min(value for at, value in values.items() if at < INCIDENT[0]) == pytest.approx(1.0)
