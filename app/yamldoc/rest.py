@@ -40,13 +40,11 @@ class SoundRest(Generic[_Model]):
         return not any(out[: len(path)] == path or path[: len(out)] == out for out in self.left_out)
 
 
-def sound_rest(
-    model: type[_Model], value: Node, structure: Structure, usual: Mapping[str, Node]
-) -> SoundRest[_Model] | None:
-    """What is sound in *value*, with *usual* values for keys that must have one; None where nothing is left."""
+def sound_rest(model: type[_Model], value: Node, structure: Structure) -> SoundRest[_Model] | None:
+    """What is sound in *value*, with usual values for keys that must have one; None where nothing is left."""
     if not isinstance(value, Table):
         return None
-    rest = _Rest(_copy(value), usual)
+    rest = _Rest(_copy(value), structure.usual)
     for _ in range(_MOST_ROUNDS):
         try:
             return SoundRest(model.model_validate(rest.root), frozenset(rest.left_out), frozenset(rest.repeated))

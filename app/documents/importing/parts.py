@@ -1,12 +1,13 @@
 """The parts of documents of other tools: what these tools ignore is a warning, not an error."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from typing_extensions import override
 
+from app.documents.dialect import PlacedSlo
 from app.documents.importing import scalars
 from app.documents.importing.scope import Scope
 from app.yamldoc import scalars as plain
@@ -56,6 +57,22 @@ def read_part(
     return found
 
 
+def slos_of_document(
+    model: type[_Part],
+    structure: Structure,
+    scope: Scope,
+    ignored: Mapping[str, str],
+    read: Callable[[_Part, Scope], Iterable[PlacedSlo]],
+) -> Iterator[PlacedSlo]:
+    """The SLOs that *read* makes of a whole document; none of one with faults, whose rest is read for more."""
+    root = scope.document.root
+    found = read_part(model, root, structure, scope, ignored)
+    if found is not None:
+        yield from read(found, scope)
+    elif (rest := read_rest(model, root, structure, scope, ignored)) is not None:
+        list(read(*rest))
+
+
 def read_rest(
     model: type[_Part],
     value: Table,
@@ -67,7 +84,7 @@ def read_rest(
 
     Findings that may be due to what was left out are dropped by the scope that is returned. None where nothing is left.
     """
-    rest = sound_rest(model, value, structure, structure.usual)
+    rest = sound_rest(model, value, structure)
     if rest is None:
         return None
     for path in _unknown_keys(rest.model):

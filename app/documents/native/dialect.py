@@ -28,7 +28,7 @@ from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.rest import SoundRest, sound_rest
 from app.yamldoc.scalars import kind, name_problem, read_any_name
-from app.yamldoc.tree import Items, Node, NumberText, Table, table_of
+from app.yamldoc.tree import Items, Node, Table
 from app.yamldoc.validate import validated
 
 _OTHERS = ("apiVersion", "kind", "version")
@@ -37,13 +37,6 @@ _OTHERS = ("apiVersion", "kind", "version")
 _SIGNS = frozenset({"service", "slos", "labels", "name", "objective", "window", "sli"})
 
 
-# For the keys that an SLO must have, so that the others can be checked where one of these is faulty.
-_USUAL: Mapping[str, Node] = {
-    "name": "slo",
-    "objective": NumberText("99.9"),
-    "window": "30d",
-    "sli": table_of(total="a_total", bad="b_total"),
-}
 # What the findings about a key of an SLO, or of its alerting, depend on besides.
 _DEPENDS_ON: Mapping[FieldPath, tuple[FieldPath, ...]] = {
     ("aggregate",): (("by",),),
@@ -151,7 +144,7 @@ def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document
 
 def _check_rest(node: Node, header: DocumentHeader | None, document: Document, findings: Findings, i: int) -> None:
     """Find the faults that do not depend on the faulty values of an SLO, so that all are said at once."""
-    rest = sound_rest(SloEntry, node, NATIVE, _USUAL)
+    rest = sound_rest(SloEntry, node, NATIVE)
     if rest is None:
         return
     labels = header.labels if header is not None else {}

@@ -2,6 +2,7 @@
 
 from app.documents.native.model import BRANCHES, DocumentModel
 from app.yamldoc.explain import Structure
+from app.yamldoc.tree import NumberText, table_of
 
 _EXAMPLES = {
     "service": "service: checkout",
@@ -40,4 +41,10 @@ NATIVE = Structure(
     misplaced=_MISPLACED,
     combinations="write total with bad, or total with good, or histogram with threshold, or gauge with good_when, "
     "or one of bad_ratio, good_ratio and expression, or one of all_of, worst_of, weighted and sum_of",
+    usual={
+        "name": "slo",
+        "objective": NumberText("99.9"),
+        "window": "30d",
+        "sli": table_of(total="a_total", bad="b_total"),
+    },
 )

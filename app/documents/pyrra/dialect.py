@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations, usable_name
-from app.documents.importing.parts import read_part, read_rest
+from app.documents.importing.parts import slos_of_document
 from app.documents.importing.rules import usable_rules, waits_of, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.pyrra.model import IGNORED, OBJECTIVE, ObjectiveModel
@@ -56,15 +57,10 @@ def _read(scope: Scope, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
         if root.get(key) != wanted:
             scope.below(key).error(f"{root.get(key, '')!r} is not known", f"write {wanted}")
             return
-    model = read_part(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)
-    if model is not None:
-        yield from _placed(model, scope, namespaces)
-    elif (rest := read_rest(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)) is not None:
-        # For the faults of what is left of it.
-        list(_placed(*rest, namespaces))
+    yield from slos_of_document(ObjectiveModel, OBJECTIVE, scope, IGNORED, partial(_placed, namespaces=namespaces))
 
 
-def _placed(model: ObjectiveModel, scope: Scope, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
+def _placed(model: ObjectiveModel, scope: Scope, *, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
     spec = scope.below("spec")
     found = indicator_of(model.spec.indicator, spec.below("indicator"))
     sli = None if found is None else sli_of_indicator(*found)

@@ -1,12 +1,13 @@
 """Documents of slo-generator to SLOs."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from app.alerting.policy import default_policies
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels
-from app.documents.importing.parts import read_part, read_rest
+from app.documents.importing.parts import slos_of_document
 from app.documents.importing.scope import Scope
 from app.documents.slo_generator.model import IGNORED, OBJECTIVE, V1, ObjectiveModel, V1Model
 from app.documents.slo_generator.slis import Measurement, sli_of_measurement
@@ -42,24 +43,16 @@ def _is_v1(document: Document) -> bool:
 def _read(scope: Scope, window: Window) -> Iterator[PlacedSlo]:
     root = scope.document.root
     if _is_v1(scope.document):
-        v1 = read_part(V1Model, root, V1, scope, IGNORED)
-        if v1 is not None:
-            yield from _of_v1(v1, scope, window)
-        elif (rest_of_v1 := read_rest(V1Model, root, V1, scope, IGNORED)) is not None:
-            list(_of_v1(*rest_of_v1, window))
+        yield from slos_of_document(V1Model, V1, scope, IGNORED, partial(_of_v1, window=window))
         return
     for key, wanted in (("apiVersion", _API_VERSION), ("kind", _KIND)):
         if root.get(key) != wanted:
             scope.below(key).error(f"{root.get(key, '')!r} is not known", f"write {wanted}")
             return
-    model = read_part(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)
-    if model is not None:
-        yield from _of_v2(model, scope, window)
-    elif (rest := read_rest(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)) is not None:
-        list(_of_v2(*rest, window))
+    yield from slos_of_document(ObjectiveModel, OBJECTIVE, scope, IGNORED, partial(_of_v2, window=window))
 
 
-def _of_v2(model: ObjectiveModel, scope: Scope, window: Window) -> Iterator[PlacedSlo]:
+def _of_v2(model: ObjectiveModel, scope: Scope, *, window: Window) -> Iterator[PlacedSlo]:
     spec, below, labels = model.spec, scope.below("spec"), model.metadata.labels
     measurement = Measurement(
         backend=(spec.backend, below.below("backend")),
@@ -74,7 +67,7 @@ def _of_v2(model: ObjectiveModel, scope: Scope, window: Window) -> Iterator[Plac
     yield from _slo(of_slo, of_labels, measurement, scope.below("metadata", "name"), window)
 
 
-def _of_v1(model: V1Model, scope: Scope, window: Window) -> Iterator[PlacedSlo]:
+def _of_v1(model: V1Model, scope: Scope, *, window: Window) -> Iterator[PlacedSlo]:
     backend, below = model.backend, scope.below("backend")
     measurement = Measurement(
         backend=(backend.name, below.below("class")),

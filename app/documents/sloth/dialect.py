@@ -7,7 +7,7 @@ from datetime import timedelta
 from app.alerting.policy import default_policies
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations
-from app.documents.importing.parts import read_part, read_rest
+from app.documents.importing.parts import slos_of_document
 from app.documents.importing.rules import usable_rules, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.sloth.catalogue import Catalogue, read_catalogue
@@ -101,12 +101,11 @@ def _read(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[Pla
         remedy = f"write {_RESOURCE} or {_CATALOGUE}"
         scope.below("kind").error(f"{_kind(scope)!r} is not a kind of document of Sloth", remedy)
     else:
-        resource = read_part(ResourceModel, root, RESOURCE, scope, _MISPLACED)
-        if resource is not None:
-            yield from _Service(resource.spec, scope.below("spec"), catalogues, window).slos()
-        elif (rest := read_rest(ResourceModel, root, RESOURCE, scope, _MISPLACED)) is not None:
-            # For the faults of what is left of it.
-            list(_Service(rest[0].spec, rest[1].below("spec"), catalogues, window).slos())
+
+        def read(model: ResourceModel, at: Scope) -> Iterator[PlacedSlo]:
+            return _Service(model.spec, at.below("spec"), catalogues, window).slos()
+
+        yield from slos_of_document(ResourceModel, RESOURCE, scope, _MISPLACED, read)
 
 
 def _of_file(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[PlacedSlo]:
@@ -114,11 +113,11 @@ def _of_file(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[
     if root.get("version", _VERSION) != _VERSION:
         scope.below("version").error(f"{root.get('version')} is not known", f"write {_VERSION}")
         return
-    file = read_part(SlothFileModel, root, FILE, scope, _MISPLACED)
-    if file is not None:
-        yield from _Service(file, scope, catalogues, window).slos()
-    elif (rest := read_rest(SlothFileModel, root, FILE, scope, _MISPLACED)) is not None:
-        list(_Service(*rest, catalogues, window).slos())
+
+    def read(model: SlothFileModel, at: Scope) -> Iterator[PlacedSlo]:
+        return _Service(model, at, catalogues, window).slos()
+
+    yield from slos_of_document(SlothFileModel, FILE, scope, _MISPLACED, read)
 
 
 @dataclass(frozen=True, slots=True)
