@@ -115,9 +115,7 @@ class HistoryReader:
         increased = sum_by(f"increase({render(selector)}[1h])", [label])
         expr = f"histogram_count({increased})" if native else increased
         self.planned(1)
-        async with self._gate:
-            answer = await self.source.range(expr, self.at - DAY + HOUR, self.at, HOUR, deadline=DEADLINE_S)
-        self.advanced()
+        (answer,) = await self._piece(expr, HOUR, self.days - 1, self.days)
         return {labels.get(label, ""): float(np.nansum(values)) for labels, _, values in _series(answer)}
 
     @property
