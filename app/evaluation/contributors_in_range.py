@@ -19,7 +19,7 @@ from app.evaluation.top_contributors import (
 )
 from app.ingest.ports import Source
 from app.prometheus import PrometheusError
-from app.promql.samples import summed_by
+from app.promql.probe import sum_by
 from app.sli import TimeSlices
 from app.slo import GroupKey, Labels, Sli, SloId, Weights
 from app.status import ContributorShare, ContributorsInRange, ContributorsState
@@ -65,7 +65,7 @@ async def contributors_in_range(
     sli = sli.of if isinstance(sli, TimeSlices) else sli
 
     async def ask(query: str) -> Series:
-        text = summed_by(query, question.by) if question.by else query
+        text = sum_by(query, question.by) if question.by else query
         return events_of_series(await source.instant(text, question.end, deadline=2 * deadline_s))
 
     try:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from app.promql.metric_names import NAME, PROCESS_START
 from app.promql.native import with_native
 from app.promql.plan import any_of
-from app.promql.selector_text import by_clause, label_text, render
+from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
 
@@ -48,11 +48,6 @@ def increases(
     read = f"increase({{}}[{round(window.total_seconds())}s])".format
     member = of_group(selector, group)
     return with_native(member, read) if native else read(render(member))
-
-
-def summed_by(query: str, labels: Collection[str]) -> str:
-    """The sums of the values of a query by labels."""
-    return f"sum{by_clause([*labels])} ({query})"
 
 
 def of_group(selector: Selector, group: tuple[tuple[str, str], ...]) -> Selector:
