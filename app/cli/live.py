@@ -81,7 +81,7 @@ class Inspector:
 
     client: PrometheusClient
     at: datetime
-    _seen: dict[tuple[Selector, str], set[str]] = field(default_factory=dict)
+    _seen: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
 
     async def findings(self, loaded: LoadResult, *, done: Callable[[SloId], None] = lambda _: None) -> LiveFindings:
         """Every finding about the SLOs, and their figures; *done* is called for each SLO."""
@@ -313,16 +313,20 @@ class Inspector:
     async def _series_seen(self, whole: Selector, wanted: Iterable[Matcher]) -> SeriesSeen:
         """The labels of a metric, and the values of those that are *wanted*."""
         values = {matcher.label: await self._values(whole, matcher.label) for matcher in wanted}
-        shown = {label for labels in (await self._ask(probe.one_series(whole))).labels for label in labels}
+        shown = {label for labels in await self._labels_of(probe.one_series(whole)) for label in labels}
         labels = shown | {label for label, found in values.items() if found}
         return SeriesSeen(labels=labels, values=values)
 
     async def _values(self, selector: Selector, label: str) -> set[str]:
-        """The values of a label; a thousand SLOs over one metric ask once."""
-        if (selector, label) not in self._seen:
-            answer = await self._ask(probe.label_values(selector, label))
-            self._seen[selector, label] = {labels[label] for labels in answer.labels if labels.get(label)}
-        return self._seen[selector, label]
+        """The values of a label."""
+        found = await self._labels_of(probe.label_values(selector, label))
+        return {labels[label] for labels in found if labels.get(label)}
+
+    async def _labels_of(self, query: str) -> Sequence[Mapping[str, str]]:
+        """The labels of each series that a query has; a thousand SLOs over one metric ask once."""
+        if query not in self._seen:
+            self._seen[query] = (await self._ask(query)).labels
+        return self._seen[query]
 
     async def _existing_buckets(self, bucket: Selector) -> str:
         bounds = _finite(await self._bounds(bucket))
