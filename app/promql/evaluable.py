@@ -8,7 +8,7 @@ from functools import lru_cache
 import promql_parser as promql
 from typing_extensions import TypeIs
 
-from app.promql.expressions import ExpressionError, has_placeholder, parse_expression
+from app.promql.expressions import STRING_OR_COMMENT, ExpressionError, has_placeholder, parse_expression, unwrapped
 from app.promql.metric_names import BUCKET, looks_like_counter
 from app.promql.selector_text import bare, selector_of
 from app.slo import Selector
@@ -19,11 +19,8 @@ _QUANTILE = "histogram_quantile"
 _LAST_ABOVE = re.compile(r"(>=|>)([^<>=]*)$")
 _BUCKET_SUFFIX = "_bucket"
 _PERCENT = 100.0
-# `or vector(...)`, and what may look like it and is text or a comment.
-_FALLBACK = re.compile(
-    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\b(?P<or>or)(?=\s+vector\s*\()""",
-    re.DOTALL | re.IGNORECASE,
-)
+# The fallback `or vector(...)`; what may look like it is in a string or a comment.
+_FALLBACK = re.compile(rf"{STRING_OR_COMMENT}|\b(?P<or>or)(?=\s+vector\s*\()", re.DOTALL | re.IGNORECASE)
 # Functions whose result does not depend on where a counter began.
 _NOT_VALUES = frozenset({"absent", "changes", "resets", "timestamp"})
 # Aggregations that ask which series there are, not what their values are.
@@ -64,7 +61,7 @@ def evaluable(text: str) -> str:
     Raises:
         ExpressionError: it is not PromQL, or has no value that could be read at each time.
     """
-    expr = _inner(parse_expression(text))
+    expr = unwrapped(parse_expression(text))
     if has_placeholder(text):
         raise ExpressionError("a range is a placeholder for a window", "write how far back it looks: [5m]")
     if isinstance(expr, promql.MatrixSelector | promql.SubqueryExpr):
@@ -107,7 +104,7 @@ def quantile_of(text: str) -> Quantile | None:
 
 
 def _quantile(expr: promql.Expr) -> Quantile | None:
-    expr = _inner(expr)
+    expr = unwrapped(expr)
     if not _is_quantile(expr):
         return None
     quantile, names = expr.args[0], [name for name in _metrics(expr) if name.endswith(_BUCKET_SUFFIX)]
@@ -140,10 +137,10 @@ def quantile_as_bool(text: str) -> str:
     >>> quantile_as_bool("histogram_quantile(0.9, h_bucket) > 0.2"), quantile_as_bool("a > 0.2")
     ('histogram_quantile(0.9, h_bucket) > bool 0.2', 'a > 0.2')
     """
-    expr = _inner(parse_expression(text))
+    expr = unwrapped(parse_expression(text))
     if not isinstance(expr, promql.BinaryExpr) or not _is_filter(expr) or str(expr.op) not in {">", ">="}:
         return text
-    is_threshold = isinstance(_inner(expr.rhs), promql.NumberLiteral) and _is_quantile(_inner(expr.lhs))
+    is_threshold = isinstance(unwrapped(expr.rhs), promql.NumberLiteral) and _is_quantile(unwrapped(expr.lhs))
     return _LAST_ABOVE.sub(r"\1 bool\2", text) if is_threshold else text
 
 
@@ -176,7 +173,7 @@ def may_have_several_series(text: str) -> bool:
 
 
 def _is_absent(expr: promql.Expr) -> bool:
-    match _inner(expr):
+    match unwrapped(expr):
         case promql.Call(func=func):
             return func.name in {"absent", "absent_over_time"}
         case promql.BinaryExpr(op=op, lhs=lhs, rhs=rhs) if str(op) == "or":
@@ -194,7 +191,7 @@ def is_percent(text: str) -> bool:
 
 
 def _is_percent(expr: promql.Expr) -> bool:
-    expr = _inner(expr)
+    expr = unwrapped(expr)
     match expr:
         case promql.NumberLiteral():
             return bool(expr.val == _PERCENT)
@@ -228,30 +225,30 @@ def divisor_of(text: str) -> str | None:
     >>> divisor_of("1 - (sum(rate(ok[5m])) / sum(rate(m[5m])))"), divisor_of("a + b")
     ('sum(rate(m{}[5m]))', None)
     """
-    expr = _inner(parse_expression(text))
+    expr = unwrapped(parse_expression(text))
     while True:
         match expr:
             case promql.BinaryExpr() if str(expr.op) == "/":
-                divisor = _inner(expr.rhs)
+                divisor = unwrapped(expr.rhs)
                 return None if isinstance(divisor, promql.NumberLiteral) else _rendered(divisor)
             case promql.BinaryExpr() if str(expr.op) in {"-", "+", "*"} and isinstance(expr.lhs, promql.NumberLiteral):
-                expr = _inner(expr.rhs)
+                expr = unwrapped(expr.rhs)
             case promql.Call() if expr.func.name in {"clamp", "clamp_min", "clamp_max"}:
-                expr = _inner(expr.args[0])
+                expr = unwrapped(expr.args[0])
             case _:
                 return None
 
 
 def _comparison(expr: promql.Expr, *, negated: bool) -> tuple[promql.Expr, str, float] | None:
     """The first call of `histogram_quantile` that is compared with a number, with operator and number."""
-    expr = _inner(expr)
+    expr = unwrapped(expr)
     match expr:
         case promql.BinaryExpr() if str(expr.op) in _COMPARISONS:
-            left, right, operator = _inner(expr.lhs), _inner(expr.rhs), str(expr.op)
+            left, right, operator = unwrapped(expr.lhs), unwrapped(expr.rhs), str(expr.op)
             if isinstance(right, promql.NumberLiteral) and _is_quantile(left):
                 return left, _OPPOSITES.get(operator, operator) if negated else operator, right.val
             parts = [expr.lhs, expr.rhs]
-        case promql.BinaryExpr() if str(expr.op) == "-" and isinstance(_inner(expr.lhs), promql.NumberLiteral):
+        case promql.BinaryExpr() if str(expr.op) == "-" and isinstance(unwrapped(expr.lhs), promql.NumberLiteral):
             return _comparison(expr.rhs, negated=not negated)
         case promql.BinaryExpr():
             parts = [expr.lhs, expr.rhs]
@@ -265,7 +262,7 @@ def _comparison(expr: promql.Expr, *, negated: bool) -> tuple[promql.Expr, str, 
 
 
 def _is_vector(expr: promql.Expr) -> bool:
-    inner = _inner(expr)
+    inner = unwrapped(expr)
     return isinstance(inner, promql.Call) and inner.func.name == "vector"
 
 
@@ -302,7 +299,7 @@ def _bare_counter(expr: promql.Expr) -> str | None:
 
 
 def _grouping(expr: promql.Expr) -> tuple[str, ...] | None:
-    match _inner(expr):
+    match unwrapped(expr):
         case promql.AggregateExpr(op=op, modifier=modifier) if str(op) in _BY_LABELS:
             if modifier is None:
                 return ()
@@ -311,7 +308,7 @@ def _grouping(expr: promql.Expr) -> tuple[str, ...] | None:
         case promql.Call(func=func, args=args):
             return _grouping_of_call(func.name, args)
         case promql.BinaryExpr(op=op, lhs=lhs, rhs=rhs) if str(op) in _COMPARISONS | _ARITHMETIC:
-            sides = [side for side in (lhs, rhs) if not isinstance(_inner(side), promql.NumberLiteral)]
+            sides = [side for side in (lhs, rhs) if not isinstance(unwrapped(side), promql.NumberLiteral)]
             found = [_grouping(side) for side in sides]
             return found[0] if found and all(one == found[0] for one in found) else None
         case promql.BinaryExpr(op=op, lhs=lhs) if str(op) in _WHICH_SERIES | {"or"}:
@@ -329,12 +326,6 @@ def _grouping_of_call(name: str, args: Sequence[promql.Expr]) -> tuple[str, ...]
         return _grouping(over.expr)
     of_buckets = _grouping(args[1]) if name == _QUANTILE else None
     return None if of_buckets is None else tuple(label for label in of_buckets if label != BUCKET)
-
-
-def _inner(expr: promql.Expr) -> promql.Expr:
-    while isinstance(expr, promql.ParenExpr):
-        expr = expr.expr
-    return expr
 
 
 def _is_filter(expr: promql.BinaryExpr) -> bool:

@@ -16,11 +16,9 @@ _REMEDIES: Final = {
     "ranges only allowed for vector selectors": "write a subquery around an expression, such as (...)[5m:1m]"
 }
 """What to write instead of what the parser refuses, by its message."""
-# Strings and comments are skipped: a regular expression has brackets, too.
-_TOKEN = re.compile(
-    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{|\{%)""",
-    re.DOTALL,
-)
+STRING_OR_COMMENT: Final = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)"""
+"""What looks for tokens in the text of an expression skips these: a regular expression has brackets, too."""
+_TOKEN = re.compile(rf"{STRING_OR_COMMENT}|\[(?P<range>[^\[\]]*)\]|(?P<template>\{{\{{|\{{%)", re.DOTALL)
 # Sloth: {{.window}}; Grafana: $__rate_interval, ${__range}; slo-generator: window; others: %window%, <window>.
 _WINDOW = re.compile(
     r"(?:\{\{-?\s*\.?|\$\{?(?:__)?|%|<|\{)?\s*"
@@ -59,6 +57,13 @@ def parse_expression(text: str) -> promql.Expr:
         message = parser_message(error)
         remedy = _REMEDIES.get(message, 'write a selector such as m{label="x"}, or a sum of rates')
         raise ExpressionError(f"this is not PromQL: {message}", remedy) from error
+
+
+def unwrapped(expr: promql.Expr) -> promql.Expr:
+    """The expression inside the parentheses around it; itself where it has none."""
+    while isinstance(expr, promql.ParenExpr):
+        expr = expr.expr
+    return expr
 
 
 def has_placeholder(text: str) -> bool:

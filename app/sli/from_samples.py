@@ -8,7 +8,7 @@ from typing import Final
 
 import promql_parser as promql
 
-from app.promql.expressions import ExpressionError, parse_expression
+from app.promql.expressions import ExpressionError, parse_expression, unwrapped
 from app.promql.metric_names import name_of
 from app.promql.selector_text import SelectorError, bare
 from app.sli.condition import Comparison, Condition
@@ -248,14 +248,12 @@ def _regrouped(value: _Sum, by: tuple[str, ...]) -> _Sum:
 
 
 def _number(expr: promql.Expr) -> float | None:
-    while isinstance(expr, promql.ParenExpr):
-        expr = expr.expr
+    expr = unwrapped(expr)
     return float(expr.val) if isinstance(expr, promql.NumberLiteral) else None
 
 
 def _bare(expr: promql.Expr) -> Selector:
-    while isinstance(expr, promql.ParenExpr):
-        expr = expr.expr
+    expr = unwrapped(expr)
     if not isinstance(expr, promql.VectorSelector):
         raise NotExpressibleError("looks at values of an expression over time, not at samples", _WRITE)
     try:
@@ -284,9 +282,7 @@ def _values_in(expr: promql.Expr) -> Coefficients:
 
 def _complement_in(expr: promql.Expr) -> Selector | None:
     """The gauge of a subquery over one minus a gauge; None for anything else."""
-    inner = expr.expr if isinstance(expr, promql.SubqueryExpr) else expr
-    while isinstance(inner, promql.ParenExpr):
-        inner = inner.expr
+    inner = unwrapped(expr.expr if isinstance(expr, promql.SubqueryExpr) else expr)
     if not isinstance(inner, promql.BinaryExpr) or str(inner.op) != "-" or _number(inner.lhs) != 1.0:
         return None
     return _bare(inner.rhs)
@@ -303,9 +299,7 @@ def _bool_in(expr: promql.Expr) -> tuple[Selector, Reading] | None:
 
 
 def _compared(expr: promql.Expr, *, is_bool: bool) -> tuple[Selector, Reading] | None:
-    inner = expr.expr if isinstance(expr, promql.SubqueryExpr) else expr
-    while isinstance(inner, promql.ParenExpr):
-        inner = inner.expr
+    inner = unwrapped(expr.expr if isinstance(expr, promql.SubqueryExpr) else expr)
     if not isinstance(inner, promql.BinaryExpr) or str(inner.op) not in _COMPARISONS:
         return None
     by_bool = inner.modifier is not None and inner.modifier.return_bool

@@ -14,7 +14,7 @@ from typing import Final
 import promql_parser as promql
 
 from app.promql.buckets import any_spelling, bound_of
-from app.promql.expressions import PLACEHOLDER
+from app.promql.expressions import PLACEHOLDER, unwrapped
 from app.promql.metric_names import BUCKET, NAME, name_of
 from app.promql.selector_text import SelectorError, bare, render
 from app.sli.errors import NotExpressibleError, QueryFaultError
@@ -483,8 +483,7 @@ def _quotient(above: Flow, below: Flow) -> Quotient:
 
 def _constant_vector(expr: promql.Expr) -> float | None:
     """The number that an expression makes a series of; None where it does nothing like it."""
-    while isinstance(expr, promql.ParenExpr):
-        expr = expr.expr
+    expr = unwrapped(expr)
     if not isinstance(expr, promql.Call) or expr.func.name != "vector":
         return None
     number = expr.args[0]
