@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
+from app.cli.console import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    Format,
+    FormatOption,
+    errors,
+    fail,
+    output,
+    print_json,
+    progress_bar,
+)
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
 from app.cli.live_figures import LiveFigures, print_figures
@@ -173,8 +183,7 @@ async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings
     async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
         inspector = Inspector(client, clock.now())
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))
-        console = errors()
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        with progress_bar(*columns) as progress:
             task = progress.add_task("", total=len(loaded.slos), slo="")
             return await inspector.findings(loaded, done=lambda slo: progress.update(task, advance=1, slo=slo))
 

@@ -10,6 +10,7 @@ from typing import IO, Annotated, Any, NoReturn, TypeVar
 import orjson
 import typer
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 EXIT_FAILED = 1
 """The command ran and its result is bad: findings, or a service that does not answer or refuses."""
@@ -67,6 +68,12 @@ def errors() -> Console:
 def print_json(document: Any) -> None:
     """Write a document for machines."""
     typer.echo(orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A bar on standard error while work lasts, on a terminal only."""
+    console = errors()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def write_file(file: Path, text: str, *, make_folders: bool = False) -> None:

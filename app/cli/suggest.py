@@ -21,6 +21,7 @@ from app.cli.console import (
     errors,
     fail,
     print_json,
+    progress_bar,
     write_file,
 )
 from app.cli.console import output as standard_output
@@ -170,10 +171,7 @@ class _Bar:
 def _progress() -> Iterator[_Bar]:
     """A bar on standard error while the work lasts, on a terminal only."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("queries"))
-    console = errors()
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with progress_bar(*columns, TimeElapsedColumn()) as bar:
         yield _Bar(bar, bar.add_task("looking for metrics", total=0))
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from app.api.problems import ProblemError
 from app.api.timespans import parse_step, parse_time
-from app.cli.console import EXIT_USAGE, errors, fail
+from app.cli.console import EXIT_USAGE, errors, fail, progress_bar
 from app.cli.documents import sound_documents
 from app.clock import SystemClock
 from app.evaluation import past_figures
@@ -131,8 +131,8 @@ def _wanted(slos: Sequence[Slo], ids: Sequence[str]) -> Sequence[Slo]:
 def _shown(pasts: Iterator[StoredPast], slos: int) -> Iterator[StoredPast]:
     """The same, with a bar on standard error on a terminal."""
     columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TextColumn("SLOs"), TimeElapsedColumn())
-    console, seen = errors(), set[str]()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    seen = set[str]()
+    with progress_bar(*columns) as bar:
         task = bar.add_task("", total=slos)
         for stored in pasts:
             seen.add(stored.exposed.past.slo.id)
