@@ -7,7 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from app.cli.configuration import settings_for
-from app.settings import Settings
+from app.settings import Settings, flag
 
 _METAVARS = {
     "prometheus_url": "URL",
@@ -64,12 +64,12 @@ def _parameters() -> list[inspect.Parameter]:
 
 
 def _flag(name: str, field: Any) -> Any:
-    flag, default = f"--{name.replace('_', '-')}", _DEFAULTS[name]
+    default = _DEFAULTS[name]
     if field.annotation is bool:
-        return Annotated[bool | None, typer.Option(flag, help=field.description, show_default=False)]
+        return Annotated[bool | None, typer.Option(flag(name), help=field.description, show_default=False)]
     text = f"{field.description}  [default: {default}]" if default else field.description
     metavar = "FILE" if name.endswith("_file") else _METAVARS[name]
-    return Annotated[str | None, typer.Option(flag, help=text, show_default=False, metavar=metavar)]
+    return Annotated[str | None, typer.Option(flag(name), help=text, show_default=False, metavar=metavar)]
 
 
 def _types(annotation: Any) -> set[Any]:

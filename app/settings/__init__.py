@@ -5,6 +5,6 @@ errors into lines that say what to write instead. The table is in `docs/settings
 """
 
 from app.settings.load import SettingsError, environment, load_settings
-from app.settings.model import LogFormat, LogLevel, Settings
+from app.settings.model import LogFormat, LogLevel, Settings, flag
 
-__all__ = ["LogFormat", "LogLevel", "Settings", "SettingsError", "environment", "load_settings"]
+__all__ = ["LogFormat", "LogLevel", "Settings", "SettingsError", "environment", "flag", "load_settings"]

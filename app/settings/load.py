@@ -8,7 +8,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from app.settings.model import DOTENV, PREFIX, Settings, variable
+from app.settings.model import DOTENV, PREFIX, Settings, flag, variable
 
 
 class SettingsError(Exception):
@@ -53,7 +53,7 @@ def _problem(error: Any, flags: Container[str]) -> str:
     if not error["loc"]:
         return str(cause)
     field = str(error["loc"][0])
-    name = f"--{field.replace('_', '-')}" if field in flags else variable(field)
+    name = flag(field) if field in flags else variable(field)
     match error["type"]:
         case "enum":
             return f"{name}: unknown value; write {error['ctx']['expected']}"

@@ -269,6 +269,11 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def flag(name: str) -> str:
+    """The flag of a field."""
+    return f"--{name.replace('_', '-')}"
+
+
 def _checked(name: str, read: Callable[[Path], T], path: Path) -> T:
     try:
         return read(path)
