@@ -50,8 +50,6 @@ from app.ui import BurnDowns
 from app.yamldoc import ErrorFinding
 
 _log = structlog.get_logger(__name__)
-# The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
-_COPY_WITHIN_S = 20.0
 # For the metadata of thousands of files on a network disk.
 _LOOK_WITHIN_S = 60.0
 # How old the line of a budget may be, and how many are kept: those of some pages.
@@ -79,15 +77,12 @@ class EngineHistory(History):
 
     @override
     def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
-        past = self._engine.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+        past = self._engine.past(slo_id)
         if past is None:
             return None
         with self._database.read() as transaction:
             recorded = recorded_budgets(transaction, slo_id, start_s=start.timestamp(), end_s=end.timestamp())
         return points(past, start=start, end=end, step=step, recorded=recorded)
-
-    async def _past(self, slo_id: SloId) -> Past | None:
-        return self._engine.evaluator.past(slo_id)
 
 
 class EngineBurnDowns(BurnDowns):

@@ -39,8 +39,6 @@ from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
 from app.wording.sentences import summary
 
-# The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
-_COPY_WITHIN_S = 20.0
 # Queries of evaluations always find connections free, and each of these reads its whole range.
 _ASKED_AT_ONCE = 1
 _MOST_WAITING = 8
@@ -110,7 +108,7 @@ class EnginePasts(Pasts):
         """The past of each member with the days that the ledger has forgotten."""
         for slo_id in members:
             # One by one: the engine's loop is busy with each for a moment only.
-            past = self._engine.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+            past = self._engine.past(slo_id)
             if past is None or past.row is None:
                 continue
             oldest_s = float(past.row.edges_s[0])
@@ -122,9 +120,6 @@ class EnginePasts(Pasts):
                     )
                 past = with_older_days(past, stored)
             yield past
-
-    async def _past(self, slo_id: SloId) -> Past | None:
-        return self._engine.evaluator.past(slo_id)
 
 
 def _mark(incident: Incident) -> RangeMark:

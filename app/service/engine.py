@@ -13,7 +13,7 @@ import structlog
 from app.alerting import Notification
 from app.delivery import FallbackMemory
 from app.documents import LoadResult
-from app.evaluation import EvaluationTiming, Evaluator
+from app.evaluation import EvaluationTiming, Evaluator, Past
 from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.remote_write import RemoteWriteStatus
@@ -22,7 +22,7 @@ from app.schedule import Schedule, guarded
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.service.memory import trim_memory
-from app.slo import Slo, format_duration
+from app.slo import Slo, SloId, format_duration
 from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +43,8 @@ _LATE_SLOTS = 3
 _ASK_AGAIN_S = 30.0
 # What the last deliveries of a set of receivers may take that another has replaced.
 _LAST_ATTEMPTS_S = 15.0
+# The loop is never busy for longer; a reader whose copy has not come by then is refused.
+_COPY_WITHIN_S = 20.0
 # Of 10,000 SLOs an evaluation leaves 80 MB free in pieces; of fewer it is not worth the page faults of the next one.
 _MANY_SLOS = 1_000
 T = TypeVar("T")
@@ -99,6 +101,17 @@ class Engine:
         if self._loop is None:
             raise RuntimeError("the engine has not been started")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def past(self, slo_id: SloId) -> Past | None:
+        """A copy of what was counted of an SLO, for other threads; None if the SLO is not known.
+
+        Raises:
+            TimeoutError: the loop has been busy for too long.
+        """
+        return self.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+
+    async def _past(self, slo_id: SloId) -> Past | None:
+        return self.evaluator.past(slo_id)
 
     @property
     def evaluator(self) -> Evaluator:
