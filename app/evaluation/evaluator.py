@@ -310,8 +310,9 @@ class Evaluator:
         that no reader waits for an evaluation and no evaluation for a reader.
         """
         member = self._member(slo_id)
-        if member is None:
-            return None
+        return None if member is None else self._past_of(member)
+
+    def _past_of(self, member: Member) -> Past:
         row = None if member.row is None else self._ledger_writer.ledger.past(member.row)
         tracked = member.tracked
         known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
@@ -331,15 +332,15 @@ class Evaluator:
 
     def exposed_past(self, slo_id: SloId) -> ExposedPast | None:
         """As `past`, with what of it is exposed."""
-        past, member = self.past(slo_id), self._member(slo_id)
-        if past is None or member is None:
+        member = self._member(slo_id)
+        if member is None:
             return None
         ledger = self._ledger_writer.ledger
         ever = (0.0, 0.0) if member.row is None else np.concatenate(ledger.ever(np.array([member.row])))
         return ExposedPast(
             id=member.id,
             group=member.group,
-            past=past,
+            past=self._past_of(member),
             windows=member.shown,
             good_ever=float(ever[0]),
             bad_ever=float(ever[1]),

@@ -94,18 +94,17 @@ def past_figures(
     end_s = row.floor(np.fmin(at_s, row.watermark_s))
     error_budget = np.full(len(at_s), past.slo.error_budget)
     start_s = window_starts(past.slo, end_s)
-    slo_window, coverage = _window(past, row, start_s, end_s, error_budget)
-    total, bad, _ = counted_between(row, start_s, end_s)
+    total, bad, coverage = counted_between(row, start_s, end_s)
+    there = _is_there(past, row, start_s, end_s)
     figures = budget(bad, total, error_budget=error_budget)
-    unknown = ~_is_there(past, row, start_s, end_s)
-    remaining = as_recorded(at_s, recorded, np.where(unknown, np.nan, figures.remaining))
+    remaining = as_recorded(at_s, recorded, np.where(there, figures.remaining, np.nan))
     good_ever, bad_ever, is_live = _ever(exposed, row, end_s)
     return PastFigures(
         at_s=at_s,
         consumed=1.0 - remaining,
         remaining=remaining,
-        coverage=coverage,
-        slo_window=slo_window,
+        coverage=np.where(there, coverage, np.nan),
+        slo_window=_window(total, bad, error_budget, there),
         windows={length: _look_back(past, row, length, end_s, error_budget) for length in exposed.windows},
         good_ever=good_ever,
         bad_ever=bad_ever,
@@ -117,21 +116,13 @@ def _look_back(past: Past, row: RowPast, length: timedelta, end_s: Floats, error
     start_s = row.floor(end_s - length.total_seconds())
     # Of a window that is shorter than the cells, `end_s` and its start may lie in one: it is the cell before the end.
     start_s = np.where(start_s < end_s, start_s, row.floor(np.nextafter(end_s, -np.inf)))
-    window, _ = _window(past, row, start_s, end_s, error_budget)
-    return window
+    total, bad, _ = counted_between(row, start_s, end_s)
+    return _window(total, bad, error_budget, _is_there(past, row, start_s, end_s))
 
 
-def _window(
-    past: Past, row: RowPast, start_s: Floats, end_s: Floats, error_budget: Floats
-) -> tuple[WindowPast, Floats]:
-    """The figures of windows, and their coverage."""
-    total, bad, coverage = counted_between(row, start_s, end_s)
-    there = _is_there(past, row, start_s, end_s)
+def _window(total: Floats, bad: Floats, error_budget: Floats, there: Bools) -> WindowPast:
     ratio, rate = sli(bad, total), burn_rate(bad, total, error_budget=error_budget)
-    return (
-        WindowPast(sli=np.where(there, ratio, np.nan), burn_rate=np.where(there, rate, np.nan)),
-        np.where(there, coverage, np.nan),
-    )
+    return WindowPast(sli=np.where(there, ratio, np.nan), burn_rate=np.where(there, rate, np.nan))
 
 
 def _is_there(past: Past, row: RowPast, start_s: Floats, end_s: Floats) -> Bools:
