@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +15,12 @@ from app.evaluation.top_contributors import (
     deciding_labels,
     events_by_query,
     events_of_series,
+    sums_of_values,
     top_contributors,
 )
 from app.ingest.ports import Source
 from app.prometheus import PrometheusError
 from app.promql.probe import sum_by
-from app.sli import TimeSlices
 from app.slo import GroupKey, Labels, Sli, SloId, Weights
 from app.status import ContributorShare, ContributorsInRange, ContributorsState
 
@@ -61,8 +61,6 @@ async def contributors_in_range(
     sli: Sli, group: GroupKey, source: Source, question: RangeQuestion, *, deadline_s: float = _DEADLINE_S
 ) -> ContributorsInRange:
     """The contributors to the bad events of an SLI or of a member of its group; for the event loop of the source."""
-    # The events of slices are those of what is sliced.
-    sli = sli.of if isinstance(sli, TimeSlices) else sli
 
     async def ask(query: str) -> Series:
         text = sum_by(query, question.by) if question.by else query
@@ -79,8 +77,9 @@ async def contributors_in_range(
         return _without_items(question, str(error))
     if not weighted:
         return _without_items(question, "the series behind the values of an expression are not known")
-    leave_out = deciding_labels(sli) | chosen_labels(sli) | set(dict((*group, *question.within)))
-    return await asyncio.to_thread(_answer, weighted, question, deciding_labels(sli), leave_out)
+    deciding = deciding_labels(sli)
+    leave_out = deciding | chosen_labels(sli) | set(dict((*group, *question.within)))
+    return await asyncio.to_thread(_answer, weighted, question, deciding, leave_out)
 
 
 def contributing_components(
@@ -160,24 +159,18 @@ def _answer(
 
 
 def _by_labels(series: Series, by: Sequence[str]) -> Mapping[Values, float]:
-    sums: defaultdict[Values, float] = defaultdict(float)
-    for labels, events in series:
-        sums[tuple((label, labels.get(label, "")) for label in by)] += events
-    return sums
+    return sums_of_values(series, lambda labels: [tuple((label, labels.get(label, "")) for label in by)])
 
 
 def _by_value(series: Series, leave_out: Collection[str], combined: Collection[Values]) -> Mapping[Values, float]:
     """The events of each value of each label, and of some combinations of values."""
-    sums: defaultdict[Values, float] = defaultdict(float)
     combinations = [values for values in combined if len(values) > 1]
-    for labels, events in series:
-        for pair in labels.items():
-            if pair[0] not in leave_out:
-                sums[(pair,)] += events
-        for values in combinations:
-            if all(labels.get(label) == value for label, value in values):
-                sums[values] += events
-    return sums
+
+    def sets_of(labels: Mapping[str, str]) -> Iterator[Values]:
+        yield from ((pair,) for pair in labels.items() if pair[0] not in leave_out)
+        yield from (values for values in combinations if all(labels.get(label) == value for label, value in values))
+
+    return sums_of_values(series, sets_of)
 
 
 def _telling(bad: Mapping[Values, float], total: Mapping[Values, float], all_bad: float) -> set[Values]:

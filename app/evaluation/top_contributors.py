@@ -16,7 +16,7 @@ from app.evaluation.figures.members import Member
 from app.ingest.ports import Source
 from app.prometheus import BadQueryError, Matrix, PrometheusError
 from app.promql.selector_text import quote
-from app.sli import TimeSlices
+from app.sli import counted_terms
 from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Weights
 
 # A sixth of a slot of 30 s, so that the answer is there before the next evaluation wants the connections.
@@ -162,7 +162,9 @@ def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] =
     silent = SILENT_LABELS | set(leave_out)
     often = [
         value
-        for value, errors in _sums(bad, lambda labels: ((pair,) for pair in labels.items() if pair[0] not in silent))
+        for value, errors in sums_of_values(
+            bad, lambda labels: ((pair,) for pair in labels.items() if pair[0] not in silent)
+        ).items()
         if errors / all_errors >= _LEAST_SHARE
     ]
     # Only values that are frequent alone can be frequent together, so that few combinations are counted.
@@ -172,7 +174,7 @@ def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] =
         own = sorted(pair for pair in labels.items() if pair in frequent)
         return (chosen for size in (1, 2) for chosen in combinations(own, size))
 
-    errors, events = dict(_sums(bad, sets_of)), dict(_sums(total, sets_of))
+    errors, events = sums_of_values(bad, sets_of), sums_of_values(total, sets_of)
     every = [
         TopContributor(values, count / all_errors, events.get(values, 0.0) / all_events if all_events > 0 else 0.0)
         for values, count in errors.items()
@@ -222,12 +224,13 @@ def _says_more(one: TopContributor, shares: Mapping[Values, TopContributor]) -> 
     )
 
 
-def _sums(series: Series, sets_of: Callable[[Mapping[str, str]], Iterator[Values]]) -> Iterator[tuple[Values, float]]:
+def sums_of_values(series: Series, sets_of: Callable[[Mapping[str, str]], Iterable[Values]]) -> Mapping[Values, float]:
+    """The events of each value, or combination of values, that *sets_of* finds in the labels of a series."""
     sums: defaultdict[Values, float] = defaultdict(float)
     for labels, events in series:
         for values in sets_of(labels):
             sums[values] += events
-    return iter(sums.items())
+    return sums
 
 
 def _percent(share: float) -> str:
@@ -239,8 +242,6 @@ async def _text_of(
 ) -> str:
     if inquiry.shares is not None:
         return words_of_components(inquiry.shares)
-    # The events of slices are those of what is sliced.
-    sli = inquiry.sli.of if isinstance(inquiry.sli, TimeSlices) else inquiry.sli
 
     async def ask(query: str) -> Series:
         # The client's own deadline comes later: a timeout there would count against Prometheus, for a question that
@@ -249,27 +250,29 @@ async def _text_of(
             return events_of_series(await source.instant(query, at, deadline=2 * deadline_s))
 
     try:
-        weighted = await events_by_query(sli, inquiry.group, inquiry.window, ask)
+        weighted = await events_by_query(inquiry.sli, inquiry.group, inquiry.window, ask)
     except (TimeoutError, PrometheusError):
         return ""
     if not weighted:
         return ""
-    deciding = deciding_labels(sli)
-    leave_out = deciding | chosen_labels(sli) | set(dict(inquiry.group))
+    deciding = deciding_labels(inquiry.sli)
+    leave_out = deciding | chosen_labels(inquiry.sli) | set(dict(inquiry.group))
     found = await asyncio.to_thread(_found, weighted, deciding, leave_out)
     return words(found)
 
 
 def deciding_labels(sli: Sli) -> frozenset[str]:
     """The labels that make an event bad, or good: they explain nothing about it."""
-    each = [frozenset(term.selector.matchers) for term in sli.terms]
+    each = [frozenset(term.selector.matchers) for term in counted_terms(sli)]
     common = frozenset.intersection(*each)
     return frozenset(matcher.label for matchers in each for matcher in matchers - common)
 
 
 def chosen_labels(sli: Sli) -> frozenset[str]:
     """The labels that have the same value in all events, since the SLI selects it."""
-    return frozenset(matcher.label for matcher in sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL)
+    return frozenset(
+        matcher.label for matcher in counted_terms(sli)[0].selector.matchers if matcher.op is MatchOp.EQUAL
+    )
 
 
 async def events_by_query(
