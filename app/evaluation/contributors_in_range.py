@@ -24,8 +24,8 @@ from app.promql.probe import sum_by
 from app.slo import GroupKey, Labels, Sli, SloId, Weights
 from app.status import ContributorShare, ContributorsInRange, ContributorsState
 
-# A reader waits for it; the queries of evaluations have the same time.
-_DEADLINE_S = 10.0
+ANSWERED_WITHIN_S = 10.0
+"""A reader waits for it; the queries of evaluations have the same time."""
 # As many as a person reads.
 _MOST_ITEMS = 50
 # Of the bad events: less is no contributor, where no label was asked for.
@@ -58,9 +58,12 @@ class RangeQuestion:
 
 
 async def contributors_in_range(
-    sli: Sli, group: GroupKey, source: Source, question: RangeQuestion, *, deadline_s: float = _DEADLINE_S
+    sli: Sli, group: GroupKey, source: Source, question: RangeQuestion, *, deadline_s: float = ANSWERED_WITHIN_S
 ) -> ContributorsInRange:
-    """The contributors to the bad events of an SLI or of a member of its group; for the event loop of the source."""
+    """The contributors to the bad events of an SLI or of a member of its group; for the event loop of the source.
+
+    *deadline_s* is no longer than the source's own timeout, which counts against Prometheus.
+    """
 
     async def ask(query: str) -> Series:
         text = sum_by(query, question.by) if question.by else query

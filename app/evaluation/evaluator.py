@@ -14,7 +14,12 @@ import numpy as np
 import structlog
 
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
-from app.evaluation.contributors_in_range import RangeQuestion, contributing_components, contributors_in_range
+from app.evaluation.contributors_in_range import (
+    ANSWERED_WITHIN_S,
+    RangeQuestion,
+    contributing_components,
+    contributors_in_range,
+)
 from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member, members_of
 from app.evaluation.figures.never_matched_log import NeverMatchedLog
@@ -33,7 +38,7 @@ from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.past_figures import ExposedPast, MemberHistory
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
-from app.evaluation.top_contributors import ContributorQueries, contributor_queries
+from app.evaluation.top_contributors import FOUND_WITHIN_S, ContributorQueries, contributor_queries
 from app.ingest.counting import composites, slot_queries
 from app.ingest.counting.late_samples import look_back
 from app.ingest.counting.ledger_writer import LedgerWriter
@@ -152,9 +157,7 @@ class Evaluator:
         settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
         look_back(writer, at_s=at_s, settled_up_to=settled)
         reads = slot_queries.reads(writer.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
-        asked = await slot_queries.ask_all(
-            reads, self._batcher, self._source, deadline=self._timing.timeout.total_seconds()
-        )
+        asked = await slot_queries.ask_all(reads, self._batcher, self._source, deadline=self._timeout_s)
         # Not under the lock, and before counting: what has just begun counts in its own slot.
         await self._look_up_starts(asked, at)
         async with self._turn:
@@ -346,6 +349,10 @@ class Evaluator:
             bad_ever=float(ever[1]),
         )
 
+    @property
+    def _timeout_s(self) -> float:
+        return self._timing.timeout.total_seconds()
+
     def _members(self) -> tuple[Member, ...]:
         shortest_s = shortest_windows_s(self._ledger_writer.ledger.scrape_s)
         state = self._ledger_writer.series_index.changes, shortest_s.tobytes()
@@ -375,10 +382,12 @@ class Evaluator:
         Never under the lock: neither an evaluation nor a page waits for it.
         """
         member = self._member(slo_id)
+        deadline_s = min(ANSWERED_WITHIN_S, self._timeout_s)
+        ask = partial(contributors_in_range, source=self._source, question=question, deadline_s=deadline_s)
         if member is None:
             # Of a whole group its members contribute.
             slis = [slo.sli for slo in self._slos if slo.id == slo_id]
-            return await contributors_in_range(slis[0], (), self._source, question) if slis else None
+            return await ask(slis[0], ()) if slis else None
         if member.tracked.parts:
             found = composites.bad_of_components(
                 member.tracked,
@@ -387,7 +396,7 @@ class Evaluator:
                 end_s=min(question.end.timestamp(), member.tracked.counted_s),
             )
             return contributing_components(found, question)
-        return await contributors_in_range(member.slo.sli, member.group, self._source, question)
+        return await ask(member.slo.sli, member.group)
 
     def mark_unconfirmed_if_stale(self, now: datetime) -> None:
         """If nothing was evaluated for long, as in a database that slept or was restored, assert nothing unseen.
@@ -496,7 +505,7 @@ class Evaluator:
         self._contributor_queries.want(
             contributor_queries(young, burning_members(members, figures, self._alerts), self._member, self._shares), at
         )
-        texts = await self._contributor_queries.ask(at)
+        texts = await self._contributor_queries.ask(at, deadline_s=min(FOUND_WITHIN_S, self._timeout_s))
         if not texts or self._retired:
             return
         unexplained = [

@@ -19,8 +19,8 @@ from app.promql.selector_text import quote
 from app.sli import counted_terms
 from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Weights
 
-# A sixth of a slot of 30 s, so that the answer is there before the next evaluation wants the connections.
-_DEADLINE_S = 5.0
+FOUND_WITHIN_S = 5.0
+"""A sixth of a slot of 30 s, so that the answer is there before the next evaluation wants the connections."""
 # SLOs in one round; an outage of everything must not become a flood of questions.
 _MOST_ASKED = 4
 # Queries under way, so that evaluations always find connections free.
@@ -106,8 +106,11 @@ class ContributorQueries:
             and notification.slo in self._found
         }
 
-    async def ask(self, at: datetime, *, deadline_s: float = _DEADLINE_S) -> dict[SloId, str]:
-        """Ask what is wanted; the texts of those that were answered and have contributors that stand out."""
+    async def ask(self, at: datetime, *, deadline_s: float = FOUND_WITHIN_S) -> dict[SloId, str]:
+        """Ask what is wanted; the texts of those that were answered and have contributors that stand out.
+
+        *deadline_s* is of each query, and no longer than the source's own timeout, which counts against Prometheus.
+        """
         wanted, self._wanted = list(self._wanted.values()), {}
         self._asked_at |= {inquiry.slo: at for inquiry in wanted}
         room = asyncio.Semaphore(_AT_ONCE)
@@ -245,7 +248,7 @@ async def _text_of(
 
     async def ask(query: str) -> Series:
         # The client's own deadline comes later: a timeout there would count against Prometheus, for a question that
-        # no evaluation needs.
+        # no evaluation needs, and its circuit breaker would keep evaluations from asking.
         async with room, asyncio.timeout(deadline_s):
             return events_of_series(await source.instant(query, at, deadline=2 * deadline_s))
 

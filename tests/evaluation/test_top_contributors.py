@@ -3,6 +3,7 @@
 import asyncio
 import doctest
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
+from app.evaluation import RangeQuestion
 from app.evaluation import top_contributors as module
 from app.evaluation.figures.members import members_of
 from app.evaluation.top_contributors import (
@@ -256,12 +258,14 @@ class Contributing(MemorySource):
 
     begun: asyncio.Event | None = None
     answered: asyncio.Event | None = None
+    deadline: float | None = None
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         if not expr.startswith("increase("):
             return await super().instant(expr, at, deadline=deadline)
         self.asked.append(expr)
+        self.deadline = deadline
         if self.begun is not None and self.answered is not None:
             self.begun.set()
             await self.answered.wait()
@@ -278,8 +282,8 @@ class Contributing(MemorySource):
         return _matrix(series)
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
+@contextmanager
+def _shop(folder: Path, *, timeout_s: float = 20.0) -> Iterator[tuple[Running, Contributing]]:
     """Two routes with ten requests a second; at one of them two in five begin to fail."""
     span = (NOW - 2 * DAY, NOW + 4 * HOUR)
     burst = [((float(BEGIN), float(BEGIN + HOUR)), 4.0)]
@@ -293,11 +297,18 @@ def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
     def move(at: float) -> None:
         source.now = at
 
-    wanted = slos([availability("shop", window="30d")], tmp_path / "slos")
-    with Running(wanted, source, tmp_path / "db", move=move) as one:
+    wanted = slos([availability("shop", window="30d")], folder / "slos")
+    with Running(wanted, source, folder / "db", move=move, timeout_s=timeout_s) as one:
         one.tick(NOW)
         one.backfill(NOW)
         yield one, source
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
+    """The shop, with time enough for each query."""
+    with _shop(tmp_path) as found:
+        yield found
 
 
 def _told(one: Running) -> list[Notification]:
@@ -358,3 +369,17 @@ def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_wha
     (notification,) = one.board.current.notifications
     assert "/pay" in notification.top_contributors
     assert one.board.completed(firing()) == firing()
+
+
+@pytest.mark.parametrize(("timeout_s", "most_s", "most_of_range_s"), [(20.0, 5.0, 10.0), (2.0, 2.0, 2.0)])
+def test_a_question_is_given_up_before_the_client_counts_its_timeout_against_prometheus(
+    tmp_path: Path, timeout_s: float, most_s: float, most_of_range_s: float
+) -> None:
+    """Each query has twice the time after which it is given up, so that only what gives it up ends it."""
+    with _shop(tmp_path, timeout_s=timeout_s) as (one, source):
+        _until_it_pages(one, explain=False)
+        one.do(one.evaluator.find_top_contributors())
+        assert source.deadline == 2 * most_s
+        question = RangeQuestion(start=START, end=START + timedelta(hours=1))
+        one.do(one.evaluator.contributors(one.slos[0].id, question))
+        assert source.deadline == 2 * most_of_range_s
