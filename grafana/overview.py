@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
 from grafana import boards, colours, panels
-from grafana.queries import chosen_slos, column, nearness, newest, of_services, over_time, several_variable
+from grafana.queries import chosen_slos, column, multi_value_variable, nearness, newest, of_services, over_time
 
 _OBJECTIVE = chosen_slos("slo_objective_ratio")
 _BUDGET = chosen_slos("slo_error_budget_remaining_ratio")
@@ -71,7 +71,7 @@ def dashboard() -> builders.Dashboard:
 
 
 def _service_variable() -> builders.QueryVariable:
-    return several_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
+    return multi_value_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
 
 
 def _label_variable() -> builders.TextBoxVariable:
@@ -80,7 +80,7 @@ def _label_variable() -> builders.TextBoxVariable:
 
 def _value_variable() -> builders.QueryVariable:
     """The values of the label; *All* also stands for SLOs that do not have it."""
-    return several_variable("value", "Value", "label_values(slo_info, $label)").all_value(".*")
+    return multi_value_variable("value", "Value", "label_values(slo_info, $label)").all_value(".*")
 
 
 def _how_many() -> stat.Panel:

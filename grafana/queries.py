@@ -46,8 +46,8 @@ def label_variable(name: str, label: str, values: str) -> builders.QueryVariable
     )
 
 
-def several_variable(name: str, label: str, values: str) -> builders.QueryVariable:
-    """A choice of several values of a label, at first of all."""
+def multi_value_variable(name: str, label: str, values: str) -> builders.QueryVariable:
+    """A choice of several values of a label; all are chosen at first."""
     everything = VariableOption(selected=True, text=["All"], value=["$__all"])
     return label_variable(name, label, values).multi(multi=True).include_all(include_all=True).current(everything)
 

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import stat, timeseries
 
 from grafana import boards, colours, panels
-from grafana.queries import newest, over_time, several_variable
+from grafana.queries import multi_value_variable, newest, over_time
 
 _HERE = '{instance=~"$instance"}'
 _DURATION = "sloburn_evaluation_duration_seconds"
@@ -48,7 +48,7 @@ def dashboard() -> builders.Dashboard:
 
 
 def _instance_variable() -> builders.QueryVariable:
-    return several_variable("instance", "Instance", "label_values(sloburn_build_info, instance)")
+    return multi_value_variable("instance", "Instance", "label_values(sloburn_build_info, instance)")
 
 
 def _rate(counter: str, *, by: str) -> str:
