@@ -14,7 +14,7 @@ from app.alerting.ends import SUPERSEDED, SWITCHED_OFF, End
 from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
 from app.alerting.notification import Notification, firing_notification
-from app.slo import BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
+from app.slo import AlertState, BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
 
 ALERTNAMES = {
     Cause.NO_DATA: "SLODataUnavailable",
@@ -214,6 +214,10 @@ def step_conditions(
     for condition in conditions:
         alert = known.pop((condition.cause, condition.severity), None)
         alert = alert or Alert(slo=slo, severity=condition.severity, cause=condition.cause)
+        # Before the definition, which costs more than all else: most conditions of most SLOs are at rest.
+        if condition.holds is None or (not condition.holds and alert.state is AlertState.INACTIVE):
+            stepped.append(alert)
+            continue
         alert, changed = step_condition(
             alert,
             holds=condition.holds,

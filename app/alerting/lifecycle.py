@@ -120,7 +120,7 @@ def step_slo(
 def step_condition(
     alert: Alert,
     *,
-    holds: bool | None,
+    holds: bool,
     name: str,
     pending_for: timedelta,
     at: datetime,
@@ -128,14 +128,12 @@ def step_condition(
     muted: bool,
     definition: Definition | None = None,
 ) -> Step:
-    """The alert of a condition after the slot *at*; it stays as it is where *holds* is None (unknown).
+    """The alert of a condition that *holds*, or of an active one that does not, after the slot *at*.
 
     *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent;
     *definition* is what it is judged by now. Its incident is its own: a ticket about the budget or the data is no part
     of the incident of a burn.
     """
-    if holds is None or (not holds and alert.state is AlertState.INACTIVE):
-        return alert, ()
     if not holds:
         moved, change = _while_quiet(alert, timedelta(0), at)
         if change is not None and ended is not None:
