@@ -1,6 +1,7 @@
 """What a commit that fails, a restart and a clock that was ahead must not lose or repeat, on one small incident."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,18 @@ MIDNIGHT = 1_800_000_000 - 8 * HOUR
 # All before midnight is final in this slot, 330 s later.
 SETTLES_MIDNIGHT = MIDNIGHT + 330
 SLO = "shop-availability"
+
+
+@dataclass(slots=True)
+class Locked:
+    """What a breakable database calls: it is locked at one place while it is *failing*."""
+
+    at: str = "commit"
+    failing: bool = False
+
+    def __call__(self, place: str) -> None:
+        if self.failing and place == self.at:
+            raise StoreLockedError("locked")
 
 
 def _shop(path: Path, *, breaks: float, open_: Callable[[str], Database] = open_database) -> Running:
@@ -93,18 +106,13 @@ def test_a_slot_is_stepped_once_although_prometheus_answers_after_a_restart(tmp_
 @pytest.mark.parametrize("fails_at", ["commit", "committed"])
 def test_what_a_failed_commit_has_not_written_is_in_the_next_once(tmp_path: Path, fails_at: str) -> None:
     """It fails in the slot in which the page fires and the cells of a day become final; or seems to, and is written."""
-    failing = False
-
-    def reached(place: str) -> None:
-        if failing and place == fails_at:
-            raise StoreLockedError("locked")
-
-    with _shop(tmp_path, breaks=MIDNIGHT, open_=breakable(reached)) as one:
-        failing = True
+    database = Locked(at=fails_at)
+    with _shop(tmp_path, breaks=MIDNIGHT, open_=breakable(database)) as one:
+        database.failing = True
         one.tick(SETTLES_MIDNIGHT)
         assert one.evaluator.store_problem == "locked"
         assert _page(one) is AlertState.FIRING
-        failing = False
+        database.failing = False
         one.tick(SETTLES_MIDNIGHT + INTERVAL_S)
         assert _told(one) == ([("fired", SETTLES_MIDNIGHT)], [("firing", SETTLES_MIDNIGHT)])
         with one.database.read() as tx:
@@ -121,17 +129,12 @@ def test_what_a_failed_commit_has_not_written_is_in_the_next_once(tmp_path: Path
 
 def test_rows_whose_first_commit_failed_are_written_by_the_next(tmp_path: Path) -> None:
     """Else all that is counted of them later would be of rows that are not there, and gone with a restart."""
-    failing = True
-
-    def reached(place: str) -> None:
-        if failing and place == "commit":
-            raise StoreLockedError("locked")
-
+    database = Locked(failing=True)
     source = MemorySource([counter(requests("shop"), (MIDNIGHT - 2 * HOUR, MIDNIGHT + HOUR))])
     loaded = slos([availability("shop")], tmp_path / "slos")
-    with Running(loaded, source, tmp_path / "db", open_=breakable(reached)) as one:
+    with Running(loaded, source, tmp_path / "db", open_=breakable(database)) as one:
         one.tick(MIDNIGHT - 300)
-        failing = False
+        database.failing = False
         one.tick(MIDNIGHT, SETTLES_MIDNIGHT)
         shown = one.figures
         one.board = Board()
@@ -142,22 +145,18 @@ def test_rows_whose_first_commit_failed_are_written_by_the_next(tmp_path: Path) 
 
 def test_a_page_that_may_be_over_is_held_although_the_first_commit_after_a_pause_fails(tmp_path: Path) -> None:
     """Until fresh data confirms it, no page is sent for what was true before the pause."""
-    failing = False
-
-    def reached(place: str) -> None:
-        if failing and place == "commit":
-            raise StoreLockedError("locked")
+    database = Locked()
 
     def refused(_expr: str) -> None:
         raise UnreachableError("refused")
 
-    with _shop(tmp_path, breaks=MIDNIGHT, open_=breakable(reached)) as one:
+    with _shop(tmp_path, breaks=MIDNIGHT, open_=breakable(database)) as one:
         assert isinstance(one.source, MemorySource)
         one.tick(SETTLES_MIDNIGHT)
         one.source.fault = refused
-        failing = True
+        database.failing = True
         one.tick(SETTLES_MIDNIGHT + 600)
-        failing = False
+        database.failing = False
         one.tick(SETTLES_MIDNIGHT + 600 + INTERVAL_S)
         with one.database.read() as tx:
             held = [entry.held for entry in waiting(tx, "pager") if entry.notification.severity is Severity.PAGE]
