@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -37,6 +36,7 @@ from app.store import Database
 from app.store.daily_totals import load_daily_totals
 from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
+from app.wording.links import incident_page
 from app.wording.sentences import summary
 
 # Queries of evaluations always find connections free, and each of these reads its whole range.
@@ -49,7 +49,7 @@ _ANSWERS_KEPT = 256
 _MOST_MARKS = 100
 # SQLite takes so many parameters in one statement, and more.
 _SLOS_AT_ONCE = 500
-# The days before the range that the budgets of its days are measured by.
+# The longest SLO window, which reaches so far back from the start of a range: days are a few bytes each.
 _BEFORE_S = 367 * 86_400.0
 
 
@@ -78,7 +78,7 @@ class EnginePasts(Pasts):
     def series(
         self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
     ) -> RangeSeries:
-        past = sum_of_members(self._pasts(members, since_s=start.timestamp()))
+        past = sum_of_members(self._pasts(members, start))
         if past is None:
             return RangeSeries(id=slo_id, since=None)
         recorded: Sequence[tuple[float, float]] = ()
@@ -90,7 +90,7 @@ class EnginePasts(Pasts):
 
     @override
     def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
-        past = sum_of_members(self._pasts(members, since_s=start.timestamp() - _BEFORE_S))
+        past = sum_of_members(self._pasts(members, start))
         return () if past is None else days(past, start=start, end=end)
 
     @override
@@ -104,19 +104,19 @@ class EnginePasts(Pasts):
         found.sort(key=lambda incident: incident.started_at)
         return [_mark(incident) for incident in found[-_MOST_MARKS:]]
 
-    def _pasts(self, members: Sequence[SloId], *, since_s: float) -> Iterator[Past]:
-        """The past of each member with the days that the ledger has forgotten."""
+    def _pasts(self, members: Sequence[SloId], start: datetime) -> Iterator[Past]:
+        """The past of each member, for a range from *start* on, with the days that the ledger has forgotten."""
+        since_s = start.timestamp() - _BEFORE_S
         for slo_id in members:
             # One by one: the engine's loop is busy with each for a moment only.
             past = self._engine.past(slo_id)
             if past is None or past.row is None:
                 continue
             oldest_s = float(past.row.edges_s[0])
-            # Windows reach further back than a range: days are a few bytes each.
-            if since_s - _BEFORE_S < oldest_s:
+            if since_s < oldest_s:
                 with self._database.read() as transaction:
                     stored = load_daily_totals(
-                        transaction, past.slo.sli.key, past.group, start_s=since_s - _BEFORE_S, end_s=oldest_s
+                        transaction, past.slo.sli.key, past.group, start_s=since_s, end_s=oldest_s
                     )
                 past = with_older_days(past, stored)
             yield past
@@ -128,7 +128,7 @@ def _mark(incident: Incident) -> RangeMark:
         until=incident.ended_at,
         kind=RangeMarkKind(incident.severity.value),
         title=summary(incident.notification),
-        path=f"/incidents/{quote(incident.id, safe='')}",
+        path=incident_page("", incident.id),
     )
 
 
