@@ -342,7 +342,6 @@ class Evaluator:
         ever = (0.0, 0.0) if member.row is None else np.concatenate(ledger.ever(np.array([member.row])))
         return ExposedPast(
             id=member.id,
-            group=member.group,
             past=self._past_of(member),
             windows=member.shown,
             good_ever=float(ever[0]),

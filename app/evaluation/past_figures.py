@@ -37,11 +37,15 @@ class ExposedPast:
     """
 
     id: SloId
-    group: GroupKey
     past: Past
     windows: tuple[timedelta, ...]
     good_ever: float
     bad_ever: float
+
+    @property
+    def group(self) -> GroupKey:
+        """The member of a group; empty for a whole SLO."""
+        return self.past.group
 
     @property
     def known_from_s(self) -> float:
