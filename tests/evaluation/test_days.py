@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,8 @@ from sqlalchemy import text
 from app.evaluation import Past, days, with_older_days
 from app.evaluation.saving import ended_days
 from app.prometheus import UnreachableError
+from app.service.chart_adapters import EnginePasts
+from app.service.engine import Engine
 from app.slo import day_starts
 from app.status import DaySummary
 from app.store.daily_totals import DailyTotal, load_daily_totals
@@ -72,6 +75,11 @@ def test_a_day_is_known_long_after_the_ledger_has_forgotten_it(tmp_path: Path) -
         one.tick(NOW + 4 * DAY + HOUR)
         found = _days(one, NOW - 30 * DAY, NOW + 4 * DAY)
         past = one.evaluator.past(one.slos[0].id)
+        # As readers are answered: the evaluator has what the service's engine copies from it.
+        pasts = EnginePasts(cast("Engine", one.evaluator), one.database)
+        end = datetime.fromtimestamp(NOW + 4 * DAY, UTC)
+        served = {day.date: day for day in pasts.days([one.slos[0].id], end - timedelta(days=34), end)}
+    assert [day for day in served.values() if day.coverage] == [day for day in found.values() if day.coverage]
     assert past is not None
     assert past.row is not None
     assert past.row.edges_s[0] > MIDNIGHT
