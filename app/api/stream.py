@@ -5,8 +5,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -15,7 +15,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response, StreamingResponse
-from typing_extensions import TypedDict
+from starlette.types import Receive, Scope, Send
+from typing_extensions import TypedDict, override
 
 from app.api.guard import IS_HEAD
 from app.api.openapi import problem_answers
@@ -31,6 +32,7 @@ _HEARTBEAT_S = 15.0
 # History that is read publishes figures several times a second.
 _AT_MOST_EVERY_S = 1.0
 _MEDIA_TYPE = "text/event-stream"
+_HEADERS = {"X-Accel-Buffering": "no"}
 _EXAMPLE = """retry: 5000
 
 id: 2026-03-01T12:00:00Z
@@ -75,8 +77,9 @@ class Stream:
         for changed, _ in self._clients:
             changed.set()
 
-    def refuse_if_full(self) -> None:
-        """Let one more client in.
+    @contextmanager
+    def place(self, changed: asyncio.Event) -> Iterator[None]:
+        """The place of one client while it is sent events; *changed* is set by each change of the board.
 
         Raises:
             ProblemError: 503 if all places are taken.
@@ -84,36 +87,37 @@ class Stream:
         if len(self._clients) >= self._most_clients or self._closed:
             detail = f"{len(self._clients)} clients are connected already; poll /api/v1/slos instead"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "30"})
+        self._clients = (*self._clients, (changed, asyncio.get_running_loop()))
+        try:
+            yield
+        finally:
+            self._clients = tuple(client for client in self._clients if client[0] is not changed)
 
-    async def events(self, *, most: int | None = None, last_id: str | None = None) -> AsyncGenerator[bytes]:
-        """What a client is sent: the state now, each change, and heartbeats in between.
+    async def events(
+        self, changed: asyncio.Event, *, most: int | None = None, last_id: str | None = None
+    ) -> AsyncGenerator[bytes]:
+        """What the client of a `place` is sent: the state now, each change, and heartbeats in between.
 
         *last_id* is of the last event that it received; if that is not the newest, it has missed an evaluation.
         """
-        changed = asyncio.Event()
-        # Here and not before: what is never iterated never leaves.
-        self._clients = (*self._clients, (changed, asyncio.get_running_loop()))
-        try:
+        content = self._board.current
+        data, at = self._data(content)
+        missed = last_id is not None and last_id != at
+        yield b"retry: 5000\n\n" + _event("evaluated" if missed else "state", data, at)
+        sent = 1
+        while not self._closed and (most is None or sent < most):
+            try:
+                await asyncio.wait_for(changed.wait(), self._heartbeat_s)
+            except TimeoutError:
+                yield _event("heartbeat", b"{}")
+                continue
+            changed.clear()
+            if self._board.current is content:
+                continue
             content = self._board.current
-            data, at = self._data(content)
-            missed = last_id is not None and last_id != at
-            yield b"retry: 5000\n\n" + _event("evaluated" if missed else "state", data, at)
-            sent = 1
-            while not self._closed and (most is None or sent < most):
-                try:
-                    await asyncio.wait_for(changed.wait(), self._heartbeat_s)
-                except TimeoutError:
-                    yield _event("heartbeat", b"{}")
-                    continue
-                changed.clear()
-                if self._board.current is content:
-                    continue
-                content = self._board.current
-                yield _event("evaluated", *self._data(content))
-                sent += 1
-                await asyncio.sleep(_AT_MOST_EVERY_S)
-        finally:
-            self._clients = tuple(client for client in self._clients if client[0] is not changed)
+            yield _event("evaluated", *self._data(content))
+            sent += 1
+            await asyncio.sleep(_AT_MOST_EVERY_S)
 
     def _changed(self) -> None:
         # Called in the engine's thread, which does not wait for anybody.
@@ -136,6 +140,22 @@ class Stream:
             event_id = "" if at is None else at.isoformat().replace("+00:00", "Z")
             self._encoded = content, orjson.dumps(data, option=orjson.OPT_UTC_Z), event_id
         return self._encoded[1:]
+
+
+class _EventStream(StreamingResponse):
+    """The events of one client, which has a place while they are sent."""
+
+    def __init__(self, stream: Stream, *, most: int | None, last_id: str | None) -> None:
+        self._stream = stream
+        self._changed = asyncio.Event()
+        events = stream.events(self._changed, most=most, last_id=last_id)
+        super().__init__(events, media_type=_MEDIA_TYPE, headers=_HEADERS)
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not only with the first event: until then others would be let in. Not sooner: an answer may never be sent.
+        with self._stream.place(self._changed):
+            await super().__call__(scope, receive, send)
 
 
 def stream_routes(stream: Stream) -> APIRouter:
@@ -165,13 +185,10 @@ def stream_routes(stream: Stream) -> APIRouter:
 
         A client that reconnects with `Last-Event-ID` gets `evaluated` at once if it has missed an evaluation.
         """
-        headers = {"X-Accel-Buffering": "no"}
         if request.scope.get(IS_HEAD):
-            return Response(media_type=_MEDIA_TYPE, headers=headers)
+            return Response(media_type=_MEDIA_TYPE, headers=_HEADERS)
         request.state.endless = True
-        stream.refuse_if_full()
-        sent = stream.events(most=events, last_id=request.headers.get("last-event-id"))
-        return StreamingResponse(sent, media_type=_MEDIA_TYPE, headers=headers)
+        return _EventStream(stream, most=events, last_id=request.headers.get("last-event-id"))
 
     return router
 

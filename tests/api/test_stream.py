@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Message, Scope
 
 from app.api import Stream
-from app.api.problems import ProblemError
+from app.api.problems import ProblemError, handle_problems
+from app.api.stream import stream_routes
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, HealthState
 from tests.support.api import Served
@@ -58,7 +60,9 @@ def test_each_change_is_told_and_between_them_that_the_service_is_there() -> Non
         board = Board()
         stream = Stream(board, heartbeat_s=0.001)
         kinds = []
-        async with aclosing(stream.events(most=2)) as events:
+        changed = asyncio.Event()
+        with stream.place(changed):
+            events = stream.events(changed, most=2)
             kinds.append(await _kind(events))
             kinds.append(await _kind(events))
             # In the thread of the engine.
@@ -73,25 +77,53 @@ def test_each_change_is_told_and_between_them_that_the_service_is_there() -> Non
 def test_places_are_bounded_and_one_that_is_left_is_free_again() -> None:
     async def fill() -> None:
         stream = Stream(Board(), most_clients=1)
-        async with aclosing(stream.events()) as events:
-            stream.refuse_if_full()
-            await anext(events)
-            with pytest.raises(ProblemError, match="1 clients"):
-                stream.refuse_if_full()
-        stream.refuse_if_full()
+        with (
+            stream.place(asyncio.Event()),
+            pytest.raises(ProblemError, match="1 clients"),
+            stream.place(asyncio.Event()),
+        ):
+            pass
+        with stream.place(asyncio.Event()):
+            pass
 
     asyncio.run(fill())
 
 
+def test_clients_that_come_at_once_get_no_more_places_than_there_are() -> None:
+    """None of them is sent its first event before all of them are answered."""
+
+    async def come() -> list[int]:
+        stream, statuses, answered = Stream(Board(), most_clients=2), [], asyncio.Event()
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                if len(statuses) == len(clients):
+                    answered.set()
+                await answered.wait()
+
+        app = FastAPI()
+        app.include_router(stream_routes(stream))
+        handle_problems(app)
+        clients = [asyncio.create_task(app(_request(), _still_there, send)) for _ in range(5)]
+        await answered.wait()
+        stream.close()
+        await asyncio.gather(*clients)
+        return sorted(statuses)
+
+    assert asyncio.run(come()) == [200, 200, 503, 503, 503]
+
+
 def test_a_server_that_stops_ends_what_would_not_end() -> None:
     async def end() -> list[bytes]:
-        stream = Stream(Board())
-        events = stream.events()
-        first = await anext(events)
-        stream.close()
-        with pytest.raises(ProblemError):
-            stream.refuse_if_full()
-        return [first, *[event async for event in events]]
+        stream, changed = Stream(Board()), asyncio.Event()
+        with stream.place(changed):
+            events = stream.events(changed)
+            first = await anext(events)
+            stream.close()
+            with pytest.raises(ProblemError), stream.place(asyncio.Event()):
+                pass
+            return [first, *[event async for event in events]]
 
     assert len(asyncio.run(end())) == 1
 
@@ -103,3 +135,23 @@ def test_a_head_request_is_answered_and_ends() -> None:
 
 async def _kind(events: AsyncIterator[bytes]) -> str:
     return (await anext(events)).decode().partition("event: ")[2].partition("\n")[0]
+
+
+def _request() -> Scope:
+    path = "/api/v1/stream"
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+
+
+async def _still_there() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
