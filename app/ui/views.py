@@ -1,7 +1,7 @@
-"""Snapshots as templates print them: text for figures, lengths for bars, an order for the eye."""
+"""Snapshots as templates print them: text for figures, and lengths for bars."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,6 @@ from app.alerting import Notification
 from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
-    WORST_FIRST,
     AlertView,
     ContributorShare,
     Snapshot,
@@ -20,8 +19,6 @@ from app.status import (
 )
 from app.wording.annotations import annotations
 from app.wording.sentences import ago, share, span
-
-_RANKS = {state: rank for rank, state in enumerate(WORST_FIRST)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +58,6 @@ class AlertRow:
     since_at: datetime | None
     tier: str
     why: str
-
-
-def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
-    """The snapshots in the order in which somebody should look at them."""
-    return sorted(snapshots, key=_badness)
 
 
 def rfc3339(at: datetime) -> str:
@@ -208,8 +200,3 @@ def _why(alert: AlertView, sent: Notification | None) -> str:
     if alert.state is AlertState.MUTED:
         return "muted by the page"
     return "" if sent is None else annotations(sent)["summary"]
-
-
-def _badness(snapshot: Snapshot) -> tuple[int, float, str]:
-    remaining = snapshot.budget.remaining_ratio
-    return _RANKS[snapshot.health], math.inf if math.isnan(remaining) else remaining, snapshot.id

@@ -23,6 +23,8 @@ from app.status import (
     RangeMark,
     RangeSeries,
     Snapshot,
+    SortColumn,
+    ordered,
     round_step,
     summed_group,
 )
@@ -213,7 +215,7 @@ def _group(
         "slo/group.html",
         group=summed_group(members),
         incidents=incidents(active),
-        members=views.worst_first(members)[:MAX_ROWS],
+        members=ordered(members, SortColumn.STATUS)[:MAX_ROWS],
         more=max(0, len(members) - MAX_ROWS),
         **context,
     )
