@@ -11,7 +11,7 @@ from app.status import UNKNOWN
 from app.ui.views import grouped
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
-from app.wording.sentences import error_duration, number, share, span, spent_by_incident, subject, why_stale
+from app.wording.sentences import error_duration, number, share, span, spent_by_incident, why_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,7 @@ class IncidentView:
     slo: SloId
     incident: str
     severity: Severity
-    subject: str
     summary: str
-    since: str
     starts_at: datetime
     exhausted_at: datetime | None
     spent: str
@@ -45,9 +43,7 @@ def _incident(notification: Notification) -> IncidentView:
         slo=notification.slo,
         incident=notification.incident,
         severity=notification.severity,
-        subject=subject(notification),
         summary=said["summary"],
-        since=_moment(notification.starts_at),
         starts_at=notification.starts_at,
         exhausted_at=notification.exhausted_at,
         spent=UNKNOWN if spent is None else share(spent),

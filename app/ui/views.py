@@ -54,8 +54,7 @@ class AlertRow:
     severity: Severity
     words: str
     kind: str
-    since: str
-    since_at: datetime | None
+    since: datetime | None
     tier: str
     why: str
 
@@ -173,8 +172,7 @@ def alert_rows(snapshot: Snapshot, sent: Sequence[Notification | None]) -> list[
             severity=alert.severity,
             words=_words(alert) or str(alert.state),
             kind=alert_kind(alert),
-            since=moment(alert.since),
-            since_at=alert.since,
+            since=alert.since,
             tier=alert.tier or "",
             why=alert.reason or _why(alert, notification),
         )

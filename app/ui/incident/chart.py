@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.status import HistoryPoint, rounded_percent
 from app.store.incidents import Incident
+from app.ui.views import moment
 from app.wording.sentences import event_words, share
 
 WIDTH, HEIGHT = 600, 90
@@ -40,7 +41,7 @@ class IncidentChart:
     end: datetime
     bars: tuple[Bar, ...]
     highest: str
-    objective_y: float | None
+    objective_y: float
     line: str
     budgets: tuple[str, str] | None
     fired: tuple[float, float]
@@ -116,4 +117,4 @@ def _title(point: HistoryPoint) -> str:
     bad = f"{event_words(point.bad)} of {event_words(point.total)} events bad ({share(point.bad / point.total)})"
     left = point.budget_remaining_ratio
     budget = f", budget left {rounded_percent(left, 2)}" if math.isfinite(left) else ""
-    return f"{point.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: {bad}{budget}"
+    return f"{moment(point.at)}: {bad}{budget}"

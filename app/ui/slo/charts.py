@@ -65,7 +65,7 @@ def pictures(series: RangeSeries, slo: Slo, start: datetime, end: datetime) -> l
         ),
         axis.chart("events", "Events", [("bad", "bad", series.bad)]),
         axis.chart("sli", "SLI", [("sli", "main", series.sli)], percent=True, level=slo.objective, high=1.0),
-        axis.chart("coverage", "Coverage", [("measured", "muted", series.coverage)], percent=True, low=0.0, high=1.0),
+        axis.chart("coverage", "Coverage", [("measured", "muted", series.coverage)], percent=True, high=1.0),
     ]
 
 
@@ -118,13 +118,12 @@ class _Axis:
         *,
         percent: bool = False,
         level: float | None = None,
-        low: float | None = None,
         high: float | None = None,
     ) -> Chart:
-        """The picture of some columns; *level* is a line across, *low* and *high* are the least extent of the scale."""
+        """The picture of some columns; *level* is a line across; the scale reaches *high* at least."""
         known = [value for _, _, column in columns for value in column if math.isfinite(value)]
         known += [] if level is None else [level]
-        least = min([*known, 0.0 if low is None and level is None else (low if low is not None else level or 0.0)])
+        least = min([*known, 0.0] if level is None else known)
         most = max([*known, least if high is None else high])
         most = most if most > least else least + 1.0
         lines = [Line(name=name, kind=kind, points=self._path(column, least, most)) for name, kind, column in columns]
