@@ -14,11 +14,11 @@ from app.slo import Severity
 from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
-from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery, choices
+from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
 from app.ui.forms import Refusal, refusal, sent_form
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
-from app.wording.sentences import event_words, incident_title, share, span
+from app.wording.sentences import event_words, incident_title
 from app.wording.timeline import transition_words
 
 _PAGE = 50
@@ -52,11 +52,13 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
             query=query,
             refused=refused,
             may_change=bool(data.token),
-            severities=choices([*Severity]),
-            states=choices([*IncidentState]),
-            mark_choices=choices([*IncidentMark, UNMARKED]),
-            kinds=choices([*TransitionKind]),
-            **(_WORDS | context),
+            severities=tuple(Severity),
+            states=tuple(IncidentState),
+            mark_choices=(*IncidentMark, UNMARKED),
+            kinds=tuple(TransitionKind),
+            incident_title=incident_title,
+            events=event_words,
+            **context,
         )
 
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
@@ -91,6 +93,3 @@ def _back(renderer: Renderer, request: Request) -> Response:
     query = HistoryQuery.parse(request.query_params.multi_items())
     address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
-
-
-_WORDS = {"incident_title": incident_title, "share": share, "span": span, "events": event_words}

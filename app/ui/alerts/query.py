@@ -1,6 +1,6 @@
 """What the address of the page of alerts asks for; what cannot be read is left out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlencode
@@ -105,11 +105,6 @@ class HistoryQuery:
 
 
 _LAST_S = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
-
-
-def choices(values: Sequence[str]) -> list[tuple[str, str]]:
-    """The options of a filter: all, and each value in words."""
-    return [("", "all"), *((value, value.replace("_", " ")) for value in values)]
 
 
 def _given(text: str) -> frozenset[str]:
