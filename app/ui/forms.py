@@ -3,12 +3,15 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 _MOST_FIELDS = 20
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,11 @@ async def sent_form(request: Request) -> Mapping[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         return {}
+
+
+def one_of(kind: type[_Choice], text: str) -> _Choice | None:
+    """The value that a field of a form or an address chooses; None if it is none of its kind."""
+    return next((choice for choice in kind if choice.value == text), None)
 
 
 def refusal(form: Mapping[str, str], token: str | None) -> Refusal | None:

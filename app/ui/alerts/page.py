@@ -15,7 +15,7 @@ from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
-from app.ui.forms import Refusal, refusal, sent_form
+from app.ui.forms import Refusal, one_of, refusal, sent_form
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -81,8 +81,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         if refused is not None:
             return shown(request, query, refused)
         chosen, _, incident = form.get("mark", "").partition(" ")
-        known = {each.value: each for each in IncidentMark}
-        data.log.set_mark(incident, known.get(chosen))
+        data.log.set_mark(incident, one_of(IncidentMark, chosen))
         return _back(renderer, request)
 
     return router
