@@ -32,16 +32,6 @@ class ChartRange:
             return f"range={format_duration(self.length)}"
         return f"from={rfc3339(self.start)}&to={rfc3339(self.end)}"
 
-    @property
-    def start_stamp(self) -> str:
-        """The start as RFC 3339."""
-        return rfc3339(self.start)
-
-    @property
-    def end_stamp(self) -> str:
-        """The end as RFC 3339."""
-        return rfc3339(self.end)
-
 
 def chart_range(
     *, choice: str | None, start: str | None, end: str | None, newest: datetime, default: timedelta
