@@ -18,9 +18,7 @@ from app.status import (
     Board,
     BoardContent,
     Contributors,
-    DaySummary,
     Pasts,
-    RangeMark,
     RangeSeries,
     Snapshot,
     SortColumn,
@@ -73,9 +71,13 @@ class _Asked:
 
     def range_of(self, snapshots: Sequence[Snapshot], now: datetime) -> ChartRange:
         """The range of the charts; by default the SLO window, 30 days at most."""
-        newest = max((one.as_of for one in snapshots if one.as_of is not None), default=now)
         default = min(snapshots[0].slo.window.nominal, timedelta(days=30))
+        newest = _newest(snapshots) or now
         return chart_range(choice=self.chosen, start=self.start, end=self.end, newest=newest, default=default)
+
+
+def _newest(snapshots: Sequence[Snapshot]) -> datetime | None:
+    return max((one.as_of for one in snapshots if one.as_of is not None), default=None)
 
 
 def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRouter:
@@ -126,7 +128,7 @@ async def _common(
     members: Sequence[Snapshot], asked: _Asked, renderer: Renderer, data: SloData | None
 ) -> dict[str, Any]:
     """What the pages of SLOs and groups show of a range."""
-    chosen, slo = asked.range_of(members, renderer.clock.now()), members[0].slo
+    chosen = asked.range_of(members, renderer.clock.now())
     context: dict[str, Any] = {
         "id": asked.id,
         "range": chosen,
@@ -151,30 +153,24 @@ async def _common(
         )
         return context | {"contributors": found}
     async with data.turn:
-        series, days, marks = await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
-    return context | {
+        return context | await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
+
+
+def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: ChartRange) -> dict[str, Any]:
+    """What a range and the last year are drawn from, and the drawings."""
+    newest, slo = _newest(members), members[0].slo
+    if newest is None:
+        return {"series": RangeSeries(id=slo_id, since=None)}
+    ids = [one.id for one in members]
+    series = pasts.series(slo_id, ids, chosen.start, chosen.end, round_step(chosen.end - chosen.start, charts.POINTS))
+    return {
         "series": series,
-        "marks": marks,
         "charts": charts.pictures(series, slo, chosen.start, chosen.end),
         "rows": charts.rows(series),
-        "calendar": calendar(days, slo),
-    }
-
-
-def _past(
-    pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: ChartRange
-) -> tuple[RangeSeries, Sequence[DaySummary], Sequence[RangeMark]]:
-    ids = [one.id for one in members]
-    step = round_step(chosen.end - chosen.start, charts.POINTS)
-    newest = max((one.as_of for one in members if one.as_of is not None), default=None)
-    if newest is None:
-        return RangeSeries(id=slo_id, since=None), (), ()
-    return (
-        pasts.series(slo_id, ids, chosen.start, chosen.end, step),
-        pasts.days(ids, newest - _CALENDAR, newest),
         # Data is missing of a group as a whole.
-        pasts.marks(sorted({*ids, members[0].slo.id}), chosen.start, chosen.end),
-    )
+        "marks": pasts.marks(sorted({*ids, slo.id}), chosen.start, chosen.end),
+        "calendar": calendar(pasts.days(ids, newest - _CALENDAR, newest), slo),
+    }
 
 
 def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
