@@ -27,12 +27,11 @@ const rate = (value) => `${value >= 10 || value === 0 ? count(Math.round(value))
 const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 1 }));
 const times = (value) => (value === null || value === undefined ? "–" : `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}x`);
 const seconds = (text) => Date.parse(text) / 1000;
+const stamp = (at) => `${new Date(at * 1000).toISOString().slice(0, 19)}Z`;
 
 /** The value of a colour of the style sheet, which a canvas cannot look up. */
 const colour = (name) => {
   const probe = document.createElement("i");
-  probe.hidden = false;
-  probe.className = "probe";
   root.append(probe);
   probe.style.color = `var(${name})`;
   const found = getComputedStyle(probe).color;
@@ -50,21 +49,11 @@ const prepared = (series) => {
   return { at, since, perSecond, series };
 };
 
-const rulesByWindow = (series) => {
-  const factors = new Map();
-  for (const rule of series.rules) {
-    for (const window of [rule.long, rule.short]) {
-      factors.set(window, Math.min(rule.factor, factors.get(window) ?? Infinity));
-    }
-  }
-  return factors;
-};
-
 /** The lines of each chart: label, values, exact text of a step, and the look. */
 const charts = (data) => {
   const { series, perSecond } = data;
-  const factors = rulesByWindow(series);
-  const shown = series.burn_rates.filter(({ window }) => factors.has(window));
+  const compared = new Set(series.rules.flatMap(({ long, short }) => [long, short]));
+  const shown = series.burn_rates.filter(({ window }) => compared.has(window));
   const burns = shown.length ? shown : series.burn_rates.slice(0, 3);
   const thresholds = [...new Set(series.rules.map(({ factor }) => factor))];
   const projection = projected(data);
@@ -72,7 +61,7 @@ const charts = (data) => {
     budget: {
       lines: [
         { label: "lowest", colour: 0, values: series.budget_remaining_ratio, text: percent(2), fill: true },
-        ...(projection ? [{ label: "projection", colour: 2, values: projection, text: percent(2), dashed: true, spans: true }] : []),
+        ...(projection ? [{ label: "projection", colour: 2, ...projection, text: percent(2), dashed: true, spans: true }] : []),
       ],
       levels: [{ at: 0, colour: "--bad" }],
       range: (least, most) => [Math.min(0, least), Math.max(most, Math.min(1, most + 0.1), 0.1)],
@@ -113,9 +102,9 @@ const charts = (data) => {
   };
 };
 
-/** The budget from now until it is exhausted at the present rate; null where it lasts, or the range is of the past. */
+/** The budget from now until it is exhausted, *ahead* of the steps; null where it lasts, or the range is of the past. */
 const projected = ({ at, series }) => {
-  const until = Date.parse(root.dataset.exhausted ?? "") / 1000;
+  const until = seconds(root.dataset.exhausted ?? "");
   const left = Number.parseFloat(root.dataset.remaining ?? "");
   if (!root.dataset.newest || Number.isNaN(until) || Number.isNaN(left) || !at.length) return null;
   const values = series.at.map(() => null);
@@ -130,7 +119,7 @@ const ground = (data, chart) => ({
       (plot) => {
         const { ctx, bbox } = plot;
         ctx.save();
-        ctx.fillStyle = colours.hole;
+        ctx.fillStyle = colours["--line"];
         const hole = (from, to) => {
           const left = Math.max(plot.valToPos(from, "x", true), bbox.left);
           const right = Math.min(plot.valToPos(to, "x", true), bbox.left + bbox.width);
@@ -201,8 +190,8 @@ const zoom = (from, to) => {
   if (to - from < SHORTEST_S) return;
   const address = new URL(location.href);
   address.searchParams.delete("range");
-  address.searchParams.set("from", new Date(from * 1000).toISOString().slice(0, 19) + "Z");
-  address.searchParams.set("to", new Date(to * 1000).toISOString().slice(0, 19) + "Z");
+  address.searchParams.set("from", stamp(from));
+  address.searchParams.set("to", stamp(to));
   address.hash = "charts";
   location.assign(address);
 };
@@ -211,14 +200,12 @@ const draw = () => {
   for (const plot of plots) plot.destroy();
   plots = [];
   colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
-  colours.hole = colour("--line");
-  const data = current;
-  const described = charts(data);
+  const described = charts(current);
   const isPhone = root.clientWidth < PHONE_PX;
-  const ahead = Math.min(described.budget.lines[1]?.values.ahead?.at ?? range.to, range.to + (range.to - range.from) * AHEAD);
+  const ahead = Math.min(described.budget.lines[1]?.ahead.at ?? range.to, range.to + (range.to - range.from) * AHEAD);
   for (const figure of root.querySelectorAll("[data-chart]")) {
     const chart = described[figure.dataset.chart];
-    if (chart) plots.push(build(figure, chart, data, Math.max(range.to, ahead), isPhone));
+    if (chart) plots.push(build(figure, chart, current, Math.max(range.to, ahead), isPhone));
   }
   if (place !== null) point(place);
 };
@@ -228,9 +215,9 @@ const build = (figure, chart, data, until, isPhone) => {
   holder.replaceChildren();
   let at = data.at;
   const columns = chart.lines.map((line) => {
-    if (!line.values.ahead) return line.values;
-    at = [...data.at, line.values.ahead.at];
-    return [...line.values.values, line.values.ahead.value];
+    if (!line.ahead) return line.values;
+    at = [...data.at, line.ahead.at];
+    return [...line.values, line.ahead.value];
   });
   const padded = columns.map((column) => (column.length < at.length ? [...column, ...Array(at.length - column.length).fill(null)] : column));
   const scale = (isRight) => {
@@ -303,7 +290,7 @@ const legend = (figure, chart, plot) => {
   figure.reads = (step) => {
     list.querySelectorAll("b").forEach((element, place) => {
       const line = chart.lines[place];
-      const values = line.exact ?? (Array.isArray(line.values) ? line.values : line.values.values);
+      const values = line.exact ?? line.values;
       element.textContent = step === null || step >= values.length ? "" : line.text(values[step]);
     });
   };
