@@ -31,7 +31,7 @@ async def sent_form(request: Request) -> Mapping[str, str]:
         return {}
 
 
-def one_of(kind: type[_Choice], text: str) -> _Choice | None:
+def chosen_value(kind: type[_Choice], text: str) -> _Choice | None:
     """The value that a field of a form or an address chooses; None if it is none of its kind."""
     return next((choice for choice in kind if choice.value == text), None)
 

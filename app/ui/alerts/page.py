@@ -15,7 +15,7 @@ from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
-from app.ui.forms import Refusal, one_of, refusal, sent_form
+from app.ui.forms import Refusal, chosen_value, refusal, sent_form
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -56,9 +56,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
             states=tuple(IncidentState),
             mark_choices=(*IncidentMark, UNMARKED),
             kinds=tuple(TransitionKind),
-            incident_title=incident_title,
-            events=event_words,
-            **context,
+            **(_WORDS | context),
         )
 
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
@@ -81,7 +79,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         if refused is not None:
             return shown(request, query, refused)
         chosen, _, incident = form.get("mark", "").partition(" ")
-        data.log.set_mark(incident, one_of(IncidentMark, chosen))
+        data.log.set_mark(incident, chosen_value(IncidentMark, chosen))
         return _back(renderer, request)
 
     return router
@@ -92,3 +90,6 @@ def _back(renderer: Renderer, request: Request) -> Response:
     query = HistoryQuery.parse(request.query_params.multi_items())
     address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+_WORDS = {"incident_title": incident_title, "events": event_words}

@@ -13,7 +13,7 @@ from app.status import EARLIEST, LATEST, IncidentState
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter
-from app.ui.forms import one_of
+from app.ui.forms import chosen_value
 
 UNMARKED = "none"
 TRANSITIONS = "transitions"
@@ -61,7 +61,7 @@ class HistoryQuery:
     @property
     def incidents(self) -> IncidentFilter:
         """The incidents that it asks for."""
-        state = one_of(IncidentState, self.state)
+        state = chosen_value(IncidentState, self.state)
         name, _, value = self.label.partition("=")
         return IncidentFilter(
             services=_given(self.service),
@@ -107,7 +107,7 @@ def _given(text: str) -> frozenset[str]:
 
 
 def _chosen(kind: type[_Choice], text: str) -> frozenset[_Choice]:
-    choice = one_of(kind, text)
+    choice = chosen_value(kind, text)
     return frozenset(() if choice is None else {choice})
 
 

@@ -17,7 +17,7 @@ from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_r
 from app.store import StoreError
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
-from app.ui.forms import Refusal, one_of, refusal, sent_form
+from app.ui.forms import Refusal, chosen_value, refusal, sent_form
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
 from app.ui.rendering import Renderer
@@ -98,7 +98,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         refused = refusal(form, data.token)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused))
-        data.log.set_mark(id, one_of(IncidentMark, form.get("mark", "")))
+        data.log.set_mark(id, chosen_value(IncidentMark, form.get("mark", "")))
         return back(id, "mark")
 
     @router.post("/incidents/{id}/notes")
