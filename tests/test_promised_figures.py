@@ -72,7 +72,7 @@ PROMISES = (
      _same(evaluator._STALE_AFTER, DeliveryTiming().sleep, evaluator._STALE_AFTER_SLOTS),
      (timedelta(minutes=5), timedelta(minutes=5), 4)),
     ("faults.md", "tried again every ten minutes", fault_isolation._AGAIN, timedelta(minutes=10)),
-    ("faults.md", "two large ones at once", large_answers._AT_ONCE, 2),
+    ("faults.md", "two large ones at once", large_answers.LARGE_AT_ONCE, 2),
     ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
     ("faults.md", "batches of 256 to Alertmanager", peer.BATCH, 256),
     ("faults.md", "after a crash it waits for the lease, 15 s", postgres.LEASE_S, 15.0),

@@ -92,13 +92,18 @@ class EvaluationTiming:
 
 
 class Evaluator:
-    """Evaluates one set of SLOs; a new set gets a new evaluator on the same database."""
+    """Evaluates one set of SLOs; a new set gets a new evaluator on the same database.
+
+    What no evaluation waits for (history, contributors) is asked of *background*, if that is given: slow answers there
+    must not keep *source* from being asked, as its circuit breaker would.
+    """
 
     def __init__(
         self,
         slos: Sequence[Slo],
         *,
         source: Source,
+        background: Source | None = None,
         database: Database,
         board: Board,
         instruments: EvaluationInstruments,
@@ -107,6 +112,7 @@ class Evaluator:
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
+        self._background = background or source
         self._board = board
         self._instruments = instruments
         self._timing = timing
@@ -118,7 +124,7 @@ class Evaluator:
         ledger_store = LedgerStore(self._ledger_writer)
         self._turn = asyncio.Lock()
         self._batcher = QueryBatcher(self._ledger_writer.series_index, self._turn)
-        self._backfill = Backfill(self._ledger_writer, self._batcher, source)
+        self._backfill = Backfill(self._ledger_writer, self._batcher, self._background)
         self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
         self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
         self._query_health = QueryHealth(instruments)
@@ -126,7 +132,7 @@ class Evaluator:
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
         self._never_matched = NeverMatchedLog()
         self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
-        self._contributor_queries = ContributorQueries(source)
+        self._contributor_queries = ContributorQueries(self._background)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
         self._judged: tuple[datetime, Sequence[Member], Figures] | None = None
@@ -382,7 +388,7 @@ class Evaluator:
         """
         member = self._member(slo_id)
         deadline_s = min(ANSWERED_WITHIN_S, self._timeout_s)
-        ask = partial(contributors_in_range, source=self._source, question=question, deadline_s=deadline_s)
+        ask = partial(contributors_in_range, source=self._background, question=question, deadline_s=deadline_s)
         if member is None:
             # Of a whole group its members contribute.
             slis = [slo.sli for slo in self._slos if slo.id == slo_id]

@@ -26,7 +26,7 @@ from app.prometheus.errors import (
 )
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.known_series import KnownSeries
-from app.prometheus.large_answers import LargeAnswers, Turn
+from app.prometheus.large_answers import LARGE_AT_ONCE, LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoClientInstruments, WallClock
 from app.prometheus.requests import (
@@ -61,11 +61,13 @@ class Limits:
         timeout: the longest that one attempt may take; also sent to the server as its own timeout.
         answer_bytes: the largest answer, as sent and as unpacked.
         at_once: requests under way; with more than 8, a Prometheus answers fewer in a second, and later.
+        large_at_once: large answers in memory.
     """
 
     timeout: timedelta = timedelta(seconds=10)
     answer_bytes: int = 32 * 1024 * 1024
     at_once: int = 8
+    large_at_once: int = LARGE_AT_ONCE
 
 
 _DEFAULT = Limits()
@@ -85,6 +87,7 @@ class PrometheusClient:
         limits: of time and size; its *at_once* is the size of *pool*.
         partial: what becomes of answers that say that data is missing.
         breaker: when to stop asking.
+        known_series: label sets that are shared with another client of the server.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class PrometheusClient:
         limits: Limits = _DEFAULT,
         partial: PartialPolicy = PartialPolicy.REJECT,
         breaker: Breaker | None = None,
+        known_series: KnownSeries | None = None,
     ) -> None:
         self._base_url = config.base_url
         self._credentials = Credentials(config)
@@ -106,8 +110,8 @@ class PrometheusClient:
         self._timeout = limits.timeout.total_seconds()
         self._partial = partial
         self._largest = limits.answer_bytes
-        self._large_answers = LargeAnswers()
-        self._known_series = KnownSeries()
+        self._large_answers = LargeAnswers(limits.large_at_once)
+        self.known_series = known_series or KnownSeries()
         self._breaker = breaker or Breaker()
         self._post = True
         self._skew = 0.0
@@ -177,7 +181,7 @@ class PrometheusClient:
     def _matrix_of(self, expr: str) -> Decode[Matrix]:
         def decode(body: bytes, answer: ApiResponse) -> Matrix:
             matrix = decode_matrix(
-                body, content_type=answer.content_type, partial=self._partial, query=expr, known=self._known_series
+                body, content_type=answer.content_type, partial=self._partial, query=expr, known=self.known_series
             )
             if matrix.invalid:
                 self._instruments.invalid_samples(matrix.invalid)
@@ -286,8 +290,12 @@ async def open_client(
     instruments: ClientInstruments | None = None,
     limits: Limits = _DEFAULT,
     partial: PartialPolicy = PartialPolicy.REJECT,
+    beside: PrometheusClient | None = None,
 ) -> AsyncIterator[PrometheusClient]:
     """A client with connections of its own, which close at the end; it connects when it is first asked.
+
+    *beside* is another client of the same server: slow answers and failures of one do not concern the other, and what
+    they know of series is in memory once.
 
     Raises:
         MisconfiguredError: a certificate or key cannot be read, or a header cannot be sent.
@@ -305,6 +313,7 @@ async def open_client(
             instruments=instruments,
             limits=limits,
             partial=partial,
+            known_series=None if beside is None else beside.known_series,
         )
     finally:
         await pool.aclose()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 # Two answers of the default limit of 32 MiB take some 600 MiB while they are decoded; a third would wait anyway, since
 # decoding holds the interpreter. Answers below 4 MiB are the rule and never wait.
 _LARGE_BYTES = 4 * 1024 * 1024
-_AT_ONCE = 2
+LARGE_AT_ONCE = 2
 
 
 class Turn:
@@ -33,7 +33,7 @@ class Turn:
 class LargeAnswers:
     """The places for large answers."""
 
-    def __init__(self, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, at_once: int = LARGE_AT_ONCE) -> None:
         self._places = asyncio.Semaphore(at_once)
 
     @property

@@ -5,7 +5,9 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -39,6 +41,8 @@ _CLOCK_WITHIN_S = 3.0
 _FAR_AHEAD_S = 300.0
 # Two late slots are a slow query or a restart of Prometheus; three are an outage.
 _LATE_SLOTS = 3
+# History comes in large answers, one after the other: two of evaluations may be in memory beside it.
+_LARGE_IN_BACKGROUND = 1
 # For the retention, of which only a warning depends.
 _ASK_AGAIN_S = 30.0
 # What the last deliveries of a set of receivers may take that another has replaced.
@@ -65,6 +69,7 @@ class Engine:
         self._evaluator: Evaluator | None = None
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
+        self._background_client: PrometheusClient | None = None
         self._last_skew = 0.0
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
@@ -244,17 +249,20 @@ class Engine:
     async def _work(self) -> None:
         settings, components = self._components.settings, self._components
         self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        opened = partial(
+            open_client,
+            settings.prometheus_http(),
+            clock=components.clock,
+            instruments=components.instruments,
+            partial=settings.prometheus_partial,
+        )
+        limits = settings.prometheus_limits()
         async with (
-            open_client(
-                settings.prometheus_http(),
-                clock=components.clock,
-                instruments=components.instruments,
-                limits=settings.prometheus_limits(),
-                partial=settings.prometheus_partial,
-            ) as client,
+            opened(limits=limits) as client,
+            opened(limits=replace(limits, large_at_once=_LARGE_IN_BACKGROUND), beside=client) as background_client,
             _fallback_memory() as memory,
         ):
-            self._client, self._memory = client, memory
+            self._client, self._background_client, self._memory = client, background_client, memory
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._remote_write = self._new_remote_write(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
@@ -373,7 +381,7 @@ class Engine:
         """Say once which SLOs look back further than Prometheus remembers."""
         while True:
             try:
-                info = await self._prometheus().runtime_info()
+                info = await self._in_background().runtime_info()
             except PrometheusError:
                 await asyncio.sleep(_ASK_AGAIN_S)
                 continue
@@ -404,11 +412,12 @@ class Engine:
             Evaluator,
             slos,
             source=self._prometheus(),
+            background=self._in_background(),
             database=components.database,
             board=components.board,
             instruments=components.instruments,
             timing=timing,
-            metrics=self._prometheus(),
+            metrics=self._in_background(),
         )
 
     def _new_remote_write(self, config: DeliveryConfig) -> RemoteWriters:
@@ -442,6 +451,12 @@ class Engine:
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         return self._client
+
+    def _in_background(self) -> PrometheusClient:
+        """The client for all that no evaluation waits for: its slow answers do not keep evaluations from asking."""
+        if self._background_client is None:
+            raise RuntimeError("the engine has not been started")
+        return self._background_client
 
 
 @asynccontextmanager

@@ -66,9 +66,11 @@ class Running(AbstractContextManager["Running"]):
         history: timedelta | None = None,
         older_days: float = 0,
         routing: Routing = Routing(always=("pager",)),  # noqa: B008  frozen
+        background: Source | None = None,
     ) -> None:
         self.slos = slos
         self.source = source
+        self.background = background
         self.board = Board()
         self.instruments = Noted()
         self._runner = asyncio.Runner()
@@ -141,6 +143,7 @@ class Running(AbstractContextManager["Running"]):
             self.evaluator = Evaluator(
                 self.slos,
                 source=self.source,
+                background=self.background,
                 database=self.database,
                 board=self.board,
                 instruments=self.instruments,

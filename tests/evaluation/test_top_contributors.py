@@ -371,6 +371,19 @@ def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_wha
     assert one.board.completed(firing()) == firing()
 
 
+def test_history_and_contributors_are_asked_of_the_source_that_no_evaluation_waits_for(tmp_path: Path) -> None:
+    """Evaluations ask the other one for samples, and for nothing else."""
+    with _shop(tmp_path) as (one, source):
+        evaluations = MemorySource(source.series)
+        one.source, one.background = evaluations, source
+        one.restart()
+        _until_it_pages(one, explain=True)
+        one.do(one.evaluator.contributors(one.slos[0].id, RangeQuestion(start=START, end=START + timedelta(hours=1))))
+    assert [text for text in source.asked if text.startswith("increase(")]
+    assert evaluations.asked
+    assert [text for text in evaluations.asked if "(" in text] == []
+
+
 @pytest.mark.parametrize(("timeout_s", "most_s", "most_of_range_s"), [(20.0, 5.0, 10.0), (2.0, 2.0, 2.0)])
 def test_a_question_is_given_up_before_the_client_counts_its_timeout_against_prometheus(
     tmp_path: Path, timeout_s: float, most_s: float, most_of_range_s: float

@@ -16,6 +16,7 @@ from app.documents import load_documents
 from app.evaluation import Evaluator
 from app.integrations import DeliveryConfig
 from app.metrics import BuildInfo, Instruments
+from app.prometheus import PrometheusClient
 from app.service.components import Components
 from app.service.delivery_runtime import open_delivery_runtime
 from app.service.engine import Engine
@@ -61,6 +62,29 @@ def test_an_engine_that_could_not_start_is_stopped_while_its_thread_ends(
     end.start()
     assert engine.stop()
     end.join()
+
+
+def test_slow_history_and_contributors_do_not_keep_evaluations_from_asking(
+    components: Components, tmp_path: Path
+) -> None:
+    """They are asked through another client, whose connections and circuit breaker are its own."""
+    asked: list[PrometheusClient] = []
+
+    class Failing(Engine):
+        @override
+        async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
+            evaluator = await super()._new_evaluator(slos)
+            asked.extend((evaluator._source, evaluator._background))  # type: ignore[arg-type]
+            raise StoreUnavailableError("that is all")
+
+    engine = Failing(components, load_documents(tmp_path))
+    with pytest.raises(StoreUnavailableError, match="that is all"):
+        engine.start()
+    engine.stop()
+    source, background = asked
+    assert source._breaker is not background._breaker
+    assert source._pool is not background._pool
+    assert source.known_series is background.known_series
 
 
 def test_the_event_loop_never_waits_for_what_compares_memory_with_the_database(
