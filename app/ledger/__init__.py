@@ -30,6 +30,7 @@ from app.ledger.ledger import (
     WindowSums,
 )
 from app.ledger.past import RowPast
+from app.ledger.past_slots import PastSlots, past_slots
 from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
 from app.ledger.resolutions import Resolution
 from app.ledger.runs import LOOKBACK_S, WARM_UP_S, LastSeen
@@ -54,6 +55,7 @@ __all__ = [
     "LastSeen",
     "Ledger",
     "NewSeries",
+    "PastSlots",
     "Registry",
     "Resolution",
     "RowKey",
@@ -68,6 +70,7 @@ __all__ = [
     "link_series_to_older",
     "link_targets_to_older",
     "pack_cells",
+    "past_slots",
     "positions_at",
     "united",
     "unpack_cells",

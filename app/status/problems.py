@@ -27,6 +27,7 @@ class ProblemCode(StrEnum):
     STALE = "stale"
     HISTORY_INCOMPLETE = "history_incomplete"
     HISTORY_UNREADABLE = "history_unreadable"
+    HISTORY_TOO_COARSE = "history_too_coarse"
     TOO_MANY_GROUPS = "too_many_groups"
     LATE_SAMPLES = "late_samples"
     PARTIAL_DATA = "partial_data"

@@ -16,6 +16,7 @@ from app.evaluation.figures.members import Member
 from app.ingest.queries.metric_inspection import wrong_type
 from app.ingest.series.matched_series import ESTABLISHED_EVENTS, ESTABLISHED_S
 from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
+from app.ledger import COARSE_WIDTH_S
 from app.promql.buckets import bound_text
 from app.promql.inclusion import includes
 from app.promql.selector_text import render
@@ -38,6 +39,8 @@ _WINDOW_SHARE = 0.01
 _MOSTLY_BAD = 0.9
 # A counter that dipped is named for an hour: long enough to be seen after the alert that it may have caused.
 _HOUR_S = 3600.0
+# The first cell of the coarsest resolution may have been measured in part.
+_TWO_CELLS_S = 2.0 * COARSE_WIDTH_S
 # Copies are found when a series appears and not in every evaluation: they are named for a day.
 _DAY_S = 86_400.0
 
@@ -108,11 +111,12 @@ def problems_of(
     counters: Counters | None,
     window_read: bool,
     bad_share: float,
+    unknown_before_s: float,
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot.
 
     *good* and *bad* are the most events that were ever counted of it; *window_read* is as in `Figures`, *bad_share* as
-    `long_bad_shares` has it.
+    `long_bad_shares` has it. *unknown_before_s* is its first sample, where that is within its SLO window.
     """
     tracked = member.tracked
     if tracked.refusal is not None:
@@ -128,8 +132,8 @@ def problems_of(
         found += _of_selectors(tracked, counted=counted, established=not math.isnan(bad_share))
     if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
         found.append(_of_mostly_bad(bad_share))
-    if as_of is not None and not window_read and _history_unreadable(tracked) is None:
-        found.append(_of_history(tracked))
+    if as_of is not None and (not window_read or unknown_before_s > tracked.made_from_s):
+        found += _of_history(tracked, window_read=window_read, unknown_before_s=unknown_before_s)
     if as_of is not None and counters is not None:
         found += _of_counters(tracked, counters, as_of.timestamp())
     if member.slo is not member.documented:
@@ -245,11 +249,23 @@ def _of_mostly_bad(share: float) -> Problem:
     return Problem(code=ProblemCode.MOSTLY_BAD, level=ProblemLevel.HINT, detail=detail)
 
 
-def _of_history(tracked: TrackedSli) -> Problem:
-    wanted_s = tracked.settled_s - tracked.wanted_from_s
-    read = 0.0 if wanted_s <= 0 else (tracked.settled_s - tracked.complete_from_s) / wanted_s
-    detail = f"{read:.0%} of the history is read: the status is unknown until the whole SLO window is"
-    return _warning(ProblemCode.HISTORY_INCOMPLETE, detail)
+def _of_history(tracked: TrackedSli, *, window_read: bool, unknown_before_s: float) -> Iterator[Problem]:
+    """Why the history of the SLO window is not known, or not yet."""
+    if not window_read and _history_unreadable(tracked) is None:
+        wanted_s = tracked.settled_s - tracked.wanted_from_s
+        read = 0.0 if wanted_s <= 0 else (tracked.settled_s - tracked.complete_from_s) / wanted_s
+        detail = f"{read:.0%} of the history is read: the status is unknown until the whole SLO window is"
+        yield _warning(ProblemCode.HISTORY_INCOMPLETE, detail)
+    if tracked.backfilled and unknown_before_s > tracked.made_from_s + _TWO_CELLS_S:
+        made, since = (
+            datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+            for at_s in (tracked.made_from_s, unknown_before_s)
+        )
+        detail = (
+            f"known since {since}, although what it is made of was counted from {made} on: Prometheus no longer has "
+            "its samples, and the ledger keeps what is older than a day in cells of 5m, than three days of 15m"
+        )
+        yield Problem(code=ProblemCode.HISTORY_TOO_COARSE, level=ProblemLevel.HINT, detail=detail)
 
 
 def ended_series(tracked: TrackedSli, ended_s: float) -> str:

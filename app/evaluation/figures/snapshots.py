@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
 
+import numpy as np
+
 from app.alerting import Alert, is_estimated
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
@@ -92,6 +94,8 @@ class _Rows:
         self.elapsed = figures.elapsed.tolist()
         self.bad_shares = long_bad_shares(figures)
         self.counters = noted_counters(figures)
+        young = figures.data_since_s > figures.start_s
+        self.unknown_before = np.where(young, figures.data_since_s, np.nan).tolist()
         self.windows = {length: _views(repeat(length), window) for length, window in figures.windows.items()}
         self.slo_window = _views(map(_length, members), figures.slo_window)
 
@@ -113,6 +117,7 @@ class _Rows:
             counters=self.counters[index],
             window_read=window_read,
             bad_share=self.bad_shares[index],
+            unknown_before_s=self.unknown_before[index],
         )
         unjudgeable, estimated = is_unjudgeable(problems), self._is_estimated(index, member)
         return Snapshot(

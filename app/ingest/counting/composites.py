@@ -12,7 +12,7 @@ import numpy as np
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.counting.slot_queries import Read, enter
 from app.ingest.queries.query_batcher import QueryResults
-from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, slices_in
+from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, rows_of_component, slices_in
 from app.ingest.series.tracked_slis import TrackedSli, composites_of
 from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Ledger, Samples
 from app.slo import Component, CompositeRule, Composition, MissingData
@@ -24,23 +24,26 @@ _WAITED_FOR_S = 3600.0
 def count_slot(ledger_writer: LedgerWriter) -> None:
     """Count what the components of all composites have newly counted."""
     for tracked, composition in composites_of(ledger_writer.tracked_slis):
-        _note_components(tracked, composition)
+        _note_components(tracked, composition, ledger_writer.ledger)
         read = _next_read(tracked, composition)
         if read is not None:
             enter(read, _answers(read, tracked, composition, ledger_writer), ledger_writer)
 
 
 def with_composites(
-    answers: QueryResults, ledger_writer: LedgerWriter, *, since_s: float, until_s: float
+    answers: QueryResults, ledger_writer: LedgerWriter, *, since_s: float, until_s: float, with_cells: bool = False
 ) -> QueryResults:
-    """The answers of a time range of history with the samples of its composites, made of those of their components."""
+    """The answers of a time range of history with the samples of its composites, made of those of their components.
+
+    If *with_cells*, what Prometheus no longer has of them is taken from the ledger, as far as its cells can say it.
+    """
     composites = list(composites_of(answers.answered))
     if not composites:
         return answers
     leaves = list({leaf.key: leaf for tracked, _ in composites for leaf in leaves_of(tracked)}.values())
     # What lies behind the range was read as well; so its last slot is measured to its end.
     increments = ledger_writer.increments_of(leaves, answers.samples, since_s=since_s, until_s=until_s + LOOKBACK_S)
-    slots, found = HistorySlots(ledger_writer.ledger, increments), []
+    slots, found = HistorySlots(ledger_writer.ledger, increments, with_cells=with_cells), []
     wanted = {tracked.key for tracked in answers.answered}
     for tracked, composition in composites:
         slices = slices_in(tracked, composition, slots, since_s=since_s, until_s=until_s, final_s=np.inf)
@@ -97,9 +100,15 @@ def _pairs(tracked: TrackedSli, composition: Composition) -> Iterator[tuple[Trac
     return zip(tracked.parts, composition.components, strict=True)
 
 
-def _note_components(tracked: TrackedSli, composition: Composition) -> None:
-    """Note on a composite why its components are not answered, or not wholly."""
+def _note_components(tracked: TrackedSli, composition: Composition, ledger: Ledger) -> None:
+    """Note on a composite since when its components were counted, and why they are not answered, or not wholly."""
     pairs = list(_pairs(tracked, composition))
+    began_s = [
+        np.fmin.reduce(ledger.first_sample_s[rows_of_component(part, one.group)], initial=np.inf)
+        for part, one in pairs
+        if one.missing is MissingData.UNKNOWN
+    ]
+    tracked.made_from_s = float(max(began_s, default=np.nan))
     tracked.problem = next(
         (f"{one.slo}: {problem}" for part, one in pairs if (problem := part.problem or part.refusal)), None
     )

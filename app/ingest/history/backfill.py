@@ -81,7 +81,7 @@ class Backfill:
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
         answers.samples = with_composites(
-            answers, self._ledger_writer, since_s=time_range.since_s, until_s=time_range.until_s
+            answers, self._ledger_writer, since_s=time_range.since_s, until_s=time_range.until_s, with_cells=True
         ).samples
         self._enter_partial(time_range, answers)
         # What goes on before a range with data missing is not final, even if it is whole.

@@ -8,13 +8,15 @@ import numpy as np
 
 from app.ingest.series.series_index import SeriesIndex
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import COARSE_WIDTH_S, Increments, Ledger, Samples
+from app.ledger import COARSE_WIDTH_S, Increments, Ledger, PastSlots, Samples, past_slots
 from app.sli import ComponentCounts, ComposedSlices, compose_slices
-from app.slo import Composition, GroupKey
+from app.slo import Component, CompositeRule, Composition, GroupKey, MissingData
 from app.slo.arrays import Bools, Floats
 
 # Of a slice that must be measured of a component: a scrape that comes a little later leaves less.
 _MEASURED_SHARE = 0.5
+# Samples have milliseconds, and measured seconds are single floats.
+_WHOLE_S = 0.01
 _Columns = tuple[Floats, Floats, Floats]
 """Total and bad events, and measured seconds, of slots one after another."""
 
@@ -32,6 +34,17 @@ class SliceRange:
     missing: Bools
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellUse:
+    """Which cells of the past can stand in for slots: those that fill slices of *length_s*; any if that is None.
+
+    If *whole*, what is measured in part only is not known: it cannot be said in which slots.
+    """
+
+    length_s: int | None
+    whole: bool
+
+
 class Slots(Protocol):
     """What is known of the slots of rows."""
 
@@ -39,7 +52,7 @@ class Slots(Protocol):
     def ledger(self) -> Ledger:
         """The ledger whose rows and slots they are."""
 
-    def of_row(self, row: int, first: int, last: int) -> _Columns:
+    def of_row(self, row: int, first: int, last: int, use: CellUse) -> _Columns:
         """The slots from number *first* to *last*."""
 
 
@@ -49,21 +62,32 @@ class LedgerSlots:
 
     ledger: Ledger
 
-    def of_row(self, row: int, first: int, last: int) -> _Columns:
+    def of_row(self, row: int, first: int, last: int, use: CellUse) -> _Columns:  # noqa: ARG002  it has all slots
         """The slots from number *first* to *last*."""
         return self.ledger.fine.read(row, first, last)
 
 
 @dataclass(slots=True)
 class HistorySlots:
-    """The slots of a range of history, from increments that are not recorded; and those of composites in it."""
+    """The slots of a range of history, from increments that are not recorded; and those of composites in it.
+
+    If *with_cells*, what the ledger has counted beyond that is taken from its cells: Prometheus keeps less.
+    """
 
     ledger: Ledger
     increments: Increments
+    with_cells: bool = False
     composed: dict[int, tuple[int, _Columns]] = field(default_factory=dict)
 
-    def of_row(self, row: int, first: int, last: int) -> _Columns:
+    def of_row(self, row: int, first: int, last: int, use: CellUse) -> _Columns:
         """The slots from number *first* to *last*."""
+        columns = self._from_samples(row, first, last)
+        if not self.with_cells:
+            return columns
+        cells = past_slots(self.ledger, row, first, last)
+        return _filled(columns, cells, first=first, interval_s=self.ledger.interval_s, use=use)
+
+    def _from_samples(self, row: int, first: int, last: int) -> _Columns:
         if row not in self.composed:
             return self.ledger.slots_of(self.increments, row, first, last)
         begin, columns = self.composed[row]
@@ -101,7 +125,13 @@ def slices_in(
     length_s = slice_length_s(composition, slots.ledger.interval_s)
     ends = np.arange(since_s // length_s + 1, until_s // length_s + 1) * length_s
     counts = [
-        _counts(part, component.group, slots, ends, length_s)
+        _counts(
+            rows_of_component(part, component.group),
+            slots,
+            ends=ends,
+            length_s=length_s,
+            use=_use(composition, component, length_s),
+        )
         for part, component in zip(tracked.parts, composition.components, strict=True)
     ]
     return SliceRange(
@@ -139,15 +169,45 @@ def rows_of_component(part: TrackedSli, group: GroupKey | None) -> Sequence[int]
     return [row for member, row in sorted(part.rows.items()) if group is None or member == group]
 
 
-def _counts(part: TrackedSli, group: GroupKey | None, slots: Slots, ends: Floats, length_s: int) -> ComponentCounts:
-    interval_s, rows = slots.ledger.interval_s, rows_of_component(part, group)
+def _use(composition: Composition, component: Component, length_s: int) -> CellUse:
+    """Which cells can be used of a component: sums need no slices, unless a slice is left out where it is missing."""
+    if composition.rule is not CompositeRule.SUM_OF:
+        return CellUse(length_s=length_s, whole=False)
+    return CellUse(length_s=None, whole=component.missing is MissingData.UNKNOWN and len(composition.components) > 1)
+
+
+def _counts(rows: Sequence[int], slots: Slots, *, ends: Floats, length_s: int, use: CellUse) -> ComponentCounts:
+    interval_s = slots.ledger.interval_s
     each = length_s // interval_s
     columns = np.zeros((3, len(rows), len(ends), each))
     if len(ends):
         last = round(float(ends[-1])) // interval_s
         for i, row in enumerate(rows):
-            columns[:, i] = np.array(slots.of_row(row, last - len(ends) * each + 1, last)).reshape(3, -1, each)
+            columns[:, i] = np.array(slots.of_row(row, last - len(ends) * each + 1, last, use)).reshape(3, -1, each)
     total, bad, measured_s = columns.sum(axis=3)
     known: Bools = measured_s >= _MEASURED_SHARE * length_s
     began_s = np.fmin.reduce(slots.ledger.first_sample_s[rows], initial=np.inf)
     return ComponentCounts(total=total, bad=bad, known=known, began=ends > began_s)
+
+
+def _filled(columns: _Columns, cells: PastSlots, *, first: int, interval_s: int, use: CellUse) -> _Columns:
+    """The slots from number *first* on, and those that the ledger has measured more of from its cells."""
+    each = COARSE_WIDTH_S // interval_s
+    # Quarters of an hour, in which all cells begin and end.
+    begin = -(first - 1) % each
+    many = max((len(cells.total) - begin) // each, 0)
+    inside = slice(begin, begin + many * each)
+    measured_s, held_s = (column[inside].reshape(many, each).sum(axis=1) for column in (columns[2], cells.measured_s))
+    width_s = cells.width_s[inside].reshape(many, each).max(axis=1, initial=0)
+    usable = (held_s > measured_s + _WHOLE_S) & (width_s > 0)
+    held = np.array((cells.total[inside], cells.bad[inside], cells.measured_s[inside])).reshape(3, many, each)
+    if use.length_s is None:
+        # Their events add up, wherever in the cell they were; every slot has its share of what was measured.
+        share = np.where(use.whole & (held_s < COARSE_WIDTH_S - _WHOLE_S), 0.0, held_s / COARSE_WIDTH_S)
+        spread = width_s > interval_s
+        held[2, spread] = (share[spread] * interval_s)[:, None]
+    else:
+        usable &= use.length_s % np.maximum(width_s, 1) == 0
+    filled = np.array(columns)
+    filled[:, inside] = np.where(usable[:, None], held, filled[:, inside].reshape(3, many, each)).reshape(3, -1)
+    return filled[0], filled[1], filled[2]
