@@ -36,6 +36,7 @@ from app.evaluation.judging.judge import (
 )
 from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.past_figures import ExposedPast, MemberHistory
+from app.evaluation.saving.counted_before import counted_for_slices
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import FOUND_WITHIN_S, ContributorQueries, contributor_queries
@@ -144,6 +145,7 @@ class Evaluator:
         with database.read() as transaction, database.unreadable_is_damaged():
             ledger_store.load(transaction)
             self._ledger_writer.forget_unfinished_history()
+            self._backfill.know_counted(counted_for_slices(transaction, self._ledger_writer))
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)

@@ -1,7 +1,7 @@
 """Reading history piece by piece, the newest first, without getting in the way of evaluations."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -11,6 +11,7 @@ import structlog
 from app.ingest.counting.composites import with_composites
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
+from app.ingest.history.counted_slices import CountedSli, with_counted_slices
 from app.ingest.history.history_reader import TimeRange
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
@@ -47,6 +48,8 @@ class Backfill:
     def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
         self._ledger_writer = ledger_writer
         self._batcher = batcher
+        # By the keys of time slices, what they are slices of.
+        self._counted: dict[str, CountedSli] = {}
         self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
         # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
         self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
@@ -55,6 +58,13 @@ class Backfill:
         self._said_at: datetime | None = None
         # The next range, and the SLIs of it that come next: to find them, all SLIs are looked through.
         self._planned: tuple[TimeRange, int, list[TrackedSli]] | None = None
+
+    def know_counted(self, counted: Mapping[str, CountedSli]) -> None:
+        """Take the history of time slices, by their keys, from what was counted of their SLIs."""
+        self._counted = dict(counted)
+        for tracked in self._ledger_writer.tracked_slis:
+            if tracked.key in counted:
+                tracked.made_from_s = counted[tracked.key].first_sample_s
 
     @property
     def progress(self) -> float:
@@ -80,8 +90,12 @@ class Backfill:
 
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
+        since_s, until_s = time_range.since_s, time_range.until_s
         answers.samples = with_composites(
-            answers, self._ledger_writer, since_s=time_range.since_s, until_s=time_range.until_s, with_cells=True
+            answers, self._ledger_writer, since_s=since_s, until_s=until_s, with_cells=True
+        ).samples
+        answers.samples = with_counted_slices(
+            answers, self._counted, self._ledger_writer.series_index, since_s=since_s, until_s=until_s
         ).samples
         self._enter_partial(time_range, answers)
         # What goes on before a range with data missing is not final, even if it is whole.
@@ -94,14 +108,22 @@ class Backfill:
             self._ledger_writer.count_past(
                 whole,
                 self._batcher.series_index.only(answers.samples, whole),
-                since_s=time_range.since_s,
-                until_s=time_range.until_s,
+                since_s=since_s,
+                until_s=until_s,
             )
         for tracked in whole:
+            if tracked.backfilled:
+                # Of an SLI that no document asks for, a whole ledger.
+                self._counted.pop(tracked.key, None)
             self._pauses.pop((tracked.key, False), None)
             if tracked.key not in self._too_large:
                 # A timeout need not have been a matter of size.
                 self._shares[tracked.key] = min(1.0, _GROWTH * self._shares.get(tracked.key, 1.0))
+        self._note_failed(time_range, answers, now)
+        self._say(now)
+
+    def _note_failed(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
+        """Let SLIs that were not answered wait, and ask for less of them where it was too much."""
         if answers.failed:
             self._planned = None
         for tracked, error in answers.failed:
@@ -114,7 +136,6 @@ class Backfill:
             if isinstance(error, _TOO_LARGE):
                 self._too_large.add(tracked.key)
             _log.warning("history cannot be read now", query=tracked.query, error=str(error), again_in_s=pause)
-        self._say(now)
 
     def _enter_partial(self, time_range: TimeRange, answers: QueryResults) -> None:
         """Count ranges with data missing, and those before them; the newest of an SLI is asked for again."""

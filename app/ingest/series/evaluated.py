@@ -106,7 +106,7 @@ def slices_of(
     for group, of_group in sums.items():
         table = np.array([(at, *of_group[at][:2]) for at in sorted(of_group) if of_group[at][2]]).reshape(-1, 3)
         times, in_total, in_bad = table.T
-        slices, of_bad = _judged(np.maximum(in_total, in_bad), np.maximum(in_bad, 0.0), rule)
+        slices, of_bad = judged_slices(np.maximum(in_total, in_bad), np.maximum(in_bad, 0.0), rule)
         ends = np.rint(times) % round(rule.length.total_seconds()) == 0
         counters = series_index.evaluated(tracked, dict(group), newest_s=float(times.max(initial=0.0)))
         for (counter, _), events in zip(counters, (slices, of_bad), strict=False):
@@ -121,7 +121,7 @@ def slices_of(
     return Samples.joined(parts)
 
 
-def _judged(total: Floats, bad: Floats, rule: SliceRule) -> tuple[Floats, Floats]:
+def judged_slices(total: Floats, bad: Floats, rule: SliceRule) -> tuple[Floats, Floats]:
     """Slices, and bad ones among them, by what happened in each."""
     busy = total > 0
     ratio = np.divide(bad, total, out=np.zeros(len(total)), where=busy)
