@@ -10,6 +10,7 @@ from app.cli.console import EXIT_USAGE, fail, output
 from app.cli.convert import convert
 from app.cli.export import export
 from app.cli.notify import app as notify
+from app.cli.policy import policy
 from app.cli.rules import rules
 from app.cli.serve import serve
 from app.cli.status import status
@@ -52,7 +53,7 @@ def options(
     """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
-for command in (serve, check, status, rules, convert, suggest, export, version):
+for command in (serve, check, status, rules, policy, convert, suggest, export, version):
     app.command()(command)
 app.add_typer(notify)
 

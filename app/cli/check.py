@@ -195,6 +195,9 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) 
         groups = f"; by {', '.join(slo.sli.by)}" if slo.sli.by else ""
         sla = f"; {sla_words(slo.sla, slo.objective)}" if slo.sla is not None else ""
         console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}{sla}", markup=False, soft_wrap=True)
+    for policy in loaded.policies:
+        states = ", ".join(state.name for state in policy.states)
+        console.print(f"policy {policy.name}: {states}", markup=False, soft_wrap=True)
     if figures:
         print_figures(console, figures)
     show([*loaded.errors, *loaded.warnings, *hints])
@@ -223,6 +226,7 @@ def _document(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figure
             }
             for slo in loaded.slos
         ],
+        "policies": [policy.name for policy in loaded.policies],
         "errors": [asdict(error) for error in loaded.errors],
         "warnings": [asdict(warning) for warning in loaded.warnings],
         "hints": [asdict(hint) for hint in hints],

@@ -15,10 +15,12 @@ from app.documents.native.dialect import NativeDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
 from app.documents.other_tools import has_no_slos, remedy_for, tool_of
+from app.documents.policies import PlacedPolicy, is_policy_file, policy_of_document, read_policy_file
 from app.documents.pyrra import PyrraDialect
 from app.documents.slo_generator import SloGeneratorDialect
 from app.documents.sloth import SlothDialect
 from app.documents.templates import TEMPLATE, find_action
+from app.policy import BudgetPolicy
 from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
 from app.yamldoc.files import read_text
@@ -57,17 +59,22 @@ class LoadResult:
     places: Mapping[SloId, Place]
     digest: str
     ignored: Ignored
+    policies: tuple[BudgetPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSet:
-    """Documents with their dialects, None for one that is of none, and the sound SLOs with their places."""
+    """Documents with their dialects, None for one that is of none, and the sound SLOs with their places.
+
+    Files of policies are not among the documents; *policies* are the sound ones, those of one service first.
+    """
 
     files: tuple[Path, ...]
     documents: tuple[tuple[Document, Dialect | None], ...]
     placed: tuple[PlacedSlo, ...]
     findings: Findings
     ignored: Ignored
+    policies: tuple[BudgetPolicy, ...] = ()
 
 
 def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
@@ -82,6 +89,7 @@ def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
         places=MappingProxyType({placed.slo.id: placed.place for placed in found.placed}),
         digest=digest(slos),
         ignored=found.ignored,
+        policies=found.policies,
     )
 
 
@@ -124,10 +132,15 @@ def _read(
     files: Sequence[Path], texts: Iterable[tuple[Path, str]], findings: Findings, defaults: Defaults
 ) -> DocumentSet:
     documents: list[tuple[Document, Dialect | None]] = []
+    policy_files: list[Document] = []
     comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]] = {}
     for file, text in texts:
         comments[file] = read_comments(text, file, findings)
-        documents += [(one, _dialect_of(one)) for one in _documents_in(text, file, findings)]
+        for one in _documents_in(text, file, findings):
+            if is_policy_file(one):
+                policy_files.append(one)
+            else:
+                documents.append((one, _dialect_of(one)))
     for document, dialect in documents:
         if dialect is None:
             _refuse(document, findings)
@@ -138,7 +151,25 @@ def _read(
         placed=tuple(with_components(placed, findings)),
         findings=findings,
         ignored=Ignored(comments),
+        policies=_policies(documents, policy_files, findings),
     )
+
+
+def _policies(
+    documents: Sequence[tuple[Document, Dialect | None]], policy_files: Sequence[Document], findings: Findings
+) -> tuple[BudgetPolicy, ...]:
+    own = (
+        policy_of_document(one, findings) for one, dialect in documents if dialect is not None and "policy" in one.root
+    )
+    placed = [one for one in own if one is not None]
+    placed += [policy for one in policy_files for policy in read_policy_file(one, findings)]
+    first: dict[str, PlacedPolicy] = {}
+    for found in placed:
+        earlier = first.setdefault(found.policy.name, found)
+        if earlier is not found:
+            problem = f"the name {found.policy.name} is taken by the policy at {earlier.place}"
+            findings.error(found.place, problem, "write another name, or remove one of them", field=found.field)
+    return tuple(found.policy for found in first.values())
 
 
 def _dialect_of(document: Document) -> Dialect | None:

@@ -134,6 +134,7 @@ def test_machines_get_json(tmp_path: Path) -> None:
                 ],
             }
         ],
+        "policies": [],
         "errors": [],
         "warnings": [],
         "hints": [],

@@ -64,3 +64,13 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "sloburn: cannot write" in result.stderr
+
+
+def test_policies_are_pages_and_slos_without_one_have_the_default(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / "policies.yaml").write_text("policies: [{name: others, match: {service: search}}]\n")
+
+    result = CliRunner().invoke(app, ["policy", str(tmp_path)])
+
+    titles = [line for line in result.stdout.splitlines() if line.startswith("# ")]
+    assert titles == ["# Error budget policy: others", "# Error budget policy: default"]

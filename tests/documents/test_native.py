@@ -8,6 +8,7 @@ import pytest
 
 from app.alerting.policy import default_policies
 from app.documents import load_documents
+from app.policy import DEFAULT_POLICY, Escalation, GateDecision, GateRule, PolicyState
 from app.promql.selector_text import parse_selector, render
 from app.sli import sli_of_bad
 from app.slo import (
@@ -194,3 +195,44 @@ def test_a_comparison_of_another_language_is_told_as_it_is_meant(tmp_path: Path,
     path.write_text(f"service: a\nslos:\n  - {{name: x, objective: 99, window: 1d, sli: {sli}}}\n")
     (error,) = load_documents(path).errors
     assert f'"{meant}"' in error.remedy
+
+
+def test_policies_of_services_come_before_those_of_files() -> None:
+    loaded = load_documents(_FIXTURES / "policies.yaml", _FIXTURES / "policy-good.yaml")
+    assert loaded.errors == ()
+    search, payments, rest = loaded.policies
+    assert (search.name, search.services, search.escalation) == (
+        "search",
+        ("search",),
+        Escalation(after=timedelta(days=7), to=("cto",)),
+    )
+    # Who writes a policy and no states has those of the default, and is notified of a freeze.
+    assert [(state.name, state.notify) for state in search.states] == [
+        ("healthy", False),
+        ("caution", False),
+        ("freeze", True),
+    ]
+    assert search.rules == DEFAULT_POLICY.rules
+    assert (payments.services, payments.labels) == (("checkout", "pay*"), (("team", ("payments", "billing")),))
+    assert payments.states[1] == PolicyState(
+        name="freeze",
+        deploys=GateDecision.DENY,
+        budget_left=-0.1,
+        leave_above=0.05,
+        minimum_stay=timedelta(hours=12),
+        notify=True,
+        description="Fix it.",
+    )
+    assert payments.rules == (
+        GateRule(
+            name="low",
+            decision=GateDecision.WARN,
+            changes=("fix*",),
+            environments=("prod",),
+            states=frozenset({"freeze"}),
+            labels=(("tier", ("1",)),),
+            alerting=frozenset({Severity.PAGE, Severity.TICKET}),
+        ),
+    )
+    assert (payments.postmortem.class_above, payments.postmortem.class_label) == (None, "component")
+    assert (rest.dry_run, rest.postmortem.incident_above) == (True, None)

@@ -85,6 +85,8 @@ class _Job:
         for document, dialect in self.found.documents:
             if dialect is not None:
                 self.dialects.setdefault(document.file, {})[dialect.name] = None
+                if "policy" in document.root and dialect.name == "native":
+                    self.said.files[document.file].append("not converted: policy; copy it, or keep the document")
         for error in self.found.findings.errors:
             self.said.files[error.file].append(f"not converted: {error.text} (line {error.line})")
         slos = {placed.slo.id: placed.slo for placed in self.found.placed}

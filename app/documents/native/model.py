@@ -36,6 +36,8 @@ from app.documents.native.scalars import read_calendar_unit, read_no_data, read_
 from app.documents.native.sli_model import DocumentPart
 from app.documents.native.slis import SLI_BRANCHES, SliField
 from app.documents.native.time_slices import TimeSlicesModel
+from app.documents.policies.model import BRANCHES as POLICY_BRANCHES
+from app.documents.policies.model import PolicyEntry
 from app.slo import CalendarUnit, NoData, NoTraffic
 from app.yamldoc.scalars import read_switch
 
@@ -46,7 +48,7 @@ SWITCHED_ON: Final = "<on>"
 CONTRACT: Final = "<contract>"
 CONTRACT_AND_MARGIN: Final = "<contract and margin>"
 BRANCHES: Final = frozenset(
-    {ROLLING, CALENDAR, SWITCHED_OFF, SWITCHED_ON, CONTRACT, CONTRACT_AND_MARGIN, *SLI_BRANCHES}
+    {ROLLING, CALENDAR, SWITCHED_OFF, SWITCHED_ON, CONTRACT, CONTRACT_AND_MARGIN, *SLI_BRANCHES, *POLICY_BRANCHES}
 )
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 
@@ -262,6 +264,8 @@ class DocumentHeader(DocumentPart):
     """The service that the SLOs are about."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of all SLOs of the document and of their alerts."""
+    policy: PolicyEntry | None = None
+    """The error budget policy of the service: what a low budget means for changes."""
 
 
 class DocumentModel(DocumentHeader):

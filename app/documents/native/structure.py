@@ -22,6 +22,9 @@ _EXAMPLES = {
     "calendar": "calendar: month",
     "long": "long: 1h",
     "short": "short: 5m",
+    "deploys": "deploys: deny, or allow or warn",
+    "decision": "decision: deny, or allow or warn",
+    "after": "after: 7d",
 }
 
 _MISPLACED = {

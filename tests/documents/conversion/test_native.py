@@ -72,7 +72,7 @@ def test_every_key_of_a_native_document_is_written() -> None:
                 written[type(model).__name__] |= model.model_fields_set
     models = {model for model in _leaves(DocumentPart) if model.__module__.startswith("app.documents.native.")}
     keys = {(model.__name__, key) for model in models for key in model.model_fields}
-    of_documents = {("DocumentModel", key) for key in ("service", "labels", "slos")}
+    of_documents = {("DocumentModel", key) for key in ("service", "labels", "policy", "slos")}
     missing = {(model, key) for model, key in keys if key not in written[model]}
     assert missing == WRITTEN_OTHERWISE | of_documents
     assert len(written) > 10

@@ -1,0 +1,58 @@
+"""Error budget policies: states by budget, what each state means for changes, exceptions, postmortems.
+
+Pure: figures and policies in, decisions out. May import `app.slo` only. Start at `model.py`; `states.py` moves an SLO
+from state to state, `decide.py` answers whether a change may go ahead, `page.py` writes a policy out for people.
+"""
+
+from app.policy.canary import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
+from app.policy.decide import (
+    GateQuestion,
+    GateVerdict,
+    SloFacts,
+    SloVerdict,
+    combined,
+    judge_change,
+)
+from app.policy.exceptions import GateException, covering
+from app.policy.model import (
+    DEFAULT_POLICY,
+    BudgetPolicy,
+    Escalation,
+    GateDecision,
+    GateRule,
+    PolicyState,
+    PostmortemRule,
+    policy_for_slo,
+)
+from app.policy.page import policy_page
+from app.policy.postmortems import PastIncident, PostmortemDue, postmortems_due
+from app.policy.states import StateOfSlo, step_state
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "BudgetPolicy",
+    "CanaryVerdict",
+    "CanaryVerdictKind",
+    "Escalation",
+    "GateDecision",
+    "GateException",
+    "GateQuestion",
+    "GateRule",
+    "GateVerdict",
+    "PastIncident",
+    "PolicyState",
+    "PostmortemDue",
+    "PostmortemRule",
+    "SloFacts",
+    "SloVerdict",
+    "StateOfSlo",
+    "VersionCounts",
+    "combined",
+    "compare_versions",
+    "covering",
+    "judge_change",
+    "policy_for_slo",
+    "policy_page",
+    "postmortems_due",
+    "step_state",
+]

@@ -1,0 +1,217 @@
+"""Whether a change may go ahead: a verdict for each SLO that it may hurt, and one for the whole."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from app.policy.exceptions import GateException, covering
+from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
+from app.policy.states import StateOfSlo
+from app.slo import Labels, Severity, format_duration
+
+ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "deployment_environment_name")
+"""Labels of an SLO that say which environment it is about; one without any of them is about all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateQuestion:
+    """A change somebody wants to make: of what kind, to which service, in which environment; empty where not said.
+
+    *slos* restricts it to some SLOs by id, *labels* to those that have all of them.
+    """
+
+    service: str = ""
+    environment: str = ""
+    change: str = ""
+    slos: Patterns = ()
+    labels: Labels = ()
+
+    def concerns(self, *, slo: str, service: str, labels: Iterable[tuple[str, str]], group_of: str = "") -> bool:
+        """Whether the change may hurt an SLO; *group_of* is the id of the SLO whose group it is a member of."""
+        if self.service and service != self.service:
+            return False
+        if self.slos and slo not in self.slos and group_of not in self.slos:
+            return False
+        own = dict(labels)
+        if any(own.get(name) != value for name, value in self.labels):
+            return False
+        environment = next((own[name] for name in ENVIRONMENT_LABELS if name in own), None)
+        return not self.environment or environment is None or environment == self.environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloFacts:
+    """What is known of one SLO: the *remaining* budget and the *burn_rate*, NaN where not known.
+
+    *doubt* says why its figures cannot be relied on, None if they can; *firing* are the severities of its alerts.
+    """
+
+    slo: str
+    service: str
+    labels: Labels = ()
+    remaining: float = math.nan
+    burn_rate: float = math.nan
+    doubt: str | None = None
+    firing: frozenset[Severity] = frozenset()
+    state: StateOfSlo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloVerdict:
+    """The decision as far as one SLO is concerned, the rule or state that made it, and what dry runs would say.
+
+    *until* is the earliest time at which it can change for the better, None if no time is known.
+    """
+
+    facts: SloFacts
+    policy: BudgetPolicy
+    decision: GateDecision
+    reason: str
+    rule: str | None = None
+    until: datetime | None = None
+    exception: GateException | None = None
+    dry_runs: tuple[tuple[str, GateDecision], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    """The decision about a change, with the verdict for each SLO, the worst first."""
+
+    decision: GateDecision
+    reason: str
+    slos: tuple[SloVerdict, ...] = ()
+    until: datetime | None = None
+    question: GateQuestion = field(default_factory=GateQuestion)
+
+    @property
+    def policy(self) -> str | None:
+        """The policy that decided; None where no SLO was judged."""
+        return self.slos[0].policy.name if self.slos else None
+
+    @property
+    def budget_remaining(self) -> float:
+        """The least budget that is left of all SLOs, a ratio; NaN where none is known."""
+        return min((one.facts.remaining for one in self.slos if not math.isnan(one.facts.remaining)), default=math.nan)
+
+
+def judge_change(
+    question: GateQuestion,
+    facts: SloFacts,
+    policy: BudgetPolicy,
+    *,
+    exceptions: Sequence[GateException] = (),
+    at: datetime,
+) -> SloVerdict:
+    """The verdict on a change as far as one SLO is concerned."""
+    verdict = _by_policy(question, facts, policy)
+    if verdict.decision.ok:
+        return verdict
+    exception = covering(
+        exceptions,
+        slo=facts.slo,
+        service=facts.service,
+        environment=question.environment,
+        change=question.change,
+        at=at,
+    )
+    if exception is None:
+        return verdict
+    kind = "break-glass" if exception.break_glass else "exception"
+    reason = (
+        f"{kind} {exception.id} by {exception.owner}: {exception.reason}; else {verdict.decision}: {verdict.reason}"
+    )
+    return replace(
+        verdict, decision=GateDecision.WARN, reason=reason, exception=exception, until=exception.until, rule=None
+    )
+
+
+def combined(question: GateQuestion, verdicts: Iterable[SloVerdict], *, nothing: str) -> GateVerdict:
+    """The decision about the whole change: the worst of all SLOs, *unknown* with the reason *nothing* without any.
+
+    One that denies is worse than one of which nothing is known.
+    """
+    ordered = sorted(verdicts, key=_badness)
+    if not ordered:
+        return GateVerdict(decision=GateDecision.UNKNOWN, reason=nothing, question=question)
+    worst = ordered[0]
+    same = [one for one in ordered if one.decision is worst.decision]
+    others = f" (and {len(same) - 1} more)" if len(same) > 1 and worst.decision is not GateDecision.ALLOW else ""
+    reason = worst.reason
+    if worst.decision is GateDecision.ALLOW:
+        reason = reason if len(ordered) == 1 else f"no SLO of {len(ordered)} objects; the least budget: {reason}"
+    untils = [one.until for one in same]
+    known = [until for until in untils if until is not None]
+    # What denies together ends with the last of them.
+    until = max(known) if known and len(known) == len(untils) else None
+    return GateVerdict(
+        decision=worst.decision, reason=f"{reason}{others}", slos=tuple(ordered), until=until, question=question
+    )
+
+
+_RANKS = {
+    decision: rank
+    for rank, decision in enumerate((GateDecision.DENY, GateDecision.UNKNOWN, GateDecision.WARN, GateDecision.ALLOW))
+}
+
+
+def _badness(verdict: SloVerdict) -> tuple[int, float, str]:
+    remaining = verdict.facts.remaining
+    return _RANKS[verdict.decision], math.inf if math.isnan(remaining) else remaining, verdict.facts.slo
+
+
+def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> SloVerdict:
+    if facts.doubt is not None or facts.state is None:
+        reason = f"{facts.slo}: {facts.doubt or 'its budget is not known yet'}"
+        return SloVerdict(facts=facts, policy=policy, decision=GateDecision.UNKNOWN, reason=reason)
+    place = policy.index_of(facts.state.state)
+    # A reload may have removed the state; until the next evaluation the healthiest would be a guess.
+    if place is None:
+        reason = f"{facts.slo}: its state is not known yet under the policy {policy.name}"
+        return SloVerdict(facts=facts, policy=policy, decision=GateDecision.UNKNOWN, reason=reason)
+    state = policy.states[place]
+    dry_runs: list[tuple[str, GateDecision]] = []
+    rule: GateRule | None = None
+    for one in policy.rules:
+        if not _applies(one, question, facts, state.name):
+            continue
+        if one.dry_run:
+            dry_runs.append((one.name, one.decision))
+            continue
+        rule = one
+        break
+    decision = state.deploys if rule is None else rule.decision
+    reason = f"{facts.slo}: {_why(facts, state.name, rule)}"
+    until = None
+    if rule is None and not decision.ok and state.minimum_stay:
+        until = facts.state.since + state.minimum_stay
+        reason += f", which lasts at least {format_duration(state.minimum_stay)}"
+    if policy.dry_run and decision is not GateDecision.ALLOW:
+        dry_runs.append((policy.name, decision))
+        reason, decision, until = f"{reason}; the policy is a dry run, else {decision}", GateDecision.ALLOW, None
+    return SloVerdict(
+        facts=facts,
+        policy=policy,
+        decision=decision,
+        reason=reason,
+        rule=None if rule is None else rule.name,
+        until=until,
+        dry_runs=tuple(dry_runs),
+    )
+
+
+def _applies(rule: GateRule, question: GateQuestion, facts: SloFacts, state: str) -> bool:
+    own = dict(facts.labels)
+    return (
+        fits(rule.changes, question.change)
+        and fits(rule.environments, question.environment)
+        and (not rule.states or state in rule.states)
+        and (not rule.alerting or not rule.alerting.isdisjoint(facts.firing))
+        and all(fits(patterns, own.get(label, "")) for label, patterns in rule.labels)
+    )
+
+
+def _why(facts: SloFacts, state: str, rule: GateRule | None) -> str:
+    left = "an unknown share" if math.isnan(facts.remaining) else f"{facts.remaining * 100:.4g}%"
+    why = f"{left} of the error budget is left, state {state}"
+    return why if rule is None else f"{why}, rule {rule.name!r}"

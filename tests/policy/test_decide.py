@@ -1,0 +1,140 @@
+"""What the gate decides: by state, by rules, by exceptions; missing data is never an all-clear."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.policy import (
+    DEFAULT_POLICY,
+    BudgetPolicy,
+    GateDecision,
+    GateException,
+    GateQuestion,
+    GateRule,
+    SloFacts,
+    SloVerdict,
+    StateOfSlo,
+    combined,
+    judge_change,
+    policy_for_slo,
+    policy_page,
+)
+from app.slo import Severity
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def facts(state: str = "healthy", *, remaining: float = 0.5, slo: str = "checkout-availability") -> SloFacts:
+    known = StateOfSlo(slo=slo, policy="default", state=state, since=NOW, remaining=remaining)
+    return SloFacts(slo=slo, service="checkout", remaining=remaining, state=known)
+
+
+def judge(of: SloFacts, change: str = "feature", policy: BudgetPolicy = DEFAULT_POLICY) -> SloVerdict:
+    return judge_change(GateQuestion(service="checkout", environment="prod", change=change), of, policy, at=NOW)
+
+
+def exception(**changed: object) -> GateException:
+    given = GateException(
+        id=3, reason="a demo", owner="ada", created_at=NOW, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
+    )
+    return replace(given, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "firing", "decision"),
+    [
+        ("healthy", "feature", (), "allow"),
+        ("caution", "feature", (), "warn"),
+        ("freeze", "feature", (), "deny"),
+        ("freeze", "rollback", (), "warn"),
+        ("healthy", "feature", (Severity.PAGE,), "deny"),
+        ("healthy", "fix", (Severity.PAGE,), "warn"),
+        ("healthy", "feature", (Severity.TICKET,), "allow"),
+    ],
+)
+def test_the_default_policy(state: str, change: str, firing: tuple[Severity, ...], decision: str) -> None:
+    assert judge(replace(facts(state), firing=frozenset(firing)), change).decision == decision
+
+
+def test_missing_data_is_unknown_whatever_the_state_was() -> None:
+    assert judge(replace(facts(), doubt="its data is stale")).decision is GateDecision.UNKNOWN
+    assert judge(replace(facts(), state=None)).decision is GateDecision.UNKNOWN
+
+
+def test_a_freeze_says_until_when_it_lasts_at_least() -> None:
+    assert judge(facts("freeze", remaining=-0.2)).until == NOW + timedelta(hours=1)
+
+
+def test_dry_runs_decide_nothing_and_are_reported() -> None:
+    rule = GateRule(name="late", decision=GateDecision.DENY, changes=("feat*",), environments=("prod",), dry_run=True)
+    verdict = judge(facts(), policy=replace(DEFAULT_POLICY, rules=(rule,)))
+    assert (verdict.decision, verdict.dry_runs) == (GateDecision.ALLOW, (("late", GateDecision.DENY),))
+    verdict = judge(facts("freeze"), policy=replace(DEFAULT_POLICY, dry_run=True))
+    assert (verdict.decision, verdict.dry_runs) == (GateDecision.ALLOW, (("default", GateDecision.DENY),))
+
+
+@pytest.mark.parametrize(
+    ("changed", "decision"),
+    [
+        ({}, "warn"),
+        ({"services": ("checkout",), "environments": ("prod",), "changes": ("feature",)}, "warn"),
+        ({"services": ("search",)}, "deny"),
+        ({"environments": ("test",)}, "deny"),
+        ({"starts_at": NOW + timedelta(minutes=1)}, "deny"),
+        ({"ends_at": NOW}, "deny"),
+        ({"ended_at": NOW}, "deny"),
+    ],
+)
+def test_an_exception_lets_what_it_covers_go_ahead(changed: dict[str, object], decision: str) -> None:
+    question = GateQuestion(service="checkout", environment="prod", change="feature")
+    verdict = judge_change(question, facts("freeze"), DEFAULT_POLICY, exceptions=[exception(**changed)], at=NOW)
+    assert verdict.decision == decision
+
+
+def test_the_worst_of_all_slos_decides() -> None:
+    """One that denies is worse than one of which nothing is known, and that is worse than all that allow."""
+    allows, denies = judge(facts()), judge(facts("freeze", remaining=-0.1, slo="checkout-latency"))
+    unknown = judge(replace(facts(slo="checkout-jobs"), doubt="its data is stale"))
+    question = GateQuestion(service="checkout")
+    both = combined(question, [allows, unknown], nothing="")
+    assert both.decision is GateDecision.UNKNOWN
+    whole = combined(question, [allows, unknown, denies], nothing="")
+    assert (whole.decision, whole.slos[0], whole.budget_remaining) == (GateDecision.DENY, denies, -0.1)
+    assert combined(question, [], nothing="no SLO").decision is GateDecision.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("question", "concerned"),
+    [
+        (GateQuestion(service="checkout"), True),
+        (GateQuestion(service="search"), False),
+        (GateQuestion(slos=("checkout-availability",)), True),
+        (GateQuestion(service="checkout", environment="prod"), True),
+        (GateQuestion(service="checkout", environment="test"), False),
+        (GateQuestion(labels=(("team", "payments"),)), False),
+    ],
+)
+def test_which_slos_a_change_concerns(question: GateQuestion, concerned: bool) -> None:
+    labels = (("env", "prod"),)
+    assert question.concerns(slo="checkout-availability", service="checkout", labels=labels) is concerned
+
+
+def test_the_policy_of_an_slo_is_the_first_that_matches() -> None:
+    payments = BudgetPolicy(name="payments", states=DEFAULT_POLICY.states, labels=(("team", ("pay*",)),))
+    rest = BudgetPolicy(name="rest", states=DEFAULT_POLICY.states, services=("search",))
+    found = [
+        policy_for_slo([payments, rest], slo="x", service=service, labels=(("team", team),)).name
+        for service, team in (("search", "payments"), ("search", "a"), ("cart", "a"))
+    ]
+    assert found == ["payments", "rest", "default"]
+
+
+def test_a_policy_is_written_out_for_people() -> None:
+    page = policy_page(replace(DEFAULT_POLICY, name="pay|ments", owners=("ada",)))
+    assert page.startswith("# Error budget policy: pay\\|ments\n")
+    assert (
+        "| freeze | when 0% of the budget or less is left | when more than 5% is left, after 1h at the earliest |"
+        in page
+    )
+    assert "2. **page fires**: changes while a page fires do not go ahead." in page
