@@ -32,6 +32,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", String),
     Index("delivery_by_incident", "incident"),
+    Index("delivery_by_end", "receiver", "state", "ended_at"),
 )
 _KEPT = tuple(column.name for column in delivery.c if column.name != "id")
 

@@ -69,6 +69,7 @@ outbox = Table(
     Index("outbox_by_incident", "incident", "instance"),
     Index("outbox_by_state", "state", "created_at"),
     Index("outbox_by_time", "receiver", "created_at"),
+    Index("outbox_by_end", "receiver", "state", "ended_at"),
 )
 
 # Due in a year, which is never: held entries keep their place in the order of their alert and need no state of their

@@ -219,6 +219,7 @@ def _make_outbox() -> None:
     op.create_index("outbox_by_incident", "outbox", ["incident", "instance"])
     op.create_index("outbox_by_state", "outbox", ["state", "created_at"])
     op.create_index("outbox_by_time", "outbox", ["receiver", "created_at"])
+    op.create_index("outbox_by_end", "outbox", ["receiver", "state", "ended_at"])
 
 
 def _make_incidents() -> None:
@@ -287,3 +288,4 @@ def _make_notes() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
     )
     op.create_index("delivery_by_incident", "delivery", ["incident"])
+    op.create_index("delivery_by_end", "delivery", ["receiver", "state", "ended_at"])
