@@ -24,7 +24,16 @@ from app.api.slos import slo_routes
 from app.api.stream import Stream, stream_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
-from app.status import Board, ConfigSource, Contributors, DeadLetterBox, IncidentLog, Pasts, Readiness, Reloader
+from app.status import (
+    Board,
+    ConfigSource,
+    Contributors,
+    DeliveryLog,
+    IncidentLog,
+    Pasts,
+    Readiness,
+    Reloader,
+)
 
 
 def create_app(
@@ -36,7 +45,7 @@ def create_app(
     turn: asyncio.Semaphore,
     alerts: AlertLog,
     incidents: IncidentLog,
-    dead_letters: DeadLetterBox,
+    deliveries: DeliveryLog,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -72,7 +81,7 @@ def create_app(
     app.include_router(incident_change_routes(incidents, token))
     app.include_router(transition_routes(board, incidents))
     app.include_router(stream_routes(stream or Stream(board)))
-    app.include_router(notification_routes(dead_letters, token))
+    app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))
     app.include_router(metrics_route(metrics))
     app.include_router(health_routes(readiness))

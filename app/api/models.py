@@ -376,6 +376,13 @@ class ConfigurationModel(TypedDict):
     last_reload_successful: bool
     last_reload_at: datetime | None
     last_reload_errors: Annotated[list[str], Field(description="Why the documents on disk were refused.")]
+    database: Annotated[str, Field(description="Its product and version.", examples=["PostgreSQL 15.6"])]
+    replicas: Annotated[
+        list[str],
+        Field(
+            description="The processes that work on the database; today there is one.", examples=[["slo-0, process 7"]]
+        ),
+    ]
 
 
 @with_config(_EXACT)
@@ -428,9 +435,10 @@ class DeadLetterModel(TypedDict):
 
 @with_config(_EXACT)
 class DeadLettersModel(TypedDict):
-    """Notifications that were given up, newest first."""
+    """A page of notifications that were given up, newest first."""
 
     items: list[DeadLetterModel]
+    next: str | None
 
 
 @with_config(_EXACT)
@@ -438,6 +446,30 @@ class RetriedModel(TypedDict):
     """A notification that is tried again."""
 
     id: int
+
+
+@with_config(_EXACT)
+class ReceiverStatusModel(TypedDict):
+    """What became of the notifications to one receiver."""
+
+    name: Annotated[str, Field(examples=["oncall"])]
+    configured: Annotated[bool, Field(description="False: it was removed, and notifications were given up or wait.")]
+    last_success_at: Annotated[datetime | None, Field(description="When it last accepted a notification.")]
+    failing_since: Annotated[datetime | None, Field(description="The first failed attempt of what waits now.")]
+    error: Annotated[str | None, Field(description="Why the notification that has failed for longest still waits.")]
+    waiting: Annotated[int, Field(description="Notifications that are still to be accepted.")]
+    dead_letters: Annotated[int, Field(description="Notifications that were given up in the last 30 days.")]
+    accepted: Annotated[int, Field(description="Notifications since the start of the service.")]
+    failures: Annotated[
+        dict[str, int], Field(description="Failed attempts since the start of the service.", examples=[{"timeout": 3}])
+    ]
+
+
+@with_config(_EXACT)
+class ReceiverStatusListModel(TypedDict):
+    """Every receiver."""
+
+    items: list[ReceiverStatusModel]
 
 
 _PROBLEM_EXAMPLE: JsonDict = {

@@ -1,4 +1,4 @@
-"""Routes of notifications: what was given up, and another try for it."""
+"""Routes of notifications: how receivers take them, what was given up, and another try for it."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -6,25 +6,34 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from app.alerting import NotificationStatus
-from app.api.models import DeadLetterModel, DeadLettersModel, RetriedModel
+from app.api.models import DeadLetterModel, DeadLettersModel, ReceiverStatusListModel, ReceiverStatusModel, RetriedModel
 from app.api.openapi import answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
-from app.api.parameters import DEFAULT_LIMIT, Limit
+from app.api.paging import decode_id, encode_id
+from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
-from app.status import DeadLetterBox
-
-# The largest id that a database holds; a larger one would be an error of its driver.
-_MOST = 2**63 - 1
+from app.status import DeliveryLog, ReceiverStatus
+from app.store.dead_letters import MOST_ID
 
 
-def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
-    """The routes below ``/api/v1/notifications``; a retry answers to the bearer of *token* only."""
-    router = APIRouter(prefix="/api/v1/notifications", tags=["alerts"], default_response_class=JsonResponse)
+def notification_routes(log: DeliveryLog, token: str | None) -> APIRouter:
+    """Receivers, and the routes below ``/api/v1/notifications``; a retry answers to the bearer of *token* only."""
+    router = APIRouter(prefix="/api/v1", tags=["alerts"], default_response_class=JsonResponse)
 
-    @router.get("/dead", operation_id="listDeadLetters", responses=answers(DeadLettersModel, "Dead letters"))
-    async def dead(limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
-        """Notifications that were given up, newest first."""
+    @router.get("/receivers", operation_id="listReceivers", responses=answers(ReceiverStatusListModel, "All of them"))
+    async def receivers() -> JsonResponse:
+        """When each receiver last accepted a notification, and what waits for it or was given up."""
+        return JsonResponse(ReceiverStatusListModel(items=[_receiver(each) for each in await log.receivers()]))
+
+    @router.get(
+        "/notifications/dead",
+        operation_id="listDeadLetters",
+        responses=answers(DeadLettersModel, "Dead letters", not_found="No such page"),
+    )
+    async def dead(limit: Limit = DEFAULT_LIMIT, next: Cursor = "") -> JsonResponse:  # noqa: A002  the contract's name
+        """Notifications that were given up in the last 30 days, newest first."""
+        found = await log.dead_letters(limit + 1, before=decode_id(next))
         items = [
             DeadLetterModel(
                 id=letter.id,
@@ -36,12 +45,12 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
                 attempts=letter.attempts,
                 error=letter.error,
             )
-            for letter in await box.letters(limit)
+            for letter in found[:limit]
         ]
-        return JsonResponse(DeadLettersModel(items=items))
+        return JsonResponse(DeadLettersModel(items=items, next=encode_id(items[-1]["id"]) if found[limit:] else None))
 
     @router.post(
-        "/dead/{letter}/retry",
+        "/notifications/dead/{letter}/retry",
         operation_id="retryDeadLetter",
         dependencies=[Depends(bearer_of(token))],
         responses=answers(
@@ -51,9 +60,9 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
             not_found="Nothing with this id was given up, or it is out of date",
         ),
     )
-    async def retry(letter: Annotated[int, Path(ge=0, le=_MOST)]) -> JsonResponse:
+    async def retry(letter: Annotated[int, Path(ge=0, le=MOST_ID)]) -> JsonResponse:
         """Try a notification again that was given up."""
-        if not await box.retry(letter):
+        if not await log.retry(letter):
             raise ProblemError(
                 HTTPStatus.NOT_FOUND,
                 f"nothing with the id {letter} was given up, or a newer notification of its alert has been delivered",
@@ -61,3 +70,17 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
         return JsonResponse(RetriedModel(id=letter))
 
     return router
+
+
+def _receiver(status: ReceiverStatus) -> ReceiverStatusModel:
+    return ReceiverStatusModel(
+        name=status.name,
+        configured=status.is_configured,
+        last_success_at=utc(status.record.last_success_at),
+        failing_since=utc(status.record.failing_since),
+        error=status.record.error,
+        waiting=status.record.waiting,
+        dead_letters=status.record.dead_letters,
+        accepted=status.accepted,
+        failures=dict(status.failures),
+    )

@@ -26,7 +26,7 @@ from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition, Page, PageForm
 from app.remote_write import RemoteWriteStatus
-from app.status import ConfigSource, Readiness, Reloader
+from app.status import ConfigSource, ConfigStatus, Readiness, Reloader
 
 # Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16
@@ -62,17 +62,7 @@ def status_routes(
     @router.get("/config", operation_id="getConfig", responses=answers(ConfigurationModel, "The configuration"))
     async def configuration() -> JsonResponse:
         """The active settings with secrets masked, and the digest of the active documents."""
-        status = config.status()
-        return JsonResponse(
-            ConfigurationModel(
-                settings=dict(status.settings),
-                spec_digest=status.spec_digest,
-                slos=status.slos,
-                last_reload_successful=status.last_reload_successful,
-                last_reload_at=utc(status.last_reload_at),
-                last_reload_errors=list(status.last_reload_errors),
-            )
-        )
+        return JsonResponse(_configuration(config.status()))
 
     @router.get(
         "/remote_write", operation_id="getRemoteWrite", responses=answers(RemoteWriteListModel, "Every receiver")
@@ -105,6 +95,19 @@ def status_routes(
         return _verdict("healthy", readiness.unhealthy_reasons())
 
     return router
+
+
+def _configuration(status: ConfigStatus) -> ConfigurationModel:
+    return ConfigurationModel(
+        settings=dict(status.settings),
+        spec_digest=status.spec_digest,
+        slos=status.slos,
+        last_reload_successful=status.last_reload_successful,
+        last_reload_at=utc(status.last_reload_at),
+        last_reload_errors=list(status.last_reload_errors),
+        database=status.database,
+        replicas=list(status.replicas),
+    )
 
 
 def health_routes(readiness: Readiness) -> APIRouter:

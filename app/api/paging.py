@@ -15,6 +15,8 @@ from app.api.problems import ProblemError, invalid, not_found
 Item = TypeVar("Item")
 CURSOR_PATTERN = "^[A-Za-z0-9_-]*$"
 _CURSOR = re.compile(CURSOR_PATTERN)
+# Above it a float is not every whole number.
+_EXACT_BELOW = 2**53
 SortKey = tuple[str | float, ...]
 """What items are sorted by; no two items of a list share one, and all have the same types in the same order."""
 
@@ -63,6 +65,25 @@ def decode_cursor(cursor: str) -> SortKey:
     if not isinstance(key, list) or not key or not all(isinstance(part, str | float) for part in key):
         raise unknown_cursor(cursor)
     return tuple(key)
+
+
+def encode_id(number: int) -> str:
+    """The cursor of the page behind an item of a list that is sorted by a number that no other item has."""
+    return encode_cursor((float(number),))
+
+
+def decode_id(cursor: str) -> int | None:
+    """The number in a cursor; None for the first page.
+
+    Raises:
+        ProblemError: as of `page`.
+    """
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (float(number),) if abs(number) < _EXACT_BELOW:
+            return int(number)
+    raise unknown_cursor(cursor)
 
 
 def unknown_cursor(cursor: str) -> ProblemError:

@@ -96,7 +96,7 @@ def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TE
     Example: sloburn notify dead --url http://localhost:9720
     """
     try:
-        letters = fetch_dead_letters(url)
+        letters = list(fetch_dead_letters(url))
     except RemoteError as error:
         fail(str(error))
     if format is Format.JSON:

@@ -41,17 +41,7 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> "Iterator[SloModel]":
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
-    cursor: str | None = None
-    while True:
-        paging = [("limit", str(_PAGE)), *([("next", cursor)] if cursor else [])]
-        page = _get(url, "/api/v1/slos", [*query, *paging])
-        try:
-            items, cursor = cast("list[SloModel]", page["items"]), page["next"]
-        except (KeyError, TypeError):
-            raise RemoteError(f"what answers at {url} is not Sloburn") from None
-        yield from items
-        if cursor is None:
-            return
+    return cast("Iterator[SloModel]", _items(url, "/api/v1/slos", query))
 
 
 def unhealthy_reasons(url: str) -> list[str]:
@@ -69,17 +59,13 @@ def unhealthy_reasons(url: str) -> list[str]:
         return []
 
 
-def fetch_dead_letters(url: str) -> "list[DeadLetterModel]":
-    """The notifications that were given up, newest first.
+def fetch_dead_letters(url: str) -> "Iterator[DeadLetterModel]":
+    """The notifications that were given up, newest first, page after page.
 
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
-    page = _get(url, "/api/v1/notifications/dead", [("limit", str(_PAGE))])
-    try:
-        return cast("list[DeadLetterModel]", list(page["items"]))
-    except (KeyError, TypeError):
-        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+    return cast("Iterator[DeadLetterModel]", _items(url, "/api/v1/notifications/dead", ()))
 
 
 def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
@@ -90,6 +76,20 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=headers)
+
+
+def _items(url: str, path: str, query: Sequence[tuple[str, str]]) -> Iterator[Any]:
+    cursor: str | None = None
+    while True:
+        paging = [("limit", str(_PAGE)), *([("next", cursor)] if cursor else [])]
+        page = _get(url, path, [*query, *paging])
+        try:
+            items, cursor = page["items"], page["next"]
+        except (KeyError, TypeError):
+            raise RemoteError(f"what answers at {url} is not Sloburn") from None
+        yield from items
+        if cursor is None:
+            return
 
 
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:

@@ -25,7 +25,7 @@ _PLAIN = {
 class ReceiverCounts:
     """Notifications to one receiver since the start of the service; *failures* are attempts by reason."""
 
-    notified: int
+    accepted: int
     failures: Mapping[str, int]
 
 
@@ -66,7 +66,7 @@ def own_health(instruments: Instruments) -> OwnHealth:
         requests={labels["outcome"]: int(value) for labels, value in samples[_REQUESTS]},
         clock_skews={labels["peer"]: value for labels, value in samples[_SKEW]},
         receivers={
-            labels["receiver"]: ReceiverCounts(notified=int(value), failures=failures[labels["receiver"]])
+            labels["receiver"]: ReceiverCounts(accepted=int(value), failures=failures[labels["receiver"]])
             for labels, value in samples[_NOTIFIED]
         },
         outbox_oldest_age_s=plain["outbox"],

@@ -17,7 +17,8 @@ from app.documents import Defaults, FilesState, files_state, load_documents
 from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
-from app.metrics import Instruments
+from app.metrics import Instruments, own_health
+from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
 from app.service.watch import ReloadedFiles
@@ -26,10 +27,11 @@ from app.slo import SloId
 from app.status import (
     ConfigSource,
     ConfigStatus,
-    DeadLetterBox,
+    DeliveryLog,
     HistoryPoint,
     IncidentLog,
     Readiness,
+    ReceiverStatus,
     Reloader,
     ReloadOutcome,
     Snapshot,
@@ -46,6 +48,7 @@ from app.store.incidents import (
     list_incidents,
     load_incident,
 )
+from app.store.receiver_records import receiver_records
 from app.ui import BurnDowns
 from app.yamldoc import ErrorFinding
 
@@ -206,24 +209,45 @@ class StoredIncidents(IncidentLog):
             return add_note(transaction, incident, text, author=author, at=self._clock.now())
 
 
-class StoredDeadLetters(DeadLetterBox):
-    """The dead letters in the database."""
+class StoredDeliveries(DeliveryLog):
+    """Notifications in the database, and what was counted of them since the start."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, instruments: Instruments, engine: Engine) -> None:
         self._database = database
         self._clock = clock
+        self._instruments = instruments
+        self._engine = engine
 
     @override
-    async def letters(self, limit: int) -> Sequence[DeadLetter]:
-        return await asyncio.to_thread(self._read, limit)
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        return await asyncio.to_thread(self._receivers)
+
+    @override
+    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
+        return await asyncio.to_thread(self._dead_letters, limit, before)
 
     @override
     async def retry(self, letter: int) -> bool:
         return await asyncio.to_thread(self._retry, letter)
 
-    def _read(self, limit: int) -> Sequence[DeadLetter]:
+    def _receivers(self) -> Sequence[ReceiverStatus]:
+        configured, counts = self._engine.delivery.names, own_health(self._instruments).receivers
         with self._database.read() as transaction:
-            return dead_letters(transaction, limit=limit)
+            records = receiver_records(transaction, configured)
+        return [
+            ReceiverStatus(
+                name=name,
+                is_configured=name in configured,
+                record=record,
+                accepted=counts[name].accepted if name in counts else 0,
+                failures=counts[name].failures if name in counts else {},
+            )
+            for name, record in records.items()
+        ]
+
+    def _dead_letters(self, limit: int, before: int | None) -> Sequence[DeadLetter]:
+        with self._database.read() as transaction:
+            return dead_letters(transaction, limit=limit, before=before)
 
     def _retry(self, letter: int) -> bool:
         with self._database.begin() as transaction:
@@ -236,21 +260,20 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
     *files* are those that the current ones were read from.
     """
 
-    def __init__(
-        self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock, files: FilesState
-    ) -> None:
+    def __init__(self, engine: Engine, components: Components, *, files: FilesState) -> None:
         self._engine = engine
+        self._database = components.database
         self._files = files
         self._calls = DetachedCalls()
         self._errors: tuple[str, ...] = ()
         self._quiet = False
-        self._settings = settings
-        self._instruments = instruments
-        self._clock = clock
-        self._at: datetime | None = clock.now()
+        self._settings = components.settings
+        self._instruments = components.instruments
+        self._clock = components.clock
+        self._at: datetime | None = self._clock.now()
         self._reload = Coalesced(self._reload_now)
-        self._config_file = settings.config_file
-        instruments.reloaded(ok=True, at=clock.now())
+        self._config_file = self._settings.config_file
+        self._instruments.reloaded(ok=True, at=self._clock.now())
 
     @override
     async def reload(self) -> ReloadOutcome:
@@ -324,6 +347,9 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             last_reload_successful=not self._errors,
             last_reload_at=self._at,
             last_reload_errors=self._errors,
+            database=self._database.product,
+            # A second process is refused (ADR-0038).
+            replicas=(self._database.instance_name,),
         )
 
     def _load_delivery(self) -> LoadedConfig:

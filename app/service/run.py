@@ -27,7 +27,7 @@ from app.service.api_adapters import (
     EngineHistory,
     EngineReadiness,
     StoredAlertLog,
-    StoredDeadLetters,
+    StoredDeliveries,
     StoredIncidents,
     files_of,
 )
@@ -183,9 +183,7 @@ def _serve(
 ) -> None:
     """Serve the API in this thread until a signal comes."""
     settings = components.settings
-    documents = Documents(
-        engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
-    )
+    documents = Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents, token=incidents.token)
     slo_data = SloData(
@@ -203,7 +201,7 @@ def _serve(
         turn=slo_data.turn,
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
-        dead_letters=status.dead_letters,
+        deliveries=status.deliveries,
         readiness=status.readiness,
         reloader=status.reloader,
         config=status.config,
@@ -308,7 +306,7 @@ def _status_data(engine: Engine, components: Components, documents: Documents, *
         config=documents,
         readiness=EngineReadiness(engine, documents),
         reloader=documents,
-        dead_letters=StoredDeadLetters(components.database, components.clock),
+        deliveries=StoredDeliveries(components.database, components.clock, components.instruments, engine),
         remote_write=lambda: engine.remote_write,
         instruments=components.instruments,
         build=BuildInfo.current(),

@@ -20,7 +20,15 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
-from app.status.operations import ConfigSource, ConfigStatus, DeadLetterBox, Readiness, Reloader, ReloadOutcome
+from app.status.operations import (
+    ConfigSource,
+    ConfigStatus,
+    DeliveryLog,
+    Readiness,
+    ReceiverStatus,
+    Reloader,
+    ReloadOutcome,
+)
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.range_series import EARLIEST, LATEST, DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
@@ -64,7 +72,7 @@ __all__ = [
     "ContributorsState",
     "DataState",
     "DaySummary",
-    "DeadLetterBox",
+    "DeliveryLog",
     "GroupSummary",
     "HealthState",
     "HistoryPoint",
@@ -79,6 +87,7 @@ __all__ = [
     "RangeMarkKind",
     "RangeSeries",
     "Readiness",
+    "ReceiverStatus",
     "ReloadOutcome",
     "Reloader",
     "Selection",

@@ -6,17 +6,36 @@ from datetime import datetime
 from typing import Protocol
 
 from app.store.dead_letters import DeadLetter
+from app.store.receiver_records import ReceiverRecord
 
 
-class DeadLetterBox(Protocol):
-    """Notifications that were given up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverStatus:
+    """What became of the notifications to one receiver; one that is not configured has dead letters or waiting ones.
 
-    async def letters(self, limit: int) -> Sequence[DeadLetter]:
-        """The newest, newest first."""
+    *accepted* notifications and *failures*, attempts by reason, are since the start of the service.
+    """
+
+    name: str
+    is_configured: bool
+    record: ReceiverRecord
+    accepted: int
+    failures: Mapping[str, int]
+
+
+class DeliveryLog(Protocol):
+    """How receivers take notifications, and what was given up."""
+
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        """Every receiver, in the order of the configuration."""
+        ...
+
+    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
+        """The newest, newest first; only those with an id below *before*, if given."""
         ...
 
     async def retry(self, letter: int) -> bool:
-        """Let one be tried again; False if there is none of that id."""
+        """Let a dead letter be tried again; False if there is none of that id."""
         ...
 
 
@@ -56,7 +75,8 @@ class Reloader(Protocol):
 class ConfigStatus:
     """The active configuration; secrets in *settings* are masked.
 
-    *last_reload_errors* are why documents or receivers on disk were refused.
+    *database* is its product and version, *replicas* names the processes that work on it. *last_reload_errors* are why
+    documents or receivers on disk were refused.
     """
 
     settings: Mapping[str, object]
@@ -64,6 +84,8 @@ class ConfigStatus:
     slos: int
     last_reload_successful: bool
     last_reload_at: datetime | None
+    database: str
+    replicas: tuple[str, ...]
     last_reload_errors: tuple[str, ...] = ()
 
 

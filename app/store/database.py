@@ -43,6 +43,11 @@ class Database:
         return self._backend.instance.id
 
     @property
+    def instance_name(self) -> str:
+        """What people know this process by: its host and process id."""
+        return self._backend.instance.name
+
+    @property
     def product(self) -> str:
         """The product and its version, such as `PostgreSQL 15.6`."""
         return self._backend.product

@@ -7,6 +7,9 @@ from sqlalchemy import Connection, Row, select, update
 
 from app.store.outbox import EntryState, outbox
 
+MOST_ID = 2**63 - 1
+"""The largest id that a database holds; a larger one would be an error of its driver."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
@@ -22,9 +25,10 @@ class DeadLetter:
     error: str
 
 
-def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[DeadLetter, ...]:
-    """What was given up, newest first."""
+def dead_letters(connection: Connection, *, limit: int = 100, before: int | None = None) -> tuple[DeadLetter, ...]:
+    """What was given up, newest first; only what has an id below *before*, if given."""
     dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value).order_by(outbox.c.id.desc()).limit(limit)
+    dead = dead if before is None else dead.where(outbox.c.id < before)
     return tuple(_dead_letter(row) for row in connection.execute(dead))
 
 

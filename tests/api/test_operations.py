@@ -8,10 +8,11 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from app.alerting import SLO_REMOVED, End, EndCode, Transition, TransitionKind
-from app.api.models import AlertsModel, DeadLettersModel
+from app.api.models import AlertsModel, DeadLettersModel, ReceiverStatusListModel
 from app.slo import AlertState, Cause, Severity, SloId
-from app.status import AlertView, ReloadOutcome, Snapshot
+from app.status import AlertView, ReceiverStatus, ReloadOutcome, Snapshot
 from app.store.dead_letters import DeadLetter
+from app.store.receiver_records import ReceiverRecord
 from app.wording.sentences import description
 from tests.support.api import Served
 from tests.support.notifications import firing
@@ -323,9 +324,11 @@ def _letter(number: int) -> DeadLetter:
 
 def test_what_was_given_up_is_listed() -> None:
     served = Served()
-    served.dead_letters.given = [_letter(7), _letter(3)]
+    served.deliveries.given = [_letter(7), _letter(3)]
     page = TestClient(served.app()).get("/api/v1/notifications/dead?limit=1").json()
     assert len(TypeAdapter(DeadLettersModel).validate_python(page)["items"]) == 1
+    rest = TestClient(served.app()).get(f"/api/v1/notifications/dead?next={page['next']}").json()
+    assert ([letter["id"] for letter in rest["items"]], rest["next"]) == ([3], None)
     assert page["items"] == [
         {
             "id": 7,
@@ -340,9 +343,32 @@ def test_what_was_given_up_is_listed() -> None:
     ]
 
 
+def test_receivers_are_listed_with_their_last_success_and_what_waits() -> None:
+    served, at = Served(), datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    record = ReceiverRecord(last_success_at=at, waiting=2, failing_since=at, error="timeout", dead_letters=1)
+    served.deliveries.listed = [
+        ReceiverStatus(name="oncall", is_configured=True, record=record, accepted=5, failures={"timeout": 3})
+    ]
+    listed = TestClient(served.app()).get("/api/v1/receivers").json()
+    TypeAdapter(ReceiverStatusListModel).validate_python(listed)
+    assert listed["items"] == [
+        {
+            "name": "oncall",
+            "configured": True,
+            "last_success_at": "2026-03-01T12:00:00Z",
+            "failing_since": "2026-03-01T12:00:00Z",
+            "error": "timeout",
+            "waiting": 2,
+            "dead_letters": 1,
+            "accepted": 5,
+            "failures": {"timeout": 3},
+        }
+    ]
+
+
 def test_it_is_tried_again_for_the_bearer_of_the_token_only() -> None:
     served = Served(token="open sesame")  # noqa: S106  # of no service
-    served.dead_letters.given = [_letter(7)]
+    served.deliveries.given = [_letter(7)]
     client = TestClient(served.app())
     path = "/api/v1/notifications/dead/7/retry"
     assert client.post(path).status_code == 401
@@ -350,9 +376,9 @@ def test_it_is_tried_again_for_the_bearer_of_the_token_only() -> None:
     assert forbidden.status_code == 403
     # A reload is no other way to a notification.
     assert "SIGHUP" not in forbidden.json()["detail"]
-    assert served.dead_letters.retried == []
+    assert served.deliveries.retried == []
     headers = {"Authorization": "Bearer open sesame"}
     assert client.post(path, headers=headers).json() == {"id": 7}
     assert client.post(path.replace("7", "8"), headers=headers).status_code == 404
     assert client.post(path.replace("7", "x"), headers=headers).status_code == 422
-    assert served.dead_letters.retried == [7, 8]
+    assert served.deliveries.retried == [7, 8]

@@ -53,7 +53,7 @@ def url() -> Iterator[str]:
         )
     ]
     at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    served.dead_letters.given = [
+    served.deliveries.given = [
         DeadLetter(
             id=7,
             receiver="oncall",

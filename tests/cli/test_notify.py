@@ -80,7 +80,7 @@ def test_a_configuration_with_errors_is_not_used(tmp_path: Path) -> None:
 def served() -> Iterator[tuple[Served, str]]:
     served = Served(token="right")  # noqa: S106  # of no service
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    served.dead_letters.given = [
+    served.deliveries.given = [
         DeadLetter(
             id=7,
             receiver="chat",
@@ -109,7 +109,7 @@ def test_it_is_retried_with_the_token(served: tuple[Served, str], tmp_path: Path
     (tmp_path / "token").write_text("right\n")
     result = notify("retry", "7", "--url", url, "--token-file", tmp_path / "token")
     assert (result.exit_code, result.stdout) == (0, "7 is tried again\n")
-    assert fakes.dead_letters.retried == [7]
+    assert fakes.deliveries.retried == [7]
     gone = notify("retry", "8", "--url", url, "--token-file", tmp_path / "token")
     assert gone.exit_code == 1
     assert "nothing with the id 8 was given up" in gone.stderr

@@ -99,6 +99,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             wait_until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
             wait_until(lambda: len(_dead_letters(service.url)) >= 2)
             dead_letters = _dead_letters(service.url)
+            receivers = {one["name"]: one for one in _items(service.url, "/api/v1/receivers")}
             seen = _everything(service.url)
             httpx.post(service.url + "/-/reload", headers={"Authorization": f"Bearer {CANARY}-api"}, trust_env=False)
             server.kill()
@@ -113,6 +114,9 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
     (over,) = hook.bodies[1]["alerts"]
     assert 'route="/pay": 100% of the errors' in over["annotations"]["description"]
     assert [letter["receiver"] for letter in dead_letters] == ["gone", "gone"]
+    assert receivers["gone"]["dead_letters"] == 2
+    assert receivers["gone"]["last_success_at"] is None
+    assert receivers["oncall"]["last_success_at"] is not None
     assert hook.requests[0].headers["x-key"] == f"{CANARY}-header"
     written = {path: path.read_bytes() for path in (tmp_path / "work").rglob("*") if path.is_file()}
     log = next(text for path, text in written.items() if path.suffix == ".log")
@@ -123,7 +127,11 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
 
 
 def _dead_letters(url: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = httpx.get(f"{url}/api/v1/notifications/dead", trust_env=False).json()["items"]
+    return _items(url, "/api/v1/notifications/dead")
+
+
+def _items(url: str, path: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = httpx.get(url + path, trust_env=False).json()["items"]
     return items
 
 

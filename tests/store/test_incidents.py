@@ -30,7 +30,8 @@ from app.store.incidents import (
     record_incidents,
     with_firing,
 )
-from app.store.outbox import EntryState, claim, enqueue, give_up, mark_done
+from app.store.outbox import EntryState, claim, enqueue, give_up, mark_done, retry_at
+from app.store.receiver_records import ReceiverRecord, receiver_records
 from tests.support.incidents import record
 from tests.support.notifications import START, firing, resolved
 
@@ -183,6 +184,29 @@ def test_deliveries_are_known_after_the_outbox_has_forgotten_them(database: Data
         ("chat", EntryState.DEAD, START + MINUTE, "404"),
         ("mail", EntryState.WAITING, None, None),
     ]
+
+
+def test_a_receivers_last_success_outlives_its_entry_in_the_outbox(database: Database) -> None:
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["pager", "gone", "mail"], at=START)
+        ((pager,), (gone,), (mail,)) = (
+            claim(tx, receiver, owner="a worker", at=START, lease=MINUTE) for receiver in ("pager", "gone", "mail")
+        )
+        mark_done(tx, [pager.id], at=START + MINUTE)
+        give_up(tx, gone.id, at=START + MINUTE, error="404")
+        retry_at(tx, mail.id, START + 3 * MINUTE, at=START + MINUTE, error="timeout")
+        records = receiver_records(tx, ["pager", "mail", "idle"])
+        prune_outbox(tx, before=START + 2 * MINUTE)
+        kept = receiver_records(tx, ["pager"])
+    nothing = ReceiverRecord(last_success_at=None, waiting=0, failing_since=None, error=None, dead_letters=0)
+    # One that is not configured any more has what was given up.
+    assert records == {
+        "pager": replace(nothing, last_success_at=START + MINUTE),
+        "mail": replace(nothing, waiting=1, failing_since=START + MINUTE, error="timeout"),
+        "idle": nothing,
+        "gone": replace(nothing, dead_letters=1),
+    }
+    assert kept == {name: records[name] for name in ("pager", "mail")}
 
 
 def test_transitions_live_as_long_as_their_incident(database: Database) -> None:

@@ -29,17 +29,19 @@ from app.status import (
     ContributorsInRange,
     ContributorsState,
     DaySummary,
-    DeadLetterBox,
+    DeliveryLog,
     HistoryPoint,
     Pasts,
     RangeMark,
     RangeMarkKind,
     RangeSeries,
     Readiness,
+    ReceiverStatus,
     Reloader,
     ReloadOutcome,
     Snapshot,
 )
+from app.store import StoreError
 from app.store.dead_letters import DeadLetter
 from tests.support.incidents import KeptIncidents
 
@@ -160,15 +162,23 @@ class ListedAlerts(AlertLog):
 
 
 @dataclass
-class Letters(DeadLetterBox):
-    """Dead letters that a test lists; remembers which were retried."""
+class ListedDeliveries(DeliveryLog):
+    """Receivers and dead letters that a test lists, or why they are not known; remembers what was retried."""
 
     given: list[DeadLetter] = field(default_factory=list)
+    listed: list[ReceiverStatus] = field(default_factory=list)
     retried: list[int] = field(default_factory=list)
+    error: StoreError | None = None
 
     @override
-    async def letters(self, limit: int) -> Sequence[DeadLetter]:
-        return self.given[:limit]
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        if self.error is not None:
+            raise self.error
+        return self.listed
+
+    @override
+    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
+        return [letter for letter in self.given if before is None or letter.id < before][:limit]
 
     @override
     async def retry(self, letter: int) -> bool:
@@ -220,6 +230,8 @@ class FixedConfig(ConfigSource):
             last_reload_successful=not self.errors,
             last_reload_errors=self.errors,
             last_reload_at=datetime(2026, 3, 1, 11, 0, tzinfo=UTC),
+            database="SQLite 3.40.1",
+            replicas=("slo-0, process 7",),
         )
 
 
@@ -233,7 +245,7 @@ class Served:
     contributors: ListedContributors = field(default_factory=ListedContributors)
     alerts: ListedAlerts = field(default_factory=ListedAlerts)
     incidents: KeptIncidents = field(default_factory=KeptIncidents)
-    dead_letters: Letters = field(default_factory=Letters)
+    deliveries: ListedDeliveries = field(default_factory=ListedDeliveries)
     readiness: Excuses = field(default_factory=Excuses)
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
@@ -260,7 +272,7 @@ class Served:
             turn=asyncio.Semaphore(1),
             alerts=self.alerts,
             incidents=self.incidents.log,
-            dead_letters=self.dead_letters,
+            deliveries=self.deliveries,
             readiness=self.readiness,
             reloader=self.reloader,
             config=self.config,

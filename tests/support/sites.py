@@ -136,7 +136,7 @@ def _status_data(served: Served) -> StatusData:
         config=served.config,
         readiness=served.readiness,
         reloader=served.reloader,
-        dead_letters=served.dead_letters,
+        deliveries=served.deliveries,
         remote_write=lambda: served.remote_write,
         instruments=served.instruments,
         build=BUILD,

@@ -1,5 +1,6 @@
 """The page of the service: what it says of evaluation, data, documents and receivers, and what its forms change."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +9,10 @@ from fastapi.testclient import TestClient
 
 from app.api.models import ConfigurationModel
 from app.remote_write import RemoteWriteStatus
-from app.status import Problem, ProblemCode, ProblemLevel, ReloadOutcome
+from app.status import Problem, ProblemCode, ProblemLevel, ReceiverStatus, ReloadOutcome
+from app.store import StoreUnavailableError
 from app.store.dead_letters import DeadLetter
+from app.store.receiver_records import ReceiverRecord
 from tests.support.api import FixedConfig, Served
 from tests.support.boards import NOW, board, empty_board
 from tests.support.sites import TOKEN, a_served, site_of
@@ -30,7 +33,7 @@ def served() -> Served:
     rejected = [replace(a_snapshot(an_slo(service)), problems=(REJECTED, HINT)) for service in ("a", "b", "c", "d")]
     served = a_served(board([*rejected, a_snapshot()]), unhealthy=("Prometheus does not answer",))
     served.config = FixedConfig(errors=("slos/a.yaml:3: objective: must be below 100%",))
-    served.dead_letters.given = [
+    served.deliveries.given = [
         DeadLetter(
             id=7,
             receiver="pager",
@@ -56,9 +59,17 @@ def served() -> Served:
     served.instruments.evaluated(0.25, NOW - timedelta(minutes=3))
     served.instruments.requested("ok")
     served.instruments.clock_skew("Prometheus", 1.5)
-    served.instruments.know_receivers(["pager"], ["rejected"])
-    served.instruments.notified("pager")
-    served.instruments.failed("pager", "rejected")
+    record = ReceiverRecord(
+        last_success_at=NOW - timedelta(hours=3),
+        waiting=4,
+        failing_since=NOW - timedelta(hours=2),
+        error="401 invalid key",
+        dead_letters=61,
+    )
+    served.deliveries.listed = [
+        ReceiverStatus(name="pager", is_configured=True, record=record, accepted=1, failures={"rejected": 9}),
+        ReceiverStatus(name="old", is_configured=False, record=replace(record, waiting=0), accepted=0, failures={}),
+    ]
     return served
 
 
@@ -83,7 +94,9 @@ def test_what_is_wrong_is_on_the_page_with_what_to_do(client: TestClient) -> Non
         "<parse error>; mend `bad` in the document query_rejected",
         "The last reload failed; the old ones stay active",
         "slos/a.yaml:3: objective: must be below 100%",
-        "pager 1 1 rejected 1",
+        "pager failing since 2 h ago 401 invalid key 4 waiting 3 h ago 1 9 rejected 61",
+        "old not configured any more 3 h ago 0 none 61",
+        "slo-0, process 7 works on SQLite 3.40.1. There is one process at a time",
         "checkout-availability/page firing 401 invalid key 9",
         "mimir:9009",
         "12,345 2 3 error old samples are refused",
@@ -120,11 +133,31 @@ def test_a_reload_needs_the_token_and_says_what_was_refused(client: TestClient, 
     assert (refused.status_code, "disk I/O error" in refused.text) == (503, True)
 
 
+def test_all_dead_letters_are_there_page_by_page(client: TestClient, served: Served) -> None:
+    (letter,) = served.deliveries.given
+    served.deliveries.given = [replace(letter, id=number) for number in range(120, 0, -1)]
+    page, found = client.get("/status").text, []
+    for _ in range(3):
+        found += re.findall(r'name="letter" value="(\d+)"', page)
+        older = re.search(r'rel="next" href="(/status\?before=\d+)#given-up"', page)
+        page = "" if older is None else client.get(older[1]).text
+    assert found == [str(number) for number in range(120, 0, -1)]
+    # Also one of the last page.
+    assert client.post("/status/retry", data={"letter": "3", "token": TOKEN}).status_code == 303
+
+
+def test_the_page_is_there_while_the_database_is_not(client: TestClient, served: Served) -> None:
+    served.deliveries.error = StoreUnavailableError("disk I/O error")
+    seen = text_of(client.get("/status"))
+    assert "Not known: disk I/O error." in seen
+    assert "Prometheus does not answer" in seen
+
+
 def test_a_dead_letter_is_retried_with_the_token_only(client: TestClient, served: Served) -> None:
     assert client.post("/status/retry", data={"letter": "7"}).status_code == 401
-    assert served.dead_letters.retried == []
+    assert served.deliveries.retried == []
     answer = client.post("/status/retry", data={"letter": "7", "token": TOKEN})
     assert (answer.status_code, answer.headers["location"]) == (303, "/status#receivers")
-    for letter in ("8", "", "x"):
+    for letter in ("8", "", "x", "9" * 40):
         assert client.post("/status/retry", data={"letter": letter, "token": TOKEN}).status_code == 404
-    assert served.dead_letters.retried == [7]
+    assert served.deliveries.retried == [7, 8]

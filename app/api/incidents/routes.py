@@ -15,7 +15,7 @@ from app.api.filters import parse_label, selection
 from app.api.incidents.documents import incident_detail, incident_document
 from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
 from app.api.openapi import Responses, answers, problem_answers
-from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
+from app.api.paging import decode_cursor, decode_id, encode_cursor, encode_id, unknown_cursor
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
@@ -168,8 +168,8 @@ def transition_routes(board: Board, log: IncidentLog) -> APIRouter:
             since=None if start is None else parse_time(start, name="from"),
             until=None if end is None else parse_time(end, name="to"),
         )
-        found = log.transitions(wanted, limit=limit + 1, before_id=_transition_cursor(next))
-        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        found = log.transitions(wanted, limit=limit + 1, before_id=decode_id(next))
+        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
         return JsonResponse(
             TransitionsModel(items=[transition_document(change) for _, change in found[:limit]], next=cursor)
         )
@@ -198,13 +198,4 @@ def _incident_cursor(cursor: str) -> tuple[float, str] | None:
             return None
         case (float(at), str(incident)) if abs(at) < 1e11:  # noqa: PLR2004  what datetime holds
             return at, incident
-    raise unknown_cursor(cursor)
-
-
-def _transition_cursor(cursor: str) -> int | None:
-    match decode_cursor(cursor) if cursor else None:
-        case None:
-            return None
-        case (float(number),) if abs(number) < 2**53:
-            return int(number)
     raise unknown_cursor(cursor)

@@ -8,19 +8,29 @@ from http import HTTPStatus
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.metrics import BuildInfo, Instruments, OwnHealth, own_health
+from app.metrics import BuildInfo, Instruments, own_health
 from app.remote_write import RemoteWriteStatus
-from app.status import Board, ConfigSource, DataState, DeadLetterBox, Readiness, Reloader
-from app.store.dead_letters import DeadLetter
+from app.status import (
+    Board,
+    ConfigSource,
+    DataState,
+    DeliveryLog,
+    Readiness,
+    ReceiverStatus,
+    Reloader,
+)
+from app.store import StoreError
+from app.store.dead_letters import MOST_ID, DeadLetter
 from app.ui.forms import Refusal, refusal, sent_form
 from app.ui.rendering import Renderer
 from app.ui.status.failing import failing
 
 _MOST_LETTERS = 50
 _MOST_PROBLEMS = 50
+_ID_DIGITS = len(str(MOST_ID))
 _Form = Annotated[Mapping[str, str], Depends(sent_form)]
 
 
@@ -31,28 +41,41 @@ class StatusData:
     config: ConfigSource
     readiness: Readiness
     reloader: Reloader
-    dead_letters: DeadLetterBox
+    deliveries: DeliveryLog
     remote_write: Callable[[], Sequence[RemoteWriteStatus]]
     instruments: Instruments
     build: BuildInfo
     token: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notified:
+    """How receivers take notifications; *problem* says why it is not known.
+
+    *older* is the id that the next page of *letters*, the notifications that were given up, begins below.
+    """
+
+    receivers: Sequence[ReceiverStatus] = ()
+    letters: Sequence[DeadLetter] = ()
+    older: int | None = None
+    problem: str | None = None
+
+
 def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter:
     """The routes below ``/status``."""
     router = APIRouter(include_in_schema=False)
 
-    async def shown(request: Request, refused: Refusal | None = None) -> Response:
-        letters = await data.dead_letters.letters(_MOST_LETTERS)
+    async def shown(request: Request, refused: Refusal | None = None, before: int | None = None) -> Response:
+        notified = await _notified(data, before)
         # It looks at every SLO: a worker thread keeps the event loop free.
-        return await run_sync(partial(_page, board, renderer, data, request, letters=letters, refused=refused))
+        return await run_sync(partial(_page, board, renderer, data, request, notified=notified, refused=refused))
 
     def back(place: str) -> Response:
         return RedirectResponse(f"{renderer.prefix}/status#{place}", HTTPStatus.SEE_OTHER)
 
     @router.get("/status")
-    async def status(request: Request) -> Response:
-        return await shown(request)
+    async def status(request: Request, before: Annotated[int | None, Query(gt=0, le=MOST_ID)] = None) -> Response:
+        return await shown(request, before=before)
 
     # A refused form is shown at its own address, which the page refreshes itself from.
     router.add_api_route("/status/reload", partial(back, "documents"))
@@ -73,16 +96,27 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
 
     @router.post("/status/retry")
     async def retry(request: Request, form: _Form) -> Response:
-        refused = refusal(form, data.token) or await _retry(data.dead_letters, form.get("letter", ""))
+        refused = refusal(form, data.token) or await _retry(data.deliveries, form.get("letter", ""))
         return back("receivers") if refused is None else await shown(request, refused)
 
     return router
 
 
-async def _retry(box: DeadLetterBox, letter: str) -> Refusal | None:
+async def _notified(data: StatusData, before: int | None) -> _Notified:
+    try:
+        receivers = await data.deliveries.receivers()
+        letters = await data.deliveries.dead_letters(_MOST_LETTERS + 1, before=before)
+    except StoreError as error:
+        # Of all pages this one is wanted while the database cannot be used.
+        return _Notified(problem=str(error))
+    shown = letters[:_MOST_LETTERS]
+    return _Notified(receivers=receivers, letters=shown, older=shown[-1].id if len(letters) > len(shown) else None)
+
+
+async def _retry(log: DeliveryLog, letter: str) -> Refusal | None:
     """Let a dead letter be tried again; why that cannot be done, if so."""
-    known = {str(each.id): each.id for each in await box.letters(_MOST_LETTERS)}
-    if letter in known and await box.retry(known[letter]):
+    is_id = letter.isascii() and letter.isdigit() and int(letter[:_ID_DIGITS]) <= MOST_ID
+    if is_id and len(letter) <= _ID_DIGITS and await log.retry(int(letter)):
         return None
     problem = "Nothing was retried: it is tried again already, or a newer notification of its alert was delivered."
     return Refusal(status=HTTPStatus.NOT_FOUND, problem=problem)
@@ -94,12 +128,11 @@ def _page(
     data: StatusData,
     request: Request,
     *,
-    letters: Sequence[DeadLetter],
+    notified: _Notified,
     refused: Refusal | None,
 ) -> Response:
     known, health = board.current, own_health(data.instruments)
     problems = failing(known.snapshots)
-    given_up = Counter(letter.receiver for letter in letters)
     return renderer.page(
         request,
         "status.html",
@@ -112,8 +145,8 @@ def _page(
         states=_states(Counter(snapshot.data for snapshot in known.snapshots)),
         problems=problems[:_MOST_PROBLEMS],
         problem_count=len(problems),
-        receivers=_receivers(health, given_up),
-        letters=letters,
+        notified=notified,
+        paged="before" in request.query_params,
         remote_write=data.remote_write(),
         build=data.build,
         may_change=bool(data.token),
@@ -122,10 +155,3 @@ def _page(
 
 def _states(counts: Mapping[DataState, int]) -> list[tuple[DataState, int]]:
     return [(state, counts[state]) for state in DataState if counts.get(state)]
-
-
-def _receivers(health: OwnHealth, given_up: Mapping[str, int]) -> list[tuple[str, int, Mapping[str, int], int]]:
-    """Every receiver: what it has taken, its failures by reason, and its dead letters."""
-    return [
-        (name, counts.notified, counts.failures, given_up.get(name, 0)) for name, counts in health.receivers.items()
-    ]
