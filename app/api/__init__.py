@@ -10,11 +10,14 @@ from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
 from app.api.problems import show_problems_to_browsers
 from app.api.stream import Stream
+from app.api.timeline import EventTokens, Timeline
 
 __all__ = [
     "AlertLog",
+    "EventTokens",
     "History",
     "Stream",
+    "Timeline",
     "create_app",
     "path_prefix",
     "show_problems_to_browsers",

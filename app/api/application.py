@@ -22,6 +22,7 @@ from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.api.stream import Stream, stream_routes
+from app.api.timeline import Timeline, timeline_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import (
@@ -46,6 +47,7 @@ def create_app(
     alerts: AlertLog,
     incidents: IncidentLog,
     deliveries: DeliveryLog,
+    timeline: Timeline,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -80,6 +82,7 @@ def create_app(
     app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
     app.include_router(incident_change_routes(incidents, token))
     app.include_router(transition_routes(board, incidents))
+    app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))
@@ -89,10 +92,14 @@ def create_app(
     app.include_router(docs_routes())
     handle_problems(app)
     describe(app, prefix=path_prefix(external_url))
+    _add_layers(app, path_prefix(external_url))
+    return app
+
+
+def _add_layers(app: FastAPI, prefix: str) -> None:
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
     app.add_middleware(Guard)
-    if prefix := path_prefix(external_url):
+    if prefix:
         app.add_middleware(PathPrefix, prefix=prefix, routes=app.routes)
-    return app

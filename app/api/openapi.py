@@ -110,6 +110,7 @@ _TAGS = [
     {"name": "slos", "description": "Budgets, burn rates and their past."},
     {"name": "alerts", "description": "Active alerts, transitions and notifications that were given up."},
     {"name": "incidents", "description": "What happened: what it cost, who was notified, what people say of it."},
+    {"name": "timeline", "description": "Deploys and other changes, and what they cost."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

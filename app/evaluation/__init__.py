@@ -8,7 +8,7 @@ SLOs for readers, `past_figures.py` all that is exposed of one.
 
 from app.evaluation.contributors_in_range import RangeQuestion
 from app.evaluation.evaluator import EvaluationTiming, Evaluator
-from app.evaluation.history import Past, burn_down, days, points, range_series, sum_of_members, with_older_days
+from app.evaluation.history import Past, burn_down, cost, days, points, range_series, sum_of_members, with_older_days
 from app.evaluation.past_figures import ExposedPast, MemberHistory, PastFigures, WindowPast, past_figures
 from app.evaluation.saving.budget_record import recorded_budgets
 from app.ingest.ports import EvaluationInstruments, Source
@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "WindowPast",
     "burn_down",
+    "cost",
     "days",
     "past_figures",
     "points",

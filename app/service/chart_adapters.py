@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
     Past,
     RangeQuestion,
+    cost,
     days,
     range_series,
     recorded_budgets,
@@ -21,8 +23,9 @@ from app.evaluation import (
 from app.service.engine import Engine
 from app.settings import Settings
 from app.settings.masking import without_password
-from app.slo import Labels, SloId
+from app.slo import Labels, SloId, ungrouped_id
 from app.status import (
+    BudgetCost,
     Contributors,
     ContributorsInRange,
     ContributorsState,
@@ -32,11 +35,12 @@ from app.status import (
     RangeMarkKind,
     RangeSeries,
 )
-from app.store import Database
+from app.store import Database, Transaction
+from app.store.changes import ChangeFilter, list_changes
 from app.store.daily_totals import load_daily_totals
 from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
-from app.wording.links import incident_page
+from app.wording.links import change_page, incident_page
 from app.wording.sentences import summary
 
 # Queries of evaluations always find connections free, and each of these reads its whole range.
@@ -94,6 +98,11 @@ class EnginePasts(Pasts):
         return () if past is None else days(past, start=start, end=end)
 
     @override
+    def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
+        past = sum_of_members(self._pasts(members, since_s=start.timestamp() - _BEFORE_S))
+        return None if past is None else cost(past, start=start, end=end)
+
+    @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
         found: list[Incident] = []
         with self._database.read() as transaction:
@@ -101,8 +110,23 @@ class EnginePasts(Pasts):
                 some = frozenset(slos[first : first + _SLOS_AT_ONCE])
                 wanted = IncidentFilter(slos=some, since=start, until=end)
                 found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
+            changes = self._changes(transaction, slos, start, end)
         found.sort(key=lambda incident: incident.started_at)
-        return [_mark(incident) for incident in found[-_MOST_MARKS:]]
+        marks = [*map(_mark, found[-_MOST_MARKS:]), *map(_change_mark, changes)]
+        return sorted(marks, key=lambda mark: mark.at)[-_MOST_MARKS:]
+
+    def _changes(
+        self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
+    ) -> Sequence[Change]:
+        """The newest changes in a range that concern any of the SLOs."""
+        ids = {ungrouped_id(slo) for slo in slos}
+        chosen = [slo for slo in self._engine.documents.slos if slo.id in ids]
+        services = frozenset(slo.service for slo in chosen)
+        if not services:
+            return ()
+        wanted = ChangeFilter(services=services, since=start, until=end)
+        found = list_changes(transaction, wanted, limit=_MOST_MARKS)
+        return [each for each in found if any(concerns(each, slo.service, slo.labels) for slo in chosen)]
 
     def _pasts(self, members: Sequence[SloId], start: datetime) -> Iterator[Past]:
         """The past of each member, for a range from *start* on, with the days that the ledger has forgotten."""
@@ -129,6 +153,17 @@ def _mark(incident: Incident) -> RangeMark:
         kind=RangeMarkKind(incident.severity.value),
         title=summary(incident.notification),
         path=incident_page("", incident.id),
+    )
+
+
+def _change_mark(change: Change) -> RangeMark:
+    is_deploy = change.kind in (ChangeKind.DEPLOY, ChangeKind.ROLLBACK)
+    return RangeMark(
+        at=change.started_at,
+        until=change.finished_at,
+        kind=RangeMarkKind.DEPLOY if is_deploy else RangeMarkKind.CHANGE,
+        title=change_title(change),
+        path=change_page("", change.id),
     )
 
 

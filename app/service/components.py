@@ -6,7 +6,7 @@ from app.clock import Clock
 from app.integrations import DeliveryConfig
 from app.metrics import Instruments
 from app.settings import Settings
-from app.status import Board
+from app.status import Board, RecentChanges
 from app.store import Database
 
 
@@ -20,3 +20,4 @@ class Components:
     instruments: Instruments
     clock: Clock
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    recent_changes: RecentChanges = field(default_factory=RecentChanges)

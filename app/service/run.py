@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import Stream, create_app, path_prefix, show_problems_to_browsers
+from app.api import EventTokens, Stream, Timeline, create_app, path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
@@ -27,6 +27,7 @@ from app.service.api_adapters import (
     EngineHistory,
     EngineReadiness,
     StoredAlertLog,
+    StoredChanges,
     StoredDeliveries,
     StoredIncidents,
     files_of,
@@ -202,6 +203,7 @@ def _serve(
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
         deliveries=status.deliveries,
+        timeline=_timeline(components),
         readiness=status.readiness,
         reloader=status.reloader,
         config=status.config,
@@ -299,6 +301,14 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
+
+
+def _timeline(components: Components) -> Timeline:
+    settings = components.settings
+    log = StoredChanges(components.database, components.recent_changes, components.clock)
+    log.note_recent()
+    events, api = (token.get_secret_value() if token else None for token in (settings.events_token, settings.api_token))
+    return Timeline(log=log, tokens=EventTokens(events=events, api=api), now=components.clock.now)
 
 
 def _status_data(engine: Engine, components: Components, documents: Documents, *, token: str | None) -> StatusData:

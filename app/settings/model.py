@@ -35,7 +35,7 @@ _SHARE_OF_INTERVAL = 0.8
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})
 T = TypeVar("T")
 # Secrets that may be in a file instead: `SLOBURN_API_TOKEN_FILE`.
-_TWINS = ("database_url", "api_token")
+_TWINS = ("database_url", "api_token", "events_token")
 
 
 class LogFormat(StrEnum):
@@ -133,6 +133,12 @@ class Settings(BaseSettings):
         description="Bearer token for requests that change something; such requests are refused while it is not set.",
     )
     api_token_file: Path | None = Field(None, description="File with the API token.")
+    events_token: SecretStr | None = Field(
+        None,
+        description="Token by which tools report changes, and secret of the webhooks of GitHub and GitLab; it allows "
+        "nothing else.",
+    )
+    events_token_file: Path | None = Field(None, description="File with the token of events.")
     metric_names: MetricNames = Field(
         MetricNames.SLOBURN,
         description="`sloth` exposes the SLOs on `/metrics` under the names of Sloth's rules too, else `sloburn`.",

@@ -6,6 +6,8 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 """
 
 from app.status.board import Board, BoardContent
+from app.status.change_costs import ChangeCost, costs_of_change
+from app.status.change_log import ChangeLog
 from app.status.contributors import MOST_LABELS, ContributorShare, ContributorsInRange, ContributorsState
 from app.status.groups import GroupSummary, summed_group
 from app.status.incident_log import IncidentLog
@@ -31,7 +33,17 @@ from app.status.operations import (
 )
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
-from app.status.range_series import EARLIEST, LATEST, DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
+from app.status.range_series import (
+    EARLIEST,
+    LATEST,
+    BudgetCost,
+    DaySummary,
+    RangeMark,
+    RangeMarkKind,
+    RangeSeries,
+    round_step,
+)
+from app.status.recent_changes import RECENT, RecentChanges
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -58,12 +70,16 @@ __all__ = [
     "EARLIEST",
     "LATEST",
     "MOST_LABELS",
+    "RECENT",
     "UNKNOWN",
     "WORST_FIRST",
     "AlertView",
     "Board",
     "BoardContent",
+    "BudgetCost",
     "BudgetView",
+    "ChangeCost",
+    "ChangeLog",
     "ConfigSource",
     "ConfigStatus",
     "ContributorShare",
@@ -88,6 +104,7 @@ __all__ = [
     "RangeSeries",
     "Readiness",
     "ReceiverStatus",
+    "RecentChanges",
     "ReloadOutcome",
     "Reloader",
     "Selection",
@@ -98,6 +115,7 @@ __all__ = [
     "WindowView",
     "alert_states",
     "burn_now",
+    "costs_of_change",
     "has_muted_alert",
     "live_incidents",
     "live_record",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.slo import Labels, SloId
 from app.status.contributors import ContributorsInRange
-from app.status.range_series import DaySummary, RangeMark, RangeSeries
+from app.status.range_series import BudgetCost, DaySummary, RangeMark, RangeSeries
 
 
 class Pasts(Protocol):
@@ -20,6 +20,10 @@ class Pasts(Protocol):
 
     def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
         """The days that lie in (start, end], in the zone of the SLO, oldest first."""
+        ...
+
+    def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
+        """What the time in (start, end] cost; None where nothing is kept of it."""
         ...
 
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:

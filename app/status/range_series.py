@@ -46,10 +46,12 @@ class RangeSeries:
 
 
 class RangeMarkKind(StrEnum):
-    """What a mark is of: an incident by its severity."""
+    """What a mark is of: an incident by its severity, a deploy or rollback, or another change."""
 
     PAGE = "page"
     TICKET = "ticket"
+    DEPLOY = "deploy"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,19 @@ class RangeMark:
     kind: RangeMarkKind
     title: str
     path: str | None = None
+
+
+class BudgetCost(NamedTuple):
+    """What a stretch of time cost, as shares of the error budget of a whole SLO window; NaN is not known.
+
+    *before* and *after* are what remained of the budget at its start and its end; *spent* is the share that its bad
+    events are, *usual* the median of stretches of the same length in the week before.
+    """
+
+    before: float
+    after: float
+    spent: float
+    usual: float
 
 
 class DaySummary(NamedTuple):

@@ -2,6 +2,7 @@
 
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
+from app.store.changes import change
 from app.store.deliveries import delivery
 from app.store.incident_notes import incident_mark, incident_note
 from app.store.incidents import incident, incident_label
@@ -17,6 +18,7 @@ from app.store.unanswered import unanswered_messages
 __all__ = [
     "alert",
     "budget_record",
+    "change",
     "daily_total",
     "delivery",
     "evaluation",

@@ -20,6 +20,11 @@ def incident_page(external_url: str, incident: str) -> str:
     return f"{external_url.rstrip('/')}/incidents/{quote(incident, safe='')}"
 
 
+def change_page(external_url: str, change: str) -> str:
+    """Our page of a deploy or another change."""
+    return f"{external_url.rstrip('/')}/events/{quote(change, safe='')}"
+
+
 def links(external_url: str, notification: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
     return [

@@ -16,12 +16,13 @@ from pydantic import TypeAdapter
 from typing_extensions import override
 
 from app.alerting import Transition
-from app.api import AlertLog, History, create_app
+from app.api import AlertLog, EventTokens, History, Timeline, create_app
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.remote_write import RemoteWriteStatus
 from app.slo import Labels, SloId
 from app.status import (
     Board,
+    BudgetCost,
     ConfigSource,
     ConfigStatus,
     Contributors,
@@ -127,6 +128,11 @@ class FlatPasts(Pasts):
         figures = (99.0, 1.0, 100.0, 0.99, 10.0, 0.02, 1.0)
         over = True
         return [DaySummary(day.date(), day, day + timedelta(days=1), over, *figures) for day in starts]
+
+    @override
+    def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
+        self.asked.append((members[0], members, start, end, end - start))
+        return BudgetCost(before=0.8, after=0.7, spent=0.1, usual=0.001)
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
@@ -249,6 +255,7 @@ class Served:
     readiness: Excuses = field(default_factory=Excuses)
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
+    events_token: str | None = None
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
     remote_write: Sequence[RemoteWriteStatus] = ()
@@ -273,6 +280,11 @@ class Served:
             alerts=self.alerts,
             incidents=self.incidents.log,
             deliveries=self.deliveries,
+            timeline=Timeline(
+                log=self.incidents.changes,
+                tokens=EventTokens(events=self.events_token, api=self.token),
+                now=self.incidents.clock.now,
+            ),
             readiness=self.readiness,
             reloader=self.reloader,
             config=self.config,

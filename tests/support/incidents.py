@@ -9,11 +9,13 @@ from typing import Any
 from typing_extensions import override
 
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
-from app.service.api_adapters import StoredIncidents
+from app.changes import Change
+from app.service.api_adapters import StoredChanges, StoredIncidents
 from app.slo import AlertState, SloId
-from app.status import IncidentLog
+from app.status import ChangeLog, IncidentLog, RecentChanges
 from app.store import Database, Transaction, open_database_in_memory
 from app.store.alerts import TransitionFilter, append_transitions
+from app.store.changes import ChangeFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord, record_incidents
 from app.store.outbox import claim, enqueue, give_up, mark_done, retry_at
@@ -39,6 +41,11 @@ class KeptIncidents:
         """What the API and the pages read."""
         return _Lazy(self)
 
+    @cached_property
+    def changes(self) -> ChangeLog:
+        """The log of changes in the same database."""
+        return _LazyChanges(self)
+
     def record(self, *notified: Notification, still: Sequence[Notification] = ()) -> None:
         """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
         with self.database.begin() as tx:
@@ -54,6 +61,29 @@ class KeptIncidents:
             else:
                 retry_at(tx, entry.id, at, at=at, error=error)
                 give_up(tx, entry.id, at=at + MINUTE, error=error)
+
+
+class _LazyChanges(ChangeLog):
+    """The changes in the same database."""
+
+    def __init__(self, kept: KeptIncidents) -> None:
+        self._kept = kept
+
+    @cached_property
+    def _stored(self) -> StoredChanges:
+        return StoredChanges(self._kept.database, RecentChanges(), self._kept.clock)
+
+    @override
+    def add(self, change: Change) -> tuple[Change, bool]:
+        return self._stored.add(change)
+
+    @override
+    def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:
+        return self._stored.listed(wanted, limit=limit, before=before)
+
+    @override
+    def find(self, change: str) -> Change | None:
+        return self._stored.find(change)
 
 
 class _Lazy(IncidentLog):

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from typing_extensions import override
 
-from app.evaluation import Past, days, range_series
+from app.evaluation import Past, cost, days, range_series
 from app.ledger import COARSE_WIDTH_S, RowPast
 from app.slo import RollingWindow, Slo, SloId
 from app.slo.arrays import Floats
-from app.status import DaySummary, Pasts, RangeMark, RangeMarkKind, RangeSeries
+from app.status import BudgetCost, DaySummary, Pasts, RangeMark, RangeMarkKind, RangeSeries
 from tests.support.snapshots import an_slo
 
 
@@ -71,6 +71,10 @@ class IncidentPasts(Pasts):
     @override
     def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
         return days(self._past, start=start, end=end)
+
+    @override
+    def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
+        return cost(self._past, start=start, end=end)
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:

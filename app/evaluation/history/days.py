@@ -7,10 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from app.budget import burn_rate, sli
-from app.evaluation.history.past import Past, counted_between, window_starts
-from app.ledger import RowPast
-from app.slo import CalendarWindow, day_starts
-from app.slo.arrays import Floats
+from app.evaluation.history.past import Past, counted_between, window_totals
+from app.slo import day_starts
 from app.status import DaySummary
 
 
@@ -32,7 +30,7 @@ def days(past: Past, *, start: datetime, end: datetime) -> tuple[DaySummary, ...
     counted_s = np.minimum(end_s, until_s)
     total, bad, coverage = counted_between(row, start_s, counted_s)
     error_budget = np.full(len(total), slo.error_budget)
-    allowed = _window_totals(past, row, counted_s) * error_budget
+    allowed = window_totals(past, row, counted_s) * error_budget
     spent = np.divide(bad, allowed, out=np.zeros(len(bad)), where=(bad > 0) & (allowed > 0))
     burned = burn_rate(bad, total, error_budget=error_budget)
     # Of a day on which nothing was measured only that is known.
@@ -53,18 +51,3 @@ def days(past: Past, *, start: datetime, end: datetime) -> tuple[DaySummary, ...
             start_s.tolist(), end_s.tolist(), *figures, coverage.tolist(), strict=True
         )
     )
-
-
-def _window_totals(past: Past, row: RowPast, end_s: Floats) -> Floats:
-    """How many events the whole SLO window or calendar period of each day has."""
-    slo = past.slo
-    start_s = window_starts(slo, end_s)
-    last_s, length_s = end_s, end_s - start_s
-    if isinstance(slo.window, CalendarWindow):
-        length_s = np.array([slo.window.period(datetime.fromtimestamp(at, UTC)).total_seconds() for at in end_s])
-        last_s = np.minimum(start_s + length_s, row.watermark_s)
-    known_from_s = np.fmax(start_s, np.fmax(row.edges_s[0], row.first_sample_s))
-    total, _, _ = counted_between(row, known_from_s, last_s)
-    known_s = np.maximum(last_s - known_from_s, 1.0)
-    whole: Floats = total * np.maximum(length_s / known_s, 1.0)
-    return whole

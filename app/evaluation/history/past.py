@@ -9,7 +9,7 @@ import numpy as np
 from app.budget import budget
 from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
-from app.slo import GroupKey, RollingWindow, Slo
+from app.slo import CalendarWindow, GroupKey, RollingWindow, Slo
 from app.slo.arrays import Bools, Floats
 
 
@@ -80,3 +80,18 @@ def is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
     began_later = row.first_sample_s > known_from_s + LOOKBACK_S + COARSE_WIDTH_S
     known: Bools = (start_s >= known_from_s) | began_later
     return known
+
+
+def window_totals(past: Past, row: RowPast, end_s: Floats) -> Floats:
+    """How many events the whole SLO window or calendar period that holds each of the ascending times has."""
+    slo = past.slo
+    start_s = window_starts(slo, end_s)
+    last_s, length_s = end_s, end_s - start_s
+    if isinstance(slo.window, CalendarWindow):
+        length_s = np.array([slo.window.period(datetime.fromtimestamp(at, UTC)).total_seconds() for at in end_s])
+        last_s = np.minimum(start_s + length_s, row.watermark_s)
+    known_from_s = np.fmax(start_s, np.fmax(row.edges_s[0], row.first_sample_s))
+    total, _, _ = counted_between(row, known_from_s, last_s)
+    known_s = np.maximum(last_s - known_from_s, 1.0)
+    whole: Floats = total * np.maximum(length_s / known_s, 1.0)
+    return whole

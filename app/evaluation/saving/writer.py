@@ -16,6 +16,7 @@ from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
+from app.store.changes import prune_changes
 from app.store.deliveries import prune_outbox
 from app.store.hanging_write import HangingWrite
 from app.store.incidents import prune_incidents, prune_transitions, record_incidents
@@ -132,6 +133,7 @@ class Writer:
                 prune_incidents(transaction, at=at)
                 prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
+                prune_changes(transaction, at=at)
                 self._pruned_at = at
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
         if holds:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _make_outbox()
     _make_incidents()
     _make_notes()
+    _make_changes()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -289,3 +290,26 @@ def _make_notes() -> None:
     )
     op.create_index("delivery_by_incident", "delivery", ["incident"])
     op.create_index("delivery_by_end", "delivery", ["receiver", "state", "ended_at"])
+
+
+def _make_changes() -> None:
+    op.create_table(
+        "change",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("source", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("service", sa.String, nullable=False),
+        sa.Column("environment", sa.String, nullable=False),
+        sa.Column("started_at", sa.Float(53), nullable=False),
+        sa.Column("finished_at", sa.Float(53)),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("version", sa.String, nullable=False),
+        sa.Column("previous_version", sa.String, nullable=False),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("url", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("labels", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_change"),
+    )
+    op.create_index("change_by_start", "change", ["started_at", "id"])
+    op.create_index("change_by_service", "change", ["service", "started_at"])

@@ -1,0 +1,154 @@
+"""The table of changes: deploys and others, as tools reported them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Row,
+    String,
+    Table,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+)
+
+from app.changes import Change, ChangeKind, ChangeStatus
+from app.store.json_text import deserialize, serialize, storable
+from app.store.moments import Moment
+from app.store.schema import metadata
+from app.store.upsert import upsert
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("service", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("status", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("previous_version", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("labels", String, nullable=False),
+    Index("change_by_start", "started_at", "id"),
+    Index("change_by_service", "service", "started_at"),
+)
+
+CHANGES_KEPT = timedelta(days=2 * 366)
+"""As long as a review looks back, and the year before it."""
+MOST_CHANGES = 200_000
+"""100 MB; the oldest are deleted first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFilter:
+    """Which changes are wanted: those that began in [*since*, *until*], and have any of the values of each set."""
+
+    services: frozenset[str] = frozenset()
+    environments: frozenset[str] = frozenset()
+    kinds: frozenset[ChangeKind] = frozenset()
+    sources: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def save_change(connection: Connection, reported: Change) -> tuple[Change, bool]:
+    """Write a change, and whether it is new; later reports of one that is known add what they know."""
+    known = find_change(connection, reported.id)
+    merged = reported if known is None else _merged(known, reported)
+    if merged != known:
+        values = {column.name: getattr(merged, column.name) for column in change.columns if column.name != "labels"}
+        upsert(connection, change, [{**values, "labels": serialize(merged.labels)}])
+    return merged, known is None
+
+
+def find_change(connection: Connection, id_: str) -> Change | None:
+    """One change; None if none with this id is kept."""
+    row = connection.execute(select(change).where(change.c.id.in_(storable([id_])))).one_or_none()
+    return None if row is None else _change(row)
+
+
+def list_changes(
+    connection: Connection, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None
+) -> Sequence[Change]:
+    """The newest changes, newest first; those *before* the start (unix seconds) and id of the last of a page."""
+    query = select(change).where(*_conditions(wanted))
+    if before is not None:
+        at, id_ = datetime.fromtimestamp(before[0], UTC), before[1]
+        same = and_(change.c.started_at == at, change.c.id < id_)
+        query = query.where(or_(change.c.started_at < at, same))
+    query = query.order_by(change.c.started_at.desc(), change.c.id.desc()).limit(limit)
+    return [_change(row) for row in connection.execute(query)]
+
+
+def prune_changes(connection: Connection, *, at: datetime, most: int = MOST_CHANGES) -> int:
+    """Delete old changes, and the oldest of too many; how many there were."""
+    deleted = connection.execute(delete(change).where(change.c.started_at < at - CHANGES_KEPT)).rowcount
+    if (connection.execute(select(func.count()).select_from(change)).scalar() or 0) > most:
+        too_many = select(change.c.id).order_by(change.c.started_at.desc(), change.c.id.desc())
+        # SQLite knows no OFFSET without LIMIT.
+        old = too_many.offset(most).limit(most)
+        deleted += connection.execute(delete(change).where(change.c.id.in_(old))).rowcount
+    return deleted
+
+
+def _merged(known: Change, reported: Change) -> Change:
+    """What is known of a change after one more report, in whichever order they arrive."""
+    if known.finished_at is not None and reported.status is ChangeStatus.IN_PROGRESS:
+        return replace(known, started_at=min(known.started_at, reported.started_at))
+    return replace(
+        reported,
+        started_at=min(known.started_at, reported.started_at),
+        version=reported.version or known.version,
+        previous_version=reported.previous_version or known.previous_version,
+        title=reported.title or known.title,
+        url=reported.url or known.url,
+        actor=reported.actor or known.actor,
+        labels=reported.labels or known.labels,
+    )
+
+
+def _conditions(wanted: ChangeFilter) -> Iterator[ColumnElement[bool]]:
+    for column, values in (
+        (change.c.service, wanted.services),
+        (change.c.environment, wanted.environments),
+        (change.c.kind, wanted.kinds),
+        (change.c.source, wanted.sources),
+    ):
+        if values:
+            yield column.in_(storable(values))
+    if wanted.since is not None:
+        yield change.c.started_at >= wanted.since
+    if wanted.until is not None:
+        yield change.c.started_at <= wanted.until
+
+
+def _change(row: Row[tuple[object, ...]]) -> Change:
+    return Change(
+        id=row.id,
+        source=row.source,
+        kind=ChangeKind(row.kind),
+        service=row.service,
+        environment=row.environment,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        status=ChangeStatus(row.status),
+        version=row.version,
+        previous_version=row.previous_version,
+        title=row.title,
+        url=row.url,
+        actor=row.actor,
+        labels=tuple((name, value) for name, value in deserialize(row.labels) or ()),
+    )
