@@ -99,7 +99,7 @@ class EnginePasts(Pasts):
 
     @override
     def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
-        past = sum_of_members(self._pasts(members, since_s=start.timestamp() - _BEFORE_S))
+        past = sum_of_members(self._pasts(members, start))
         return None if past is None else cost(past, start=start, end=end)
 
     @override
