@@ -4,7 +4,7 @@ Pure: no IO. May import `app.slo` only. Everything is vectorised over SLOs. Star
 """
 
 from app.budget.exhaustion import EventRates, RecentEvents, exhausting_burn_rate, exhaustion_s, present_rates
-from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, sli
+from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, period_remaining, sli
 from app.budget.windows import STANDARD_WINDOWS, windows_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "burn_rate",
     "exhausting_burn_rate",
     "exhaustion_s",
+    "period_remaining",
     "present_rates",
     "sli",
     "windows_of",

@@ -53,6 +53,17 @@ def burn_rate(bad: Floats, total: Floats, *, error_budget: Floats) -> Floats:
     return bad_ratio(bad, total) / error_budget
 
 
+def period_remaining(burn_rates: Floats, elapsed: Floats) -> Floats:
+    """Unspent share of the budget of a whole period, of which the share *elapsed* has passed at these mean burn rates.
+
+    The rest of the period is taken to have as many events; 1 at its start, signed, NaN without events.
+
+    >>> float(period_remaining(np.array([14.4]), np.array([1 / 720])).round(3)[0])
+    0.98
+    """
+    return 1.0 - burn_rates * np.clip(elapsed, 0.0, 1.0)
+
+
 def budget(bad: Floats, total: Floats, *, error_budget: Floats) -> BudgetFigures:
     """The error budget over the SLO window: consumed = bad / (total x error budget), never below 0.
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.budget import budget, burn_rate, sli
-from app.evaluation.history.past import Past, as_recorded, counted_between, is_known, window_starts
+from app.alerting import ADEQUATE_COVERAGE
+from app.budget import budget, burn_rate, period_remaining, sli
+from app.evaluation.history.past import Past, as_recorded, counted_between, is_known, month_bounds, window_starts
 from app.ledger import RowPast
 from app.slo import GroupKey, SloId
 from app.slo.arrays import Bools, Floats
@@ -75,6 +76,7 @@ class PastFigures:
     at_s: Floats
     consumed: Floats
     remaining: Floats
+    month_remaining: Floats
     coverage: Floats
     slo_window: WindowPast
     windows: Mapping[timedelta, WindowPast]
@@ -107,6 +109,7 @@ def past_figures(
         at_s=at_s,
         consumed=1.0 - remaining,
         remaining=remaining,
+        month_remaining=_month_remaining(past, row, end_s),
         coverage=np.where(there, coverage, np.nan),
         slo_window=_window(total, bad, error_budget, there),
         windows={length: _look_back(past, row, length, end_s, error_budget) for length in exposed.windows},
@@ -114,6 +117,16 @@ def past_figures(
         bad_ever=bad_ever,
         is_live=is_live,
     )
+
+
+def _month_remaining(past: Past, row: RowPast, at_s: Floats) -> Floats:
+    """Unspent share of the budget of the calendar month at each time, as the live one is computed."""
+    start_s, end_s = month_bounds(past.slo.window, at_s)
+    total, bad, coverage = counted_between(row, start_s, at_s)
+    begin_s = np.fmax(start_s, row.first_sample_s)
+    burn_rates = burn_rate(bad, total, error_budget=np.full(len(at_s), past.slo.error_budget))
+    remaining = period_remaining(burn_rates, (at_s - begin_s) / (end_s - begin_s))
+    return np.where((at_s > row.first_sample_s) & (coverage >= ADEQUATE_COVERAGE), remaining, np.nan)
 
 
 def _look_back(past: Past, row: RowPast, length: timedelta, end_s: Floats, error_budget: Floats) -> WindowPast:

@@ -32,6 +32,11 @@ SLO_CONSUMED = Family(
 SLO_REMAINING = Family(
     "slo_error_budget_remaining_ratio", "gauge", "Unspent share of the error budget; may be negative."
 )
+SLO_MONTH_REMAINING = Family(
+    "slo_error_budget_month_remaining_ratio",
+    "gauge",
+    "Unspent share of the error budget of the calendar month, 1 when it begins; may be negative.",
+)
 SLO_EVENTS = Family("slo_events_total", "counter", "Good and bad events counted since the SLI's first sample.")
 SLO_COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
 SLO_WINDOW = Family(
@@ -66,6 +71,7 @@ FAMILIES = (
     SLO_BURN_RATE,
     SLO_CONSUMED,
     SLO_REMAINING,
+    SLO_MONTH_REMAINING,
     SLO_EVENTS,
     SLO_COVERAGE,
     SLO_WINDOW,

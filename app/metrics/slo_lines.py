@@ -19,6 +19,7 @@ from app.metrics.families import (
     SLO_FIRING,
     SLO_INFO,
     SLO_MEASURED,
+    SLO_MONTH_REMAINING,
     SLO_OBJECTIVE,
     SLO_PROBLEM,
     SLO_REMAINING,
@@ -173,6 +174,7 @@ class _SloText:
         rest = f"{{{labels}}} "
         add_sample(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
         add_sample(lines, SLO_REMAINING, rest, budget.remaining_ratio)
+        add_sample(lines, SLO_MONTH_REMAINING, rest, budget.month_remaining_ratio)
         add_sample(lines, SLO_COVERAGE, rest, snapshot.coverage)
         add_sample(lines, SLO_WINDOW, rest, window_seconds(snapshot))
         if snapshot.as_of is not None:

@@ -64,6 +64,7 @@ def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
         yield SloSample(families.SLO_BURN_RATE, (*own, ("window", window)), burn_rate)
     yield SloSample(families.SLO_CONSUMED, own, budget.consumed_ratio)
     yield SloSample(families.SLO_REMAINING, own, budget.remaining_ratio)
+    yield SloSample(families.SLO_MONTH_REMAINING, own, budget.month_remaining_ratio)
     yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "good")), snapshot.good_ever)
     yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "bad")), snapshot.bad_ever)
     yield SloSample(families.SLO_COVERAGE, own, snapshot.coverage)

@@ -2,11 +2,23 @@
 
 May import the evaluation, metrics, the store and the core. `series.py` gives the figures of the past their names and
 labels; `openmetrics.py` writes them as text for promtool. `stored.py` reads the past of many SLOs from the database of
-a service, a few at a time.
+a service, a few at a time; `recorded.py` what it has recorded of one beside its counts.
 """
 
 from app.past_metrics.openmetrics import Exported, OpenMetricsFile
+from app.past_metrics.recorded import IncidentSpan, Recorded, read_recorded
 from app.past_metrics.series import PastSeries, past_series, with_added
 from app.past_metrics.stored import StoredPast, stored_pasts
 
-__all__ = ["Exported", "OpenMetricsFile", "PastSeries", "StoredPast", "past_series", "stored_pasts", "with_added"]
+__all__ = [
+    "Exported",
+    "IncidentSpan",
+    "OpenMetricsFile",
+    "PastSeries",
+    "Recorded",
+    "StoredPast",
+    "past_series",
+    "read_recorded",
+    "stored_pasts",
+    "with_added",
+]

@@ -1,6 +1,6 @@
 """The names and labels of the figures of the past: those of `/metrics`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,8 @@ from app.metrics import families
 from app.metrics.families import Family
 from app.metrics.labels import Label
 from app.metrics.slo_lines import identity_labels, info_labels, rules_of_severities, thresholds_of, window_label
-from app.slo import format_duration
+from app.past_metrics.recorded import IncidentSpan, firing_at
+from app.slo import Cause, Severity, format_duration
 from app.slo.arrays import Floats
 
 
@@ -29,17 +30,22 @@ EXPORTED = (
     families.SLO_BURN_RATE,
     families.SLO_CONSUMED,
     families.SLO_REMAINING,
+    families.SLO_MONTH_REMAINING,
     families.SLO_EVENTS,
     families.SLO_COVERAGE,
+    families.SLO_FIRING,
     families.SLO_THRESHOLD,
 )
 """The families that have a past, in the order in which `/metrics` has them."""
 
 
-def past_series(exposed: ExposedPast, figures: PastFigures) -> list[PastSeries]:
+def past_series(
+    exposed: ExposedPast, figures: PastFigures, incidents: Sequence[IncidentSpan] | None = None
+) -> list[PastSeries]:
     """Every series of one SLO or group member, family by family in the order of `EXPORTED`.
 
     What a document says (the objective, the labels) is shown as it is now, from the first sample of the SLI on.
+    Alerts fire in *incidents*, if those are known.
     """
     slo = exposed.past.slo
     own = identity_labels(exposed.id, slo, exposed.group)
@@ -56,14 +62,35 @@ def past_series(exposed: ExposedPast, figures: PastFigures) -> list[PastSeries]:
         *(PastSeries(families.SLO_BURN_RATE, (*own, ("window", window)), view.burn_rate) for window, view in views),
         PastSeries(families.SLO_CONSUMED, tuple(own), figures.consumed),
         PastSeries(families.SLO_REMAINING, tuple(own), figures.remaining),
+        PastSeries(families.SLO_MONTH_REMAINING, tuple(own), figures.month_remaining),
         PastSeries(families.SLO_EVENTS, (*own, ("outcome", "good")), figures.good_ever),
         PastSeries(families.SLO_EVENTS, (*own, ("outcome", "bad")), figures.bad_ever),
         PastSeries(families.SLO_COVERAGE, tuple(own), figures.coverage),
+        *(
+            PastSeries(families.SLO_FIRING, (*own, ("severity", severity)), there * firing)
+            for severity, firing in _firing(exposed, figures.at_s, incidents)
+        ),
         *(
             PastSeries(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), there * factor)
             for (severity, window), factor in thresholds_of(rules_of_severities(slo)).items()
         ),
     ]
+
+
+def _firing(
+    exposed: ExposedPast, at_s: Floats, incidents: Sequence[IncidentSpan] | None
+) -> Iterator[tuple[Severity, Floats]]:
+    """Of each severity that the alerts of the SLO can have, when an incident of it was under way."""
+    if incidents is None:
+        return
+    # The ticket for missing data of a group is one of the whole SLO.
+    of_member = (
+        severity
+        for severity, cause in exposed.past.slo.alerting.alerts
+        if not (exposed.group and cause is Cause.NO_DATA)
+    )
+    for severity in dict.fromkeys(of_member):
+        yield severity, firing_at(at_s, severity, incidents)
 
 
 def with_added(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:

@@ -13,8 +13,8 @@ from app.evaluation import (
     Evaluator,
     ExposedPast,
     Source,
-    recorded_budgets,
 )
+from app.past_metrics.recorded import Recorded, read_recorded
 from app.prometheus import Matrix
 from app.slo import Slo
 from app.status import Board
@@ -26,10 +26,10 @@ _AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPast:
-    """The past of one SLO or group member, and what its budget was shown as: slots (Unix seconds) and ratios."""
+    """The past of one SLO or group member."""
 
     exposed: ExposedPast
-    recorded: Sequence[tuple[int, float]]
+    recorded: Recorded
 
 
 def stored_pasts(
@@ -65,8 +65,7 @@ def stored_pasts(
             exposed = evaluator.exposed_past(member_id)
             if exposed is None or exposed.past.slo.id not in wanted:
                 continue
-            with database.read() as transaction:
-                recorded = recorded_budgets(transaction, member_id, start_s=start.timestamp(), end_s=now.timestamp())
+            recorded = read_recorded(database, member_id, start_s=start.timestamp(), end_s=now.timestamp())
             yield StoredPast(exposed=exposed, recorded=recorded)
 
 

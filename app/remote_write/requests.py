@@ -9,7 +9,7 @@ import numpy as np
 from app.evaluation import ExposedPast, past_figures
 from app.metrics.labels import Label
 from app.metrics.slo_samples import slo_samples
-from app.past_metrics import PastSeries, past_series, with_added
+from app.past_metrics import PastSeries, Recorded, past_series, with_added
 from app.remote_write.messages import RequestBody
 from app.remote_write.options import RemoteWriteOptions
 from app.slo.arrays import Floats, Ints
@@ -66,12 +66,12 @@ def past_requests(
     part: RemoteWritePart,
     options: RemoteWriteOptions,
     *,
-    recorded: Sequence[tuple[float, float]],
+    recorded: Recorded,
     most_samples: int,
 ) -> Iterator[WriteRequest]:
     """What is left of a part of the past, the oldest first."""
     at_s = _times(exposed, part, options)
-    figures = past_figures(exposed, at_s, recorded=recorded)
+    figures = past_figures(exposed, at_s, recorded=recorded.budgets)
     if figures is None:
         return
     # What Prometheus scraped itself begins where the live counters do.
@@ -79,7 +79,7 @@ def past_requests(
     added = [*options.labels, *([(_REVISION, str(part.revision))] if part.revision > 1 else [])]
     series = [
         (one, [*with_added(one.labels, added)])
-        for one in past_series(exposed, figures)
+        for one in past_series(exposed, figures, recorded.incidents)
         if not np.isnan(one.values).all()
     ]
     if not series:

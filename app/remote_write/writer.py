@@ -17,8 +17,9 @@ from typing import Protocol, TypeVar
 import structlog
 
 from app.clock import Clock
-from app.evaluation import ExposedPast, MemberHistory, recorded_budgets
+from app.evaluation import ExposedPast, MemberHistory
 from app.http.backoff import Backoff
+from app.past_metrics import Recorded, read_recorded
 from app.remote_write.client import WriteClient, WriteOutcome, WriteResult
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.parts import PartsToSend
@@ -225,11 +226,10 @@ class RemoteWriter:
     def _requests(self, exposed: ExposedPast, part: RemoteWritePart) -> Iterator[WriteRequest]:
         since_s = unsent_since_s(part, self._options)
         try:
-            with self._database.read() as transaction:
-                recorded = recorded_budgets(transaction, part.slo, start_s=since_s, end_s=part.until_s)
+            recorded = read_recorded(self._database, part.slo, start_s=since_s, end_s=part.until_s)
         except StoreError:
-            # They are computed instead, from the same counts.
-            recorded = ()
+            # Budgets are computed instead, from the same counts; whether alerts fired is not known.
+            recorded = Recorded()
         return past_requests(exposed, part, self._options, recorded=recorded, most_samples=self._most_samples)
 
     async def _accepts_old_samples(self, at: datetime) -> bool:

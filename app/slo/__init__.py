@@ -45,7 +45,7 @@ from app.slo.sli import (
     Weights,
 )
 from app.slo.slices import SliceRule, WithoutEvents
-from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
+from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
     "AlertState",
@@ -94,6 +94,7 @@ __all__ = [
     "format_percent",
     "group_id",
     "group_in_id",
+    "month_of",
     "parse_duration",
     "ungrouped_id",
 ]

@@ -158,6 +158,11 @@ class CalendarWindow:
 Window = RollingWindow | CalendarWindow
 
 
+def month_of(window: Window) -> CalendarWindow:
+    """The calendar month in the zone of an SLO window."""
+    return CalendarWindow(CalendarUnit.MONTH, window.timezone)
+
+
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
     # fold=0 is the first of two such times; one that a clock change skips maps to the instant of the change or later.
     return local.replace(tzinfo=zone, fold=0).astimezone(UTC)

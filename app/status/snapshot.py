@@ -59,6 +59,7 @@ class BudgetView:
     *total_events* is how many bad events the window's traffic allows; *exhausted_at* is when none is left at the
     present burn rate; None if the burn has stopped, if the budget outlasts the window, or if none is left already.
     *estimated* says that the window has only begun, and its bad events are less than the budget of all of it.
+    *month_remaining_ratio* is the unspent share of the budget of the calendar month; NaN where it is not known.
     """
 
     total_events: float
@@ -67,6 +68,7 @@ class BudgetView:
     remaining_events: float
     exhausted_at: datetime | None
     estimated: bool = False
+    month_remaining_ratio: float = math.nan
 
     @property
     def lasts_until_s(self) -> float:

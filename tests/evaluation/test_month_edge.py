@@ -46,6 +46,7 @@ def test_a_page_burns_through_the_end_of_a_month(tmp_path: Path) -> None:
         ],
     }
     spent: dict[int, float] = {}
+    month_remaining: dict[int, float] = {}
     states: dict[int, AlertState] = {}
     with Running(slos([shop], tmp_path / "slos"), source, tmp_path / "live.db", move=move) as live:
         live.tick(BEGIN)
@@ -54,6 +55,7 @@ def test_a_page_burns_through_the_end_of_a_month(tmp_path: Path) -> None:
             live.run(slot, slot + 600, every=60, backfill=False)
             shown = live.snapshot("shop-availability")
             spent[slot + 600] = shown.bad
+            month_remaining[slot + 600] = shown.budget.month_remaining_ratio
             page = next(alert for alert in shown.alerts if alert.severity is Severity.PAGE)
             states[slot + 600] = page.state
         with live.database.read() as transaction:
@@ -67,3 +69,7 @@ def test_a_page_burns_through_the_end_of_a_month(tmp_path: Path) -> None:
     assert spent[EDGE] == pytest.approx(0.4 * HOUR, rel=0.03)
     assert spent[EDGE + 600] == pytest.approx(0.4 * 600, rel=0.1)
     assert spent[END] == pytest.approx(0.4 * HOUR, rel=0.03)
+    # Of the month that ends, 33 hours were measured, and are taken for all of it; of the next one there are 28 days.
+    assert month_remaining[EDGE] == pytest.approx(1 - 0.4 / (33 + 0.4) / 0.01, abs=0.02)
+    assert month_remaining[EDGE + 600] == pytest.approx(1 - 0.4 / 1.4 / 0.01 / (28 * 24 * 6), abs=0.001)
+    assert month_remaining[END] == pytest.approx(1 - 0.4 / (3 + 0.4) / 0.01 * 3 / (28 * 24), abs=0.002)

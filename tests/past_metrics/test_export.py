@@ -60,8 +60,10 @@ def test_what_is_written_is_openmetrics_with_the_labels_that_a_scrape_adds(folde
         "slo_burn_rate",
         "slo_error_budget_consumed_ratio",
         "slo_error_budget_remaining_ratio",
+        "slo_error_budget_month_remaining_ratio",
         "slo_events",
         "slo_coverage_ratio",
+        "slo_alert_firing",
         "slo_alert_threshold",
     }
     samples = families["slo_coverage_ratio"].samples

@@ -8,7 +8,7 @@ import pytest
 
 from app.evaluation import past_figures
 from app.metrics.slo_samples import slo_samples
-from app.past_metrics import past_series
+from app.past_metrics import past_series, read_recorded
 from app.past_metrics.series import EXPORTED
 from app.slo import SloId
 from app.slo.arrays import Floats
@@ -30,7 +30,10 @@ def _past(one: Running, at_s: Floats) -> Mapping[Key, Floats]:
     assert exposed is not None
     figures = past_figures(exposed, at_s)
     assert figures is not None
-    return {(each.family.name, tuple(each.labels)): each.values for each in past_series(exposed, figures)}
+    found = read_recorded(one.database, SloId(SLO), start_s=float(at_s[0]), end_s=float(at_s[-1]))
+    return {
+        (each.family.name, tuple(each.labels)): each.values for each in past_series(exposed, figures, found.incidents)
+    }
 
 
 def _shown(one: Running) -> dict[Key, float]:
@@ -61,6 +64,8 @@ def test_the_past_has_the_series_and_the_values_that_were_shown(tmp_path: Path) 
         assert found.keys() == samples.keys(), at - NOW
         assert found == pytest.approx(samples, rel=2e-3, abs=2e-3), at - NOW
     assert min(_of(past, "slo_error_budget_remaining_ratio")) < 0.9
+    assert 1 in _of(past, "slo_alert_firing", ("severity", "page"))
+    assert 0 in _of(past, "slo_alert_firing", ("severity", "page"))
 
 
 def test_the_whole_month_is_there_from_the_first_sample_on(shop: Running) -> None:

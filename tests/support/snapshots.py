@@ -116,6 +116,7 @@ def a_snapshot(  # a builder has as many arguments as there is to vary
             remaining_ratio=1 - consumed,
             remaining_events=total * slo.error_budget - bad,
             exhausted_at=None,
+            month_remaining_ratio=1 - consumed / 2,
         ),
         windows=tuple(
             WindowView(

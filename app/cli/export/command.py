@@ -59,9 +59,9 @@ def export(
 ) -> None:
     """Write the past of budgets and burn rates as OpenMetrics.
 
-    It comes from the database of the service: objectives, SLIs, burn rates, budgets, counters of events, coverage.
-    `promtool tsdb create-blocks-from openmetrics FILE DIR` makes blocks of it for the storage of Prometheus. The
-    service may be running meanwhile. SLOs, database and interval are those of the settings (SLOBURN_SPECS,
+    It comes from the database of the service: objectives, SLIs, burn rates, budgets, counters of events, coverage, and
+    when alerts fired. `promtool tsdb create-blocks-from openmetrics FILE DIR` makes blocks of it for the storage of
+    Prometheus. The service may be running meanwhile. SLOs, database and interval are those of the settings (SLOBURN_SPECS,
     SLOBURN_DATABASE_URL).
 
     Example: sloburn export --openmetrics --label job=sloburn -o history.om

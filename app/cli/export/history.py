@@ -75,9 +75,9 @@ class _Export:
         try:
             with OpenMetricsFile(self.labels) as page:
                 for stored in _shown(self._pasts(database), len(self.wanted)):
-                    figures = past_figures(stored.exposed, self.at_s, recorded=stored.recorded)
+                    figures = past_figures(stored.exposed, self.at_s, recorded=stored.recorded.budgets)
                     if figures is not None:
-                        page.add(self.at_s, past_series(stored.exposed, figures))
+                        page.add(self.at_s, past_series(stored.exposed, figures, stored.recorded.incidents))
                 with _opened(file) as out:
                     return page.write(out)
         finally:

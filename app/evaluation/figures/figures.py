@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from app.alerting import ADEQUATE_COVERAGE
 from app.budget import (
     STANDARD_WINDOWS,
     BudgetFigures,
@@ -13,12 +14,13 @@ from app.budget import (
     budget,
     burn_rate,
     exhaustion_s,
+    period_remaining,
     present_rates,
     sli,
 )
 from app.evaluation.figures.members import Member
 from app.ledger import Ledger
-from app.slo import CalendarWindow, RollingWindow
+from app.slo import CalendarWindow, RollingWindow, month_of
 from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
@@ -51,6 +53,7 @@ class Figures:
     the SLO window's, *window_read* says whether its history has been read back to its start, as far as it is wanted;
     *leaves_in_s* is when the first events leave it, at the end of a calendar period all at once; *exhausted_in_s* is
     how long the budget lasts, 0 if none is left, NaN if it lasts the window or the window has not been read.
+    *month_remaining* is the unspent share of the budget of the calendar month; NaN where too little of it is known.
     *dipped_s*, *copied_s* and *ended_s* are as in `app.ledger.Ledger`.
     """
 
@@ -64,6 +67,7 @@ class Figures:
     budget: BudgetFigures
     leaves_in_s: Floats
     exhausted_in_s: Floats
+    month_remaining: Floats
     good_ever: Floats
     bad_ever: Floats
     dipped_s: Floats
@@ -106,6 +110,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         leaves_in_s=leaves_in_s,
         at_most_s=at_most_s,
     )
+    month_remaining = _month_remaining(members, ledger, rows, as_of, data_since)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
@@ -123,6 +128,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         leaves_in_s=leaves_in_s,
         # How much of the budget is left is only known of a whole window.
         exhausted_in_s=np.where(window_read, exhausted_in_s, np.nan),
+        month_remaining=month_remaining,
         good_ever=good_ever,
         bad_ever=bad_ever,
         dipped_s=dipped_s,
@@ -176,6 +182,35 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
         return np.nan, window.nominal.total_seconds()
     at = datetime.fromtimestamp(as_of_s, UTC)
     return window.bounds(at)[0].timestamp(), window.period(at).total_seconds()
+
+
+def _month_remaining(
+    members: Sequence[Member], ledger: Ledger, rows: Ints, as_of: Floats, data_since: Floats
+) -> Floats:
+    """Of the budget of each member's calendar month; what of it was not measured is taken to be as the rest."""
+    # Nearly all members have the same few times and zones.
+    known: dict[tuple[str, float], tuple[float, float]] = {}
+    bounds = []
+    for member, at_s in zip(members, as_of.tolist(), strict=True):
+        place = member.slo.window.timezone, at_s
+        if place not in known:
+            known[place] = _month_bounds(member, at_s)
+        bounds.append(known[place])
+    start_s, end_s = np.array(bounds).reshape(-1, 2).T
+    error_budget = np.array([member.slo.error_budget for member in members])
+    month = _window(ledger, rows, start_s, as_of, error_budget)
+    begin_s = np.fmax(start_s, data_since)
+    remaining = period_remaining(month.burn_rate, (as_of - begin_s) / (end_s - begin_s))
+    return np.where(month.coverage < ADEQUATE_COVERAGE, np.nan, remaining)
+
+
+def _month_bounds(member: Member, as_of_s: float) -> tuple[float, float]:
+    """Start and end of the calendar month in the zone of a member's SLO window, in seconds."""
+    if np.isnan(as_of_s):
+        return np.nan, np.nan
+    at, month = datetime.fromtimestamp(as_of_s, UTC), month_of(member.slo.window)
+    start, _ = month.bounds(at)
+    return start.timestamp(), (start + month.period(at)).timestamp()
 
 
 def _windows(

@@ -78,6 +78,7 @@ class _Rows:
         self.start = figures.start_s.tolist()
         self.period = figures.period_s.tolist()
         self.exhausted_in = figures.exhausted_in_s.tolist()
+        self.month_remaining = figures.month_remaining.tolist()
         self.good_ever = figures.good_ever.tolist()
         self.bad_ever = figures.bad_ever.tolist()
         self.budget = list(
@@ -161,6 +162,7 @@ class _Rows:
             remaining_events=remaining_events,
             exhausted_at=exhaustion_time(self.as_of[index], self.exhausted_in[index]),
             estimated=estimated,
+            month_remaining_ratio=self.month_remaining[index],
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from app.budget import budget
 from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
-from app.slo import CalendarWindow, GroupKey, RollingWindow, Slo
+from app.slo import CalendarWindow, GroupKey, RollingWindow, Slo, Window, month_of
 from app.slo.arrays import Bools, Floats
 
 
@@ -60,17 +60,26 @@ def window_starts(slo: Slo, at_s: Floats) -> Floats:
     """The start of the SLO window that ends at each of the ascending times."""
     if isinstance(slo.window, RollingWindow):
         return at_s - slo.window.duration.total_seconds()
-    starts_s = np.full(len(at_s), np.nan)
+    return _periods(slo.window, at_s)[0]
+
+
+def month_bounds(window: Window, at_s: Floats) -> tuple[Floats, Floats]:
+    """Start and end of the calendar month, in the zone of an SLO window, that each of the ascending times lies in."""
+    return _periods(month_of(window), at_s)
+
+
+def _periods(window: CalendarWindow, at_s: Floats) -> tuple[Floats, Floats]:
+    starts_s, ends_s = np.full(len(at_s), np.nan), np.full(len(at_s), np.nan)
     index = 0
     # One look at the calendar for each period, not for each of thousands of points.
     while index < len(at_s):
         at = datetime.fromtimestamp(float(at_s[index]), UTC)
-        first, _ = slo.window.bounds(at)
-        after = (first + slo.window.period(at)).timestamp()
+        first, _ = window.bounds(at)
+        after = (first + window.period(at)).timestamp()
         following = max(index + 1, int(np.searchsorted(at_s, after, side="right")))
-        starts_s[index:following] = first.timestamp()
+        starts_s[index:following], ends_s[index:following] = first.timestamp(), after
         index = following
-    return starts_s
+    return starts_s, ends_s
 
 
 def is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
