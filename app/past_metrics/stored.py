@@ -19,9 +19,12 @@ from app.prometheus import Matrix
 from app.slo import Slo
 from app.status import Board
 from app.store import Database
+from app.store.sli_states import load_interval
 
 # The cells of so many SLOs are some megabytes; each batch is read in a transaction of its own.
 _AT_ONCE = 50
+# Of a database in which nothing was counted.
+_ANY_INTERVAL_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +42,15 @@ def stored_pasts(
     among: Sequence[Slo],
     start: datetime,
     now: datetime,
-    interval: timedelta,
     instruments: EvaluationInstruments,
 ) -> Iterator[StoredPast]:
     """The past of each of *slos* and of their members; *among* are all SLOs, composites being made of others.
 
     Raises:
-        StoreError: the database cannot be read, or was written with another interval.
+        StoreError: the database cannot be read.
     """
+    with database.read() as transaction:
+        interval = timedelta(seconds=load_interval(transaction) or _ANY_INTERVAL_S)
     by_key = {slo.sli.key: slo for slo in among}
     # Budgets at the start look back a whole window.
     timing = EvaluationTiming(interval=interval, settle=interval, timeout=interval, older=now - start)

@@ -110,6 +110,12 @@ class SliState(NamedTuple):
     provisional: ProvisionalState
 
 
+def load_interval(connection: Connection) -> int | None:
+    """The evaluation interval, in seconds, of the SLI that was evaluated last; None if none was."""
+    newest = select(sli_state.c.interval_s).order_by(sli_state.c.used_at_s.desc()).limit(1)
+    return connection.execute(newest).scalar()
+
+
 def load_states(connection: Connection, slis: Iterable[str]) -> list[SliState]:
     """The states of those of *slis* that have one.
 

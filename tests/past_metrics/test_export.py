@@ -48,6 +48,15 @@ def test_the_month_is_answered_by_a_prometheus_that_never_scraped_it(tmp_path: P
 
 
 @pytest.mark.usefixtures("set_up")
+def test_the_evaluation_interval_is_that_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another service, or an operator's shell, has other settings."""
+    monkeypatch.setenv("SLOBURN_EVALUATION_INTERVAL", "1m")
+    exported = _export("--from", NOW - DAY, "--to", NOW, "--step", "1h")
+    assert exported.exit_code == 0, exported.output
+    assert "slo_error_budget_remaining_ratio{" in exported.stdout
+
+
+@pytest.mark.usefixtures("set_up")
 def test_what_is_written_is_openmetrics_with_the_labels_that_a_scrape_adds(folder: Path) -> None:
     exported = _export(*_LABELS, "--from", NOW - DAY, "--to", NOW, "--step", "15m", "--slo", SLO)
     assert exported.exit_code == 0, exported.output

@@ -61,8 +61,8 @@ def export(
 
     It comes from the database of the service: objectives, SLIs, burn rates, budgets, counters of events, coverage, and
     when alerts fired. `promtool tsdb create-blocks-from openmetrics FILE DIR` makes blocks of it for the storage of
-    Prometheus. The service may be running meanwhile. SLOs, database and interval are those of the settings (SLOBURN_SPECS,
-    SLOBURN_DATABASE_URL).
+    Prometheus. The service may be running meanwhile. SLOs and database are those of the settings (SLOBURN_SPECS,
+    SLOBURN_DATABASE_URL), the evaluation interval is that of the database.
 
     Example: sloburn export --openmetrics --label job=sloburn -o history.om
     """

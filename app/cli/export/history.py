@@ -90,7 +90,6 @@ class _Export:
             among=self.slos,
             start=datetime.fromtimestamp(float(self.at_s[0]), UTC),
             now=self.now,
-            interval=self.settings.evaluation_interval,
             instruments=Instruments(build=BuildInfo.current()),
         )
 
