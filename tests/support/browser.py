@@ -4,13 +4,14 @@ The browser is Debian's chromium under Playwright. axe-core comes from npm (`scr
 """
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, Route, expect, sync_playwright
 
 from testbed.servers import browser_binary
 from testbed.waiting import PATIENCE_S
@@ -99,6 +100,47 @@ class Visit:
     def screenshot(self, file: Path) -> None:
         """Write a picture of the whole page."""
         self.page.screenshot(path=file, full_page=True)
+
+
+class HeldRequests:
+    """What the scripts of a page ask for, each request held back until it is let go: answers come in any order."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._held: list[Route] = []
+        self._ended: list[Request] = []
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
+        page.route("**/*", self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if route.request.resource_type == "fetch":
+            self._held.append(route)
+        else:
+            route.continue_()
+
+    def _end(self, request: Request) -> None:
+        self._ended.append(request)
+
+    def next(self, of: str = "") -> Route:
+        """The oldest request that nobody has taken, once the page has made it; *of* is a part of its address."""
+        self._wait_until(lambda: any(of in route.request.url for route in self._held))
+        found = next(route for route in self._held if of in route.request.url)
+        self._held.remove(found)
+        return found
+
+    def answer(self, route: Route) -> None:
+        """Let a request go, and wait until the page has its answer, or no longer wants it."""
+        route.continue_()
+        self._wait_until(lambda: route.request in self._ended)
+        # What the page does with an answer is done before the next frame but one.
+        self._page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def _wait_until(self, is_met: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not is_met():
+            assert time.monotonic() < end, "the page asked for nothing"
+            self._page.wait_for_timeout(10)
 
 
 @contextmanager

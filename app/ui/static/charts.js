@@ -183,6 +183,8 @@ let marks = [];
 let plots = [];
 let current = null;
 let place = null;
+let isDragged = false;
+let isOutdated = false;
 
 const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line"];
 
@@ -197,6 +199,7 @@ const zoom = (from, to) => {
 };
 
 const draw = () => {
+  isOutdated = false;
   for (const plot of plots) plot.destroy();
   plots = [];
   colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
@@ -317,6 +320,12 @@ const point = (step) => {
   reads(wanted);
 };
 
+root?.addEventListener("mousedown", () => { isDragged = true; });
+window.addEventListener("mouseup", () => {
+  isDragged = false;
+  if (isOutdated) draw();
+});
+
 root?.addEventListener("keydown", (event) => {
   if (!current || event.target.closest("button") || event.ctrlKey || event.metaKey || event.altKey) return;
   const last = current.at.length - 1;
@@ -333,7 +342,11 @@ root?.addEventListener("keydown", (event) => {
   }
 });
 
+let asked = 0;
+let answered = 0;
+
 const load = async () => {
+  const turn = (asked += 1);
   const newest = Number.parseInt(root.dataset.newest, 10);
   const address = new URL(root.dataset.url, location.href);
   // A range that follows the present ends with what was measured last.
@@ -341,16 +354,20 @@ const load = async () => {
   const end = newest ? (current?.at.at(-1) ?? seconds(root.dataset.to)) : seconds(root.dataset.to);
   address.searchParams.set("from", newest ? new Date((end - newest) * 1000).toISOString() : root.dataset.from);
   address.searchParams.set("points", String(Math.max(60, Math.min(MOST_POINTS, Math.round(root.clientWidth / 3)))));
-  const answer = await fetch(address, { headers: { Accept: "application/json" } });
-  if (!answer.ok) return;
-  const found = await answer.json();
+  // Without an answer the charts stay as they are; the next evaluation asks again.
+  const found = await fetch(address, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+  // Answers come in any order: one to an older question never replaces a newer one.
+  if (!found || turn < answered) return;
+  answered = turn;
   const [series] = found.series;
   if (!series || !series.at.length) return;
   const to = seconds(found.to);
   range = { from: newest ? to - newest : seconds(found.from), to };
   current = prepared(series);
   marks = series.marks.map((mark) => ({ ...mark, from: seconds(mark.at), until: mark.until === null ? to : seconds(mark.until) }));
-  draw();
+  // A reader who drags over a chart finishes first.
+  if (isDragged) isOutdated = true;
+  else draw();
 };
 
 for (const day of document.querySelectorAll(".calendar [data-href]")) {

@@ -16,9 +16,9 @@ const refresh = () => {
   document.body.dispatchEvent(new CustomEvent("evaluated"));
 };
 
-const say = (state, words) => {
-  // That nothing is answered matters more than why, until something is.
-  if (!indicator || (state === "off" && indicator.dataset.live === "lost")) return;
+const say = (state, words, isAnswered = false) => {
+  // That a request was not answered matters more than what the stream does, until one is.
+  if (!indicator || (indicator.dataset.live === "lost" && !isAnswered)) return;
   indicator.hidden = false;
   if (indicator.dataset.live !== state) {
     indicator.dataset.live = state;
@@ -77,6 +77,6 @@ window.addEventListener("pageshow", (event) => {
 });
 document.addEventListener("htmx:error", () => say("lost", "Sloburn does not answer"));
 document.addEventListener("htmx:after:swap", () => {
-  if (indicator && indicator.dataset.live === "lost") say("on", "Live");
+  if (indicator && indicator.dataset.live === "lost") say("on", "Live", true);
 });
 if (!document.hidden) connect();

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.boards import incident_board
-from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, looking
+from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, HeldRequests, looking
 from tests.support.sites import serving
 
 CHARTS = ("budget", "burn", "events", "sli", "coverage")
@@ -23,9 +23,14 @@ def site() -> Iterator[str]:
 
 def _wait_until_drawn(page: Page) -> None:
     page.locator("[data-chart='coverage'] canvas").wait_for()
-    # Prometheus is asked when a reader gets there.
-    page.locator("#contributors").scroll_into_view_if_needed()
+    _show_contributors(page)
     page.locator("#contributors table").wait_for()
+
+
+def _show_contributors(page: Page) -> None:
+    """Prometheus is asked when a reader gets there."""
+    # In one step of the page: the answer replaces what is scrolled to.
+    page.evaluate("document.getElementById('contributors').scrollIntoView()")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(PHONE, True), (DESKTOP, False)])
@@ -81,6 +86,32 @@ def test_a_contributor_narrows_what_is_asked(browser: Browser, site: str) -> Non
         page.get_by_role("link", name="route=/pay : remove").wait_for()
         assert parse_qs(urlsplit(page.url).query)["label"] == ["route=/pay"]
         assert visit.complaints == []
+
+
+def test_contributors_that_were_not_answered_are_asked_for_again(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        page = visit.open(PAGE)
+        held = HeldRequests(page)
+        _show_contributors(page)
+        held.next("part=contributors").fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+        expect(page.get_by_text("Sloburn does not answer")).to_be_visible()
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
+        held.answer(held.next("part=contributors"))
+        expect(page.locator("#contributors table")).to_be_visible()
+
+
+def test_an_older_answer_never_replaces_newer_charts(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        page = visit.open(f"{PAGE}?range=6h")
+        _wait_until_drawn(page)
+        held = HeldRequests(page)
+        for _ in range(2):
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
+        older, newer = held.next("/history"), held.next("/history")
+        held.answer(newer)
+        page.locator("[data-chart='budget'] canvas").evaluate("canvas => { canvas.isNewest = true; }")
+        held.answer(older)
+        assert page.locator("[data-chart='budget'] canvas").evaluate("canvas => canvas.isNewest")
 
 
 def test_without_scripts_charts_are_pictures_with_a_table(browser: Browser, site: str) -> None:
