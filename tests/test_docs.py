@@ -137,7 +137,11 @@ def test_what_alertmanager_gets_is_described() -> None:
     rows = dict(re.findall(r"^\| (labels|annotations) \| (.*) \|$", section, re.MULTILINE))
     firing_one = firing(labels=(), annotations=())
     notification = replace(
-        firing_one, stale="no data", top_contributors='code="500" 97%', end_code=EndCode.BURN_STOPPED
+        firing_one,
+        stale="no data",
+        top_contributors='code="500" 97%',
+        recent_change="deployed 5 minutes before: checkout v2",
+        end_code=EndCode.BURN_STOPPED,
     )
     assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notification))
     assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notification)) | {"template_error"}

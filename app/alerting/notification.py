@@ -41,7 +41,8 @@ class Notification:
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old, *stale_cause* why where it is not for want of data; *end_code* why the alert ended, and *reason* so in
-    words where it did not recover; *top_contributors* which label values most errors share, empty until that is known.
+    words where it did not recover; *top_contributors* which label values most errors share, empty until that is known;
+    *recent_change* is the last change of the service before the errors, in words.
     *exhausted_at* is when none of the budget is left at the present burn rate;
     *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and the end of its last,
     *incident_bad* are the bad events in between and *spent* the share of the budget that went with them; None and NaN
@@ -83,6 +84,7 @@ class Notification:
     end_code: EndCode | None = None
     reason: str | None = None
     top_contributors: str = ""
+    recent_change: str = ""
     slo_description: str = ""
     exhausted_at: datetime | None = None
     first_bad_at: datetime | None = None
@@ -234,6 +236,7 @@ def compose(
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen or reading.estimated,
         stale_cause=None if alert.tier == NO_DATA_RULE else alert.frozen_cause,
         top_contributors=same_incident.top_contributors if same_incident is not None else "",
+        recent_change=same_incident.recent_change if same_incident is not None else "",
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,
         last_bad_at=errors.last_bad_at,

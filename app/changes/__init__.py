@@ -8,7 +8,7 @@ from app.changes.fields import MalformedChangeError
 from app.changes.model import Change, ChangeKind, ChangeStatus, change_id, concerns, last_before
 from app.changes.reading import IgnoredChange, Received, Reporter, read_change, reporter_of
 from app.changes.versions import shown_version
-from app.changes.words import change_title
+from app.changes.words import change_before, change_title
 
 __all__ = [
     "Change",
@@ -18,6 +18,7 @@ __all__ = [
     "MalformedChangeError",
     "Received",
     "Reporter",
+    "change_before",
     "change_id",
     "change_title",
     "concerns",

@@ -54,7 +54,7 @@ from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ledger import Samples
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
-from app.status import Board, ContributorsInRange
+from app.status import Board, ContributorsInRange, RecentChanges
 from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
@@ -110,6 +110,7 @@ class Evaluator:
         instruments: EvaluationInstruments,
         timing: EvaluationTiming,
         metrics: MetricSource | None = None,
+        recent_changes: RecentChanges | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
@@ -117,6 +118,7 @@ class Evaluator:
         self._board = board
         self._instruments = instruments
         self._timing = timing
+        self._recent_changes = recent_changes or RecentChanges()
         self._ledger_writer = LedgerWriter(
             tracked_slis_of(slos, older=timing.older),
             interval_s=round(timing.interval.total_seconds()),
@@ -466,6 +468,7 @@ class Evaluator:
 
         judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)
         judgement = judgement.explained(self._contributor_queries.known(judgement.notified))
+        judgement = judgement.with_changes(self._recent_changes)
         self._alerts, self._notifications = judgement.alerts, judgement.notifications
         self._stepped = self._evaluated_at = at
         # Alerts have moved on: what they tell is kept, even if the rest of this evaluation fails.

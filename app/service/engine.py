@@ -418,6 +418,7 @@ class Engine:
             instruments=components.instruments,
             timing=timing,
             metrics=self._in_background(),
+            recent_changes=components.recent_changes,
         )
 
     def _new_remote_write(self, config: DeliveryConfig) -> RemoteWriters:

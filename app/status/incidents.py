@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.alerting import Notification, TransitionKind
+from app.changes import change_title
 from app.status.board import BoardContent
 from app.store.deliveries import Delivery
 from app.store.incidents import Incident, IncidentRecord, with_firing
@@ -28,6 +29,7 @@ class TimelineKind(StrEnum):
     TRANSITION = "transition"
     DELIVERY = "delivery"
     NOTE = "note"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +116,10 @@ def _errors(incident: Incident) -> Iterator[TimelineEntry]:
 
 
 def _changes(record: IncidentRecord) -> Iterator[TimelineEntry]:
-    for change in record.transitions:
-        yield TimelineEntry(at=change.at, kind=TimelineKind.TRANSITION, text=transition_words(change))
+    for transition in record.transitions:
+        yield TimelineEntry(at=transition.at, kind=TimelineKind.TRANSITION, text=transition_words(transition))
+    for change in record.changes:
+        yield TimelineEntry(at=change.started_at, kind=TimelineKind.CHANGE, text=change_title(change))
     for note in record.notes:
         text = "A note was added" if note.author is None else f"{note.author} added a note"
         yield TimelineEntry(at=note.at, kind=TimelineKind.NOTE, text=text)

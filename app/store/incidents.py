@@ -30,8 +30,10 @@ from sqlalchemy import (
 )
 
 from app.alerting import Alert, Notification, NotificationStatus, Transition, TransitionKind
+from app.changes import Change, concerns
 from app.slo import AlertState, Severity, SloId
 from app.store.alerts import TransitionFilter, alert, list_transitions, transition
+from app.store.changes import ChangeFilter, list_changes
 from app.store.deliveries import Delivery, deliveries_of, delivery
 from app.store.incident_notes import IncidentMark, IncidentNote, incident_mark, incident_note, notes_of
 from app.store.json_text import storable
@@ -68,6 +70,9 @@ incident_label = Table(
     Index("incident_label_by_value", "name", "value"),
 )
 
+# As what burns an hour's window may have begun in it; more changes than these are no timeline.
+_CHANGES_BEFORE = timedelta(hours=1)
+_MOST_CHANGES = 50
 KEPT = timedelta(days=730)
 """How long an incident is kept after its end: two years, so that a year can be compared with the one before."""
 MOST_KEPT = 100_000
@@ -107,12 +112,13 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRecord:
-    """All that is kept of an incident: *transitions*, *deliveries* and *notes* are oldest first."""
+    """All that is kept of an incident: *transitions*, *deliveries*, *notes* and *changes* are oldest first."""
 
     incident: Incident
     transitions: tuple[Transition, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     notes: tuple[IncidentNote, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +222,20 @@ def load_incident(connection: Connection, id_: str) -> IncidentRecord | None:
         transitions=tuple(change for _, change in reversed(changes)),
         deliveries=deliveries_of(connection, id_),
         notes=notes_of(connection, id_),
+        changes=_changes_of(connection, found),
     )
+
+
+def _changes_of(connection: Connection, found: Incident) -> tuple[Change, ...]:
+    """The changes of the service from a while before the first errors until the end, oldest first."""
+    wanted = ChangeFilter(
+        services=frozenset({found.service}),
+        since=(found.first_bad_at or found.started_at) - _CHANGES_BEFORE,
+        until=found.ended_at,
+    )
+    changes = list_changes(connection, wanted, limit=_MOST_CHANGES)
+    labels = (*found.notification.labels, *found.notification.group)
+    return tuple(change for change in reversed(changes) if concerns(change, found.service, labels))
 
 
 def with_firing(known: Incident | None, firing: Sequence[Notification]) -> Incident | None:

@@ -90,6 +90,7 @@ def _figures(notification: Notification) -> Iterator[tuple[str, str]]:
         "burn_rate_short": _figure(notification.burn_rate_short),
         "budget_remaining": _figure(notification.budget_remaining),
         "top_contributors": notification.top_contributors,
+        "recent_change": notification.recent_change,
         "data": "stale" if notification.stale is not None else "",
         "end_code": notification.end_code or "",
         UNACCEPTED: unaccepted(notification),

@@ -51,7 +51,13 @@ def summary(notification: Notification) -> str:
 def description(notification: Notification) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
     if notification.status is NotificationStatus.RESOLVED:
-        sentences = [closing(notification), _duration(notification), _contributors(notification), _spent(notification)]
+        sentences = [
+            closing(notification),
+            _duration(notification),
+            _contributors(notification),
+            _change(notification),
+            _spent(notification),
+        ]
     else:
         sentences = [
             _stale(notification),
@@ -59,6 +65,7 @@ def description(notification: Notification) -> str:
             _events(notification),
             _speed(notification),
             _contributors(notification),
+            _change(notification),
             _spent(notification),
         ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -234,6 +241,11 @@ def _stale(notification: Notification) -> str:
 
 def _contributors(notification: Notification) -> str:
     return f"Top contributors: {notification.top_contributors}." if notification.top_contributors else ""
+
+
+def _change(notification: Notification) -> str:
+    text = notification.recent_change
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _duration(notification: Notification) -> str:

@@ -11,7 +11,8 @@ NAMES = frozenset(
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short",
         "description", "duration", "end_code", "ended", "error_duration", "errors_since",
         "errors_until", "exhausted_at", "factor", "good", "group", "incident", "incident_spent", "labels",
-        "long", "name", "objective", "reason", "service", "severity", "short", "since", "slo", "slo_description",
+        "long", "name", "objective", "reason", "recent_change", "service", "severity", "short",
+        "since", "slo", "slo_description",
         "stale", "status", "subject", "summary", "tier", "time_left", "top_contributors", "total", "window",
     }
 )  # fmt: skip
@@ -60,6 +61,7 @@ def figures(notification: Notification) -> dict[str, Any]:
         "bad": _known(notification.bad),
         "total": _known(notification.good + notification.bad),
         "top_contributors": notification.top_contributors,
+        "recent_change": notification.recent_change,
         "stale": notification.stale,
         "reason": notification.reason,
         "end_code": None if notification.end_code is None else notification.end_code.value,

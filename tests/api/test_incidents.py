@@ -19,6 +19,7 @@ from app.api.incidents.models import (
     NewNoteModel,
     TransitionsModel,
 )
+from app.changes import Change, Received, read_change
 from app.slo import Severity
 from tests.support.api import Served
 from tests.support.incidents import MINUTE, burning, ended
@@ -74,6 +75,18 @@ def test_an_incident_has_what_it_cost_and_who_was_notified_of_it(served: Served)
         ("2026-01-01T00:10:00Z", "errors"),
         ("2026-01-01T00:20:00Z", "transition"),
     ]
+
+
+def test_the_timeline_of_an_incident_has_the_changes_of_its_service(served: Served) -> None:
+    for service, minutes in (("checkout", -20), ("checkout", -90), ("search", -20)):
+        at = (START + timedelta(minutes=minutes)).isoformat()
+        found = read_change(
+            Received(headers={}, body={"service": service, "version": "v2", "started_at": at}), at=START
+        )
+        assert isinstance(found, Change)
+        served.incidents.changes.add(found)
+    changes = [entry for entry in get(served, PATH)["timeline"] if entry["kind"] == "change"]
+    assert [(entry["at"], entry["text"]) for entry in changes] == [("2025-12-31T23:40:00Z", "Deploy of checkout v2")]
 
 
 def test_the_link_to_a_silence_names_every_label_of_the_alert(served: Served) -> None:

@@ -15,7 +15,7 @@ from app.alerting import Routing
 from app.documents import load_documents
 from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, Source
 from app.slo import Slo
-from app.status import Board, Snapshot
+from app.status import Board, RecentChanges, Snapshot
 from app.store import Database, open_database
 from testbed.service import write_documents
 from testbed.traces import Trace
@@ -72,6 +72,7 @@ class Running(AbstractContextManager["Running"]):
         self.source = source
         self.background = background
         self.board = Board()
+        self.recent_changes = RecentChanges()
         self.instruments = Noted()
         self._runner = asyncio.Runner()
         self._move = move
@@ -148,6 +149,7 @@ class Running(AbstractContextManager["Running"]):
                 board=self.board,
                 instruments=self.instruments,
                 timing=self._timing,
+                recent_changes=self.recent_changes,
             )
         except BaseException:
             self.database.close()

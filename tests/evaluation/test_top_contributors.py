@@ -4,7 +4,7 @@ import asyncio
 import doctest
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
+from app.changes import Change, Received, read_change
 from app.evaluation import RangeQuestion
 from app.evaluation import top_contributors as module
 from app.evaluation.figures.members import members_of
@@ -32,6 +33,7 @@ from app.promql.selector_text import parse_selector
 from app.sli import TimeSlices, sli_of_bad, sli_of_good
 from app.slo import GroupKey, Severity, Sli, SliceRule, SloId
 from app.store.outbox import waiting
+from app.wording.sentences import description
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
@@ -329,6 +331,20 @@ def _until_it_pages(one: Running, *, explain: bool) -> list[Notification]:
         if explain:
             one.do(one.evaluator.find_top_contributors())
     raise AssertionError("it never fired")
+
+
+def test_a_page_names_the_deploy_before_its_errors(shop: tuple[Running, Contributing]) -> None:
+    one, _ = shop
+    at = datetime.fromtimestamp(NOW - 12 * 60, UTC)
+    received = Received(headers={}, body={"service": "shop", "version": "v1.4.2", "started_at": at.isoformat()})
+    deployed = read_change(received, at=at)
+    assert isinstance(deployed, Change)
+    one.recent_changes.add([deployed], at=at)
+    (page,) = _until_it_pages(one, explain=False)
+    assert page.first_bad_at is not None
+    minutes = int((page.first_bad_at - at).total_seconds()) // 60
+    assert page.recent_change == f"deployed {minutes} minutes before: shop v1.4.2"
+    assert f"Deployed {minutes} minutes before: shop v1.4.2." in description(page)
 
 
 def test_most_pages_have_their_contributors_with_them(shop: tuple[Running, Contributing]) -> None:

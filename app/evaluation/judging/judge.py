@@ -42,6 +42,7 @@ from app.evaluation.figures.snapshots import exhaustion_time, is_stale
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.missing_total import missing_totals
+from app.evaluation.judging.recent_changes import changes_before, with_change
 from app.evaluation.judging.since_resolved import SinceResolved
 from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
@@ -62,6 +63,7 @@ from app.slo import (
     group_in_id,
     ungrouped_id,
 )
+from app.status import RecentChanges
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NotificationsByKey = Mapping[str, Notification]
@@ -94,6 +96,17 @@ class Judgement:
                 key: _explained(notification, top_contributors) for key, notification in self.notifications.items()
             },
             notified=tuple(_explained(notification, top_contributors) for notification in self.notified),
+        )
+
+    def with_changes(self, recent: RecentChanges) -> "Judgement":
+        """The same with the changes that came before its errors."""
+        changes = changes_before(self.notifications, recent) if self.notifications else {}
+        if not changes:
+            return self
+        return replace(
+            self,
+            notifications={key: with_change(each, changes) for key, each in self.notifications.items()},
+            notified=tuple(with_change(each, changes) for each in self.notified),
         )
 
 
