@@ -177,7 +177,8 @@ class _Reader:
 
         def edges(selector: str) -> Awaitable[Matrix]:
             expr = last_samples(selector, lookback)
-            return self.source.range(expr, start, end, step, deadline=self.deadline)
+            # Whether a hole begins in the last cell shows at the edge after it.
+            return self.source.range(expr, start, end + step, step, deadline=self.deadline)
 
         def resets(selector: str) -> Awaitable[Matrix]:
             expr = falls_within(selector, width_s + lookback)
@@ -242,7 +243,8 @@ class _Reader:
 
             def cells_of(selector: str, function: CellFunction = function) -> Awaitable[Matrix]:
                 expr = in_cell(function, selector, span_ms)
-                return self.source.range(expr, start + step, end, step, deadline=self.deadline)
+                # The cells before and after show whether a hole begins in the first or the last one.
+                return self.source.range(expr, start, end + step, step, deadline=self.deadline)
 
             found = await self.batcher.samples(
                 named,
@@ -256,13 +258,14 @@ class _Reader:
             answers[function], partial = found.samples, partial | found.partial
             failed |= {tracked.key: (tracked, error) for tracked, error in found.failed}
         registry, series_index = self.batcher.series_index.registry, self.batcher.series_index
-        edges = np.arange(time_range.since_s, time_range.until_s + width_s / 2, width_s)
-        cells = SampleCells.of(answers, registry, series_index.events_of, edges=edges)
+        edges = np.arange(time_range.since_s - width_s, time_range.until_s + 1.5 * width_s, width_s)
+        around = SampleCells.of(answers, registry, series_index.events_of, edges=edges)
+        cells = around.inner()
         readable = [tracked for tracked in (*named, *unnamed) if tracked.key not in failed]
-        broken = _together(cells.broken(len(registry.rows)), named)
+        broken = _together(around.broken(len(registry.rows))[:, 1:-1], named)
         broken[rows_of(unnamed)] = True
         parts = [cells.regular(broken)]
-        for (since_s, until_s), members in _shared(edges, broken, readable).items():
+        for (since_s, until_s), members in _shared(cells.edges, broken, readable).items():
             repaired = await self.raw(since_s, until_s, members)
             row = registry.arrays.row[repaired.samples.counter]
             parts.append(cells.only_of_broken(repaired.samples, row, broken))

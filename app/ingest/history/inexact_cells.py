@@ -21,6 +21,7 @@ class Cells:
     *resets*, shape (counters, cells): resets within each cell and a look-back before it, NaN without samples there.
     *jumps*, shape (counters, cells): whether the value at the end of a cell is not to be counted from that at its
     beginning, as where the buckets of a native histogram have become wider.
+    *reaches_on*, shape (counters,): whether there is a value at the edge after the last one, too.
     *row*, shape (counters,): the ledger's row of each counter.
     """
 
@@ -30,22 +31,25 @@ class Cells:
     values: Floats
     resets: Floats
     jumps: Bools
+    reaches_on: Bools
 
     @classmethod
     def of(
         cls, values: Samples, resets: Samples, registry: Registry, *, since_s: float, until_s: float, width_s: int
     ) -> "Cells":
-        """Cells of *width_s* from *since_s* to *until_s*, from samples that lie on the edges."""
+        """Cells of *width_s* from *since_s* to *until_s*, from samples that lie on the edges and on the one after."""
         values, resets = united(values, registry), united(resets, registry)
-        edges = np.arange(since_s, until_s + width_s / 2, width_s)
+        edges = np.arange(since_s, until_s + 1.5 * width_s, width_s)
         counter = np.unique(np.concatenate([values.counter, resets.counter]))
+        at_edges = _dense(values, counter, edges)
         return cls(
             counter=counter,
             row=registry.arrays.row[counter],
-            edges=edges,
-            values=_dense(values, counter, edges),
-            resets=_dense(resets, counter, edges)[:, 1:],
-            jumps=~np.isnan(_dense(replace(values, value=values.levels), counter, edges)[:, 1:]),
+            edges=edges[:-1],
+            values=at_edges[:, :-1],
+            resets=_dense(resets, counter, edges)[:, 1:-1],
+            jumps=~np.isnan(_dense(replace(values, value=values.levels), counter, edges)[:, 1:-1]),
+            reaches_on=~np.isnan(at_edges[:, -1]),
         )
 
     def broken(self, rows: int) -> Bools:
@@ -57,7 +61,7 @@ class Cells:
         there = ~np.isnan(self.values)
         seen = ~np.isnan(self.resets)
         odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen) | self.jumps
-        odd[:, :-1] |= there[:, 1:-1] & ~there[:, 2:]
+        odd |= there[:, 1:] & ~np.column_stack([there[:, 2:], self.reaches_on])
         broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
         np.logical_or.at(broken, self.row, odd)
         return broken

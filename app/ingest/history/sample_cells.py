@@ -5,7 +5,7 @@ read sample by sample, so that the sums are those of the live service (ADR-0040)
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,10 @@ class SampleCells:
         broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
         np.logical_or.at(broken, self.row, odd)
         return broken
+
+    def inner(self) -> "SampleCells":
+        """The cells without the first and the last one, which only show whether those beside them are whole."""
+        return replace(self, edges=self.edges[1:-1], events=self.events[:, 1:-1], samples=self.samples[:, 1:-1])
 
     def regular(self, broken: Bools) -> Samples:
         """The events of the cells that are not broken, as one sample at the end of each.
