@@ -34,6 +34,7 @@ from app.ledger.past_slots import PastSlots, past_slots
 from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
 from app.ledger.resolutions import Resolution
 from app.ledger.runs import LOOKBACK_S, WARM_UP_S, LastSeen
+from app.ledger.slot_columns import SlotColumns
 
 __all__ = [
     "COARSE_WIDTH_S",
@@ -61,6 +62,7 @@ __all__ = [
     "RowKey",
     "RowPast",
     "Samples",
+    "SlotColumns",
     "Stage",
     "Starts",
     "WindowSums",

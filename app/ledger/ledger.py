@@ -17,6 +17,7 @@ from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
 from app.ledger.resolutions import Resolution, Sums, each_cell
 from app.ledger.runs import LOOKBACK_S
+from app.ledger.slot_columns import SlotColumns
 from app.slo.arrays import Bools, Floats, Ints
 
 # ADR-0005: the longest window that needs slots is that of a ticket, 1d/2h...
@@ -85,7 +86,8 @@ class Ledger:
     *dipped_s* when a counter last fell without having been reset, *copied_s* when a series was last found to be a
     copy of another one, *ended_s* since when a series of bad events is missing while others of its target go on
     (NaN: never).
-    *scrape_s* is how far apart samples are (NaN: not known).
+    *scrape_s* is how far apart samples are (NaN: not known). *changed_from_s* is where the oldest change of its
+    cells begins since `take_changes` (infinity: none), so that what is made of a row's slots is made of them again.
     """
 
     def __init__(self, interval_s: int) -> None:
@@ -113,6 +115,7 @@ class Ledger:
         self.copied_s = np.empty(0)
         self.ended_s = np.empty(0)
         self.scrape_s = np.empty(0)
+        self.changed_from_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._provisional_in_settled: list[tuple[Ints, Ints, Floats, Floats]] = []
 
@@ -155,6 +158,7 @@ class Ledger:
             ("copied_s", np.nan),
             ("ended_s", np.nan),
             ("scrape_s", np.nan),
+            ("changed_from_s", np.inf),
             ("_spacing_s", np.inf),
         ):
             setattr(self, name, np.append(getattr(self, name), np.broadcast_to(value, many)))
@@ -201,6 +205,7 @@ class Ledger:
         row, cell, total, bad = self.events(increments)
         counted = (total != 0) | (bad != 0)
         row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
+        np.minimum.at(self.changed_from_s, row, (cell - 1.0) * self.interval_s)
         if stage is not Stage.PAST:
             np.add.at(self.ever_total, row, total)
             np.add.at(self.ever_bad, row, bad)
@@ -254,6 +259,7 @@ class Ledger:
             resolution.subtract(row, into, total, bad)
             resolution.measure(row, into, -measured)
         self.covered_s[rows] = np.minimum(self.covered_s[rows], self.settled_s[rows])
+        self.changed_from_s[rows] = np.minimum(self.changed_from_s[rows], self.settled_s[rows])
         self._spacing_s[rows] = np.inf
         self._clear_fine(rows)
         self._rollback_settled(rows)
@@ -354,17 +360,49 @@ class Ledger:
 
     def slots_of(self, increments: Increments, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """Total and bad events and measured seconds that *increments* are in slots of a row; nothing is recorded."""
-        columns = np.zeros((3, last - first + 1))
-        mine = increments.only(increments.row == row)
-        _, cell, total, bad = self.events(mine)
-        seen = mine.seen
+        slots = SlotColumns.empty(last - first + 1)
+        self.add_to_slots(slots, increments.only(increments.row == row), first)
+        return slots.columns
+
+    def add_to_slots(self, slots: SlotColumns, increments: Increments, first: int) -> None:
+        """Add *increments* of one row to *slots*, which are those from number *first* on."""
+        _, cell, total, bad = self.events(increments)
+        seen = increments.seen
         _, measured, seconds = _seconds_in_cells(
-            *_union(mine.row[seen], mine.since[seen], mine.at[seen]), self.interval_s
+            *_union(increments.row[seen], increments.since[seen], increments.at[seen]), self.interval_s
         )
-        for column, cells, amounts in ((0, cell, total), (1, cell, bad), (2, measured, seconds)):
-            inside = (cells >= first) & (cells <= last)
-            np.add.at(columns[column], cells[inside] - first, amounts[inside])
-        return columns[0], columns[1], columns[2]
+        for column, cells, amounts in zip(slots.columns, (cell, cell, measured), (total, bad, seconds), strict=True):
+            inside = (cells >= first) & (cells < first + len(column))
+            np.add.at(column, cells[inside] - first, amounts[inside])
+        touched = measured[(measured >= first) & (measured < first + len(slots.total))] - first
+        slots.measured_s[touched] = np.minimum(slots.measured_s[touched], self.interval_s)
+
+    def replace_slots(self, row: int, first: int, slots: SlotColumns, *, live: bool) -> None:
+        """Make the slots of a row from number *first* on what *slots* say; those too old for the finest tier are added.
+
+        All but history count for the counters that never reset (*live*).
+        """
+        many = len(slots.total)
+        before = self.fine.read(row, first, first + many - 1)
+        total, bad, measured_s = (new - old for new, old in zip(slots.columns, before, strict=True))
+        changed = np.flatnonzero((total != 0) | (bad != 0) | (measured_s != 0))
+        if not len(changed):
+            return
+        total, bad, measured_s = total[changed], bad[changed], measured_s[changed]
+        same, cells = np.full(len(changed), row), changed + first
+        for resolution in self.resolutions:
+            into = self._into(resolution, cells)
+            resolution.subtract(same, into, -total, -bad)
+            resolution.measure(same, into, measured_s)
+        if live:
+            self.ever_total[row] += total.sum()
+            self.ever_bad[row] += bad.sum()
+        self.changed_from_s[row] = min(self.changed_from_s[row], (float(cells[0]) - 1.0) * self.interval_s)
+
+    def take_changes(self) -> Floats:
+        """Where the oldest change of each row began since this was asked last, shape (rows,)."""
+        changed, self.changed_from_s = self.changed_from_s, np.full(len(self.changed_from_s), np.inf)
+        return changed
 
     def set_edge_slots(self, hour: int, rows: Ints, increments: Increments) -> None:
         """Learn the slots of *rows* in one hour of the past; only where they add up to what was counted then."""
@@ -516,6 +554,7 @@ class Ledger:
         self._cover(*_union(row, since, at))
 
     def _cover(self, row: Ints, since: Floats, at: Floats) -> None:
+        np.minimum.at(self.changed_from_s, row, since)
         self._measure_cells(row, since, at)
         np.maximum.at(self.covered_s, row, at)
 

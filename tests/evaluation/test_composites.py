@@ -201,3 +201,50 @@ def test_components_are_named_as_contributors(tmp_path: Path) -> None:
         running.do(running.evaluator.find_top_contributors())
         told = [one for one in running.board.current.notifications if one.slo == "shop-journey"]
         assert {one.top_contributors for one in told} == {"pay-availability: 100% of what was bad"}
+
+
+def test_what_is_counted_across_holes_is_in_the_slices_whenever_they_are_made(tmp_path: Path) -> None:
+    """One of two servers of a step is unseen for hours, long ago, lately and while the service runs.
+
+    Its errors of these times are spread over them: 2.5% of the step's events, in each minute of all three holes. The
+    hole of two days ago lies across several of the pieces that history is read in, which begin at other times for a
+    service that starts later.
+    """
+    span = (END - 2 * DAY - 2 * HOUR, END + HOUR)
+    holes = [(END - 34 * HOUR, END - 29 * HOUR), (END - 5 * HOUR, END - 4 * HOUR), (END - 3600.0, END - 1800.0)]
+    series = [
+        counter(requests(job, instance=f"{number}:80"), span, per_second=2.0, without=holes if number else ())
+        for job in ("cart", "pay")
+        for number in range(2 if job == "pay" else 1)
+    ]
+    errors = [(hole, 0.1) for hole in holes]
+    series.append(counter(requests("pay", "500", instance="1:80"), span, per_second=0.0, bursts=errors, without=holes))
+    steps = [availability(job, objective=99, window="2d") for job in ("cart", "pay")]
+    journeys = [
+        {"name": name, "objective": 99, "window": "2d", "sli": {name: [CART, PAY]}} for name in ("all_of", "sum_of")
+    ]
+    watched = slos([*steps, {"service": "shop", "slos": journeys}], tmp_path / "slos")
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at - 1
+
+    with (
+        Running(watched, source, tmp_path / "live.db", move=move) as live,
+        Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
+    ):
+        live.run(END - 5400, END - 4800, every=300, backfill=False)
+        live.backfill(END - 4800)
+        live.run(END - 4800, END - 2400, every=60, backfill=False)
+        live.restart()
+        live.run(END - 2400, END, every=60)
+        fresh.tick(END - 600, END)
+        for each in (live, fresh):
+            each.backfill(END)
+            cart, pay = (each.snapshot(step) for step in (CART, PAY))
+            (both, together) = (each.snapshot(f"shop-{name}") for name in ("all_of", "sum_of"))
+            # A minute at the end of a hole in which both servers were seen is good.
+            assert both.bad == pytest.approx((5 + 1 + 0.5) * 60, abs=6)
+            assert both.total == 2 * 24 * 60
+            assert (together.total, together.bad) == pytest.approx((cart.total + pay.total, pay.bad), rel=1e-9)
+        assert differences(live.figures, fresh.figures, coverage=1e-6) == {}

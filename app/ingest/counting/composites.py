@@ -1,57 +1,82 @@
-"""Counting composites: in each slot after their components, from what the ledger has of them; in history from samples.
+"""Counting composites after their components, from the slots that the ledger has of them.
 
-Nothing is asked of Prometheus for a slot. For history the samples of the components are read once more, since the
-ledger's older cells are wider than a slice (ADR-0051).
+Nothing is asked of Prometheus for a slot. Where the slots of components change, however long ago, the slices are made
+again (ADR-0068); their history is made by `history/composite_history.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from app.ingest.counting.ledger_writer import LedgerWriter
-from app.ingest.counting.slot_queries import Read, enter
-from app.ingest.queries.query_batcher import QueryResults
-from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, rows_of_component, slices_in
+from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
+from app.ingest.series.composites import (
+    HistorySlots,
+    LedgerSlots,
+    SliceRange,
+    increments_of_slices,
+    rows_of_component,
+    slice_length_s,
+    slices_in,
+    slots_of_slices,
+)
 from app.ingest.series.tracked_slis import TrackedSli, composites_of
-from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Ledger, Samples
+from app.ledger import (
+    COARSE_WIDTH_S,
+    FINE_REACH_S,
+    LOOKBACK_S,
+    MIDDLE_WIDTH_S,
+    Increments,
+    Ledger,
+    Samples,
+    SlotColumns,
+)
 from app.slo import Component, CompositeRule, Composition, MissingData
 
 # What is not answered for longer is not waited for: the slots of the other components become final without it.
 _WAITED_FOR_S = 3600.0
+# The newest slice goes on for so long: the next one is known a late-sample grace later at worst.
+_EXTENDED_SLICES = 2
 
 
 def count_slot(ledger_writer: LedgerWriter) -> None:
-    """Count what the components of all composites have newly counted."""
+    """Make the slices of all composites again of whose components anything has changed, however long ago that was."""
+    ledger = ledger_writer.ledger
+    changed_from_s = ledger.take_changes()
     for tracked, composition in composites_of(ledger_writer.tracked_slis):
-        _note_components(tracked, composition, ledger_writer.ledger)
-        read = _next_read(tracked, composition)
-        if read is not None:
-            enter(read, _answers(read, tracked, composition, ledger_writer), ledger_writer)
+        _note_components(tracked, composition, ledger)
+        # A composite that is made of this one comes after it.
+        changed_from_s = np.minimum(changed_from_s, ledger.changed_from_s)
+        rows = [row for part in tracked.parts for row in part.rows.values()]
+        tracked.changed_from_s = min(tracked.changed_from_s, float(changed_from_s[rows].min(initial=np.inf)))
+        progress = _progress(tracked, composition)
+        if progress is not None:
+            _count(tracked, composition, progress, ledger_writer)
 
 
-def with_composites(
-    answers: QueryResults, ledger_writer: LedgerWriter, *, since_s: float, until_s: float, with_cells: bool = False
-) -> QueryResults:
-    """The answers of a time range of history with the samples of its composites, made of those of their components.
-
-    If *with_cells*, what Prometheus no longer has of them is taken from the ledger, as far as its cells can say it.
-    """
-    composites = list(composites_of(answers.answered))
-    if not composites:
-        return answers
+def edge_increments(
+    tracked_slis: Sequence[TrackedSli],
+    samples: Samples,
+    ledger_writer: LedgerWriter,
+    *,
+    since_s: float,
+    until_s: float,
+) -> Increments:
+    """The slices of some SLIs in a range of history as increments, made of the *samples* of their components alone."""
+    composites = list(composites_of(tracked_slis))
     leaves = list({leaf.key: leaf for tracked, _ in composites for leaf in leaves_of(tracked)}.values())
     # What lies behind the range was read as well; so its last slot is measured to its end.
-    increments = ledger_writer.increments_of(leaves, answers.samples, since_s=since_s, until_s=until_s + LOOKBACK_S)
-    slots, found = HistorySlots(ledger_writer.ledger, increments, with_cells=with_cells), []
-    wanted = {tracked.key for tracked in answers.answered}
+    increments = ledger_writer.increments_of(leaves, samples, since_s=since_s, until_s=until_s + LOOKBACK_S)
+    slots, found = HistorySlots(ledger_writer.ledger, partial(ledger_writer.ledger.slots_of, increments)), []
+    wanted = {tracked.key for tracked in tracked_slis}
     for tracked, composition in composites:
         slices = slices_in(tracked, composition, slots, since_s=since_s, until_s=until_s, final_s=np.inf)
         for row in tracked.rows.values():
             slots.add(row, slices)
-        if tracked.key in wanted:
-            found.append(composite_samples(tracked, slices, ledger_writer.series_index))
-    return replace(answers, samples=Samples.joined([answers.samples, *found]))
+            if tracked.key in wanted:
+                found.append(increments_of_slices(slices, row))
+    return Increments.joined(found)
 
 
 def bad_shares(tracked: TrackedSli, ledger: Ledger, *, until_s: float, window_s: float) -> Mapping[str, float]:
@@ -118,37 +143,87 @@ def _note_components(tracked: TrackedSli, composition: Composition, ledger: Ledg
     tracked.partial = partial
 
 
-def _next_read(tracked: TrackedSli, composition: Composition) -> Read | None:
-    """What is to be counted of a composite now; None where its components have nothing new."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Progress:
+    """Up to where the slices of a composite can be made now, and up to where they are final then."""
+
+    settled_s: float
+    counted_s: float
+
+
+def _progress(tracked: TrackedSli, composition: Composition) -> _Progress | None:
+    """How far a composite can be counted now; None while its components are not counted at all."""
     started = [part for part in tracked.parts if part.started]
     needed = [part for part, one in _pairs(tracked, composition) if one.missing is MissingData.UNKNOWN]
     if not started or not all(part.started for part in needed):
         return None
     counted_s = min((part.counted_s for part in needed), default=max(part.counted_s for part in started))
+    counted_s = max(counted_s, tracked.counted_s)
     settled_s = [part.settled_s for part in started]
-    patience_s = -(-composition.patience.total_seconds() // MIDDLE_WIDTH_S) * MIDDLE_WIDTH_S
-    settle_s = min(max(min(settled_s), max(settled_s) - _WAITED_FOR_S) - patience_s, counted_s)
+    settled = min(max(min(settled_s), max(settled_s) - _WAITED_FOR_S) - composition.patience.total_seconds(), counted_s)
+    settled = settled // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+    if tracked.started:
+        # While data is missing nothing more is final.
+        settled = max(settled, tracked.settled_s) if tracked.partial is None else tracked.settled_s
+    return _Progress(settled_s=settled, counted_s=counted_s)
+
+
+def _count(tracked: TrackedSli, composition: Composition, progress: _Progress, ledger_writer: LedgerWriter) -> None:
+    """Make the slices from the oldest change of a component on, as far as its slots go back."""
+    ledger, until_s = ledger_writer.ledger, progress.counted_s
+    ledger.advance(until_s)
     if not tracked.started:
-        return Read(tracked_slis=(tracked,), since_s=settle_s - WARM_UP_S, until_s=counted_s, settle_s=None, first=True)
-    counts_again = settle_s > tracked.settled_s and tracked.partial is None
-    if counts_again or (tracked.resumed and counted_s > tracked.counted_s):
-        # Late samples of its components are in the slots from there on.
-        since_s = min(tracked.settled_s, tracked.settle_from_s or tracked.settled_s)
-        settle_s = max(settle_s, tracked.settled_s)
-        return Read(tracked_slis=(tracked,), since_s=since_s, until_s=counted_s, settle_s=settle_s)
-    if counted_s <= tracked.counted_s:
-        return None
-    return Read(tracked_slis=(tracked,), since_s=tracked.counted_s, until_s=counted_s, settle_s=None)
-
-
-def _answers(read: Read, tracked: TrackedSli, composition: Composition, ledger_writer: LedgerWriter) -> QueryResults:
-    """The slices of the read, made of the slots of its components."""
-    final_s = read.until_s - composition.patience.total_seconds()
-    slots = LedgerSlots(ledger_writer.ledger)
-    slices = slices_in(tracked, composition, slots, since_s=read.since_s, until_s=read.until_s, final_s=final_s)
+        ledger_writer.start([tracked], at_s=progress.settled_s)
+    length_s = slice_length_s(composition, ledger.interval_s)
+    # The newest slice that is known was taken to go on, and what was waited for is final now.
+    since_s = min(tracked.changed_from_s, tracked.counted_s - _EXTENDED_SLICES * length_s)
+    if progress.settled_s > tracked.settled_s:
+        since_s = min(since_s, tracked.settled_s)
+    since_s = max(since_s // length_s * length_s, tracked.complete_from_s, oldest_slots_s(ledger))
+    final_s = until_s - composition.patience.total_seconds()
+    slices = slices_in(tracked, composition, LedgerSlots(ledger), since_s=since_s, until_s=until_s, final_s=final_s)
+    (row,) = tracked.rows.values()
     if len(slices.ends):
         newest = zip(composition.components, slices.missing[:, -1].tolist(), strict=True)
         tracked.missing_parts = tuple(component.slo for component, is_missing in newest if is_missing)
-    samples = composite_samples(tracked, slices, ledger_writer.series_index)
-    partial = {} if tracked.partial is None else {tracked.key: tracked.partial}
-    return QueryResults([tracked], [], samples, partial=partial)
+    slots, covered_s = _extended(slices, ledger, since_s=since_s, until_s=until_s)
+    ledger.replace_slots(row, round(since_s) // ledger.interval_s + 1, slots, live=True)
+    note_measured(ledger, row, slices)
+    ledger.covered_s[row] = min(float(ledger.covered_s[row]), since_s) if covered_s is None else covered_s
+    ledger.scrape_s[row] = length_s
+    tracked.settled_s, tracked.counted_s, tracked.resumed = progress.settled_s, until_s, False
+    ledger.set_progress(rows_of([tracked]), settled_s=progress.settled_s, counted_s=until_s)
+    tracked.changed_from_s = np.inf
+
+
+def note_measured(ledger: Ledger, row: int, slices: SliceRange) -> None:
+    """Note the first and the last slice of a composite that were measured."""
+    ends = slices.ends[slices.events.measured]
+    if len(ends):
+        ledger.note_first_samples(np.array([row]), ends[:1] - slices.length_s)
+        ledger.covered_s[row] = max(float(ledger.covered_s[row]), float(ends[-1]))
+
+
+def oldest_slots_s(ledger: Ledger) -> float:
+    """From where the ledger has the slots of its rows, on the grid of all cells."""
+    return -(-(ledger.newest_s - FINE_REACH_S) // COARSE_WIDTH_S) * COARSE_WIDTH_S
+
+
+def _extended(
+    slices: SliceRange, ledger: Ledger, *, since_s: float, until_s: float
+) -> tuple[SlotColumns, float | None]:
+    """The slots of slices, and those of the one that is not over yet, which goes on like the newest that is known.
+
+    And up to when the composite was measured; None if it was not. As with scrapes, two may be missing.
+    """
+    many, known = max(round(until_s - since_s) // ledger.interval_s, 0), np.flatnonzero(slices.events.measured)
+    found, slots = slots_of_slices(slices, ledger), SlotColumns.empty(many)
+    for column, made in zip(slots.columns, found.columns, strict=True):
+        column[: len(made)] = made
+    if not len(known):
+        return slots, None
+    newest_s = float(slices.ends[known[-1]])
+    if until_s - newest_s > _EXTENDED_SLICES * slices.length_s:
+        return slots, newest_s
+    slots.measured_s[round(newest_s - since_s) // ledger.interval_s :] = ledger.interval_s
+    return slots, until_s

@@ -226,11 +226,17 @@ class LedgerWriter:
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
     ) -> Increments:
         """What *samples* of a range of history come to, without counting it."""
-        counted = self._count_range(
-            self._only(samples, tracked_slis), since_s=since_s, until_s=until_s, starts=self.starts
-        )
+        counted = self.count_apart(tracked_slis, samples, since_s=since_s, until_s=until_s)
         first = count_first_samples(counted.new_targets, counted.new_series, self.ledger.registry)
         return Increments.joined([counted.increments, first])
+
+    def count_apart(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> Count:
+        """Count the *samples* of some SLIs in a range of history, without recording anything."""
+        return self._count_range(
+            self._only(samples, tracked_slis), since_s=since_s, until_s=until_s, starts=self.starts
+        )
 
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""

@@ -1,16 +1,16 @@
 """Reading history piece by piece, the newest first, without getting in the way of evaluations."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 
 import structlog
 
-from app.ingest.counting.composites import with_composites
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
+from app.ingest.history.composite_history import CompositeHistories
 from app.ingest.history.counted_slices import CountedSli, with_counted_slices
 from app.ingest.history.history_reader import TimeRange
 from app.ingest.ports import Source
@@ -52,6 +52,7 @@ class Backfill:
         self._counted: dict[str, CountedSli] = {}
         self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
         # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
+        self._composites = CompositeHistories(ledger_writer)
         self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
         self._shares: dict[str, float] = {}
         self._too_large: set[str] = set()
@@ -90,28 +91,15 @@ class Backfill:
 
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
-        since_s, until_s = time_range.since_s, time_range.until_s
-        answers.samples = with_composites(
-            answers, self._ledger_writer, since_s=since_s, until_s=until_s, with_cells=True
-        ).samples
         answers.samples = with_counted_slices(
-            answers, self._counted, self._ledger_writer.series_index, since_s=since_s, until_s=until_s
+            answers,
+            self._counted,
+            self._ledger_writer.series_index,
+            since_s=time_range.since_s,
+            until_s=time_range.until_s,
         ).samples
         self._enter_partial(time_range, answers)
-        # What goes on before a range with data missing is not final, even if it is whole.
-        whole = [tracked for tracked in answers.answered if tracked.complete_from_s == time_range.until_s]
-        if whole:
-            for tracked in whole:
-                if tracked.partial_history is not None:
-                    _log.info("history is whole again and is counted again", query=tracked.query)
-                    self._ledger_writer.forget_partial_past(tracked)
-            self._ledger_writer.count_past(
-                whole,
-                self._batcher.series_index.only(answers.samples, whole),
-                since_s=since_s,
-                until_s=until_s,
-            )
-        for tracked in whole:
+        for tracked in self._enter_whole(time_range, answers):
             if tracked.backfilled:
                 # Of an SLI that no document asks for, a whole ledger.
                 self._counted.pop(tracked.key, None)
@@ -127,7 +115,7 @@ class Backfill:
         if answers.failed:
             self._planned = None
         for tracked, error in answers.failed:
-            asked = tracked.key, tracked.complete_from_s != time_range.until_s
+            asked = tracked.key, not tracked.parts and tracked.complete_from_s != time_range.until_s
             _, pause = self._pauses.get(asked, (now, _FIRST_PAUSE_S / 2))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
             self._pauses[asked] = now + timedelta(seconds=pause), pause
@@ -137,16 +125,45 @@ class Backfill:
                 self._too_large.add(tracked.key)
             _log.warning("history cannot be read now", query=tracked.query, error=str(error), again_in_s=pause)
 
+    def _enter_whole(self, time_range: TimeRange, answers: QueryResults) -> Sequence[TrackedSli]:
+        """Count what nothing is missing of, and give its SLIs."""
+        composites = [tracked for tracked in answers.answered if tracked.parts]
+        if composites:
+            self._composites.enter(composites, answers.samples, since_s=time_range.since_s)
+        for tracked in composites:
+            tracked.partial_history = None
+        # What goes on before a range with data missing is not final, even if it is whole.
+        whole = [
+            tracked
+            for tracked in answers.answered
+            if not tracked.parts and tracked.complete_from_s == time_range.until_s
+        ]
+        for tracked in whole:
+            if tracked.partial_history is not None:
+                _log.info("history is whole again and is counted again", query=tracked.query)
+                self._ledger_writer.forget_partial_past(tracked)
+        if whole:
+            self._ledger_writer.count_past(
+                whole,
+                self._batcher.series_index.only(answers.samples, whole),
+                since_s=time_range.since_s,
+                until_s=time_range.until_s,
+            )
+        return (*whole, *composites)
+
     def _enter_partial(self, time_range: TimeRange, answers: QueryResults) -> None:
         """Count ranges with data missing, and those before them; the newest of an SLI is asked for again."""
         counted = []
         for tracked in tuple(answers.answered):
             said = answers.partial.get(tracked.key)
-            first = tracked.complete_from_s == time_range.until_s
+            first = bool(tracked.parts) or tracked.complete_from_s == time_range.until_s
             if first and said is not None:
                 answers.answered.remove(tracked)
                 answers.failed.append((tracked, PartialDataError(said)))
-                if tracked.partial_history is None:
+                if tracked.parts:
+                    # Its slices wait for whole samples of all components.
+                    tracked.partial_history = said
+                elif tracked.partial_history is None:
                     tracked.partial_history = said
                     counted.append(tracked)
             elif tracked.partial_history_from_s == time_range.until_s:
@@ -164,17 +181,21 @@ class Backfill:
 
         What is older than a range with data missing is read before that is asked for again.
         """
+        if tracked.parts:
+            if self._waits(tracked, now, older=False) or not self._has_components(tracked):
+                return None
+            return self._composites.missing_from_s(tracked)
         older_s = tracked.partial_history_from_s
         if older_s is not None and older_s > tracked.wanted_from_s and not self._waits(tracked, now, older=True):
             return older_s
         return None if self._waits(tracked, now, older=False) else tracked.complete_from_s
 
-    def _has_components(self, tracked: TrackedSli, time_range: TimeRange) -> bool:
-        """Whether it is known since when there is each component: all of a composite's are counted before itself."""
+    def _has_components(self, tracked: TrackedSli) -> bool:
+        """Whether the history of all components can be read, and has been."""
         problem = next((part.history_problem for part in tracked.parts if part.history_problem), None)
         if problem is not None:
             tracked.history_problem = problem
-        return all(part.backfilled or part.complete_from_s <= time_range.since_s for part in tracked.parts)
+        return all(part.backfilled for part in tracked.parts)
 
     def _waits(self, tracked: TrackedSli, now: datetime, *, older: bool) -> bool:
         pause = self._pauses.get((tracked.key, older))
@@ -216,11 +237,11 @@ class Backfill:
                 continue
             time_range = next_time_range(
                 missing_from_s,
-                tracked.wanted_from_s,
+                self._composites.wanted_from_s(tracked) if tracked.parts else tracked.wanted_from_s,
                 share=self._shares.get(tracked.key, 1.0),
                 raw=bool(tracked.parts),
             )
-            if time_range is not None and self._has_components(tracked, time_range):
+            if time_range is not None:
                 missing.setdefault(time_range, []).append(tracked)
         return missing
 

@@ -1,16 +1,16 @@
 """Where windows start: the hours whose slots are read again, so that what leaves a long window leaves it at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from app.ingest.counting.composites import with_composites
-from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.counting.composites import edge_increments
+from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
 from app.ingest.history import history_reader
 from app.ingest.history.history_reader import TimeRange
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import HOUR_S
+from app.ledger import HOUR_S, Samples
 
 # A coarse cell: the hour that a window is about to leave is there before the window cuts it (ADR-0007).
 _AHEAD_S = 900.0
@@ -69,9 +69,11 @@ class WindowEdges:
     def enter(self, hour: int, answers: QueryResults, now: datetime) -> None:
         """Learn the slots of an hour; what was not answered counts by share for a while."""
         if answers.answered:
-            since_s = (hour - 1.0) * HOUR_S
-            answers = with_composites(answers, self._ledger_writer, since_s=since_s, until_s=since_s + HOUR_S)
-            self._ledger_writer.detail(answers.answered, answers.samples, hour=hour)
+            composites = [tracked for tracked in answers.answered if tracked.parts]
+            others = [tracked for tracked in answers.answered if not tracked.parts]
+            self._ledger_writer.detail(others, answers.samples, hour=hour)
+            if composites:
+                self._enter_composites(hour, composites, answers.samples)
         self._there |= {(hour, tracked.key) for tracked in answers.answered}
         self._not_before = now + _PAUSE if answers.failed else None
         current = {
@@ -82,6 +84,12 @@ class WindowEdges:
         }
         self._ledger_writer.ledger.edge_slots.keep(current)
         self._there = {(number, key) for number, key in self._there if number in current}
+
+    def _enter_composites(self, hour: int, composites: Sequence[TrackedSli], samples: Samples) -> None:
+        """Learn the slots of composites in an hour, from the samples of their components."""
+        begin_s, end_s = (hour - 1.0) * HOUR_S, float(hour) * HOUR_S
+        found = edge_increments(composites, samples, self._ledger_writer, since_s=begin_s, until_s=end_s)
+        self._ledger_writer.ledger.set_edge_slots(hour, rows_of(composites), found)
 
     def _nothing_new(self, now: datetime) -> bool:
         """Whether nothing was missing lately, and no history has become complete since."""

@@ -1,14 +1,13 @@
-"""Samples of composites, from the slots that are known of their components."""
+"""Slices of composites, from the slots that are known of their components."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from app.ingest.series.series_index import SeriesIndex
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import COARSE_WIDTH_S, Increments, Ledger, PastSlots, Samples, past_slots
+from app.ledger import COARSE_WIDTH_S, Increments, Ledger, PastSlots, SlotColumns, past_slots
 from app.sli import ComponentCounts, ComposedSlices, compose_slices
 from app.slo import Component, CompositeRule, Composition, GroupKey, MissingData
 from app.slo.arrays import Bools, Floats
@@ -32,6 +31,10 @@ class SliceRange:
     length_s: int
     events: ComposedSlices
     missing: Bools
+
+    def first_slot(self, interval_s: int) -> int:
+        """The number of the first slot of the first slice."""
+        return (round(float(self.ends[0])) - self.length_s) // interval_s + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +72,13 @@ class LedgerSlots:
 
 @dataclass(slots=True)
 class HistorySlots:
-    """The slots of a range of history, from increments that are not recorded; and those of composites in it.
+    """The slots of a range of history that *of_components* reads, not the ledger; and those of composites in it.
 
     If *with_cells*, what the ledger has counted beyond that is taken from its cells: Prometheus keeps less.
     """
 
     ledger: Ledger
-    increments: Increments
+    of_components: Callable[[int, int, int], _Columns]
     with_cells: bool = False
     composed: dict[int, tuple[int, _Columns]] = field(default_factory=dict)
 
@@ -89,7 +92,7 @@ class HistorySlots:
 
     def _from_samples(self, row: int, first: int, last: int) -> _Columns:
         if row not in self.composed:
-            return self.ledger.slots_of(self.increments, row, first, last)
+            return self.of_components(row, first, last)
         begin, columns = self.composed[row]
         cells = np.arange(first, last + 1) - begin
         inside = (cells >= 0) & (cells < len(columns[0]))
@@ -98,16 +101,8 @@ class HistorySlots:
 
     def add(self, row: int, slices: SliceRange) -> None:
         """Add the slices of a composite, as further composites count them."""
-        if not len(slices.ends):
-            return
-        each, found = slices.length_s // self.ledger.interval_s, slices.events
-        at_ends = np.zeros((3, len(slices.ends), each))
-        at_ends[0, :, -1] = np.where(found.known, found.total, 0.0)
-        at_ends[1, :, -1] = np.where(found.known, found.bad, 0.0)
-        at_ends[2] = np.where(found.known, float(self.ledger.interval_s), 0.0)[:, None]
-        total, bad, measured = at_ends.reshape(3, -1)
-        first = round(float(slices.ends[0])) // self.ledger.interval_s - each + 1
-        self.composed[row] = first, (total, bad, measured)
+        if len(slices.ends):
+            self.composed[row] = slices.first_slot(self.ledger.interval_s), slots_of_slices(slices, self.ledger).columns
 
 
 def slice_length_s(composition: Composition, interval_s: int) -> int:
@@ -142,25 +137,28 @@ def slices_in(
     )
 
 
-def composite_samples(tracked: TrackedSli, slices: SliceRange, series_index: SeriesIndex) -> Samples:
-    """One sample of all events, and one of the bad ones, at the end of each slice that is known.
+def slots_of_slices(slices: SliceRange, ledger: Ledger) -> SlotColumns:
+    """The slots of slices: their events lie at their ends, and of those that are known all is measured."""
+    each, found = slices.length_s // ledger.interval_s, slices.events
+    at_ends = np.zeros((3, len(slices.ends), each))
+    at_ends[0, :, -1] = np.where(found.known, found.total, 0.0)
+    at_ends[1, :, -1] = np.where(found.known, found.bad, 0.0)
+    at_ends[2] = np.where(found.measured, float(ledger.interval_s), 0.0)[:, None]
+    return SlotColumns(*at_ends.reshape(3, -1))
 
-    Where the slice before is not, there is a sample of no events at the beginning: what is measured begins there.
-    """
+
+def increments_of_slices(slices: SliceRange, row: int) -> Increments:
+    """The events of the slices that are known, as increments of a composite's row."""
     found, known = slices.events, slices.events.known
-    begins = known & ~np.append(False, known)[:-1]
-    times = np.append(slices.ends[known], slices.ends[begins] - slices.length_s)
-    counters = series_index.evaluated(tracked, {}, newest_s=float(times.max(initial=0.0)))
-    return Samples.joined(
-        [
-            Samples(
-                counter=np.full(len(times), counter),
-                time=times,
-                value=np.append(events[known], np.zeros(int(begins.sum()))),
-                steady=np.zeros(len(times), dtype=bool),
-            )
-            for (counter, _), events in zip(counters, (found.total, found.bad), strict=True)
-        ]
+    ends = slices.ends[known]
+    return Increments(
+        row=np.full(len(ends), row),
+        since=ends - slices.length_s,
+        at=ends,
+        total=found.total[known],
+        bad=found.bad[known],
+        steady=np.ones(len(ends), dtype=bool),
+        seen=found.measured[known],
     )
 
 

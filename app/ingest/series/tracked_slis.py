@@ -62,9 +62,10 @@ class TrackedSli:
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
     without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
     bound of a native histogram. *parts* are the SLIs of a composite's components, in their order, *missing_parts* the
-    names of those without data now. *rejects_native* says that its server has no native histograms. *unmatched* are the
-    positions of the terms that no series has matched when that was looked at last, None before; *made_from_s* is since
-    when all that a composite, or slices, are made of was counted, NaN where that is not known; *misnamed* says by
+    names of those without data now, *changed_from_s* where the oldest change of their counts begins since its slices
+    were made. *rejects_native* says that its server has no native histograms. *unmatched* are the positions of the
+    terms that no series has matched when that was looked at last, None before; *made_from_s* is since when all that a
+    composite, or slices, are made of was counted, NaN where that is not known; *misnamed* says by
     position what such a term names that Prometheus does not have. Its counts become final in its *turn*, so many slots
     after those of the first SLIs.
     """
@@ -116,6 +117,7 @@ class TrackedSli:
     parts: tuple["TrackedSli", ...] = ()
     missing_parts: tuple[str, ...] = ()
     made_from_s: float = math.nan
+    changed_from_s: float = math.inf
 
     def note_long_read(self, since_s: float, until_s: float) -> None:
         """Note a read that went back further than a slot; the last few are kept."""

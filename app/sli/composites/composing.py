@@ -28,7 +28,9 @@ class ComponentCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposedSlices:
-    """The events of a composite in each slice, shape (slices,); *known* is where they are measured.
+    """The events of a composite in each slice, shape (slices,), where they are *known*.
+
+    What is known need not be *measured*: a sum has the events that a component counted across a hole.
 
     *parts*, shape (components, slices), is how much each component added to what is bad.
     """
@@ -36,6 +38,7 @@ class ComposedSlices:
     total: Floats
     bad: Floats
     known: Bools
+    measured: Bools
     parts: Floats
 
 
@@ -66,7 +69,11 @@ def compose_slices(composition: Composition, counts: Sequence[ComponentCounts], 
         known |= of_bad > 0
     busy, idle = counted.any(axis=0), _IDLE[composition.without_events]
     return ComposedSlices(
-        total=np.where(busy, 1.0, idle[0]), bad=np.where(busy, of_bad, idle[1]), known=known, parts=parts
+        total=np.where(busy, 1.0, idle[0]),
+        bad=np.where(busy, of_bad, idle[1]),
+        known=known,
+        measured=known,
+        parts=parts,
     )
 
 
@@ -92,7 +99,7 @@ def _sum_of(composition: Composition, counts: Sequence[ComponentCounts], unknown
     )
     # Of a group alone what was counted across holes is there: its members have it, too.
     known = ~unknown | ((len(counts) == 1) & (total[0] > 0))
-    return ComposedSlices(total=total.sum(axis=0), bad=bad.sum(axis=0), known=known, parts=bad)
+    return ComposedSlices(total=total.sum(axis=0), bad=bad.sum(axis=0), known=known, measured=~unknown, parts=bad)
 
 
 def _share(rule: CompositeRule, one: ComponentCounts, target: float | None) -> tuple[Floats, Bools]:
