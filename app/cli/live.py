@@ -26,7 +26,7 @@ from app.promql.buckets import bound_of, bound_text
 from app.promql.inclusion import is_larger_bucket, native_of
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import render
-from app.sli import TimeSlices
+from app.sli import TimeSlices, named_terms
 from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
@@ -129,7 +129,7 @@ class Inspector:
             if not answer.labels:
                 remedy = "try it in Prometheus; it may have none while nothing happens"
                 yield LiveFinding(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
-                return
+                break
             lacking = [label for label in slo.sli.by if any(label not in labels for labels in answer.labels)]
             if lacking:
                 names = ", ".join(lacking)
@@ -138,6 +138,9 @@ class Inspector:
             if evaluated.weight is not None and len(answer.labels) > 1 and not slo.sli.by:
                 problem = f"{expression} has {len(answer.labels)} series, and events are given for one"
                 yield LiveFinding(problem, "aggregate it to one series, as by sum()", "weight_of_many", ErrorFinding)
+        for term in named_terms(slo.sli):
+            if not await self._count(probe.series_count(term.selector)):
+                yield await self._of_no_series(slo, term)
 
     async def _of_series(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the series exist, are what they are taken for, and are scraped often enough."""
@@ -249,7 +252,10 @@ class Inspector:
 
     async def _is_established(self, sli: Sli) -> bool:
         """Whether the SLI has had traffic for hours, so that the running service would judge its selectors."""
-        before = self.at - timedelta(seconds=ESTABLISHED_S)
+        before, evaluated = self.at - timedelta(seconds=ESTABLISHED_S), sli.evaluated
+        if evaluated is not None:
+            # Each of its values is an event.
+            return bool((await self._ask(evaluated.value, at=before)).labels)
         if not sum((await self._ask(probe.series_count(sli.terms[0].selector), at=before)).values):
             return False
         total, _ = await self._events_of_day(sli)
@@ -266,10 +272,10 @@ class Inspector:
             if found is not None:
                 return found
         problem = f"no series match {render(selector)}"
-        wanted = own_matchers(slo.sli.terms, term)
+        wanted = own_matchers(named_terms(slo.sli), term)
         why = await self._why_no_series(selector, wanted) or _NO_COMBINATION
         if term.events is Events.BAD:
-            mistake = await self._misnamed(slo.sli, selector, wanted)
+            mistake = await self._misnamed(selector, wanted)
             if mistake is not None and await self._is_established(slo.sli):
                 remedy = f"correct bad, unless it is exported with the first error only: {mistake}"
                 return LiveFinding(problem, remedy, ProblemCode.BAD_NEVER_MATCHED)
@@ -300,15 +306,13 @@ class Inspector:
         wanted = [matcher for matcher in matchers if matcher.label != NAME]
         return why_none_matches(name, wanted, await self._series_seen(whole, wanted))
 
-    async def _misnamed(self, sli: Sli, selector: Selector, wanted: Iterable[Matcher]) -> str | None:
+    async def _misnamed(self, selector: Selector, wanted: Iterable[Matcher]) -> str | None:
         """What a selector names that cannot be matched, as the running service finds it."""
         name, wanted = name_of(selector), [matcher for matcher in wanted if matcher.label != NAME]
         if name is None:
             return None
         seen = await self._series_seen(probe.name_only(selector), wanted)
-        # Of another metric than that of the total the running service knows the labels only.
-        values = seen.values if name == name_of(sli.terms[0].selector) else {}
-        return misnamed(name, wanted, seen.labels, values)
+        return misnamed(name, wanted, seen.labels, seen.values)
 
     async def _series_seen(self, whole: Selector, wanted: Iterable[Matcher]) -> SeriesSeen:
         """The labels of a metric, and the values of those that are *wanted*."""

@@ -217,6 +217,41 @@ def buckets_of(text: str) -> Selector | None:
     return None if any(str(one) != str(first) for one in others) else bare(first)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioSelectors:
+    """The selectors of a ratio: those of what it divides, and those of what it divides by.
+
+    *complement*: it is one less the ratio.
+    """
+
+    part: tuple[Selector, ...]
+    whole: tuple[Selector, ...]
+    complement: bool
+
+
+def ratio_selectors(text: str) -> RatioSelectors | None:
+    """The selectors of a ratio that may have bounds and a fallback without any; None of what is no ratio.
+
+    >>> found = ratio_selectors("1 - sum(rate(ok[5m])) / sum(rate(m[5m])) or on () vector(0)")
+    >>> [len(found.part), len(found.whole), found.complement]
+    [1, 1, True]
+    """
+    expr, complement = unwrapped(parse_expression(text)), False
+    while True:
+        match expr:
+            case promql.BinaryExpr() if str(expr.op) == "/" and _selectors(expr.rhs):
+                part, whole = (tuple(map(selector_of, _selectors(side))) for side in (expr.lhs, expr.rhs))
+                return RatioSelectors(part=part, whole=whole, complement=complement)
+            case promql.BinaryExpr() if str(expr.op) == "-" and isinstance(unwrapped(expr.lhs), promql.NumberLiteral):
+                expr, complement = unwrapped(expr.rhs), not complement
+            case promql.BinaryExpr() if str(expr.op) == "or" and not _selectors(expr.rhs):
+                expr = unwrapped(expr.lhs)
+            case promql.Call() if expr.func.name in {"clamp", "clamp_min", "clamp_max"}:
+                expr = unwrapped(expr.args[0])
+            case _:
+                return None
+
+
 # SLIs say in each slot how they are evaluated; the answer for an expression never changes.
 @lru_cache(maxsize=4096)
 def divisor_of(text: str) -> str | None:

@@ -22,6 +22,7 @@ from app.sli.from_promql import (
 )
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
+from app.sli.named_terms import named_terms
 from app.sli.reduction import QueryFinding
 from app.sli.time_slices import TimeSlices, counted_terms
 from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
@@ -48,6 +49,7 @@ __all__ = [
     "compose_slices",
     "counted_terms",
     "expression_of_events",
+    "named_terms",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from app.promql.evaluable import divisor_of
+from app.promql.evaluable import divisor_of, ratio_selectors, selectors_in
 from app.promql.evaluations import as_share, mean_share, ratio_of_events, weighted_share
 from app.sli.condition import Condition
 from app.sli.evaluations import OfEvaluations
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat, Shares
-from app.sli.weights import BAD, TOTAL
+from app.sli.weights import BAD, GOOD, NOTHING, TOTAL
 from app.slo import (
     Contribution,
     Evaluated,
@@ -18,6 +18,7 @@ from app.slo import (
     GroupKey,
     Selector,
     SliKind,
+    Term,
     Weights,
     format_duration,
 )
@@ -127,6 +128,28 @@ class Expression(OfEvaluations):
             return as_share(self.expression, str(self.good_when.opposite))
         share = as_share(self.expression, None)
         return f"(1 - {share})" if self.shares is Events.GOOD else share
+
+
+def terms_named(sli: Expression) -> tuple[Term, ...]:
+    """The selectors that an expression names, those of all events first, each with the events that it stands for.
+
+    Of values that are compared, and of what is no ratio, that cannot be told: they are events without a weight.
+    """
+    if isinstance(sli.origin, EventsOf):
+        whole, part, events = selectors_in(sli.origin.total), selectors_in(sli.origin.part), sli.shares
+    else:
+        ratio = ratio_selectors(sli.expression) if sli.good_when is None else None
+        whole = selectors_in(sli.weight) if sli.weight is not None else ()
+        part, events = selectors_in(sli.expression), Events.TOTAL
+        if ratio is not None:
+            whole, part = (*whole, *ratio.whole), ratio.part
+            is_bad = (sli.shares is Events.BAD) != ratio.complement
+            events = Events.BAD if is_bad else Events.GOOD
+    weights = {Events.BAD: BAD, Events.GOOD: GOOD, Events.TOTAL: NOTHING}[events]
+    named = {one: Term(events=Events.TOTAL, selector=one, weights=TOTAL) for one in whole}
+    return tuple(
+        (named | {one: Term(events=events, selector=one, weights=weights) for one in part if one not in named}).values()
+    )
 
 
 def expression_of_events(

@@ -166,16 +166,22 @@ def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp
         # A code that may come with the first error, and an SLI of less than six hours.
         ('slow_total{code="503"}', 0, "normal for a service without errors"),
         ('half_count{status="500"}', 0, "normal for a service without errors"),
+        # Of expressions, which have a value all the same.
+        ('bad_ratio: sum(rate(slow_total{code="5xx"}[1h])) / sum(rate(slow_total[1h])) or vector(0)', 3, "such as 200"),
+        (
+            'bad_ratio: sum(rate(slow_total{code="503"}[1h])) / sum(rate(slow_total[1h])) or vector(0)',
+            0,
+            "without errors",
+        ),
     ],
 )
 def test_what_bad_cannot_match_is_a_warning_once_there_is_traffic_for_hours(
     bad: str, exit_code: int, why: str, imported: str, tmp_path: Path
 ) -> None:
     """As the running service has it."""
-    text = (
-        "service: self\nslos:\n  - name: x\n    objective: 80\n    window: 7d\n"
-        f"    sli: {{total: {bad.partition('{')[0]}, bad: '{bad}'}}\n"
-    )
+    name, _, ratio = bad.partition(": ")
+    sli = f"{{{name}: '{ratio}', every: 1m}}" if ratio else f"{{total: {bad.partition('{')[0]}, bad: '{bad}'}}"
+    text = f"service: self\nslos:\n  - name: x\n    objective: 80\n    window: 7d\n    sli: {sli}\n"
     ignored = ("--ignore", "scraped_seldom")
     options = ("--strict", "--live", "--prometheus-url", imported, "--format", "json", *ignored)
     result = check(*options, write(tmp_path, text))

@@ -16,6 +16,7 @@ from app.status import DataState, ProblemCode
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import counter, document, requests, slos
 from tests.evaluation.running import Running
+from tests.evaluation.test_expressions import Computed
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 
@@ -168,6 +169,8 @@ async def test_the_type_of_a_metric_is_asked_once_for_all_slis(tmp_path: Path) -
 
 TOTAL = 'http_requests_total{job="shop"}'
 OTHER = {"errors_total": ("__name__", "job")}
+E = {"e_total": ("code",)}
+MATCHED = {'e_total{code=~"5xx"}': ("code",)}
 UNMATCHED = [
     ('http_requests_total{job="shop",code=~"5.."}', {}, "hint"),
     ('http_requests_total{job="shop",code="500"}', {}, "hint"),
@@ -211,6 +214,42 @@ def test_what_a_selector_of_bad_events_names_and_nobody_has_is_a_warning_in_time
 
 def test_of_a_service_of_some_hours_it_is_a_hint(tmp_path: Path) -> None:
     assert never_matched({"total": TOTAL, "bad": "eror_total"}, Metrics(), tmp_path, hours=5)[0] == "hint"
+
+
+RATIO = 'sum(rate(e_total{code=~"5xx"}[5m])) / sum(rate(m_total[5m]))'
+CODES = {"group by (code)": [{"code": "200"}]}
+
+
+@pytest.mark.parametrize(
+    ("sli", "metrics", "said"),
+    [
+        ({"bad_ratio": f"{RATIO} or vector(0)"}, Metrics(), ("bad_never_matched", "warning")),
+        ({"bad_ratio": f"{RATIO} or vector(0)"}, Metrics(labels=E), ("bad_never_matched", "hint")),
+        ({"bad_ratio": f"{RATIO} or vector(0)"}, Metrics(labels=E, answers=CODES), ("bad_never_matched", "warning")),
+        ({"bad_ratio": f"{RATIO} or vector(0)"}, Metrics(labels=E | MATCHED), None),
+        ({"good_ratio": f"1 - {RATIO} or vector(1)"}, Metrics(), ("bad_never_matched", "warning")),
+        ({"good_ratio": f"{RATIO} or vector(0)"}, Metrics(), ("good_never_matched", "warning")),
+        ({"expression": "avg(m_total) + avg(n_total)", "good_when": "< 1"}, Metrics(), ("term_never_matched", "hint")),
+    ],
+)
+def test_a_selector_of_an_expression_that_has_matched_nothing_is_named(
+    sli: dict[str, object], metrics: Metrics, said: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    """Of an expression with a fallback all seems well: it has values."""
+    watched = slos([document("shop", {**sli, "every": "1m"})], tmp_path / "slos")
+    at, evaluated = round(NOW.timestamp()), watched[0].sli.evaluated
+    assert evaluated is not None
+    metrics.labels = {"m_total": ("job",), **metrics.labels}
+    share = 1.0 if "1 -" in evaluated.value else 0.0
+    with Running(watched, Computed({evaluated.value: {(): lambda _at: share}}), tmp_path / "db") as one:
+        one.run(at - 120, at)
+        one.backfill(at)
+        inspection = Inspection(one.evaluator._ledger_writer.tracked_slis, metrics)
+        for _ in range(2):
+            one.do(inspection.step(NOW))
+        one.run(at, at + 60)
+        found = [one for one in one.snapshot("shop-availability").problems if "never_matched" in one.code]
+        assert [(problem.code, problem.level) for problem in found] == ([] if said is None else [said])
 
 
 @pytest.mark.parametrize(

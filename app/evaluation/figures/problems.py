@@ -20,8 +20,8 @@ from app.ledger import COARSE_WIDTH_S
 from app.promql.buckets import bound_text
 from app.promql.inclusion import includes
 from app.promql.selector_text import render
-from app.sli import counted_terms
-from app.slo import Events
+from app.sli import named_terms
+from app.slo import Events, Term
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
 
@@ -337,8 +337,8 @@ def _of_selectors(tracked: TrackedSli, *, counted: Mapping[Events, bool], establ
     if tracked.sli.terms:
         if _terms_are_known(tracked):
             yield from _of_terms(tracked, counted=counted, established=established)
-    elif not counted[Events.BAD]:
-        yield from _of_slices(tracked, established=established)
+    else:
+        yield from _of_named(tracked, counted=counted, established=established)
 
 
 def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool], established: bool) -> Iterator[Problem]:
@@ -374,13 +374,25 @@ def _of_bad(said: str, misnamed: str | None) -> Problem:
     return _warning(ProblemCode.BAD_NEVER_MATCHED, detail)
 
 
-def _of_slices(tracked: TrackedSli, *, established: bool) -> Iterator[Problem]:
-    """Which selectors of bad events in slices of time have matched no series lately."""
-    terms = counted_terms(tracked.sli)
+def _of_named(tracked: TrackedSli, *, counted: Mapping[Events, bool], established: bool) -> Iterator[Problem]:
+    """Which selectors of slices of time or of an expression have matched no series lately."""
+    terms = named_terms(tracked.sli)
     for position in sorted(tracked.unmatched or ()):
-        if terms[position].events is Events.BAD:
-            said = f"no series has matched {render(terms[position].selector)} in the last day"
+        events = terms[position].events
+        if counted[events]:
+            continue
+        said = _unmatched_lately(terms[position])
+        if events is Events.BAD:
             yield _of_bad(said, tracked.misnamed.get(position) if established else None)
+        elif events is Events.GOOD:
+            yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
+        else:
+            detail = f"{said}. The expression goes on without it; correct it, or leave it out"
+            yield Problem(code=ProblemCode.TERM_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+
+
+def _unmatched_lately(term: Term) -> str:
+    return f"no series has matched {render(term.selector)} in the last day"
 
 
 def bad_never_matched(tracked: TrackedSli) -> str | None:
@@ -389,6 +401,11 @@ def bad_never_matched(tracked: TrackedSli) -> str | None:
     Without the values that the series have: it is sent to receivers, and those are not ours to link to.
     """
     terms = tracked.sli.terms
+    if not terms:
+        named = named_terms(tracked.sli)
+        bad = [position for position, term in enumerate(named) if term.events is Events.BAD]
+        # Of several, one that matches something will show errors.
+        return _unmatched_lately(named[bad[0]]) if bad and (tracked.unmatched or set()) >= set(bad) else None
     if any(terms[position].events is Events.BAD for position in tracked.seen.matched):
         return None
     unmatched = (term for term in terms if term.events is Events.BAD and term.weights.total >= 0)

@@ -2,17 +2,17 @@
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.ingest.series.matched_series import misnamed, own_matchers
 from app.ingest.series.tracked_slis import TrackedSli
 from app.prometheus import MetricSource, PrometheusError
-from app.promql.metric_names import name_of
-from app.promql.probe import name_only
+from app.promql.metric_names import NAME, name_of
+from app.promql.probe import label_values, name_only
 from app.promql.selector_text import render
-from app.sli import counted_terms
-from app.slo import Selector, Term
+from app.sli import named_terms
+from app.slo import Matcher, Selector, Term
 
 # What a selector names changes with deployments only.
 _AGAIN = timedelta(hours=6)
@@ -32,13 +32,16 @@ class SelectorInspection:
     """When the selectors of each SLI were looked at; results are noted on the SLIs.
 
     A selector of the total's own metric costs no query: the labels of its series are known. For another metric, and
-    for slices of time, Prometheus is asked for names of labels, which it answers from its index without any sample.
+    for slices of time and expressions, Prometheus is asked for names of labels, which it answers from its index without
+    any sample, and for the values of the labels of what matches nothing.
     """
 
     def __init__(self, tracked_slis: Sequence[TrackedSli], source: MetricSource) -> None:
         self._tracked_slis = tuple(tracked_slis)
         self._source = source
-        self._due = [(_LONG_AGO, place) for place, tracked in enumerate(tracked_slis) if len(_terms(tracked)) > 1]
+        self._due = [
+            (_LONG_AGO, place) for place, tracked in enumerate(tracked_slis) if _may_be_unmatched(_terms(tracked))
+        ]
         self._labels: dict[str, frozenset[str]] = {}
         self._labels_since = _LONG_AGO
 
@@ -71,12 +74,12 @@ class SelectorInspection:
         return _AGAIN
 
     async def _unmatched(self, tracked: TrackedSli, now: datetime) -> frozenset[int]:
-        """The positions of terms that no series has matched, but for the first one: without it there is no data."""
+        """The positions of terms that no series has matched."""
         terms = _terms(tracked)
-        positions = [position for position, term in enumerate(terms) if position and term.weights.total >= 0]
+        positions = _may_be_unmatched(terms)
         if tracked.sli.terms:
             return frozenset(positions) - tracked.seen.matched
-        # Of slices only the sums are known. What has matched once has nothing to be looked at any more.
+        # Of slices and expressions only values are known. What has matched once is not looked at any more.
         positions = [position for position in positions if tracked.unmatched is None or position in tracked.unmatched]
         found = [await self._names(terms[position].selector, now) for position in positions]
         return frozenset(position for position, names in zip(positions, found, strict=True) if not names)
@@ -88,12 +91,22 @@ class SelectorInspection:
             name = name_of(selector)
             if name is None:
                 continue
-            of_total = name == name_of(terms[0].selector) and bool(tracked.seen.labels)
-            labels = tracked.seen.labels if of_total else await self._names(name_only(selector), now)
-            values = tracked.seen.values if of_total else {}
-            why = misnamed(name, own_matchers(terms, terms[position]), labels, values)
+            own = own_matchers(terms, terms[position])
+            if tracked.sli.terms and name == name_of(terms[0].selector) and tracked.seen.labels:
+                why = misnamed(name, own, tracked.seen.labels, tracked.seen.values)
+            else:
+                whole = name_only(selector)
+                why = misnamed(name, own, await self._names(whole, now), await self._values(whole, own, now))
             if why is not None:
                 found[position] = why
+        return found
+
+    async def _values(self, whole: Selector, wanted: Sequence[Matcher], now: datetime) -> Mapping[str, frozenset[str]]:
+        """The values that the *wanted* labels of a metric have had in the last day."""
+        found = {}
+        for label in {matcher.label for matcher in wanted if matcher.label != NAME}:
+            answer = await self._source.instant(label_values(whole, label), now, deadline=_DEADLINE_S)
+            found[label] = frozenset(labels[label] for labels in answer.labels if labels.get(label))
         return found
 
     async def _names(self, selector: Selector, now: datetime) -> frozenset[str]:
@@ -106,4 +119,10 @@ class SelectorInspection:
 
 
 def _terms(tracked: TrackedSli) -> Sequence[Term]:
-    return counted_terms(tracked.sli)
+    return named_terms(tracked.sli)
+
+
+def _may_be_unmatched(terms: Sequence[Term]) -> list[int]:
+    """The positions of the terms to be looked at; without the first one of all events there would be no data."""
+    first = int(bool(terms) and terms[0].weights.total > 0)
+    return [position for position in range(first, len(terms)) if terms[position].weights.total >= 0]
