@@ -52,10 +52,13 @@ def sloburn_page(title: str, path: str = "") -> builders.DashboardLink:
 
 
 class AlertMarks(Builder[AnnotationQuery]):
-    """Marks on every graph where *expr* has a value; *text* names what fired, such as ``{{slo}}``."""
+    """Marks on every graph where *expr* has a value; *text* names what fired, such as ``{{slo}}``.
 
-    def __init__(self, name: str, expr: str, text: str, colour: str) -> None:
-        self._marks = _Marks(name=name, datasource=DATA_SOURCE, icon_color=colour, expr=expr)
+    Those that are not *shown* can be switched on at the top of the dashboard.
+    """
+
+    def __init__(self, name: str, expr: str, text: str, colour: str, *, shown: bool = True) -> None:
+        self._marks = _Marks(name=name, datasource=DATA_SOURCE, icon_color=colour, expr=expr, enable=shown)
         self._marks.text = text
 
     @override

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders import common, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
 from grafana import boards, colours, panels
@@ -9,6 +10,8 @@ from grafana.queries import chosen_slos, column, multi_value_variable, nearness,
 
 _OBJECTIVE = chosen_slos("slo_objective_ratio")
 _BUDGET = chosen_slos("slo_error_budget_remaining_ratio")
+_MONTH = chosen_slos("slo_error_budget_month_remaining_ratio")
+_BURN_OF_HOUR = chosen_slos("slo_burn_rate", ', window="1h"')
 _COVERAGE = chosen_slos("slo_coverage_ratio")
 _PAGE = chosen_slos("slo_alert_firing", ', severity="page"')
 _TICKET = chosen_slos("slo_alert_firing", ', severity="ticket"')
@@ -31,8 +34,9 @@ _COLUMNS = {
     # An SLI has a series for every window; that of the SLO's own is the one that `slo_info` names.
     "sli": ("SLI", f"{chosen_slos('slo_sli_ratio')} and on (slo, window) slo_info"),
     "budget": ("Budget left", _BUDGET),
+    "month": ("Left of this month", _MONTH),
     "burn_5m": ("Burn 5m", chosen_slos("slo_burn_rate", ', window="5m"')),
-    "burn_1h": ("Burn 1h", chosen_slos("slo_burn_rate", ', window="1h"')),
+    "burn_1h": ("Burn 1h", _BURN_OF_HOUR),
     "nearest": ("Nearest alert", _NEAREST),
     "alerts": ("Alerts", _ALERTS),
     "coverage": ("Coverage", _COVERAGE),
@@ -53,6 +57,9 @@ def dashboard() -> builders.Dashboard:
         .with_variable(_label_variable())
         .with_variable(_value_variable())
         .annotation(boards.AlertMarks("Page", f"max by (slo) ({_PAGE}) > 0", "{{slo}}", colours.PAGE))
+        .annotation(
+            boards.AlertMarks("Ticket", f"max by (slo) ({_TICKET}) > 0", "{{slo}}", colours.TICKET, shown=False)
+        )
         .with_panel(_how_many())
         .with_panel(_exhausted())
         .with_panel(_at_risk())
@@ -63,8 +70,10 @@ def dashboard() -> builders.Dashboard:
         .with_panel(_blind())
         .with_panel(_all_slos())
         .with_panel(_worst_budgets())
+        .with_panel(_month())
         .with_panel(_worst_burn_rates())
         .with_panel(_fleet())
+        .with_panel(_how_many_over_time())
         .with_panel(_alerts())
         .with_panel(_groups())
     )
@@ -236,6 +245,7 @@ def _with_columns(panel: table.Panel) -> table.Panel:
         .override_by_name("Objective", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
         .override_by_name("SLI", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
         .override_by_name("Budget left", budget)
+        .override_by_name("Left of this month", panels.shown_as(panels.RATIO, colours.budget_steps(), 1))
         .override_by_name("Burn 5m", burn)
         .override_by_name("Burn 1h", burn)
         .override_by_name(
@@ -264,15 +274,41 @@ def _worst_budgets() -> timeseries.Panel:
     )
 
 
+def _month() -> timeseries.Panel:
+    at_end = chosen_slos("slo_error_budget_month_remaining_ratio", at=" @ end()")
+    return panels.this_month(
+        "Budgets of this calendar month, the ten worst",
+        "What is left of the budget of the month that began on the first: it falls with every bad event and never "
+        "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
+        "was spent than an even pace would have.",
+        over_time(f"avg(max by (slo) ({_MONTH}))", "mean of all SLOs"),
+        over_time(f"max by (slo) ({_MONTH}) and on (slo) bottomk(10, max by (slo) ({at_end}))", "{{slo}}"),
+    )
+
+
+def _how_many_over_time() -> timeseries.Panel:
+    def count(of: str, legend: str) -> Dataquery:
+        return over_time(f"count({of}) or vector(0)", legend)
+
+    return panels.lines(
+        "How many SLOs burn",
+        "SLOs that spent their budget faster than their windows allow over the last hour, that have less than a tenth "
+        "of it left, that have spent all of it, and whose pages fire.",
+        count(f"max by (slo) ({_BURN_OF_HOUR}) > 1", "burning faster than 1"),
+        count(f"max by (slo) ({_BUDGET}) < 0.1", "less than a tenth left"),
+        count(f"max by (slo) ({_BUDGET}) <= 0", "exhausted"),
+        count(f"max by (slo) ({_PAGE}) > 0", "paging"),
+    ).min(0)
+
+
 def _worst_burn_rates() -> timeseries.Panel:
-    hour = ', window="1h"'
-    burn, at_end = chosen_slos("slo_burn_rate", hour), chosen_slos("slo_burn_rate", hour, at=" @ end()")
+    at_end = chosen_slos("slo_burn_rate", ', window="1h"', at=" @ end()")
     return panels.with_limits(
         panels.lines(
             "Burn rate over one hour, the ten fastest",
             "How fast the ten SLOs that burn fastest at the end of the range spend their budget; 1 spends it exactly "
             "within the SLO's window.",
-            over_time(f"max by (slo) ({burn}) and on (slo) topk(10, max by (slo) ({at_end}))", "{{slo}}"),
+            over_time(f"max by (slo) ({_BURN_OF_HOUR}) and on (slo) topk(10, max by (slo) ({at_end}))", "{{slo}}"),
         ),
         colours.steps("transparent", (1, colours.DOUBTFUL)),
     )
@@ -307,7 +343,6 @@ def _groups() -> table.Panel:
         column(worst, "worst"),
         column(f"{spent} or ({members}) * 0", "spent"),
         height=8,
-        width=12,
     ).no_value("no SLO is split by labels")
     budget = panels.shown_as(panels.RATIO, colours.budget_steps(), 1) + panels.coloured_background()
     return (

@@ -20,17 +20,17 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, FieldColorModeId
 
 from grafana import colours
-from grafana.queries import DATA_SOURCE
+from grafana.queries import DATA_SOURCE, even_pace, over_time
 
 RATIO = "percentunit"
 SECONDS = "s"
 TIMES = "none"
-EVENTS_PER_SECOND = "eps"
 PER_SECOND = "cps"
 BYTES = "bytes"
 
 NAME_AND_VALUE = BigValueTextMode.VALUE_AND_NAME
 NO_DATA = "no data"
+EVEN_PACE = "even pace"
 WIDTH = 24
 
 
@@ -80,6 +80,13 @@ def lines(title: str, description: str, *queries: Dataquery, unit: str = TIMES, 
     return panel
 
 
+def this_month(title: str, description: str, *queries: Dataquery) -> timeseries.Panel:
+    """What is left of budgets since the first of the month, whatever the range of the dashboard."""
+    panel = lines(title, description, *queries, over_time(even_pace(), EVEN_PACE), unit=RATIO)
+    panel.time_from("now/M").override_by_name(EVEN_PACE, [dashed(), colour(colours.PLAIN)])
+    return with_limits(panel, colours.steps("transparent", (0, colours.BAD)))
+
+
 def with_limits(panel: timeseries.Panel, limits: builders.ThresholdsConfig) -> timeseries.Panel:
     """The panel with its thresholds drawn as dashed lines."""
     style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
@@ -113,6 +120,7 @@ def rows(title: str, description: str, *queries: Dataquery, height: int = 10, wi
         .title(title)
         .description(description)
         .datasource(DATA_SOURCE)
+        .unit(TIMES)
         .no_value(NO_DATA)
         .span(width)
         .height(height)

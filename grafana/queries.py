@@ -65,9 +65,30 @@ def of_services(metric: str, matchers: str = "") -> str:
 def chosen_slos(metric: str, matchers: str = "", *, at: str = "") -> str:
     """The series of a metric, of the chosen services and of SLOs whose label ``$label`` has a chosen value.
 
-    Labels of documents are on `slo_info` only. A label that an SLO does not have is empty.
+    Labels of documents are on `slo_info` only. A label that an SLO does not have is empty. Members of a group are
+    joined by its name: the ticket for missing data is of the whole group, of which there is no `slo_info`.
     """
-    return f'({of_services(metric, matchers)}{at} and on (slo) slo_info{{$label=~"$value"}}{at})'
+    return f'({of_services(metric, matchers)}{at} and on (slo_service, slo_name) slo_info{{$label=~"$value"}}{at})'
+
+
+def even_pace() -> str:
+    """What is left of the budget of a calendar month that is spent at an even pace; UTC."""
+    return "1 - (day_of_month() - 1 + hour() / 24 + minute() / 1440) / days_in_month()"
+
+
+def quantile_of_histogram(quantile: float) -> str:
+    """A quantile of the events of ``$histogram`` that ``$selector`` selects, be it classic or native.
+
+    Without a histogram both variables are empty, and there is no such series.
+    """
+    classic, native = (
+        # Some name is asked for: Prometheus refuses a selector that might select everything.
+        f'rate({{__name__="${{histogram}}{suffix}", __name__!="", ${{selector:raw}}}}[$__rate_interval])'
+        for suffix in ("_bucket", "")
+    )
+    return (
+        f"histogram_quantile({quantile:g}, sum by (le) ({classic})) or histogram_quantile({quantile:g}, sum({native}))"
+    )
 
 
 def nearness(burn_rates: str, factors: str) -> str:

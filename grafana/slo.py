@@ -10,10 +10,19 @@ from grafana_foundation_sdk.models.common import (
 )
 
 from grafana import boards, colours, panels
-from grafana.queries import DATA_SOURCE, label_variable, nearness, newest, over_time
+from grafana.queries import (
+    DATA_SOURCE,
+    hidden_variable,
+    label_variable,
+    nearness,
+    newest,
+    over_time,
+    quantile_of_histogram,
+)
 
 _OBJECTIVE = 'max(slo_objective_ratio{slo="$slo"})'
 _BUDGET = 'max(slo_error_budget_remaining_ratio{slo="$slo"})'
+_MONTH = 'max(slo_error_budget_month_remaining_ratio{slo="$slo"})'
 _COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
 _BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
 _FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
@@ -38,24 +47,36 @@ def dashboard() -> builders.Dashboard:
         )
         .link(boards.sloburn_page("This SLO in Sloburn", "/slos/${slo:percentencode}"))
         .with_variable(label_variable("slo", "SLO", "label_values(slo_objective_ratio, slo)"))
+        .with_variable(_histogram_variable("histogram"))
+        .with_variable(_histogram_variable("selector"))
         .annotation(_marks("page", "Page", colours.PAGE))
         .annotation(_marks("ticket", "Ticket", colours.TICKET))
         .with_panel(_objective())
         .with_panel(_sli())
         .with_panel(_budget_left())
+        .with_panel(_left_of_month())
         .with_panel(_burn_now())
         .with_panel(_nearest())
         .with_panel(_alert_now())
         .with_panel(_measured())
         .with_panel(_budget_over_time())
+        .with_panel(_month())
         .with_panel(_burn_rates())
         .with_panel(_nearness())
         .with_panel(_alert_timeline())
+        .with_panel(_coverage())
+        .with_row(builders.Row("Requests, errors, durations"))
         .with_panel(_events())
         .with_panel(_bad_share())
-        .with_panel(_coverage())
+        .with_panel(_durations())
+        .with_row(builders.Row("Group"))
         .with_panel(_group())
     )
+
+
+def _histogram_variable(label: str) -> builders.QueryVariable:
+    """What `slo_histogram_threshold` says of the histogram of a latency SLO; empty for others."""
+    return hidden_variable(label, f'label_values(slo_histogram_threshold{{slo="$slo"}}, {label})')
 
 
 def _marks(severity: str, name: str, colour: str) -> boards.AlertMarks:
@@ -66,7 +87,9 @@ def _marks(severity: str, name: str, colour: str) -> boards.AlertMarks:
 
 def _objective() -> stat.Panel:
     return (
-        panels.figure("Objective", "The share of events that shall be good.", newest(_OBJECTIVE), unit=panels.RATIO)
+        panels.figure(
+            "Objective", "The share of events that shall be good.", newest(_OBJECTIVE), unit=panels.RATIO, width=3
+        )
         .decimals(3)
         .thresholds(colours.steps(colours.PLAIN))
     )
@@ -79,6 +102,7 @@ def _sli() -> stat.Panel:
             "The share of events that were good, over the SLO's window.",
             newest('max(slo_sli_ratio{slo="$slo"} and on (slo, window) slo_info)'),
             unit=panels.RATIO,
+            width=3,
         )
         .decimals(3)
         .thresholds(colours.steps(colours.PLAIN))
@@ -92,6 +116,21 @@ def _budget_left() -> stat.Panel:
             "What remains of the error budget of the SLO's window; below zero the objective is missed.",
             newest(_BUDGET),
             unit=panels.RATIO,
+            width=3,
+        )
+        .decimals(1)
+        .thresholds(colours.budget_steps())
+    )
+
+
+def _left_of_month() -> stat.Panel:
+    return (
+        panels.figure(
+            "Left of this month",
+            "What remains of the budget of the calendar month; below zero more was spent than the whole month allows.",
+            newest(_MONTH),
+            unit=panels.RATIO,
+            width=3,
         )
         .decimals(1)
         .thresholds(colours.budget_steps())
@@ -171,6 +210,16 @@ def _budget_over_time() -> timeseries.Panel:
     )
 
 
+def _month() -> timeseries.Panel:
+    return panels.this_month(
+        "Budget of this calendar month",
+        "What is left of the budget of the month that began on the first: it falls with every bad event and never "
+        "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
+        "was spent than an even pace would have.",
+        over_time(_MONTH, "left of this month"),
+    ).fill_opacity(15)
+
+
 def _burn_rates() -> timeseries.Panel:
     return (
         panels.lines(
@@ -213,7 +262,8 @@ def _events() -> timeseries.Panel:
             "Events",
             "Good and bad events per second, stacked.",
             over_time('max by (outcome) (rate(slo_events_total{slo="$slo"}[$__rate_interval]))', "{{outcome}}"),
-            unit=panels.EVENTS_PER_SECOND,
+            unit=panels.PER_SECOND,
+            width=8,
         )
         .stacking(common.StackingConfig().mode(StackingMode.NORMAL))
         .fill_opacity(30)
@@ -231,10 +281,29 @@ def _bad_share() -> timeseries.Panel:
             over_time('1 - max(slo_sli_ratio{slo="$slo", window="5m"})', "bad"),
             over_time(f"1 - {_OBJECTIVE}", "allowed"),
             unit=panels.RATIO,
+            width=8,
         )
         .min(0)
         .override_by_name("bad", [panels.colour(colours.BAD)])
         .override_by_name("allowed", [panels.dashed(), panels.colour(colours.DOUBTFUL)])
+    )
+
+
+def _durations() -> timeseries.Panel:
+    return (
+        panels.lines(
+            "Durations",
+            "Of a latency SLO: how long the slowest half, tenth and hundredth of the events took at least, from its "
+            "histogram in Prometheus, and up to which duration events are good. Histograms of another unit than "
+            "seconds are shown in theirs.",
+            *(over_time(quantile_of_histogram(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.9, 0.99)),
+            over_time('max(slo_histogram_threshold{slo="$slo"})', "good up to"),
+            unit=panels.SECONDS,
+            width=8,
+        )
+        .no_value("no histogram")
+        .min(0)
+        .override_by_name("good up to", [panels.dashed(), panels.colour(colours.DOUBTFUL)])
     )
 
 
@@ -276,6 +345,6 @@ def _group() -> bargauge.Panel:
         .orientation(VizOrientation.HORIZONTAL)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .data_links([boards.slo_link("${__field.labels.slo:percentencode}")])
-        .span(12)
+        .span(panels.WIDTH)
         .height(8)
     )

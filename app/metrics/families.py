@@ -22,6 +22,11 @@ class Family:
 SLO_INFO = Family("slo_info", "gauge", "The SLO's labels, objective and window; always 1.")
 SLO_OBJECTIVE = Family("slo_objective_ratio", "gauge", "Share of events that must be good over the SLO window.")
 SLO_SLA = Family("slo_sla_ratio", "gauge", "Share of events that must be good by contract; absent without an SLA.")
+SLO_HISTOGRAM_THRESHOLD = Family(
+    "slo_histogram_threshold",
+    "gauge",
+    "Bound of the bucket up to which events are good, in the unit of the histogram; absent without a histogram.",
+)
 SLO_SLI = Family("slo_sli_ratio", "gauge", "Share of events that were good over a window; absent without events.")
 SLO_BURN_RATE = Family(
     "slo_burn_rate", "gauge", "Bad ratio over a window in error budgets; 1 spends it in one SLO window."
@@ -67,6 +72,7 @@ FAMILIES = (
     SLO_INFO,
     SLO_OBJECTIVE,
     SLO_SLA,
+    SLO_HISTOGRAM_THRESHOLD,
     SLO_SLI,
     SLO_BURN_RATE,
     SLO_CONSUMED,
@@ -89,7 +95,7 @@ FAMILIES = (
 
 _OWN_LABELS = frozenset(
     {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
-    | {"problem", "level", "slo_revision", "runbook_url"}
+    | {"problem", "level", "slo_revision", "runbook_url", "histogram", "selector"}
 )
 # Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
 # `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.

@@ -17,6 +17,7 @@ from app.metrics.families import (
     SLO_EVENTS,
     SLO_FACTOR,
     SLO_FIRING,
+    SLO_HISTOGRAM_THRESHOLD,
     SLO_INFO,
     SLO_MEASURED,
     SLO_MONTH_REMAINING,
@@ -31,12 +32,19 @@ from app.metrics.families import (
 )
 from app.metrics.labels import Label, exported_labels, render_labels
 from app.metrics.sample_lines import Lines, add_sample, number_text
+from app.promql.buckets import bound_of
+from app.promql.inclusion import histogram_of
+from app.promql.metric_names import BUCKET, NAME
+from app.promql.selector_text import render
 from app.slo import (
     AlertState,
     BurnRateRule,
     CalendarWindow,
     Cause,
     GroupKey,
+    Matcher,
+    MatchOp,
+    Selector,
     Severity,
     Slo,
     SloId,
@@ -55,6 +63,7 @@ STATES_OF_CAUSE = {
     False: (AlertState.INACTIVE, AlertState.FIRING, AlertState.MUTED),
 }
 """The states of an alert on a burn, and of any other: those are shown while they fire, and are not frozen."""
+_ANY_NAME = f'{NAME}!=""'
 # Where the labels of an SLO go in a text that SLOs share; no label has this character.
 _LABELS = "\0"
 
@@ -138,6 +147,7 @@ class _SloText:
     group: GroupKey
     labels: str
     info: str
+    histogram: tuple[str, float] | None
     whole: str
     factors: str
     thresholds: str
@@ -153,6 +163,7 @@ class _SloText:
             group=snapshot.group,
             labels=labels,
             info=f"{labels},{render_labels(info_labels(slo, identity))}",
+            histogram=_histogram_text(labels, slo, snapshot.group),
             whole=window_label(slo.window),
             factors=_factor_lines(rules),
             thresholds=_threshold_lines(rules),
@@ -167,6 +178,9 @@ class _SloText:
         add_sample(lines, SLO_OBJECTIVE, rest, self.slo.objective)
         if self.slo.sla is not None:
             add_sample(lines, SLO_SLA, rest, self.slo.sla.contract)
+        if self.histogram is not None:
+            of_histogram, threshold = self.histogram
+            add_sample(lines, SLO_HISTOGRAM_THRESHOLD, of_histogram, threshold)
 
     def add_figures(self, lines: Lines, snapshot: Snapshot) -> None:
         """Add all figures but those of windows."""
@@ -250,6 +264,31 @@ def info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
     own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window)), *_runbook(slo)]
     taken = {name for name, _ in identity} | RESERVED_LABELS
     return own + exported_labels(slo.labels, taken=taken)
+
+
+def histogram_threshold(slo: Slo, group: GroupKey) -> tuple[list[Label], float] | None:
+    """The histogram of a latency SLI, what is selected of it, and the largest bound of the buckets that are counted.
+
+    None for other SLIs, and where several histograms are counted.
+    """
+    of_member = [Matcher(label, MatchOp.EQUAL, value) for label, value in group]
+    found: dict[tuple[str, str], list[float]] = {}
+    for bucket in slo.sli.buckets:
+        name, bound = histogram_of(bucket), bound_of(bucket)
+        others = [matcher for matcher in bucket.matchers if matcher.label not in {NAME, BUCKET}]
+        if name is not None and bound is not None:
+            # Never empty, as a label without a value would be: dashboards put it into braces behind the name.
+            selected = render(Selector((*others, *of_member)))[1:-1] if others or of_member else _ANY_NAME
+            found.setdefault((name, selected), []).append(float(bound))
+    if len(found) != 1:
+        return None
+    (((name, selector), bounds),) = found.items()
+    return [("histogram", name), ("selector", selector)], max(bounds)
+
+
+def _histogram_text(labels: str, slo: Slo, group: GroupKey) -> tuple[str, float] | None:
+    found = histogram_threshold(slo, group)
+    return None if found is None else (f"{{{labels},{render_labels(found[0])}}} ", found[1])
 
 
 def _runbook(slo: Slo) -> list[Label]:

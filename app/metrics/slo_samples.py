@@ -11,6 +11,7 @@ from app.metrics.slo_lines import (
     States,
     figures_of_windows,
     firing_severities,
+    histogram_threshold,
     identity_labels,
     info_labels,
     rules_of_severities,
@@ -59,6 +60,9 @@ def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
     yield SloSample(families.SLO_OBJECTIVE, own, slo.objective)
     if slo.sla is not None:
         yield SloSample(families.SLO_SLA, own, slo.sla.contract)
+    histogram = histogram_threshold(slo, snapshot.group)
+    if histogram is not None:
+        yield SloSample(families.SLO_HISTOGRAM_THRESHOLD, (*own, *histogram[0]), histogram[1])
     for window, sli, burn_rate in figures_of_windows(snapshot, window_label(slo.window)):
         yield SloSample(families.SLO_SLI, (*own, ("window", window)), sli)
         yield SloSample(families.SLO_BURN_RATE, (*own, ("window", window)), burn_rate)

@@ -10,11 +10,11 @@ from app.metrics import BuildInfo, Exposition, Instruments, MetricNames
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
 from testbed.metrics_page import serving_page
-from tests.support.snapshots import AS_OF, a_snapshot, an_slo
+from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 
 def snapshots() -> tuple[Snapshot, ...]:
-    """A page in force, a group with one member that has spent its budget, and an SLO that nobody asks for."""
+    """A page in force, a group with one member that has spent its budget, an SLO without events, one of durations."""
     burning = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
     quiet = AlertView(severity=Severity.TICKET, state=AlertState.INACTIVE, since=None, tier=None)
     routed = an_slo(name="latency", by=("route",))
@@ -23,6 +23,7 @@ def snapshots() -> tuple[Snapshot, ...]:
         a_snapshot(routed, group=(("route", "/pay"),)),
         a_snapshot(routed, group=(("route", "/cart"),), bad=5_000.0),
         a_snapshot(an_slo("search"), good=0.0, bad=0.0),
+        a_snapshot(a_latency_slo("sloburn_evaluation_duration_seconds")),
     )
 
 

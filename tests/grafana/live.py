@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.grafana.queries import CHOSEN_LABEL, PanelQuery, label_variables
+from tests.grafana.queries import CHOSEN_LABEL, PanelQuery, label_variables, panel_queries, with_values
 
 _RANGES = {"__rate_interval": "10s", "__range": "1h", "label": CHOSEN_LABEL}
 
@@ -20,9 +20,20 @@ class Asked:
 
     def variables(self, **chosen: str) -> Mapping[str, str]:
         """Every variable with all of its live values, as Grafana's *All*; *chosen* overrules."""
-        choices = {name: "|".join(self.label_values(*source)) for name, source in label_variables().items()}
+        choices = {
+            name: "|".join(self.label_values(with_values(metric, chosen), label))
+            for name, (metric, label) in label_variables().items()
+        }
         # As the variable says of *All*: also SLOs without the label.
         return {**_RANGES, **choices, "value": ".*", **chosen}
+
+    def empty(self, *slos: str) -> list[PanelQuery]:
+        """The queries of panels that draw nothing, whichever of the SLOs is chosen."""
+        left = list(panel_queries())
+        for slo in slos:
+            variables = self.variables(slo=slo)
+            left = [query for query in left if not self.series(query, variables)]
+        return left
 
     def label_values(self, metric: str, label: str) -> list[str]:
         """The values of a label, as `label_values(metric, label)` of Grafana finds them."""

@@ -13,7 +13,8 @@ DASHBOARDS = Path(__file__).parents[2] / "grafana" / "dashboards"
 
 CHOSEN_LABEL = "team"
 """The label of documents that the overview filters by, unless another one is written."""
-_LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+), (?P<label>[\w$]+)\)")
+_LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+(?:\{[^}]*\})?), (?P<label>[\w$]+)\)")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::raw)?\})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +30,19 @@ class PanelQuery:
         """The names of Sloburn's metrics that are asked for."""
         return set(re.findall(r"\b(?:slo|sloburn|process)_\w+", self.expr)) - RESERVED_LABELS
 
+    @property
+    def is_of_sloburn(self) -> bool:
+        """Whether it asks for metrics of Sloburn: not for the calendar, nor for the histogram of a service."""
+        return "${histogram}" not in self.expr and "day_of_month()" not in self.expr
+
     def filled(self, variables: Mapping[str, str]) -> str:
         """The query with its variables replaced; a variable without a value stays."""
-        return re.sub(r"\$(\w+)", lambda found: variables.get(found[1], found[0]), self.expr)
+        return with_values(self.expr, variables)
+
+
+def with_values(text: str, variables: Mapping[str, str]) -> str:
+    """The text with its variables replaced; a variable without a value stays."""
+    return _VARIABLE.sub(lambda found: variables.get(found[1] or found[2], found[0]), text)
 
 
 def dashboards() -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from tests.grafana.exporter import exporter, snapshots
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
 
-_PAGING = snapshots()[0].id
+_PAGING, *_, _LATENCY = (each.id for each in snapshots())
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,15 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 
 
 def test_every_query_of_every_panel_returns_data(asked: Asked) -> None:
-    variables = asked.variables(slo=_PAGING)
-    assert [query for query in panel_queries() if not asked.series(query, variables)] == []
+    assert asked.empty(_PAGING, _LATENCY) == []
+
+
+def test_durations_are_those_of_the_histogram_that_the_slo_counts(asked: Asked) -> None:
+    """Each evaluation took 0.2 s; an SLO without a histogram has an empty panel and no failing query."""
+    queries = [query for query in panel_queries() if query.panel == "Durations"]
+    drawn = [asked.series(query, asked.variables(slo=_LATENCY)) for query in queries]
+    assert [float(series["values"][-1][1]) for (series,) in drawn] == [pytest.approx(0.2, abs=0.1)] * 3 + [0.3]
+    assert [asked.series(query, asked.variables(slo=_PAGING)) for query in queries] == [[], [], [], []]
 
 
 def test_a_page_in_force_is_marked_on_the_graphs(asked: Asked) -> None:

@@ -92,7 +92,7 @@ def _scraped_as_documented() -> Any:
 def test_the_variables_offer_every_service_and_slo(dashboards: Dashboards) -> None:
     assert dashboards.choices("sloth_service", "sloth_slo_info") == ["checkout", "search"]
     slos = dashboards.choices("sloth_slo", 'sloth_slo_info{sloth_service="checkout"}')
-    assert slos == ["availability", "latency:route=/cart", "latency:route=/pay"]
+    assert slos == ["availability", "latency:route=/cart", "latency:route=/pay", "speed"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_variables_offer_every_service_and_slo(dashboards: Dashboards) -> No
         ),
         (f'sum(ALERTS{{{CHOSEN},sloth_severity="page",alertstate="firing"}}) or vector(0)', 1),
         (f'sum(ALERTS{{{CHOSEN},sloth_severity="ticket",alertstate="firing"}}) or vector(0)', 0),
-        (f"count(sloth_slo_info{{{ALL}}})", 4),
+        (f"count(sloth_slo_info{{{ALL}}})", 5),
         (f"count(slo:current_burn_rate:ratio{{{ALL}}} > 1)", 1),
         (f"count(slo:period_error_budget_remaining:ratio{{{ALL}}} < 0)", 1),
         (f"max(topk(5, slo:period_burn_rate:ratio{{{ALL}}}))", 5000 / 1004.53),

@@ -14,7 +14,15 @@ from app.slo import AlertState, BudgetAlerts, CalendarUnit, CalendarWindow, Caus
 from app.status import AlertView, Problem, ProblemCode, ProblemLevel, Snapshot
 from testbed.servers import promtool_binary
 from tests.support.golden import assert_golden
-from tests.support.snapshots import AS_OF, DATA_SINCE, NAN, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.snapshots import (
+    AS_OF,
+    DATA_SINCE,
+    NAN,
+    a_latency_slo,
+    a_snapshot,
+    an_slo,
+    an_unmeasured_snapshot,
+)
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -54,6 +62,17 @@ def test_a_contract_is_a_series_of_slos_that_have_one() -> None:
     with_contract = series(a_snapshot(replace(an_slo(), sla=Sla(contract=0.995))))
     assert with_contract[key("slo_sla_ratio")] == 0.995
     assert key("slo_sla_ratio") not in series(a_snapshot())
+
+
+def test_the_histogram_of_a_latency_slo_can_be_asked_for() -> None:
+    """By its name and by what is selected of it, which of a member of a group is that member."""
+    speed = {"slo": "checkout-speed", "slo_name": "speed", "histogram": "http_request_duration_seconds"}
+    found = series(a_snapshot(a_latency_slo()))
+    assert found[key("slo_histogram_threshold", **speed, selector='__name__!=""')] == 0.3
+    member = a_snapshot(a_latency_slo(by=("route",)), group=(("route", "/pay"),))
+    of_member = {**speed, "slo": member.id, "route": "/pay", "selector": 'route="/pay"'}
+    assert series(member)[key("slo_histogram_threshold", **of_member)] == 0.3
+    assert not [name for name, _ in series(a_snapshot()) if name == "slo_histogram_threshold"]
 
 
 def test_the_slo_window_has_a_burn_rate_of_its_own() -> None:

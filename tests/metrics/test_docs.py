@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
 from app.slo import Sla
 from app.status import Board
-from tests.support.snapshots import a_snapshot, an_slo
+from tests.support.snapshots import a_latency_slo, a_snapshot, an_slo
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 HEADER = re.compile(r"^# TYPE (slo\w+) (\w+)$", re.MULTILINE)
@@ -18,7 +18,8 @@ FREE_LABELS = {"team", "le", "route"}
 def exposition() -> str:
     board = Board()
     slo = replace(an_slo(by=("route",)), sla=Sla(contract=0.995))
-    board.publish([a_snapshot(slo, group=(("route", "/pay"),), problem="no series match")])
+    latency = a_latency_slo()
+    board.publish([a_snapshot(slo, group=(("route", "/pay"),), problem="no series match"), a_snapshot(latency)])
     return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
 
 

@@ -1,10 +1,11 @@
 """Snapshots as a tick would publish them, for the rooms that display."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import default_policies
-from app.sli import sli_of_bad
+from app.sli import sli_of_bad, sli_of_good
 from app.slo import (
     Alerting,
     AlertState,
@@ -68,6 +69,13 @@ def an_slo(
         labels=labels,
         alerting=Alerting(policies=default_policies(window, objective)),
     )
+
+
+def a_latency_slo(histogram: str = "http_request_duration_seconds", *, by: tuple[str, ...] = ()) -> Slo:
+    """An SLO over the bucket of a histogram up to 0.3."""
+    count = Selector((Matcher("__name__", MatchOp.EQUAL, f"{histogram}_count"),))
+    within = Selector((Matcher("__name__", MatchOp.EQUAL, f"{histogram}_bucket"), Matcher("le", MatchOp.EQUAL, "0.3")))
+    return replace(an_slo(name="speed"), sli=sli_of_good(total=count, good=within, by=by))
 
 
 def problems_in_words(text: str | None, level: ProblemLevel) -> tuple[Problem, ...]:
