@@ -13,6 +13,7 @@ from app.delivery.ports import Outbox
 from app.store import Database, Transaction
 from app.store.messages import forget_messages
 from app.store.outbox import (
+    LEASE,
     EntryState,
     OutboxEntry,
     claim,
@@ -49,7 +50,7 @@ class StoredOutbox(Outbox):
     """
 
     database: Database
-    lease: timedelta = timedelta(seconds=30)
+    lease: timedelta = LEASE
     most: int = 5_000
     routing: Routing = field(default_factory=Routing)
     ids: Iterator[int] | None = None

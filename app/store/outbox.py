@@ -75,6 +75,8 @@ outbox = Table(
 # Due in a year, which is never: held entries keep their place in the order of their alert and need no state of their
 # own.
 _HELD = timedelta(days=365)
+LEASE = timedelta(seconds=30)
+"""Longer than any attempt; a claimed entry whose worker has died is claimed again after it."""
 _OUT_OF_DATE = "out of date: the alert ended while nothing was evaluated"
 # Entries in one statement: an outage of everything is a few statements, and none is too long.
 _AT_ONCE = 500
@@ -209,6 +211,21 @@ def release(connection: Connection, *, living: Collection[str]) -> int:
     leased = (outbox.c.state == EntryState.WAITING.value) & outbox.c.leased_until.is_not(None)
     orphaned = leased & outbox.c.leased_by.not_in(living)
     return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
+
+
+def go_back(connection: Connection, *, at: datetime) -> None:
+    """Let nothing wait for a time that the clock showed while it was ahead: what waits is due *at* the latest.
+
+    What is held until its alert is confirmed stays held. A lease ends when one that begins now would.
+    """
+    mine = outbox.c.state == EntryState.WAITING.value
+    changes: tuple[tuple[ColumnElement[bool], dict[str, datetime]], ...] = (
+        ((outbox.c.due_at > at) & ~_held_at(at), {"due_at": at}),
+        (outbox.c.leased_until > at + LEASE, {"leased_until": at + LEASE}),
+        (outbox.c.failing_since > at, {"failing_since": at}),
+    )
+    for is_later, values in changes:
+        connection.execute(update(outbox).where(mine & is_later).values(**values))
 
 
 def next_due(connection: Connection, receiver: str, *, from_id: int = 0) -> datetime | None:

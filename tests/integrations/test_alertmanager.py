@@ -411,3 +411,26 @@ def test_an_alert_that_is_fired_again_and_resolved_by_a_repetition_is_not_fired_
         assert _posted(server) == ["firing", "resolved", "resolved"]
     assert isinstance(first, Deferred)
     assert second == Delivered()
+
+
+def test_an_end_does_not_wait_for_a_time_that_the_clock_showed_while_it_was_ahead() -> None:
+    """An end that was fired again by a clock six hours ahead waits half a minute from when that is set back."""
+    end = resolve(firing(), at=firing().starts_at + timedelta(minutes=5))
+    half_a_minute = Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=30))
+
+    async def play(url: str) -> list[Outcome]:
+        options = AlertmanagerOptions(urls=(url,), external_url="http://slo", reassertion=half_a_minute)
+        receiver = Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
+        try:
+            return [
+                (await receiver.deliver([end], at=_now() + ahead))[0]
+                for ahead in (timedelta(hours=6), timedelta(hours=6), timedelta(0))
+            ]
+        finally:
+            await receiver.aclose()
+
+    with Scripted(otherwise=Reply(body=b'{"uptime": "2026-01-02T00:00:00Z"}')) as server:
+        fired_again, waits, resolved = asyncio.run(play(server.url))
+    assert isinstance(fired_again, Deferred)
+    assert isinstance(waits, Deferred)
+    assert resolved == Delivered()

@@ -1,5 +1,6 @@
 """Entries go out once, in order, and whatever happens to them is written down."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from app.store.outbox import (
     defer_until,
     enqueue,
     give_up,
+    go_back,
     hold_beginnings,
     idempotency_key,
     mark_done,
@@ -54,6 +56,22 @@ def test_every_receiver_has_an_entry_of_its_own(database: Database) -> None:
     with database.begin() as tx:
         (entry,) = claim(tx, "pager", owner="a worker", at=START, lease=LEASE)
     assert (entry.receiver, entry.notification, entry.attempts) == ("pager", firing(), 0)
+
+
+def test_nothing_waits_for_a_time_that_a_clock_showed_while_it_was_ahead(database: Database) -> None:
+    """A page that was enqueued, claimed or attempted by a clock six hours ahead is due once that is set back."""
+    ahead, at = START + 6 * 60 * MINUTE, START + MINUTE
+    for slo in ("attempted", "claimed", "held"):
+        _put(database, replace(firing(slo), unconfirmed=slo == "held"), at=ahead)
+    with database.begin() as tx:
+        attempted, claimed = claim(tx, "am", owner="a worker", at=ahead, lease=LEASE)
+        retry_at(tx, attempted.id, ahead + 5 * MINUTE, at=ahead, error="refused")
+        go_back(tx, at=at)
+        (due,) = claim(tx, "am", owner="a worker", at=at, lease=LEASE)
+        assert (due.id, due.failing_since) == (attempted.id, at)
+        (due,) = claim(tx, "am", owner="another one", at=at + LEASE, lease=LEASE, from_id=claimed.id)
+        assert due.id == claimed.id
+        assert [entry.held for entry in waiting(tx, "am")] == [False, False, True]
 
 
 def test_a_slot_that_is_stepped_again_enqueues_nothing_twice(database: Database) -> None:

@@ -21,7 +21,7 @@ from app.store.deliveries import prune_outbox
 from app.store.hanging_write import HangingWrite
 from app.store.incidents import prune_incidents, prune_transitions, record_incidents
 from app.store.ledger import save_stepped
-from app.store.outbox import hold_beginnings, release_beginnings
+from app.store.outbox import go_back, hold_beginnings, release_beginnings
 from app.store.recipients import enqueue_rerouted, enqueue_routed
 
 _log = structlog.get_logger(__name__)
@@ -189,6 +189,7 @@ class Writer:
             with self._database.begin() as transaction:
                 save_alerts(transaction, alerts, notifications)
                 save_stepped(transaction, at)
+                go_back(transaction, at=at)
         except StoreError as error:
             self._failed(error)
 

@@ -169,7 +169,10 @@ class RefiringPeer(Reasserter):
             return _Plan.REFIRE if changes and younger else _Plan.SEND
         if known.started_at != started_at:
             return _Plan.REFIRE
-        return _Plan.WAIT if known.until is not None and at < known.until else _Plan.SEND
+        # A clock that was ahead and is set back is not waited for.
+        latest = at + self._reassertion.margin + self._reassertion.group_wait
+        waits = known.until is not None and at < known.until <= latest
+        return _Plan.WAIT if waits else _Plan.SEND
 
     def _note(
         self, notification: Notification, plan: _Plan, outcome: Outcome, started_at: datetime | None, at: datetime
