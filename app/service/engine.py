@@ -77,6 +77,7 @@ class Engine:
         self._retiring: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
+        self._reading_history = False
 
     def start(self) -> None:
         """Start working.
@@ -355,7 +356,15 @@ class Engine:
 
     async def _read_history(self) -> None:
         # The evaluator of the moment: a reload brings another one.
-        await self._repeat("reading history", lambda: self.evaluator.backfill(self._components.clock.now()))
+        await self._repeat("reading history", self._read_piece)
+
+    async def _read_piece(self) -> bool:
+        """Count a piece of history; after the last one, memory that is free again is returned to the kernel."""
+        counted = await self.evaluator.backfill(self._components.clock.now())
+        if self._reading_history and not counted:
+            trim_memory()
+        self._reading_history = counted
+        return counted
 
     async def _inspect(self) -> None:
         await self._repeat("looking at metrics", lambda: self.evaluator.inspect(self._components.clock.now()))

@@ -58,6 +58,9 @@ class Samples:
 
     def only(self, keep: Bools | Ints) -> "Samples":
         """Some of the samples."""
+        if keep.dtype == np.bool_ and keep.all():
+            # Most answers lie in their range as a whole: a piece of history has hundreds of thousands of samples.
+            return self
         return Samples(
             counter=self.counter[keep],
             time=self.time[keep],
