@@ -26,6 +26,7 @@ from app.settings.model import variable
 from app.slo import AlertState, Cause
 from app.status import ProblemCode
 from app.wording.annotations import annotations
+from bench.__main__ import application as bench
 from tests.support.api import Served
 from tests.support.messages import printed_texts
 from tests.support.notifications import firing
@@ -264,18 +265,18 @@ def _commands(page: Path) -> Iterator[str]:
     for code in _code(page):
         for line in code.strip("`").splitlines():
             for part in re.split(r"&&|\||;|#", line):
-                found = re.match(r"\s*(?:\w+=\S+ )*(?:uv run )?(sloburn [a-z].*)", part)
+                found = re.match(r"\s*(?:\w+=\S+ )*(?:uv run )?(?:python -m )?((?:sloburn|bench) [a-z].*)", part)
                 if found:
                     yield found[1].strip()
 
 
-_program = cache(partial(get_command, app))
+_programs = {"sloburn": cache(partial(get_command, app)), "bench": cache(partial(get_command, bench))}
 
 
 def _unknown_words(command: str) -> list[str]:
-    words = command.split()[1:]
-    node = _program()
-    while words and hasattr(node, "commands") and words[0].isalpha():
+    program, *words = command.split()
+    node = _programs[program]()
+    while words and hasattr(node, "commands") and not words[0].startswith("-"):
         if words[0] not in node.commands:
             return [words[0]]
         node = node.commands[words.pop(0)]
