@@ -162,7 +162,8 @@ def mend(service: Service = None, shop: ShopUrl = _SHOP) -> None:
         mended = ShopSwitch(shop).mend(service)
     except DemoError as error:
         raise _failure(error) from error
-    console.print(f"Mended: {', '.join(mended)}." if mended else "Nothing was broken.")
+    over = "Nothing is broken: what was broken for a time is good again after it."
+    console.print(f"Mended: {', '.join(mended)}." if mended else over)
 
 
 @app.command()

@@ -133,6 +133,11 @@ def _add_operations(app: FastAPI, shop: Shop) -> None:
     async def overview() -> PlainTextResponse:
         return PlainTextResponse(_overview(switchboard))
 
+    @app.get("/runbooks/{service}", include_in_schema=False)
+    async def runbook(service: str) -> PlainTextResponse:
+        _known(service)
+        return PlainTextResponse(_runbook(service, switchboard))
+
     @app.get("/breakages", tags=["switch"])
     async def breakages() -> dict[str, dict[str, float]]:
         """Each broken service: the ratio of errors, added seconds, and how long it stays so."""
@@ -191,6 +196,25 @@ def _overview(switchboard: Switchboard) -> str:
             *(f"  {endpoint.method:<6} {endpoint.route}  ({endpoint.service})" for endpoint in ENDPOINTS),
             "",
             "GET /metrics for Prometheus, GET /breakages, POST /break and POST /mend: see docs/demo.md.",
+            "",
+        ]
+    )
+
+
+def _runbook(service: str, switchboard: Switchboard) -> str:
+    """What to do when an alert of a service fires; the runbooks of the demo's SLOs lead here."""
+    broken = any(name == service for name, _ in switchboard.active())
+    return "\n".join(
+        [
+            f"Runbook: {service} burns its error budget",
+            "",
+            f"Now: {service} is {'broken by the switch of the demo' if broken else 'not broken by the switch'}.",
+            "",
+            "1. Who is affected: the page of the incident names the route that fails.",
+            f"2. Mend it: sloburn demo mend {service}",
+            "3. The alert resolves once its short window is good again, without errors",
+            "   for some minutes. If it does not, look at the SLO's charts for what burns it.",
+            "4. Mark the incident as useful or as noise, and write down what helped.",
             "",
         ]
     )

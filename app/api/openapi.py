@@ -24,6 +24,7 @@ _PAGE = """<!doctype html>
 <link rel="stylesheet" href="docs/assets/swagger-ui.css">
 </head>
 <body>
+<p><a href="./">Sloburn: overview</a></p>
 <div id="api"></div>
 <script src="docs/assets/swagger-ui-bundle.js"></script>
 <script src="docs/assets/start.js"></script>

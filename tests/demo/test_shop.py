@@ -55,6 +55,10 @@ def test_its_address_shows_what_is_broken(shop: TestClient) -> None:
     assert "Nothing is broken." in shop.get("/").text
     shop.post("/break", json={"service": "checkout", "errors": 0.2, "for_seconds": 60})
     assert "checkout: 20% errors" in shop.get("/").text
+    runbook = shop.get("/runbooks/checkout").text
+    assert "checkout is broken by the switch" in runbook
+    assert "sloburn demo mend checkout" in runbook
+    assert shop.get("/runbooks/nothing").status_code == 404
 
 
 def test_a_slow_service_is_seen_in_the_histogram(shop: TestClient) -> None:

@@ -3,6 +3,7 @@
 from app.documents import load_documents
 from app.slo import Severity
 from demo.endpoints import BUCKETS, SERVICES
+from demo.ports import Ports
 from demo.servers import SLOS
 
 
@@ -11,6 +12,8 @@ def test_the_documents_are_sound_and_about_services_that_the_shop_has() -> None:
     assert result.errors == ()
     assert result.warnings == ()
     assert {slo.service for slo in result.slos} <= set(SERVICES)
+    runbooks = {(slo.service, dict(slo.alerting.annotations)["runbook_url"]) for slo in result.slos}
+    assert runbooks == {(name, f"{Ports().url('shop')}/runbooks/{name}") for name, _ in runbooks}
     assert 0.3 in BUCKETS
 
 
