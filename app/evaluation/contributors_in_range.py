@@ -33,6 +33,10 @@ _LEAST_SHARE = 0.01
 # A range is extended by a two-hundredth at most, or by a minute.
 _GRIDS = 200
 _LEAST_GRID_S = 60.0
+_NO_SERIES = (
+    "the expression of the SLI is evaluated to one value, which has no bad events by label: to see contributors, count "
+    "with `total` and `bad`, or with `histogram` and `threshold`, or make an SLO of each value by `by`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ async def contributors_in_range(
     except PrometheusError as error:
         return _without_items(question, str(error))
     if not weighted:
-        return _without_items(question, "the series behind the values of an expression are not known")
+        return _without_items(question, _NO_SERIES, state=ContributorsState.NOT_AVAILABLE)
     deciding = deciding_labels(sli)
     leave_out = deciding | chosen_labels(sli) | set(dict((*group, *question.within)))
     return await asyncio.to_thread(_answer, weighted, question, deciding, leave_out)
@@ -114,10 +118,10 @@ def contributing_components(
     )
 
 
-def _without_items(question: RangeQuestion, problem: str) -> ContributorsInRange:
-    return ContributorsInRange(
-        state=ContributorsState.UNANSWERED, start=question.start, end=question.end, by=question.by, problem=problem
-    )
+def _without_items(
+    question: RangeQuestion, problem: str, *, state: ContributorsState = ContributorsState.UNANSWERED
+) -> ContributorsInRange:
+    return ContributorsInRange(state=state, start=question.start, end=question.end, by=question.by, problem=problem)
 
 
 def _answer(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from app.alerting import Transition
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
@@ -36,12 +37,14 @@ from app.status import (
     RangeSeries,
 )
 from app.store import Database, Transaction
+from app.store.alerts import TransitionFilter, list_transitions
 from app.store.changes import ChangeFilter, list_changes
 from app.store.daily_totals import load_daily_totals
 from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
 from app.wording.links import change_page, incident_page
 from app.wording.sentences import summary
+from app.wording.timeline import transition_words
 
 # Queries of evaluations always find connections free, and each of these reads its whole range.
 _ASKED_AT_ONCE = 1
@@ -105,15 +108,20 @@ class EnginePasts(Pasts):
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
         found: list[Incident] = []
+        transitions: list[Transition] = []
         with self._database.read() as transaction:
             for first in range(0, len(slos), _SLOS_AT_ONCE):
                 some = frozenset(slos[first : first + _SLOS_AT_ONCE])
                 wanted = IncidentFilter(slos=some, since=start, until=end)
                 found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
+                of_alerts = TransitionFilter(slos=some, since=start, until=end)
+                transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
             changes = self._changes(transaction, slos, start, end)
-        found.sort(key=lambda incident: incident.started_at)
-        marks = [*map(_mark, found[-_MOST_MARKS:]), *map(_change_mark, changes)]
-        return sorted(marks, key=lambda mark: mark.at)[-_MOST_MARKS:]
+        # The marks of incidents have these already.
+        bounds = {(one.id, at) for one in found for at in (one.started_at, one.ended_at)}
+        single = [_transition_mark(one) for one in transitions if (one.incident, one.at) not in bounds]
+        marks = [*map(_mark, found), *map(_change_mark, changes)]
+        return _by_time([*_by_time(marks)[-_MOST_MARKS:], *_by_time(single)[-_MOST_MARKS:]])
 
     def _changes(
         self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
@@ -165,6 +173,16 @@ def _change_mark(change: Change) -> RangeMark:
         title=change_title(change),
         path=change_page("", change.id),
     )
+
+
+def _transition_mark(transition: Transition) -> RangeMark:
+    path = None if transition.incident is None else incident_page("", transition.incident)
+    title = transition_words(transition)
+    return RangeMark(at=transition.at, until=transition.at, kind=RangeMarkKind.TRANSITION, title=title, path=path)
+
+
+def _by_time(marks: Sequence[RangeMark]) -> list[RangeMark]:
+    return sorted(marks, key=lambda mark: mark.at)
 
 
 class EngineContributors(Contributors):

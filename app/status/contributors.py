@@ -12,12 +12,16 @@ MOST_LABELS = 10
 
 
 class ContributorsState(StrEnum):
-    """Whether it is known which label values contribute: ``busy`` is worth another try, ``unanswered`` says why not."""
+    """Whether it is known which label values contribute.
+
+    ``busy`` is worth another try, ``unanswered`` says why not, ``not_available`` says why it never is of this SLI.
+    """
 
     ANSWERED = "answered"
     NO_ERRORS = "no_errors"
     UNANSWERED = "unanswered"
     BUSY = "busy"
+    NOT_AVAILABLE = "not_available"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,12 +46,13 @@ class RangeSeries:
 
 
 class RangeMarkKind(StrEnum):
-    """What a mark is of: an incident by its severity, a deploy or rollback, or another change."""
+    """What a mark is of: an incident by its severity, a deploy or rollback, another change, or a transition."""
 
     PAGE = "page"
     TICKET = "ticket"
     DEPLOY = "deploy"
     CHANGE = "change"
+    TRANSITION = "transition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

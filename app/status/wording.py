@@ -8,13 +8,16 @@ from app.slo import AlertState, Cause, Sla
 SUPPRESSED = str(AlertState.SUPPRESSED)
 UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 
+_NO_TENTHS_FROM = 10.0
+
 
 def rounded_percent(ratio: float, digits: int = 2) -> str:
-    """A ratio as people say it, without trailing zeros, thousands apart.
+    """A ratio as people say it, without trailing zeros, thousands apart; of 1,000% and more no tenths.
 
-    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0), rounded_percent(-999.0, 1)
-    ('99.9%', '-99.7%', '100%', '-99,900%')
+    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0), rounded_percent(-83.463, 1)
+    ('99.9%', '-99.7%', '100%', '-8,346%')
     """
+    digits = digits if abs(ratio) < _NO_TENTHS_FROM else 0
     return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN
 
 

@@ -11,12 +11,25 @@ from app.status import UNKNOWN
 from app.ui.views import grouped
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
-from app.wording.sentences import error_duration, number, share, span, spent_by_incident, why_stale
+from app.wording.sentences import error_duration, number, rounded_exhaustion, share, span, spent_by_incident, why_stale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What is known of one thing: a time, a text, or a time with a text behind it.
+
+    What *is_answered* is what the headline of the SLO's page has already.
+    """
+
+    name: str
+    text: str = ""
+    at: datetime | None = None
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """One active alert; *facts* are names and what is known, *links* are names and addresses of others."""
+    """One active alert; *links* are names and addresses of others."""
 
     slo: SloId
     incident: str
@@ -27,7 +40,7 @@ class IncidentView:
     spent: str
     top_contributors: str
     stale: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     links: tuple[tuple[str, str], ...]
 
 
@@ -56,41 +69,41 @@ def _incident(notification: Notification) -> IncidentView:
     )
 
 
-def _facts(notification: Notification) -> Iterator[tuple[str, str]]:
+def _facts(notification: Notification) -> Iterator[Fact]:
     lasts = span(notification.at - notification.starts_at)
-    yield "Firing since", f"{_moment(notification.starts_at)}, for {lasts}"
+    yield Fact(name="Firing since", at=notification.starts_at, text=f", for {lasts}", is_answered=True)
     errors = error_duration(notification)
     if errors is not None and notification.first_bad_at is not None:
-        yield "Errors since", f"{_moment(notification.first_bad_at)}, for {span(errors)}"
+        yield Fact(name="Errors since", at=notification.first_bad_at, text=f", for {span(errors)}")
     spent = spent_by_incident(notification)
     if spent is not None:
-        yield "Budget spent", f"{share(spent)} of the error budget for {notification.window}"
+        yield Fact(name="Budget spent", text=f"{share(spent)} of the error budget for {notification.window}")
     if not math.isnan(notification.budget_remaining):
         none_left = "none for the events so far" if notification.budget_estimated else "none"
         left = share(notification.budget_remaining) if notification.budget_remaining > 0 else none_left
-        yield "Error budget left", left
+        yield Fact(name="Error budget left", text=left, is_answered=True)
     if notification.exhausted_at is not None:
-        left = span(notification.exhausted_at - notification.at)
-        yield "Exhausted at", f"{_moment(notification.exhausted_at)} at the present rate, in {left}"
+        at = rounded_exhaustion(notification.exhausted_at, notification.at)
+        text = f" at the present rate, in about {span(at - notification.at)}"
+        yield Fact(name="Exhausted at", at=at, text=text, is_answered=True)
     if notification.good + notification.bad > 0:
         bad = f"{grouped(notification.bad)} bad ({share(notification.bad / (notification.good + notification.bad))})"
-        yield "Events", f"{bad} and {grouped(notification.good)} good in the last {notification.long}"
+        yield Fact(name="Events", text=f"{bad} and {grouped(notification.good)} good in the last {notification.long}")
     if notification.top_contributors:
-        yield "Top contributors", notification.top_contributors
+        yield Fact(name="Top contributors", text=notification.top_contributors, is_answered=True)
     yield from _tier(notification)
-    yield "Incident", notification.incident
 
 
-def _tier(notification: Notification) -> Iterator[tuple[str, str]]:
+def _tier(notification: Notification) -> Iterator[Fact]:
     if math.isnan(notification.burn_rate_long) or math.isnan(notification.burn_rate_short):
         if notification.tier:
-            yield "Cause", notification.tier
+            yield Fact(name="Cause", text=notification.tier)
         return
     long, short, limit = (
         number(rate) for rate in (notification.burn_rate_long, notification.burn_rate_short, notification.factor)
     )
     rates = f"burn rate {long}x in the last {notification.long}, {short}x in the last {notification.short}"
-    yield "Burn-rate rule", f"{notification.tier}: {rates}; threshold {limit}x"
+    yield Fact(name="Burn-rate rule", text=f"{notification.tier}: {rates}; threshold {limit}x")
 
 
 def _moment(at: datetime) -> str:

@@ -16,7 +16,7 @@ from app.slo import format_duration
 from app.status import HealthState, rounded_percent, sla_words
 from app.ui import views
 from app.ui.assets import Assets
-from app.wording.sentences import span
+from app.wording.sentences import rounded_exhaustion, span
 
 NAVIGATION = (("Overview", "/"), ("Alerts", "/alerts"), ("Status", "/status"), ("API", "/docs"))
 """The links at the top of every page."""
@@ -83,12 +83,12 @@ def _environment(clock: Clock) -> Environment:
         "factor": views.multiple,
         "moment": views.moment,
         "iso": views.rfc3339,
+        "rounded_exhaustion": lambda at: rounded_exhaustion(at, clock.now()),
         "relative": lambda at: views.relative(at, clock.now()),
         "measured": views.measured,
         "bar": views.bar,
         "window": views.window_name,
         "burns": views.burns,
-        "queries": views.queries,
         "alert_lines": views.alert_lines,
         "sla": sla_words,
         "as_options": lambda values: [(value, value) for value in values],

@@ -185,11 +185,6 @@ def is_blind(snapshot: Snapshot) -> bool:
     return any(alert.state is AlertState.FROZEN for alert in snapshot.alerts)
 
 
-def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """What the SLI counts, each with its PromQL."""
-    return list(snapshot.slo.sli.description)
-
-
 def _words(alert: AlertView) -> str:
     return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.alerting import End, EndCode, Notification, NotificationStatus
 from app.slo import Cause, FrozenCause, format_percent
@@ -22,6 +22,9 @@ _STALE = {
 _THOUSAND = 1000
 _HOUR_S = 3600
 _DAY_S = 86_400
+# How far away a budget's end is at most, and the step in seconds that it is rounded to: each evaluation projects anew.
+_EXHAUSTION_STEPS = ((timedelta(minutes=30), 60), (timedelta(hours=6), 300), (timedelta(days=2), 1_800))
+_COARSEST_STEP_S = _HOUR_S
 
 
 def subject(notification: Notification) -> str:
@@ -143,6 +146,20 @@ def ago(at: datetime, now: datetime) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return f"{seconds} s ago"
+
+
+def rounded_exhaustion(at: datetime, now: datetime) -> datetime:
+    """When a budget is exhausted, as precisely as a projection is worth: pages of different moments show the same.
+
+    To the minute within half an hour, then to five minutes, half an hour and hours; always down.
+
+    >>> now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> [f"{rounded_exhaustion(now + timedelta(minutes=m), now):%d %H:%M}" for m in (29.5, 134, 864, 6_000)]
+    ['01 12:29', '01 14:10', '02 02:00', '05 16:00']
+    """
+    left = at - now
+    step_s = next((step_s for longest, step_s in _EXHAUSTION_STEPS if left < longest), _COARSEST_STEP_S)
+    return datetime.fromtimestamp(at.timestamp() // step_s * step_s, UTC)
 
 
 def span(duration: timedelta) -> str:

@@ -20,7 +20,8 @@ def transition_words(change: Transition) -> str:
 
     A ticket about a condition is called by it.
     """
-    what = change.severity.value if change.cause is Cause.BURN else f"{change.severity} ({change.cause})"
+    cause = "" if change.cause is Cause.BURN else f" ({change.cause.replace('_', ' ')})"
+    what = f"{change.severity}{cause}"
     muted = ", muted" if change.kind is TransitionKind.FIRED and not change.notify else ""
     rule = f" ({change.tier})" if change.kind is TransitionKind.FIRED and change.tier else ""
     reason = f": {change.reason}" if change.reason else ""

@@ -11,7 +11,8 @@ from app.evaluation.contributors_in_range import contributing_components, contri
 from app.evaluation.top_contributors import Series
 from app.promql.selector_text import parse_selector
 from app.sli import TimeSlices, sli_of_bad
-from app.slo import Labels, Sli, SliceRule
+from app.sli.expression import Expression
+from app.slo import Events, Labels, Sli, SliceRule
 from app.status import ContributorsInRange, ContributorsState
 from tests.evaluation.test_top_contributors import Scripted
 from tests.support.notifications import START
@@ -87,6 +88,12 @@ def test_no_contributors_and_no_answer_are_told_apart(
     found = _asked(answers, delay_s=delay_s)
     assert (found.state, [*found.items]) == (state, [])
     assert (found.problem is None) == (state is ContributorsState.NO_ERRORS)
+
+
+def test_of_an_expression_it_is_said_what_to_write_instead() -> None:
+    found = _asked({}, Expression(expression="job:errors:ratio", shares=Events.BAD))
+    assert (found.state, [*found.items]) == (ContributorsState.NOT_AVAILABLE, [])
+    assert "count with `total` and `bad`" in str(found.problem)
 
 
 def test_the_contributors_of_slices_are_those_of_their_events() -> None:

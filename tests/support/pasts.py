@@ -98,4 +98,13 @@ class IncidentPasts(Pasts):
                 path="/incidents/5f2d",
             ),
         ]
+        found.append(
+            RangeMark(
+                at=newest - timedelta(minutes=40),
+                until=newest - timedelta(minutes=40),
+                kind=RangeMarkKind.TRANSITION,
+                title="The page is suppressed: 1 error in the last 1h",
+            )
+        )
+        found.sort(key=lambda mark: mark.at)
         return [mark for mark in found if mark.at < end and (mark.until is None or mark.until > start)]

@@ -91,7 +91,7 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
 def test_a_page_says_what_kind_of_events_an_sli_has_and_why() -> None:
     text = client(a_snapshot()).get("/slos/checkout-availability").text
 
-    assert '<h2>Queries <span class="label">counters</span></h2>' in text
+    assert '<h2 id="queries">Queries <span class="label">counters</span></h2>' in text
     assert "of which every increase is counted" in text
 
 
@@ -184,7 +184,7 @@ def burning(slo: str = "checkout-availability", **changes: Any) -> Notification:
 
 def facts(notification: Notification) -> dict[str, str]:
     (view,) = incidents([notification])
-    return dict(view.facts)
+    return {fact.name: (f"{fact.at:%Y-%m-%d %H:%M}" if fact.at else "") + fact.text for fact in view.facts}
 
 
 def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() -> None:
@@ -192,17 +192,16 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
 
     assert "checkout availability is burning its error budget at 20x" in text
     assert "route=&#34;/&lt;pay&gt;&#34; 82%" in text
-    assert '<a href="https://runbooks/slo" rel="noreferrer">Runbook</a>' in text
+    assert '<a class="button" href="https://runbooks/slo" rel="noreferrer">Runbook</a>' in text
     assert facts(burning()) == {
-        "Firing since": "2026-01-01 00:00 UTC, for 12m",
-        "Errors since": "2025-12-31 23:56 UTC, for 15m",
+        "Firing since": "2026-01-01 00:00, for 12m",
+        "Errors since": "2025-12-31 23:56, for 15m",
         "Budget spent": "2.8% of the error budget for 30d",
         "Error budget left": "40%",
-        "Exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
+        "Exhausted at": "2026-01-01 14:00 at the present rate, in about 13h 48m",
         "Events": "2,000 bad (2%) and 98,000 good in the last 1h",
         "Top contributors": 'route="/<pay>" 82%',
         "Burn-rate rule": "1h/5m: burn rate 20x in the last 1h, 36x in the last 5m; threshold 14.4x",
-        "Incident": "5f2d",
     }
 
 
@@ -214,9 +213,8 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
     blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", top_contributors="", **unknown)
 
     assert facts(blind) == {
-        "Firing since": "2026-01-01 00:00 UTC, for 12m",
+        "Firing since": "2026-01-01 00:00, for 12m",
         "Cause": "no data",
-        "Incident": "5f2d",
     }
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
     young = burning(budget_remaining=-0.2, budget_estimated=True)

@@ -1,15 +1,21 @@
 """What the page of an SLO says: the headline first, where its links lead, and what is not known."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from typing_extensions import override
 
 from app.clock import SystemClock
-from app.slo import AlertState, Severity, SloId
+from app.promql.selector_text import parse_selector
+from app.sli.condition import Comparison, Condition
+from app.sli.expression import Expression
+from app.sli.gauge import Gauge
+from app.slo import AlertState, Severity, Sli, SloId
 from app.status import (
     UNKNOWN,
     AlertView,
@@ -17,6 +23,7 @@ from app.status import (
     DataState,
     DaySummary,
     HealthState,
+    Pasts,
     Problem,
     ProblemCode,
     ProblemLevel,
@@ -27,6 +34,7 @@ from app.ui import SloData, Surroundings, pages
 from app.ui.slo.calendar import calendar
 from app.ui.slo.headline import headline_of
 from app.ui.slo.ranges import chart_range
+from app.ui.views import rfc3339
 from tests.support.api import ListedContributors
 from tests.support.pasts import IncidentPasts
 from tests.support.sites import CONTRIBUTORS
@@ -35,13 +43,32 @@ from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_sna
 DAY = timedelta(days=1)
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF - timedelta(minutes=9), tier="1h/5m")
 NAN = float("nan")
+_BELOW = Condition(comparison=Comparison.LESS, number=0.3)
 
 
-def _client(*snapshots: Snapshot, contributors: ListedContributors | None = None) -> TestClient:
+class _Pasts(IncidentPasts):
+    """A past in which the series of the SLO window is given."""
+
+    def __init__(self, series: RangeSeries) -> None:
+        super().__init__(AS_OF)
+        self._series = series
+
+    @override
+    def series(
+        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+    ) -> RangeSeries:
+        if end - start == DAY * 30:
+            return self._series
+        return super().series(slo_id, members, start, end, step)
+
+
+def _client(
+    *snapshots: Snapshot, contributors: ListedContributors | None = None, pasts: Pasts | None = None
+) -> TestClient:
     board = Board()
     board.publish(snapshots)
     data = SloData(
-        pasts=IncidentPasts(AS_OF),
+        pasts=pasts or IncidentPasts(AS_OF),
         contributors=contributors or ListedContributors(items=CONTRIBUTORS),
         surroundings=Surroundings(
             prometheus_url="http://prometheus:9090/",
@@ -117,6 +144,31 @@ def test_until_when_a_budget_lasts_is_part_of_the_headline() -> None:
     until = AS_OF + timedelta(hours=2)
     burning = replace(burning, budget=replace(burning.budget, exhausted_at=until))
     assert headline_of(burning).until == until
+
+
+def test_since_when_a_budget_is_exhausted_does_not_depend_on_the_range_that_is_shown() -> None:
+    exhausted = replace(a_snapshot(bad=1_100, health=HealthState.EXHAUSTED), as_of=AS_OF)
+    since = _since_exhausted()
+    for first, words in ((0.2, "ago</time></span>"), (-0.3, "ago</time> or earlier</span>")):
+        client = _client(exhausted, pasts=_Pasts(replace(since, budget_remaining=[first, NAN, -0.1])))
+        pages = [client.get(f"/slos/{exhausted.id}?range={length}").text for length in ("1h", "90d")]
+        found = [re.search(r'<span class="since">since <time datetime="([^"]*)".*', text) for text in pages]
+        stamps = {one[1] for one in found if one is not None}
+        assert stamps == {rfc3339(AS_OF - timedelta(hours=3))}
+        assert all(one is not None and words in one[0] for one in found)
+
+
+@pytest.mark.parametrize(
+    ("sli", "graphs"),
+    [
+        (Expression(expression="histogram_quantile(0.9, a)", good_when=_BELOW), [True, False, False]),
+        (Gauge(total=parse_selector('up{job="a"}'), good_when=_BELOW), [True, False]),
+    ],
+    ids=["expression", "gauge"],
+)
+def test_only_queries_have_graphs(sli: Sli, graphs: list[bool]) -> None:
+    surroundings = Surroundings(prometheus_url="http://prometheus:9090")
+    assert [graph is not None for _, _, graph in surroundings.queries(replace(an_slo(), sli=sli))] == graphs
 
 
 def test_links_lead_to_queries_a_silence_and_the_document() -> None:

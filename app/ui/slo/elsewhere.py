@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote, urlencode
 
+from app.promql.expressions import ExpressionError, parse_expression
 from app.slo import Slo, SloId, format_duration
 from app.ui.incidents import IncidentView
 from app.wording.links import elsewhere, silence_of_slo
@@ -34,10 +35,29 @@ class Surroundings:
         given = {"g0.expr": query, "g0.tab": "0", "g0.range_input": format_duration(window)}
         return f"{self.prometheus_url.rstrip('/')}/graph?{urlencode(given, quote_via=quote)}"
 
+    def queries(self, slo: Slo) -> list[tuple[str, str, str | None]]:
+        """What the SLI counts: what each part is, its text, and its graph in Prometheus where it is a query."""
+        evaluated = slo.sli.evaluated
+        # The parts of a composite are ids of SLOs, which may read like differences of metrics.
+        is_composite = evaluated is not None and evaluated.composition is not None
+        return [
+            (what, text, self.graph(text, slo.window.nominal) if not is_composite and _is_query(text) else None)
+            for what, text in slo.sli.description
+        ]
+
     def silence(self, slo: SloId) -> str | None:
         """The form of a silence for all alerts of an SLO, or of a member, in Alertmanager; None without one."""
         alertmanager_url = self.alertmanager_url()
         return None if alertmanager_url is None else silence_of_slo(alertmanager_url, slo)
+
+
+def _is_query(text: str) -> bool:
+    """Whether a part of an SLI is PromQL, and not a condition such as ``< 0.3`` or ``every 1m``."""
+    try:
+        parse_expression(text)
+    except ExpressionError:
+        return False
+    return True
 
 
 def own_links(slo: Slo, active: Sequence[IncidentView] = ()) -> list[tuple[str, str]]:

@@ -13,13 +13,15 @@ from app.status import DataState, HealthState, RangeSeries, Snapshot, rounded_pe
 class Headline:
     """What is the matter in one word and one sentence; *kind* chooses colour and shape.
 
-    *since* is when it began, *until* when the budget is exhausted; None where that is not known, or never.
+    *since* is when it began, or a time at which it had begun already if it *began_before*; *until* is when the budget
+    is exhausted; None where that is not known, or never.
     """
 
     kind: str
     word: str
     sentence: str
     since: datetime | None = None
+    began_before: bool = False
     until: datetime | None = None
 
 
@@ -32,7 +34,10 @@ def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
     if slo.health is HealthState.EXHAUSTED:
         sentence = "The error budget is exhausted"
         sentence += " and errors go on." if firing and _shows_errors(slo) else "."
-        return Headline(kind="exhausted", word="Exhausted", sentence=sentence, since=_exhausted_since(series) or since)
+        spent_at, began_before = _exhausted_since(series)
+        return Headline(
+            kind="exhausted", word="Exhausted", sentence=sentence, since=spent_at or since, began_before=began_before
+        )
     if firing:
         page = any(alert.severity is Severity.PAGE for alert in firing)
         said = "Errors are above what the budget allows."
@@ -67,12 +72,17 @@ def _shows_errors(slo: Snapshot) -> bool:
     return slo.data is not DataState.STALE and shortest is not None and shortest.bad > 0
 
 
-def _exhausted_since(series: RangeSeries | None) -> datetime | None:
-    """When the budget was last above zero; None if that is not in the series."""
+def _exhausted_since(series: RangeSeries | None) -> tuple[datetime | None, bool]:
+    """When the budget was last above zero, and False; the first known time, and True, if it was at no time.
+
+    None where the series does not say.
+    """
     if series is None:
-        return None
+        return None, False
     pairs: Sequence[tuple[datetime, float]] = [
         (at, left) for at, left in zip(series.at, series.budget_remaining, strict=True) if not math.isnan(left)
     ]
+    if not pairs or pairs[-1][1] > 0:
+        return None, False
     above = [at for at, left in pairs if left > 0]
-    return above[-1] if above and pairs[-1][1] <= 0 else None
+    return (above[-1], False) if above else (pairs[0][0], True)

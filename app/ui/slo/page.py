@@ -18,6 +18,7 @@ from app.status import (
     Board,
     BoardContent,
     Contributors,
+    HealthState,
     Pasts,
     RangeSeries,
     Snapshot,
@@ -137,6 +138,7 @@ async def _common(
         "within": asked.within,
         "contributors": None,
         "series": None,
+        "window_series": None,
         "charts": [],
         "rows": [],
         "marks": (),
@@ -165,12 +167,22 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
     series = pasts.series(slo_id, ids, chosen.start, chosen.end, round_step(chosen.end - chosen.start, charts.POINTS))
     return {
         "series": series,
+        "window_series": _window_series(pasts, members, newest),
         "charts": charts.pictures(series, slo, chosen.start, chosen.end),
         "rows": charts.rows(series),
         # Data is missing of a group as a whole.
         "marks": pasts.marks(sorted({*ids, slo.id}), chosen.start, chosen.end),
         "calendar": calendar(pasts.days(ids, newest - _CALENDAR, newest), slo),
     }
+
+
+def _window_series(pasts: Pasts, members: Sequence[Snapshot], newest: datetime) -> RangeSeries | None:
+    """The SLO window of one SLO whose budget is exhausted, whatever range is chosen: it says since when."""
+    if len(members) != 1 or members[0].health is not HealthState.EXHAUSTED:
+        return None
+    (slo,) = members
+    start = newest - slo.slo.window.nominal
+    return pasts.series(slo.id, [slo.id], start, newest, round_step(newest - start, charts.POINTS))
 
 
 def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
@@ -193,7 +205,7 @@ def _whole(
         request,
         "slo/slo.html",
         slo=slo,
-        headline=headline_of(slo, context["series"]),
+        headline=headline_of(slo, context["window_series"]),
         incidents=active,
         links=own_links(slo.slo, active),
         alerts=views.alert_rows(slo, sent_for),

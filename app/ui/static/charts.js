@@ -10,6 +10,9 @@ const root = document.querySelector("[data-charts]");
 const PHONE_PX = 600;
 const MOST_POINTS = 600;
 const SHORTEST_S = 60;
+const UNITS = [["s", 1], ["min", 60], ["h", 3600]];
+// A touch that moves less is a tap.
+const DRAG_PX = 8;
 // How much of the range is added behind it, so that the projection of the budget is seen.
 const AHEAD = 0.2;
 
@@ -23,7 +26,7 @@ const AXIS_TIMES = [
 ];
 
 const percent = (digits) => (value) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}%`);
-const rate = (value) => `${value >= 10 || value === 0 ? count(Math.round(value)) : value.toPrecision(2).replace(/\.?0+$/u, "")}/s`;
+const rate = (unit) => (value) => `${value >= 10 || value === 0 ? count(Math.round(value)) : value.toPrecision(2).replace(/\.?0+$/u, "")}/${unit}`;
 const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 1 }));
 const times = (value) => (value === null || value === undefined ? "–" : `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}x`);
 const seconds = (text) => Date.parse(text) / 1000;
@@ -45,13 +48,20 @@ const highest = (values) => values.reduce((most, value) => Math.max(most, value 
 const prepared = (series) => {
   const at = series.at.map(seconds);
   const since = [seconds(series.from), ...at];
-  const perSecond = (column) => column.map((value, step) => (value === null ? null : value / Math.max(at[step] - since[step], 1)));
-  return { at, since, perSecond, series };
+  // Slices of time and evaluations are a few an hour: per second they would be thousandths.
+  const rated = (column) => {
+    const perSecond = column.map((value, step) => (value === null ? null : value / Math.max(at[step] - since[step], 1)));
+    const most = highest(perSecond);
+    const [unit, length] = UNITS.find(([, length]) => most === 0 || most * length >= 0.5) ?? UNITS.at(-1);
+    return { unit, values: perSecond.map((value) => (value === null ? null : value * length)), most: most * length };
+  };
+  return { at, since, rated, series };
 };
 
 /** The lines of each chart: label, values, exact text of a step, and the look. */
 const charts = (data) => {
-  const { series, perSecond } = data;
+  const { series, rated } = data;
+  const [good, bad] = [rated(series.good), rated(series.bad)];
   const compared = new Set(series.rules.flatMap(({ long, short }) => [long, short]));
   const shown = series.burn_rates.filter(({ window }) => compared.has(window));
   const burns = shown.length ? shown : series.burn_rates.slice(0, 3);
@@ -70,18 +80,19 @@ const charts = (data) => {
     burn: {
       lines: burns.map(({ window, highest }, place) => ({ label: window, colour: place % 7, values: highest, text: times })),
       levels: thresholds.map((factor) => ({ at: factor, colour: "--warn", label: `${factor}x` })),
-      range: (least, most) => [0, Math.max(most * 1.15, ...thresholds.map((factor) => factor * 1.15), 1)],
-      tick: (value) => (value < 0 ? "" : `${value}x`),
+      // The highest threshold has its name above it.
+      range: (least, most) => [0, Math.max(most * 1.15, ...thresholds.map((factor) => factor * 2), 1)],
+      tick: (value) => `${value}x`,
       asinh: true,
     },
     events: {
       lines: [
-        { label: `good (up to ${rate(highest(perSecond(series.good)))})`, colour: 4, values: perSecond(series.good), exact: series.good, text: count, right: true },
-        { label: "bad", colour: 1, values: perSecond(series.bad), exact: series.bad, text: count, fill: true },
+        { label: `good (up to ${rate(good.unit)(good.most)})`, colour: 4, values: good.values, exact: series.good, text: count, right: true },
+        { label: "bad", colour: 1, values: bad.values, exact: series.bad, text: count, fill: true },
       ],
       levels: [],
       range: (least, most) => [0, most > 0 ? most * 1.05 : 1],
-      tick: rate,
+      tick: rate(bad.unit),
       axis: "--c1",
     },
     sli: {
@@ -165,6 +176,17 @@ const ground = (data, chart) => ({
 const drawMark = (plot, mark) => {
   const { ctx, bbox } = plot;
   const left = plot.valToPos(mark.from, "x", true);
+  if (mark.kind === "transition") {
+    // A triangle at the edge: there may be many, and lines would hide what is drawn.
+    const size = 4 * devicePixelRatio;
+    ctx.fillStyle = colours["--muted"];
+    ctx.beginPath();
+    ctx.moveTo(left - size, bbox.top);
+    ctx.lineTo(left + size, bbox.top);
+    ctx.lineTo(left, bbox.top + 1.6 * size);
+    ctx.fill();
+    return;
+  }
   const right = plot.valToPos(mark.until, "x", true);
   ctx.strokeStyle = ctx.fillStyle = colours[mark.kind === "page" ? "--bad" : mark.kind === "ticket" ? "--warn" : "--accent"];
   ctx.globalAlpha = 0.12;
@@ -229,6 +251,9 @@ const build = (figure, chart, data, until, isPhone) => {
   };
   const hasRight = chart.lines.some((line) => line.right);
   const axis = { stroke: colours["--muted"], grid: { stroke: colours["--line"], width: 1 }, ticks: { stroke: colours["--line"], width: 1 }, font: "11px system-ui, sans-serif" };
+  // Of a scale by decades only these have lines: nothing is below zero, and nine lines for each decade hide the chart.
+  const decades = (_, splits) => splits.map((split) => (split === 0 || (split > 0 && Number.isInteger(Math.log10(split))) ? split : null));
+  const filter = chart.asinh ? { filter: decades } : {};
   const ticks = (_, values) => values.map((tick) => (tick === null ? "" : chart.tick(tick)));
   const options = {
     width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, padding: [6, 8, 0, 0],
@@ -237,7 +262,10 @@ const build = (figure, chart, data, until, isPhone) => {
     scales: { x: { time: true, range: [range.from, until] }, y: { ...scale(false), ...(chart.asinh ? { distr: 4, asinh: 1 } : {}) }, ...(hasRight ? { right: scale(true) } : {}) },
     axes: [
       { ...axis, space: isPhone ? 70 : 60, size: 30, values: AXIS_TIMES },
-      { ...axis, size: isPhone ? 46 : 56, space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"] },
+      {
+        ...axis, ...filter, grid: { ...axis.grid, ...filter }, ticks: { ...axis.ticks, ...filter },
+        size: isPhone ? 46 : 56, space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"],
+      },
     ],
     series: [
       {},
@@ -251,15 +279,46 @@ const build = (figure, chart, data, until, isPhone) => {
     plugins: [ground(data, chart)],
     hooks: {
       setSelect: [(plot) => {
-        if (plot.select.width > 8) zoom(plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x"));
+        if (plot.select.width > DRAG_PX) zoom(plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x"));
       }],
       setCursor: [(plot) => { if (plot.cursor.idx !== undefined) reads(plot.cursor.left < 0 ? null : plot.cursor.idx); }],
     },
   };
   const plot = new uPlot(options, [at, ...padded], holder);
   plot.over.setAttribute("aria-hidden", "true");
+  zoomByTouch(plot);
   legend(figure, chart, plot);
   return plot;
+};
+
+/** A finger that moves across selects the range to zoom to, and a tap shows the figures; up and down the page scrolls. */
+const zoomByTouch = (plot) => {
+  const { over } = plot;
+  let from = null;
+  const place = (event) => Math.min(Math.max(event.clientX - over.getBoundingClientRect().left, 0), over.clientWidth);
+  const select = (left, width) => plot.setSelect({ left, width, top: 0, height: over.clientHeight }, false);
+  const moved = (event) => {
+    const to = place(event);
+    plot.setCursor({ left: to, top: 10 });
+    return [Math.min(from, to), Math.abs(to - from)];
+  };
+  over.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch" && event.isPrimary) from = place(event);
+  });
+  over.addEventListener("pointermove", (event) => {
+    if (from !== null && event.isPrimary) select(...moved(event));
+  });
+  over.addEventListener("pointerup", (event) => {
+    if (from === null || !event.isPrimary) return;
+    const [left, width] = moved(event);
+    from = null;
+    select(0, 0);
+    if (width > DRAG_PX) zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+  });
+  over.addEventListener("pointercancel", () => {
+    from = null;
+    select(0, 0);
+  });
 };
 
 const translucent = (text) => text.replace(/^rgb\((.+)\)$/u, "rgba($1, 0.14)");

@@ -33,6 +33,17 @@ def _show_contributors(page: Page) -> None:
     page.evaluate("document.getElementById('contributors').scrollIntoView()")
 
 
+def _swipe(page: Page, selector: str) -> None:
+    """Move a finger across what is there, from a quarter to the middle of it."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    touch = page.context.new_cdp_session(page)
+    for kind, share in (("touchStart", 0.25), ("touchMove", 0.4), ("touchMove", 0.5), ("touchEnd", None)):
+        place = {"x": box["x"] + box["width"] * (share or 0), "y": box["y"] + 20}
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if share is None else [place]})
+
+
 @pytest.mark.parametrize(("width", "dark"), [(PHONE, True), (DESKTOP, False)])
 def test_every_chart_is_drawn_and_nothing_breaks_the_rules_of_pages(
     browser: Browser, site: str, width: int, dark: bool
@@ -46,8 +57,13 @@ def test_every_chart_is_drawn_and_nothing_breaks_the_rules_of_pages(
         assert visit.overflow <= 0
         tables = page.locator(".scroll:has(> .as-cards)")
         hidden = tables.evaluate_all("found => found.map(one => one.scrollWidth - one.clientWidth)")
-        assert hidden == [0, 0]
+        assert hidden == [0, 0, 0]
         assert visit.asset_bytes < MOST_ASSET_BYTES
+        assert page.get_by_text("1 single change of an alert").count() == 1
+        if width == PHONE:
+            with page.expect_navigation():
+                _swipe(page, "[data-chart='sli'] .u-over")
+            assert sorted(parse_qs(urlsplit(page.url).query)) == ["from", "to"]
         assert visit.complaints == []
 
 
