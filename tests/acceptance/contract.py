@@ -172,6 +172,8 @@ CONFIG = _object(
     last_reload_successful={"type": "boolean"},
     last_reload_at=_or_null(_TIME),
     last_reload_errors=_list(_TEXT),
+    database=_TEXT,
+    replicas=_list(_TEXT),
 )
 
 
