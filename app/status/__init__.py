@@ -22,6 +22,7 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
+from app.status.objectives import Reports, StoredReports
 from app.status.operations import (
     ConfigSource,
     ConfigStatus,
@@ -107,9 +108,11 @@ __all__ = [
     "RecentChanges",
     "ReloadOutcome",
     "Reloader",
+    "Reports",
     "Selection",
     "Snapshot",
     "SortColumn",
+    "StoredReports",
     "TimelineEntry",
     "TimelineKind",
     "WindowView",

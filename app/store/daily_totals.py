@@ -3,14 +3,18 @@
 A day is known by when it begins and how long it lasts, in unix seconds: zones whose days are the same share its row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select
 
+from app.reports import DayRange, DaySums
 from app.slo import GroupKey
-from app.store.ledger import daily_total, load_rows
+from app.store.ledger import daily_total, ledger_row, load_rows
 from app.store.upsert import upsert
+
+# Rows in one statement, beside the days of a year: SQLite allows 32,766 parameters.
+_AT_ONCE = 500
 
 
 class DailyTotal(NamedTuple):
@@ -42,6 +46,40 @@ def load_daily_totals(
     mine = and_(daily_total.c.row_id.in_(rows), daily_total.c.start_s >= start_s, daily_total.c.start_s < end_s)
     found = connection.execute(select(daily_total).where(mine).order_by(daily_total.c.start_s, daily_total.c.length_s))
     return [DailyTotal(*row) for row in found]
+
+
+def sum_days(connection: Connection, days: DayRange, slis: Collection[str]) -> dict[str, list[DaySums]]:
+    """Whole days of some SLIs added up, each member on its own; SLIs without any are absent."""
+    lengths: dict[int, list[int]] = {}
+    for start_s, length_s in days.days:
+        lengths.setdefault(length_s, []).append(start_s)
+    # Zones that share the start of a day do not share its length where only one of them changes its clock.
+    mine = or_(
+        *(
+            and_(daily_total.c.length_s == length_s, daily_total.c.start_s.in_(starts))
+            for length_s, starts in lengths.items()
+        )
+    )
+    own = (
+        select(
+            ledger_row.c.sli,
+            ledger_row.c.group,
+            *(func.sum(daily_total.c[name]) for name in ("total", "bad", "measured_s", "length_s")),
+            func.max(daily_total.c.start_s + daily_total.c.length_s),
+        )
+        .join(ledger_row, ledger_row.c.id == daily_total.c.row_id)
+        # A range too, which the primary key answers for each row.
+        .where(daily_total.c.start_s.between(days.start_s, days.end_s), mine)
+        .group_by(ledger_row.c.id)
+        .order_by(ledger_row.c.id)
+    )
+    found: dict[str, list[DaySums]] = {}
+    wanted = sorted(slis)
+    for start in range(0, len(wanted), _AT_ONCE):
+        for sli, group, *sums in connection.execute(own.where(ledger_row.c.sli.in_(wanted[start : start + _AT_ONCE]))):
+            key = tuple((label, value) for label, value in group)
+            found.setdefault(sli, []).append(DaySums(key, *sums))
+    return found
 
 
 def prune_daily_totals(connection: Connection, row_ids: Sequence[int], *, before_s: float) -> None:

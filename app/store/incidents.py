@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from app.alerting import Alert, Notification, NotificationStatus, Transition, TransitionKind
 from app.changes import Change, concerns
+from app.reports import IncidentFacts
 from app.slo import AlertState, Severity, SloId
 from app.store.alerts import TransitionFilter, alert, list_transitions, transition
 from app.store.changes import ChangeFilter, list_changes
@@ -73,8 +74,8 @@ incident_label = Table(
 # As what burns an hour's window may have begun in it; more changes than these are no timeline.
 _CHANGES_BEFORE = timedelta(hours=1)
 _MOST_CHANGES = 50
-KEPT = timedelta(days=730)
-"""How long an incident is kept after its end: two years, so that a year can be compared with the one before."""
+KEPT = timedelta(days=5 * 365 + 2)
+"""How long an incident is kept after its end: as long as the days that reports add up (ADR-0070)."""
 MOST_KEPT = 100_000
 """Incidents that are kept at most, the newest; about a kilobyte each."""
 # Below the number of variables that SQLite takes in one statement.
@@ -289,6 +290,27 @@ def list_incidents(
         query = query.where(or_(incident.c.started_at < at, same))
     query = query.order_by(incident.c.started_at.desc(), incident.c.id.desc()).limit(limit)
     return tuple(_incident(row) for row in connection.execute(query))
+
+
+def incident_facts(connection: Connection, *, since: datetime, until: datetime) -> list[IncidentFacts]:
+    """What reports count of the incidents that began in [*since*, *until*), oldest first."""
+    names = ("id", "slo", "severity", "started_at", "ended_at", "first_bad_at", "bad_events", "spent")
+    marked = incident.outerjoin(incident_mark, incident_mark.c.incident == incident.c.id)
+    began = (
+        select(*(incident.c[name] for name in names), incident_mark.c.mark)
+        .select_from(marked)
+        .where(incident.c.started_at >= since, incident.c.started_at < until)
+        .order_by(incident.c.started_at, incident.c.id)
+    )
+    return [
+        IncidentFacts(
+            **{name: getattr(row, name) for name in names if name not in {"slo", "severity"}},
+            slo=SloId(row.slo),
+            severity=Severity(row.severity),
+            useful=None if row.mark is None else IncidentMark(row.mark) is IncidentMark.USEFUL,
+        )
+        for row in connection.execute(began)
+    ]
 
 
 def prune_incidents(connection: Connection, *, at: datetime, kept: timedelta = KEPT, most: int = MOST_KEPT) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    exists,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -63,7 +64,7 @@ evaluation = Table(
 )
 
 _THE_EVALUATION = 1
-_OF_ROWS = (ledger_chunk, daily_total)
+_has_days = exists().where(daily_total.c.row_id == ledger_row.c.id)
 # Rows in one statement: SQLite allows 32,766 parameters.
 _AT_ONCE = 500
 
@@ -124,21 +125,22 @@ def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> 
     )
 
 
-def delete_rows(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Delete rows with all their cells and days."""
+def forget_rows(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Delete the cells of rows, and the rows that have no day: reports read the days for years (ADR-0070)."""
     if not row_ids:
         return
-    for table, column in (*((table, table.c.row_id) for table in _OF_ROWS), (ledger_row, ledger_row.c.id)):
-        statement = delete(table).where(column == bindparam("gone"))
+    for statement in (
+        delete(ledger_chunk).where(ledger_chunk.c.row_id == bindparam("gone")),
+        delete(ledger_row).where((ledger_row.c.id == bindparam("gone")) & ~_has_days),
+    ):
         connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
 
 
-def delete_rows_of(connection: Connection, slis: Sequence[str]) -> None:
-    """Delete the rows of SLIs with all their cells and days."""
-    gone = select(ledger_row.c.id).where(ledger_row.c.sli.in_(slis))
-    for table in _OF_ROWS:
-        connection.execute(delete(table).where(table.c.row_id.in_(gone)))
-    connection.execute(delete(ledger_row).where(ledger_row.c.sli.in_(slis)))
+def forget_rows_of(connection: Connection, slis: Sequence[str]) -> None:
+    """Delete the cells of the rows of SLIs, and the rows that have no day."""
+    mine = ledger_row.c.sli.in_(slis)
+    connection.execute(delete(ledger_chunk).where(ledger_chunk.c.row_id.in_(select(ledger_row.c.id).where(mine))))
+    connection.execute(delete(ledger_row).where(mine & ~_has_days))
 
 
 def save_stepped(connection: Connection, at: datetime) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from app.store.ledger import delete_rows_of
+from app.store.ledger import forget_rows_of, ledger_row
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -151,13 +151,19 @@ def mark_used(connection: Connection, slis: Sequence[str], *, at_s: float) -> No
 
 
 def prune_states(connection: Connection, *, unused_since_s: float) -> None:
-    """Delete all that is known of SLIs that no document has asked for since then."""
+    """Delete all that is known of SLIs that no document has asked for since then, but for their days."""
     unused = connection.execute(select(sli_state.c.sli).where(sli_state.c.used_at_s < unused_since_s)).scalars().all()
     for start in range(0, len(unused), _AT_ONCE):
         some = unused[start : start + _AT_ONCE]
-        delete_rows_of(connection, some)
+        forget_rows_of(connection, some)
         for table in (sli_provisional, sli_state):
             connection.execute(delete(table).where(table.c.sli.in_(some)))
+
+
+def rows_without_state(connection: Connection) -> list[int]:
+    """The rows of SLIs that are pruned, which have nothing but days."""
+    known = select(sli_state.c.sli)
+    return list(connection.execute(select(ledger_row.c.id).where(ledger_row.c.sli.not_in(known))).scalars())
 
 
 def _checksum(identity: tuple[str | float, ...], blobs: Sequence[bytes]) -> int:

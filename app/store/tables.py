@@ -3,6 +3,7 @@
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
 from app.store.changes import change
+from app.store.definitions import slo_definition
 from app.store.deliveries import delivery
 from app.store.incident_notes import incident_mark, incident_note
 from app.store.incidents import incident, incident_label
@@ -36,6 +37,7 @@ __all__ = [
     "remote_write_receiver",
     "sli_provisional",
     "sli_state",
+    "slo_definition",
     "transition",
     "unanswered_messages",
 ]

@@ -88,9 +88,10 @@ class Running(AbstractContextManager["Running"]):
         )
         self._begin()
 
-    def restart(self, *, routing: Routing | None = None) -> None:
-        """As after a kill: a new evaluator on what the database holds, by other routes if they are given."""
+    def restart(self, *, routing: Routing | None = None, slos: Sequence[Slo] | None = None) -> None:
+        """As after a kill: a new evaluator on what the database holds, by other routes or SLOs if they are given."""
         self.database.close()
+        self.slos = slos or self.slos
         if routing is not None:
             self._timing = replace(self._timing, routing=routing)
         self._begin()

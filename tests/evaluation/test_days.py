@@ -1,6 +1,7 @@
 """The days of an SLO: what was counted on each outlives the ledger's cells, in the zone of the SLO window."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -15,8 +16,10 @@ from app.service.chart_adapters import EnginePasts
 from app.service.engine import Engine
 from app.slo import day_starts
 from app.status import DaySummary
-from app.store.daily_totals import DailyTotal, load_daily_totals
-from app.store.ledger import delete_rows_of
+from app.store.daily_totals import DailyTotal, load_daily_totals, prune_daily_totals
+from app.store.definitions import load_definitions
+from app.store.ledger import forget_rows
+from app.store.sli_states import prune_states, rows_without_state
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import Span, availability, counter, requests, slos
 from tests.evaluation.running import Running
@@ -28,6 +31,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 MIDNIGHT = NOW - 8 * HOUR
 INCIDENT = (MIDNIGHT - 14 * HOUR, MIDNIGHT - 14 * HOUR + 20 * MINUTE)
 SLO = "shop-availability"
+_LEDGER = ("sli_state", "ledger_chunk", "ledger_row", "daily_total")
 
 
 def _shop(since: float, until: float, incident: Span = INCIDENT) -> list[Series]:
@@ -168,16 +172,39 @@ def test_days_are_those_of_the_zone_of_the_slo_window(tmp_path: Path) -> None:
     assert found[date(2027, 3, 28)].budget_spent == pytest.approx(6_000 / (10 * 31 * DAY * 0.01), rel=5e-3)
 
 
-def test_the_days_of_an_sli_go_with_it(tmp_path: Path) -> None:
+def test_days_stay_for_reports_when_the_sli_is_gone(tmp_path: Path) -> None:
     with _running(tmp_path, MemorySource(_shop(MIDNIGHT - 2 * DAY, NOW + DAY))) as one:
         one.tick(MIDNIGHT - HOUR)
         one.tick(MIDNIGHT)
         one.tick(MIDNIGHT + 600)
-        assert _stored(one)
+        (day,) = _stored(one)
         with one.database.begin() as transaction:
-            delete_rows_of(transaction, [one.slos[0].sli.key])
-            left = transaction.execute(text("SELECT count(*) FROM daily_total")).scalar_one()
-    assert left == 0
+            prune_states(transaction, unused_since_s=NOW)
+            left = [transaction.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in _LEDGER]  # noqa: S608
+            (row,) = rows_without_state(transaction)
+        with one.database.begin() as transaction:
+            prune_daily_totals(transaction, [row], before_s=NOW)
+            forget_rows(transaction, [row])
+            at_last = [transaction.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in _LEDGER]  # noqa: S608
+    assert (row, left, at_last) == (day.row_id, [0, 0, 1, 1], [0, 0, 0, 0])
+
+
+def test_what_documents_say_is_noted_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    def definitions(one: Running) -> list[tuple[float, int, int | None]]:
+        with one.database.read() as transaction:
+            return [(each.objective, each.since_s, each.until_s) for each in load_definitions(transaction)]
+
+    with _running(tmp_path, MemorySource(_shop(MIDNIGHT - 2 * DAY, NOW + DAY))) as one:
+        one.tick(NOW)
+        one.restart()
+        one.tick(NOW + 30)
+        assert definitions(one) == [(0.99, NOW, None)]
+        one.restart(slos=[replace(one.slos[0], objective=0.95)])
+        one.tick(NOW + 60)
+        assert definitions(one) == [(0.99, NOW, NOW + 60), (0.95, NOW + 60, None)]
+        with one.database.read() as transaction:
+            (known,) = {each.sli for each in load_definitions(transaction)}
+        assert known == one.slos[0].sli.key
 
 
 def test_days_that_the_ledger_has_in_part_are_completed() -> None:

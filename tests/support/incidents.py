@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
 from app.changes import Change
+from app.reports import ObjectivesReport, ReportQuestion
 from app.service.api_adapters import StoredChanges, StoredIncidents
 from app.slo import AlertState, SloId
-from app.status import ChangeLog, IncidentLog, RecentChanges
+from app.status import ChangeLog, IncidentLog, RecentChanges, Reports, StoredReports
 from app.store import Database, Transaction, open_database_in_memory
 from app.store.alerts import TransitionFilter, append_transitions
 from app.store.changes import ChangeFilter
@@ -45,6 +46,11 @@ class KeptIncidents:
     def changes(self) -> ChangeLog:
         """The log of changes in the same database."""
         return _LazyChanges(self)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Reports of what is in the same database."""
+        return _LazyReports(self)
 
     def record(self, *notified: Notification, still: Sequence[Notification] = ()) -> None:
         """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
@@ -84,6 +90,21 @@ class _LazyChanges(ChangeLog):
     @override
     def find(self, change: str) -> Change | None:
         return self._stored.find(change)
+
+
+class _LazyReports(Reports):
+    """Reports of the same database."""
+
+    def __init__(self, kept: KeptIncidents) -> None:
+        self._kept = kept
+
+    @override
+    def now(self) -> datetime:
+        return self._kept.clock.now()
+
+    @override
+    def report(self, question: ReportQuestion) -> ObjectivesReport:
+        return StoredReports(self._kept.database, self._kept.clock).report(question)
 
 
 class _Lazy(IncidentLog):

@@ -27,11 +27,13 @@ from app.ledger import (
     pack_cells,
     unpack_cells,
 )
+from app.reports import SloDefinition
 from app.slo import Weights
 from app.slo.arrays import Ints
 from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
 from app.store.daily_totals import prune_daily_totals, save_daily_totals
+from app.store.definitions import prune_definitions, save_definitions
 from app.store.sli_states import (
     STATE_FORMAT,
     FinalState,
@@ -40,6 +42,7 @@ from app.store.sli_states import (
     load_states,
     mark_used,
     prune_states,
+    rows_without_state,
     save_finals,
     save_provisionals,
 )
@@ -67,7 +70,10 @@ class LedgerStore:
         self._days = EndedDays(ledger_writer.ledger, ledger_writer.tracked_slis)
         self._rows_to_prune: set[int] = set()
         self._new_rows: list[int] = []
+        # Documents of another evaluator may have said something else.
+        self._defined = False
         self._left: list[int] = []
+        self._left_before: tuple[int, ...] = ()
         self._committed: dict[str, tuple[int, int]] = {}
         """By SLI, the checksums of its final and provisional state in the database."""
         self._saved: dict[str, tuple[int, int]] = {}
@@ -103,14 +109,18 @@ class LedgerStore:
         ]
         tables.save_chunks(transaction, chunks)
         self._save_days(transaction)
+        if not self._defined:
+            save_definitions(transaction, _definitions(self._writer.tracked_slis), at_s=int(at_s))
         self._save_states(transaction, at_s)
-        tables.delete_rows(transaction, self._left)
+        tables.forget_rows(transaction, sorted({*self._left}.difference(self._row_ids)))
 
     def committed(self) -> None:
         """Note that the transaction of the last `save` has been committed."""
         self._uncommitted.clear()
+        self._defined = True
         self._days.committed()
         self._new_rows.clear()
+        self._left_before += tuple(self._left)
         self._left.clear()
         self._committed, self._saved = self._saved, {}
         self._committed_finals, self._saved_finals = self._saved_finals, {}
@@ -128,10 +138,14 @@ class LedgerStore:
                 self._writer.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
             }.get(resolution, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
-        prune_daily_totals(transaction, sorted(self._rows_to_prune), before_s=at_s - DAYS_KEPT_S)
-        self._rows_to_prune.clear()
         mark_used(transaction, [tracked.key for tracked in self._writer.tracked_slis], at_s=at_s)
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
+        # Rows that get no day any more: of SLIs that no document has, and members that have left.
+        ended = {*rows_without_state(transaction), *self._left_before}.difference(self._row_ids)
+        prune_daily_totals(transaction, sorted(self._rows_to_prune | ended), before_s=at_s - DAYS_KEPT_S)
+        tables.forget_rows(transaction, sorted(ended))
+        self._rows_to_prune.clear()
+        prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)
 
     def _resolutions(self) -> tuple[tuple[Resolution, int], ...]:
         ledger = self._writer.ledger
@@ -337,6 +351,24 @@ class LedgerStore:
                 getattr(last_samples, name)[counter] = found[name]
             if len(counter):
                 last_samples.target[registry.arrays.target[counter]] = found["target_time"]
+
+
+def _definitions(tracked_slis: Sequence[TrackedSli]) -> list[SloDefinition]:
+    return [
+        SloDefinition(
+            slo=slo.id,
+            since_s=0,
+            sli=tracked.key,
+            service=slo.service,
+            name=slo.name,
+            objective=slo.objective,
+            sla=slo.sla,
+            timezone=slo.window.timezone,
+            labels=slo.labels,
+        )
+        for tracked in tracked_slis
+        for slo in tracked.slos
+    ]
 
 
 def _counted_s(state: SliState) -> float:

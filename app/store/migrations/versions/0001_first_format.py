@@ -124,6 +124,21 @@ def _make_days() -> None:
         sa.PrimaryKeyConstraint("row_id", "start_s", "length_s", name="pk_daily_total"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "slo_definition",
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("since_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("until_s", sa.Integer),
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("service", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("objective", sa.Float(53), nullable=False),
+        sa.Column("contract", sa.Float(53)),
+        sa.Column("penalty_free", sa.Float(53)),
+        sa.Column("timezone", sa.String, nullable=False),
+        sa.Column("labels", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("slo", "since_s", name="pk_slo_definition"),
+    )
 
 
 def _make_remote_write() -> None:

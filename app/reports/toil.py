@@ -1,0 +1,47 @@
+"""Whom alerts disturbed: pages at night, at weekends and in working hours."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from app.reports.facts import IncidentFacts
+from app.slo import Severity
+
+NIGHT_FROM_H, NIGHT_UNTIL_H = 22, 7
+"""Hours of the reader's zone in which a page wakes somebody."""
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toil:
+    """Pages of a period; a night is that which begins on a day, a page of a weekend may be one of a night too."""
+
+    pages: int
+    tickets: int
+    nights: int
+    weekend_days: int
+    pages_at_night: int
+    pages_at_weekends: int
+    time_under_way: timedelta
+    """How long pages fired, added up."""
+
+
+def toil_of(incidents: Iterable[IncidentFacts], timezone: str) -> Toil:
+    """The toil of incidents, in a time zone."""
+    zone, known = ZoneInfo(timezone), list(incidents)
+    pages = [one for one in known if one.severity is Severity.PAGE]
+    local = [one.started_at.astimezone(zone) for one in pages]
+    nights = [
+        (at - timedelta(hours=NIGHT_UNTIL_H)).date() for at in local if not NIGHT_UNTIL_H <= at.hour < NIGHT_FROM_H
+    ]
+    weekends = [at.date() for at in local if at.weekday() >= _SATURDAY]
+    return Toil(
+        pages=len(pages),
+        tickets=len(known) - len(pages),
+        nights=len(set(nights)),
+        weekend_days=len(set(weekends)),
+        pages_at_night=len(nights),
+        pages_at_weekends=len(weekends),
+        time_under_way=sum((one.ended_at - one.started_at for one in pages if one.ended_at is not None), timedelta()),
+    )
