@@ -14,6 +14,7 @@ from app.api.conditional import ConditionalGet
 from app.api.guard import Guard
 from app.api.incidents import incident_change_routes, incident_routes, transition_routes
 from app.api.notifications import notification_routes
+from app.api.objectives import report_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
 from app.api.parameters import refuse_unknown_parameters
@@ -34,6 +35,7 @@ from app.status import (
     Pasts,
     Readiness,
     Reloader,
+    Reports,
 )
 
 
@@ -43,6 +45,7 @@ def create_app(
     history: History,
     pasts: Pasts,
     contributors: Contributors,
+    reports: Reports,
     turn: asyncio.Semaphore,
     alerts: AlertLog,
     incidents: IncidentLog,
@@ -83,6 +86,7 @@ def create_app(
     app.include_router(incident_change_routes(incidents, token))
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
+    app.include_router(report_routes(reports, turn))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))

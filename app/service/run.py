@@ -42,9 +42,9 @@ from app.service.open_files import allow_open_files
 from app.service.signals import Signals, StopRequestedError
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
-from app.status import Board
+from app.status import Board, StoredReports
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import IncidentData, SloData, StatusData, pages
+from app.ui import IncidentData, ObjectivesData, SloData, StatusData, pages
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
@@ -192,6 +192,7 @@ def _serve(
         contributors=EngineContributors(engine, components.clock),
         surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
     )
+    reports = StoredReports(components.database, components.clock)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -199,6 +200,7 @@ def _serve(
         history=incidents.history,
         pasts=slo_data.pasts,
         contributors=slo_data.contributors,
+        reports=reports,
         turn=slo_data.turn,
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
@@ -225,6 +227,7 @@ def _serve(
             slo_data=slo_data,
             incident_data=incidents,
             status_data=status,
+            objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

@@ -18,7 +18,13 @@ from app.ui import views
 from app.ui.assets import Assets
 from app.wording.sentences import rounded_exhaustion, span
 
-NAVIGATION = (("Overview", "/"), ("Alerts", "/alerts"), ("Status", "/status"), ("API", "/docs"))
+NAVIGATION = (
+    ("Overview", "/"),
+    ("Alerts", "/alerts"),
+    ("Objectives", "/objectives"),
+    ("Status", "/status"),
+    ("API", "/docs"),
+)
 """The links at the top of every page."""
 
 _CSP = (

@@ -276,6 +276,7 @@ class Served:
             history=self.history,
             pasts=self.pasts,
             contributors=self.contributors,
+            reports=self.incidents.reports,
             turn=asyncio.Semaphore(1),
             alerts=self.alerts,
             incidents=self.incidents.log,

@@ -12,7 +12,7 @@ from app.api import path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
-from app.ui import BurnDowns, IncidentData, SloData, StatusData, Surroundings, pages
+from app.ui import BurnDowns, IncidentData, ObjectivesData, SloData, StatusData, Surroundings, pages
 from app.ui.incident import IncidentHistory
 from tests.support.api import BUILD, Served, listening
 from tests.support.incidents import KeptIncidents
@@ -125,6 +125,7 @@ def site_of(served: Served) -> FastAPI:
                 token=served.token,
             ),
             status_data=_status_data(served),
+            objectives_data=ObjectivesData(reports=served.incidents.reports),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

@@ -21,7 +21,7 @@ def test_pages_fit_load_little_and_have_no_serious_finding(
     browser: Browser, incident: str, width: int, dark: bool
 ) -> None:
     with looking(browser, incident, width=width, dark=dark) as visit:
-        for path in ("/", "/slos/checkout-availability", "/status"):
+        for path in ("/", "/slos/checkout-availability", "/objectives", "/status"):
             visit.open(path)
             assert visit.serious_findings == []
             assert visit.overflow <= 0

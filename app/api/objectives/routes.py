@@ -1,0 +1,113 @@
+"""The route of reports."""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+from starlette.responses import Response
+
+from app.api.filters import parse_label
+from app.api.objectives.documents import report_document
+from app.api.objectives.models import ReportModel
+from app.api.openapi import answers
+from app.api.parameters import MAX_LIMIT, LabelPairs, Services
+from app.api.problems import invalid
+from app.api.responses import JsonResponse
+from app.reports import (
+    ObjectivesReport,
+    QuestionError,
+    report_csv,
+    report_html,
+    report_markdown,
+    report_question,
+)
+from app.status import Reports
+
+
+class ReportFormat(StrEnum):
+    """What a report is written as."""
+
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+_TEXTS: dict[ReportFormat, tuple[str, str, Callable[[ObjectivesReport], str]]] = {
+    ReportFormat.CSV: ("text/csv; charset=utf-8", "csv", report_csv),
+    ReportFormat.MARKDOWN: ("text/markdown; charset=utf-8", "md", report_markdown),
+    ReportFormat.HTML: ("text/html; charset=utf-8", "html", report_html),
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = answers(ReportModel, "The report")
+_ANSWERS[HTTPStatus.OK.value]["content"] = {
+    media_type.partition(";")[0]: {"schema": {"type": "string"}} for media_type, _, _ in _TEXTS.values()
+}
+# A page of its own, which has a style sheet in it and nothing else.
+_PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+Period = Annotated[
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^(week|month|quarter|year|[1-9][0-9]{0,2}d)$"})],
+    Query(description="`week`, `month`, `quarter` or `year`; or the days before `at`, such as `30d`."),
+]
+At = Annotated[
+    Annotated[str, WithJsonSchema({"type": "string", "format": "date"})] | SkipJsonSchema[None],
+    Query(description="A date in the period, such as 2026-02-11; by default yesterday, today for days."),
+]
+By = Annotated[str, Query(description="`service`, or `label:` and the name of a label.", examples=["label:team"])]
+Zone = Annotated[
+    Annotated[str, WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})],
+    Query(description="The time zone of nights and weekends."),
+]
+ReportLimit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many SLOs the JSON has at most.")]
+
+
+def report_routes(reports: Reports, turn: asyncio.Semaphore) -> APIRouter:
+    """The route ``/api/v1/reports``; readers of the past wait for their *turn*."""
+    router = APIRouter(tags=["slos"])
+
+    @router.get("/api/v1/reports", operation_id="getReport", response_class=JsonResponse, responses=_ANSWERS)
+    async def report(
+        *,
+        service: Services,
+        label: LabelPairs,
+        period: Period = "month",
+        at: At = None,
+        by: By = "service",
+        timezone: Zone = "UTC",
+        format: ReportFormat = ReportFormat.JSON,  # noqa: A002  the contract's name
+        limit: ReportLimit = MAX_LIMIT,
+    ) -> Response:
+        """Whether objectives were met in a period, and what spent the budgets.
+
+        Figures are those of whole days. Those of a period that is over stay as they are when documents change.
+        """
+        try:
+            question = report_question(
+                period=period,
+                at=at,
+                now=reports.now(),
+                services=frozenset(service),
+                labels=frozenset(map(parse_label, label)),
+                by=by,
+                timezone=timezone,
+            )
+        except QuestionError as error:
+            raise invalid(str(error)) from error
+        async with turn:
+            return await asyncio.to_thread(lambda: _answer(reports.report(question), format, limit))
+
+    return router
+
+
+def _answer(report: ObjectivesReport, form: ReportFormat, limit: int) -> Response:
+    if form is ReportFormat.JSON:
+        return JsonResponse(report_document(report, limit=limit))
+    media_type, ending, write = _TEXTS[form]
+    headers = {"Content-Disposition": f'inline; filename="objectives-{report.question.period.name}.{ending}"'}
+    if form is ReportFormat.HTML:
+        headers["Content-Security-Policy"] = _PAGE_CSP
+    return Response(write(report), headers=headers | {"Content-Type": media_type})
