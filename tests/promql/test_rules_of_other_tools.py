@@ -2,16 +2,19 @@
 
 import json
 import subprocess
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.documents import load_documents
+from app.documents import Defaults, load_documents
+from app.documents.conversion import convert_documents
 from app.promql.rules import RuleNames, rule_groups
 from app.slo import Slo
 from bench.exporter import Fleet
-from bench.peers import pyrra_rules, sloth_rules
+from bench.peers import RuleFile, pyrra_rules, sloth_rules
 from testbed.servers import promtool_binary
 
 FLEET = Fleet(1)
@@ -209,6 +212,85 @@ def test_what_is_recorded_has_the_values_of_ours(
     unit = {
         "rule_files": ["rules.yml"],
         "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": checks}],
+    }
+    (tmp_path / "unit.yml").write_text(json.dumps(unit))
+    command = [promtool_binary(), "test", "rules", "unit.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Minutes and failed requests in each, of 60: an outage, one in a hundred, a single failure.
+EPISODES = ((30, 0.0), (10, 60.0), (60, 0.0), (60, 0.6), (1, 1.0), (9, 0.0))
+_MINUTES = sum(minutes for minutes, _ in EPISODES)
+
+
+def series_of_episodes() -> list[dict[str, str]]:
+    bad = [errors for minutes, errors in EPISODES for _ in range(minutes)]
+    counted = [[60.0 - errors for errors in bad], bad]
+    return [
+        {"series": name, "values": " ".join(f"{value:.6g}" for value in accumulate(values))}
+        for name, values in zip(SERIES, counted, strict=True)
+    ]
+
+
+def alerts_of(groups: list[dict[str, Any]], tool: str) -> dict[str, Any]:
+    """The rules with names that only *tool* reads, so that two files can be evaluated side by side."""
+    text = json.dumps({"groups": groups}).replace("slo:sli_error:", f"{tool}:sli_error:")
+    for record in ("slo:error_budget", "slo:objective", "http_requests:burnrate"):
+        text = text.replace(record, f"{tool}:{record}")
+    loaded: dict[str, Any] = json.loads(text)
+    for group in loaded["groups"]:
+        group["name"] = f"{tool} {group['name']}"
+        group["rules"] = [rule for rule in group["rules"] if tool in rule.get("record", tool)]
+        for rule in group["rules"]:
+            if "alert" in rule:
+                rule["labels"]["tool"] = tool
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("document", "names", "own", "fires"),
+    [
+        (SLOTH, RuleNames.SLOTH, sloth_rules, {"page", "ticket"}),
+        (PYRRA, RuleNames.PYRRA, pyrra_rules, {"critical", "warning"}),
+    ],
+    ids=["sloth", "pyrra"],
+)
+def test_alerts_fire_in_the_same_minutes_as_those_of_the_tool(
+    document: str, names: RuleNames, own: Callable[[Fleet], RuleFile], fires: set[str], tmp_path: Path
+) -> None:
+    """Also those of the native form of the document, of which the names of rules are our own."""
+    slos = load(document, tmp_path)
+    (native,) = convert_documents(tmp_path / "slos.yaml", defaults=Defaults()).files
+    converted = rule_groups(load(native.text, tmp_path), names)
+    assert converted == rule_groups(slos, names)
+    theirs, ours = alerts_of(own(FLEET)["groups"], "theirs"), alerts_of(converted, "ours")
+    for tool, groups in (("theirs", theirs), ("ours", ours)):
+        (tmp_path / f"{tool}.yml").write_text(json.dumps(groups))
+
+    def firing(tool: str, severity: str = ".+") -> str:
+        name = "sloth_severity" if names is RuleNames.SLOTH else "severity"
+        return f'group by ({name}, short) (ALERTS{{tool="{tool}",alertstate="firing",{name}=~"{severity}"}})'
+
+    span = f"[{_MINUTES}m:1m]"
+    # Groups that are evaluated one after another read what was recorded a minute ago.
+    checks = {
+        f"(sum(sum_over_time(({firing(one)} unless {firing(other)}){span})) or vector(0)) <= bool {2 * len(fires)}": 1.0
+        for one, other in (("ours", "theirs"), ("theirs", "ours"))
+    }
+    checks |= {f"sum(sum_over_time(({firing('ours', one)}){span})) > bool 5": 1.0 for one in sorted(fires)}
+    unit = {
+        "rule_files": ["ours.yml", "theirs.yml"],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": series_of_episodes(),
+                "promql_expr_test": [
+                    {"expr": expr, "eval_time": f"{_MINUTES}m", "exp_samples": [{"labels": "{}", "value": value}]}
+                    for expr, value in checks.items()
+                ],
+            }
+        ],
     }
     (tmp_path / "unit.yml").write_text(json.dumps(unit))
     command = [promtool_binary(), "test", "rules", "unit.yml"]
