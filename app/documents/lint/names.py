@@ -82,6 +82,7 @@ _OTHER_TOOLS = {
     "one_factor": "conditions of an alert policy have several burn rates, and one is used",
     "merged_wait": "conditions of an alert policy last for different times, and one is used",
     "unresolved_reference": "no document has an alert policy that an SLO refers to",
+    "unresolved_target": "no document has an AlertNotificationTarget of OpenSLO that a policy names",
 }
 _LIVE = {
     "no_series": "no series match",

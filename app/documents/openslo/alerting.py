@@ -21,17 +21,21 @@ def condition_of(policy: Policy, objects: Objects) -> BurnRateCondition | None:
     return found
 
 
-def check_targets(policy: Policy, objects: Objects) -> bool:
-    """Whether the targets that a policy names are in the documents; one that is not is an error."""
-    missing = [
-        (name, scope)
-        for name, scope in policy.targets
-        if name not in objects.targets and ("AlertNotificationTarget", name) not in objects.unusable
-    ]
-    for name, scope in missing:
+def check_targets(policy: Policy, objects: Objects, *, of_whole_slo: bool) -> None:
+    """Look for the targets that a policy names in the documents.
+
+    One that is not there is an error; a warning in the policy of an SLO that is whole, whose alerts go where Sloburn's
+    routes send them.
+    """
+    for name, scope in policy.targets:
+        if name in objects.targets or ("AlertNotificationTarget", name) in objects.unusable:
+            continue
         problem = f"no document has the AlertNotificationTarget {name}"
-        scope.error(problem, "add its document, or write the target here", "unresolved_reference")
-    return not missing
+        if of_whole_slo:
+            remedy = "add its document, or write the target here; routes decide who is notified"
+            scope.warning(problem, remedy, "unresolved_target")
+        else:
+            scope.error(problem, "add its document, or write the target here", "unresolved_reference")
 
 
 def alerting_of(

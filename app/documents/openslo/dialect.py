@@ -81,12 +81,14 @@ def _gather(version: str, scope: Scope, objects: Objects) -> None:
 def _slos(objects: Objects, defaults: Defaults) -> list[PlacedSlo]:
     for policy in objects.policies.values():
         condition_of(policy, objects)
-        check_targets(policy, objects)
     for indicator in objects.indicators.values():
         problem = indicator_problem(indicator)
         if problem is not None:
             indicator.scope.error(*problem)
     for one in objects.faulty_slos:
         # For the faults of what is left of it.
-        list(SloReader(one, objects, defaults).slos())
-    return [slo for one in objects.slos for slo in SloReader(one, objects, defaults).slos()]
+        list(SloReader(one, objects, defaults, is_faulty=True).slos())
+    slos = [slo for one in objects.slos for slo in SloReader(one, objects, defaults).slos()]
+    for name, policy in objects.policies.items():
+        check_targets(policy, objects, of_whole_slo=name in objects.used_policies)
+    return slos

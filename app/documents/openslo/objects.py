@@ -116,6 +116,8 @@ class Objects:
     policies: dict[str, Policy] = field(default_factory=dict)
     conditions: dict[str, BurnRateCondition] = field(default_factory=dict)
     targets: set[str] = field(default_factory=set)
+    used_policies: set[str] = field(default_factory=set)
+    """Those that SLOs without faults name."""
     sources: dict[str, str] = field(default_factory=dict)
     slos: list[SloObject] = field(default_factory=list)
     faulty_slos: list[SloObject] = field(default_factory=list)

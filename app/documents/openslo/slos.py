@@ -28,6 +28,7 @@ class SloReader:
     slo: SloObject
     objects: Objects
     defaults: Defaults
+    is_faulty: bool = False
 
     def slos(self) -> Iterator[PlacedSlo]:
         """One SLO for each sound objective; of a composite, and one of all of them together."""
@@ -45,6 +46,7 @@ class SloReader:
         found = [self._slo(objective, window, policies, labels) for objective in slo.objectives]
         named = slo.scope.below("metadata", "name")
         sound = [one for one in found if one is not None and is_sound]
+        self._check_targets(is_whole=len(sound) == len(found) and not self.is_faulty)
         if slo.is_composite:
             sound = self._composite(sound) if len(sound) == len(found) else []
         scopes = tuple((one.scope.place, one.scope.path) for one in slo.objectives)
@@ -149,10 +151,18 @@ class SloReader:
                     scope.error(f"no document has the AlertPolicy {policy}", remedy, "unresolved_reference")
                 found.append(None)
                 continue
-            condition, has_targets = condition_of(named, self.objects), check_targets(named, self.objects)
-            found.append((named, condition) if condition is not None and has_targets else None)
+            condition = condition_of(named, self.objects)
+            found.append(None if condition is None else (named, condition))
         usable = [one for one in found if one is not None]
         return usable if len(usable) == len(found) else None
+
+    def _check_targets(self, *, is_whole: bool) -> None:
+        """Check the targets of inline policies, and note those that have their own document for later."""
+        for policy, _ in self.slo.policies:
+            if not isinstance(policy, str):
+                check_targets(policy, self.objects, of_whole_slo=is_whole)
+            elif is_whole:
+                self.objects.used_policies.add(policy)
 
 
 def _in_ids(display_name: str) -> str:

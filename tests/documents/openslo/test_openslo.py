@@ -73,6 +73,19 @@ def test_references_across_files_say_the_same_as_inline_objects() -> None:
     assert referred.warnings == ()
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_target_that_no_document_has_refuses_no_slo_that_is_whole(tmp_path: Path, *, is_whole: bool) -> None:
+    """Routes decide who is notified."""
+    policies, more = ((_FIXTURES / name).read_text() for name in ("referred.yaml", "referred-too.yaml"))
+    text = policies.replace("targetRef: on-call", "targetRef: nobody")
+    (tmp_path / "slo.yaml").write_text(text if is_whole else text.replace("targetPercent: 99.9", "targetPercent: 999"))
+    (tmp_path / "more.yaml").write_text(more)
+    result = load_documents(tmp_path)
+    assert [slo.id for slo in result.slos] == (["checkout-availability"] if is_whole else [])
+    targets = [one for one in (*result.errors, *result.warnings) if one.field.endswith("targetRef")]
+    assert [one.code for one in targets] == ["unresolved_target" if is_whole else "unresolved_reference"]
+
+
 def test_objectives_of_the_first_version_are_slos() -> None:
     result = _load("v1alpha.yaml")
     fast, slow = (sli_of(total="a_seconds_count", good=f'a_seconds_bucket{{le="{bound}"}}') for bound in ("0.4", "5"))
