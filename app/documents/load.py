@@ -14,7 +14,7 @@ from app.documents.lint.names import KIND_IGNORED
 from app.documents.native.dialect import NativeDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
-from app.documents.other_tools import has_no_slos, remedy_for, tool_of
+from app.documents.other_tools import has_no_slos, is_beside_slos, remedy_for, tool_of
 from app.documents.policies import PlacedPolicy, is_policy_file, policy_of_document, read_policy_file
 from app.documents.pyrra import PyrraDialect
 from app.documents.slo_generator import SloGeneratorDialect
@@ -141,9 +141,10 @@ def _read(
                 policy_files.append(one)
             else:
                 documents.append((one, _dialect_of(one)))
+    are_slos = any(dialect is not None for _, dialect in documents)
     for document, dialect in documents:
         if dialect is None:
-            _refuse(document, findings)
+            _refuse(document, findings, are_slos=are_slos)
     placed = _without_duplicates(_slos(documents, findings, defaults), findings)
     return DocumentSet(
         files=tuple(files),
@@ -186,11 +187,17 @@ def _slos(
     return sorted(placed, key=lambda found: (order[found.place.file], found.place.line, found.place.column))
 
 
-def _refuse(document: Document, findings: Findings) -> None:
+def _refuse(document: Document, findings: Findings, *, are_slos: bool) -> None:
+    """Say why a document is not read; *are_slos* says whether others of the same set are."""
     root = document.root
     tool, version = tool_of(root), root.get("apiVersion")
     if has_no_slos(root):
         problem, remedy = "is ignored: it lists files for Kustomize", "give the folder that it makes: kustomize build"
+        findings.warning(document.place(()), problem, remedy, code=KIND_IGNORED)
+        return
+    if are_slos and is_beside_slos(root):
+        said = tool or f"{version} ({root['kind']})"
+        problem, remedy = f"is ignored: a document of {said} holds no SLOs", "give the files with SLOs only"
         findings.warning(document.place(()), problem, remedy, code=KIND_IGNORED)
         return
     problem = "is not a document of Sloburn"

@@ -1,5 +1,6 @@
 """Which other tool a document is of, so that its error names it; such documents are not read."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,9 @@ _API_VERSIONS = (
     ("monitoring.coreos.com/", "the Prometheus Operator"),
     ("operator.victoriametrics.com/", "the operator of VictoriaMetrics"),
 )
+_RULES: Final = "Prometheus (rules)"
+_BESIDE_SLOS = frozenset({*(tool for _, tool in _API_VERSIONS), _RULES})
+_HOLDS_SLOS = re.compile(r"\bslos:|ServiceLevel|\bopenslo|\bn9/")
 _OF_SLO_GENERATOR = frozenset({"error_budget_policies", "error_budget_policy_step_name"})
 _KUBERNETES = ("apps/", "batch/", "policy/", "autoscaling/")
 # The `apiVersion` of kinds that are read.
@@ -41,7 +45,7 @@ def tool_of(root: Mapping[str, Node]) -> str | None:
     if root.get("kind") in _READ:
         return None
     if "groups" in root and "slos" not in root:
-        return "Prometheus (rules)"
+        return _RULES
     if not _OF_SLO_GENERATOR.isdisjoint(root) or root.keys() >= {"backends", "exporters"}:
         return "slo-generator (its configuration)"
     if version == "v1" or version.startswith(_KUBERNETES) or ".k8s.io/" in version:
@@ -49,6 +53,22 @@ def tool_of(root: Mapping[str, Node]) -> str | None:
     if version.startswith("template.openshift.io/"):
         return "OpenShift (Template)"
     return next((tool for start, tool in _API_VERSIONS if version.startswith(start)), None)
+
+
+def is_beside_slos(root: Mapping[str, Node]) -> bool:
+    """Whether a document of another tool holds no SLOs and may lie among documents that do, as `helm template` writes.
+
+    >>> is_beside_slos({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}})
+    True
+    """
+    version, kind, data = str(root.get("apiVersion", "")), root.get("kind"), root.get("data")
+    texts = data.values() if kind == "ConfigMap" and isinstance(data, Mapping) else ()
+    if kind in _READ or kind == "Template" or any(_HOLDS_SLOS.search(str(text)) for text in texts):
+        return False
+    is_object = isinstance(kind, str) and isinstance(root.get("metadata"), Mapping)
+    return tool_of(root) in _BESIDE_SLOS or (
+        is_object and (version == "v1" or version.startswith(_KUBERNETES) or "." in version.partition("/")[0])
+    )
 
 
 def remedy_for(root: Mapping[str, Node]) -> str:

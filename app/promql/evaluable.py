@@ -8,9 +8,9 @@ from functools import lru_cache
 import promql_parser as promql
 from typing_extensions import TypeIs
 
-from app.promql.expressions import STRING_OR_COMMENT, ExpressionError, has_placeholder, parse_expression, unwrapped
+from app.promql.expressions import ExpressionError, has_placeholder, parse_expression, unwrapped
 from app.promql.metric_names import BUCKET, looks_like_counter
-from app.promql.selector_text import bare, selector_of
+from app.promql.selector_text import STRING_OR_COMMENT, bare, selector_of
 from app.slo import Selector
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})

@@ -6,7 +6,7 @@ from typing import Final
 
 import promql_parser as promql
 
-from app.promql.selector_text import LONGEST, parser_message
+from app.promql.selector_text import LONGEST, STRING_OR_COMMENT, parse_promql, parser_message
 from app.slo import format_duration
 
 PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
@@ -16,8 +16,6 @@ _REMEDIES: Final = {
     "ranges only allowed for vector selectors": "write a subquery around an expression, such as (...)[5m:1m]"
 }
 """What to write instead of what the parser refuses, by its message."""
-STRING_OR_COMMENT: Final = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)"""
-"""What looks for tokens in the text of an expression skips these: a regular expression has brackets, too."""
 _TOKEN = re.compile(rf"{STRING_OR_COMMENT}|\[(?P<range>[^\[\]]*)\]|(?P<template>\{{\{{|\{{%)", re.DOTALL)
 # Sloth: {{.window}}; Grafana: $__rate_interval, ${__range}; slo-generator: window; others: %window%, <window>.
 _WINDOW = re.compile(
@@ -52,7 +50,7 @@ def parse_expression(text: str) -> promql.Expr:
             "render the template first, such as by helm template",
         )
     try:
-        return promql.parse(plain)
+        return parse_promql(plain)
     except ValueError as error:
         message = parser_message(error)
         remedy = _REMEDIES.get(message, 'write a selector such as m{label="x"}, or a sum of rates')

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Final
 
 import promql_parser as promql
 import re2
@@ -29,6 +30,9 @@ _WORDS_OF_PROMQL = re.compile(
 )
 # PromQL has Go's escapes: \uXXXX up to here, \UXXXXXXXX above.
 _ESCAPES_OF_FOUR_DIGITS_END = 0xFFFF
+STRING_OR_COMMENT: Final = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)"""
+"""What looks for tokens in the text of an expression skips these: a regular expression has brackets, too."""
+_STRING_OR_COMMENT = re.compile(STRING_OR_COMMENT, re.DOTALL)
 LONGEST = 8192
 """The parser recurses over nested expressions; a text this short cannot exhaust a thread's stack."""
 
@@ -42,6 +46,17 @@ class SelectorError(ValueError):
         self.remedy = remedy
 
 
+def parse_promql(text: str) -> promql.Expr:
+    r"""Parse PromQL; strings in backticks have no escapes, in which the parser would look for them.
+
+    >>> str(parse_promql(r"m{code=~`5\d\d`}")) == r'm{code=~"5\\d\\d"}'
+    True
+    """
+    if "`" in text:
+        text = _STRING_OR_COMMENT.sub(lambda found: quote(found[0][1:-1]) if found[0][0] == "`" else found[0], text)
+    return promql.parse(text)
+
+
 def parse_selector(text: str) -> Selector:
     """Parse a selector such as ``http_requests_total{code=~"5.."}``.
 
@@ -51,7 +66,7 @@ def parse_selector(text: str) -> Selector:
     if len(text) > LONGEST:
         raise SelectorError(f"the selector has more than {LONGEST} characters", "write shorter matchers")
     try:
-        expr = promql.parse(text)
+        expr = parse_promql(text)
     except ValueError as error:
         raise SelectorError(
             f"this is not PromQL: {parser_message(error)}", 'write a selector such as m{label="x"}'

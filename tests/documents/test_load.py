@@ -215,6 +215,28 @@ def test_the_list_of_files_beside_documents_is_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "is_ignored"),
+    [
+        ("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\n", True),
+        ("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\n", True),
+        ("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: shop}\n", True),
+        ("groups:\n  - {name: a, rules: []}\n", True),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {a: b}\n", True),
+        ('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {a: "service: a\\nslos: []"}\n', False),
+        ("apiVersion: openslo.org/v1\nkind: SLO\nmetadata: {name: shop}\n", False),
+        ("slo: {name: x}\n", False),
+    ],
+)
+def test_what_a_chart_holds_beside_slos_is_ignored_but_no_slo_is(
+    text: str, tmp_path: Path, *, is_ignored: bool
+) -> None:
+    (tmp_path / "all.yaml").write_text(f"{_document('shop', 'x')}---\n{text}")
+    result = load_documents(tmp_path)
+    assert bool(result.errors) is not is_ignored
+    assert [warning.code for warning in result.warnings] == ["kind_ignored"] * is_ignored
+
+
+@pytest.mark.parametrize(
     "text", ["- {first}\n- {second}\n", "kind: List\nitems:\n- {first}\n- {second}\n", "[{first}, {second}]"]
 )
 def test_the_items_of_a_list_are_documents(text: str, tmp_path: Path) -> None:

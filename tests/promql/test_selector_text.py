@@ -67,6 +67,7 @@ def test_the_metric_name_is_a_matcher() -> None:
 
 
 def test_equal_selectors_compare_equal_however_they_are_written() -> None:
+    assert parse_selector(r'm{a=~`5\d"`,b="`"}  # `') == parse_selector(r'm{a=~"5\\d\"",b="`"}')
     assert parse_selector("m{b='2', a=`1`,}  # why") == parse_selector('{a="1",__name__="m",b="2"}')
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from app.documents.importing.scope import Scope
 from app.documents.lint.outside_total import outside_of_sli
@@ -10,8 +11,11 @@ from app.sli.any_promql import sli_of_any_error_ratio, sli_of_any_events
 from app.sli.errors import NotExpressibleError
 from app.sli.from_promql import Reduced
 from app.sli.never_bad import NEVER_BAD
-from app.slo import Sli
+from app.slo import Sli, format_duration
 
+_SHORTEST = timedelta(minutes=5)
+# As in `job:slo_errors:ratio_rate{{.window}}`.
+_IN_NAME = re.compile(r"(?<=[\w:])\{\{-?\s*\.window\s*-?\}\}")
 NOT_EXPRESSIBLE = "not_expressible"
 """The code of a query that cannot be counted, where nothing closer is known."""
 # Any `{{ ... }}` but `{{.window}}` with the spaces and dashes that Go allows, and any tag of Jinja such as `{% raw %}`;
@@ -32,7 +36,7 @@ def sli_of_events(
     *are_counters*: selectors without a function over time are counters, also without a counter's name.
     """
     given = {"total": total, "bad": bad, "good": good}
-    queries = {events: query for events, query in given.items() if query is not None}
+    queries = {events: _of_recorded(*query) for events, query in given.items() if query is not None}
     if has_other_actions(queries.values()):
         return None
     try:
@@ -52,7 +56,7 @@ def sli_of_events(
 
 def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
     """The SLI of an expression of the error ratio, with its place; None where it fails."""
-    text, scope = query
+    text, scope = query = _of_recorded(*query)
     if has_other_actions((query,)):
         return None
     try:
@@ -61,6 +65,15 @@ def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | No
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
     return _with_warnings(reduced, {"": scope})
+
+
+def _of_recorded(text: str, scope: Scope) -> tuple[str, Scope]:
+    """The query with the series of the shortest window in the place of those that are recorded for each."""
+    named = _IN_NAME.sub(format_duration(_SHORTEST), text)
+    if named != text:
+        problem = f"reads a series that is recorded for each window: that of {format_duration(_SHORTEST)} is evaluated"
+        scope.warning(problem, "write the queries that it is recorded from, to have its events counted", "evaluated")
+    return named, scope
 
 
 def _with_warnings(reduced: Reduced, scopes: Mapping[str, Scope]) -> Sli:

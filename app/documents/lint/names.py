@@ -76,7 +76,7 @@ _OTHER_TOOLS = {
     "max_delay": "`maxDelay` of a composite of Nobl9 is longer than what can be waited for",
     "annotation": "an annotation of Nobl9 is not shown",
     "budget_adjustment": "a budget adjustment of Nobl9 is not applied",
-    KIND_IGNORED: "a kind of document of Nobl9 is ignored, or the list of files of Kustomize",
+    KIND_IGNORED: "a document that holds no SLOs lies beside some, such as a Deployment, or a kind of Nobl9 is ignored",
     "budget_window": "the alerting window of a condition about the budget is ignored",
     "not_combined": "conditions of an alert policy cannot be combined, and some are ignored",
     "one_factor": "conditions of an alert policy have several burn rates, and one is used",

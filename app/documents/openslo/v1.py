@@ -34,6 +34,7 @@ from app.yamldoc.scalars import kind
 
 NAME_ANNOTATION: Final = "sloburn/name"
 """The annotation of an SLO with the name that it has in Sloburn beside its id."""
+_PROMQL = "promql"
 _Named = forms.Indicator | forms.Policy | forms.BurnRateCondition
 
 
@@ -146,14 +147,19 @@ def _query(metric: MetricModel | None, scope: Scope) -> forms.Query | None:
 
 def query_of(spec: object, source: str | None, ref: str | None, scope: Scope, *, of_source: Scope) -> forms.Query:
     """The query of a source; its text is empty where the source has none."""
-    text = spec.get("query", "") if isinstance(spec, dict) else ""
+    given = spec if isinstance(spec, dict) else {}
+    # Documents that were written for Nobl9, or by hand, have its key.
+    of_query = _PROMQL if "query" not in given and _PROMQL in given else "query"
+    text = given.get(of_query, "")
     if not isinstance(text, str):
-        scope.below("spec", "query").error(f"must be a string, not {kind(text)}", "write the PromQL of the metric")
+        scope.below("spec", of_query).error(f"must be a string, not {kind(text)}", "write the PromQL of the metric")
         text = ""
-    for key in spec if isinstance(spec, dict) else ():
-        if key != "query" and is_prometheus(source):
+    for key in given if is_prometheus(source) else ():
+        if key != of_query:
             scope.below("spec", str(key)).warning("is ignored", "put it into the query", "unknown_key")
-    return forms.Query(text=text, source=source, ref=ref, scope=scope.below("spec", "query"), of_source=of_source)
+        elif key == _PROMQL:
+            scope.below("spec", key).warning("is read as query", "write query: and the PromQL", "unknown_key")
+    return forms.Query(text=text, source=source, ref=ref, scope=scope.below("spec", of_query), of_source=of_source)
 
 
 def _condition(spec: ConditionSpec, scope: Scope) -> forms.BurnRateCondition:

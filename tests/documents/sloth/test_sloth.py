@@ -1,5 +1,6 @@
 """Documents of Sloth load with the ids, labels and rules that Sloth's own rules have."""
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -135,6 +136,25 @@ def test_a_document_that_sloth_would_not_read_either_is_named_as_its_own(
     result = load_documents(file)
     assert [error.field for error in result.errors] == errors
     assert [warning.field for warning in result.warnings if warning.code == "unknown_key"] == misspelt
+
+
+@pytest.mark.parametrize(
+    ("query", "sli", "code"),
+    [
+        ('job:errors:ratio_rate{{ .window }}{job="a"}', 'job:errors:ratio_rate5m{job="a"}', "evaluated"),
+        (r"sum(rate(a_total{code=~`5\d\d`}[${__range}])) / sum(rate(a_total[{{.window}}]))", "a_total", None),
+    ],
+    ids=["a recorded series for each window", "a string in backticks"],
+)
+def test_the_window_in_a_name_and_strings_in_backticks_are_read(
+    query: str, sli: str, code: str | None, tmp_path: Path
+) -> None:
+    slo = {"name": "a", "objective": 99, "sli": {"raw": {"error_ratio_query": query}}, "alerting": {"name": "A"}}
+    file = tmp_path / "slo.yaml"
+    file.write_text(json.dumps({"version": "prometheus/v1", "service": "shop", "slos": [slo]}))
+    result = load_documents(file)
+    assert [slo.sli.query for slo in result.slos] == [sli]
+    assert {found.code for found in (*result.errors, *result.warnings)} == {code} - {None}
 
 
 def test_everything_that_is_wrong_or_ignored_is_said() -> None:
