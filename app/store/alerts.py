@@ -1,7 +1,7 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -73,6 +73,8 @@ transition = Table(
 
 _ENCODED = frozenset({"state", "waiting", "notification", "fired_by", "end_code", "end_reason"})
 _REMEMBERED = tuple(column.name for column in alert.c if column.name not in _ENCODED)
+# By name: `asdict` copies deeply, and every evaluation writes all alerts that fire.
+_OF_DEFINITION = tuple(field.name for field in fields(Definition))
 # Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
 # "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
@@ -220,7 +222,7 @@ def _row(changed: Alert, notification: Notification | None) -> dict[str, object]
         "end_code": None if changed.ended is None else changed.ended.code.value,
         "end_reason": None if changed.ended is None else changed.ended.reason,
     }
-    fired_by = None if changed.fired_by is None else asdict(changed.fired_by)
+    fired_by = None if changed.fired_by is None else {name: getattr(changed.fired_by, name) for name in _OF_DEFINITION}
     return {**row, **enums, **ended, "fired_by": fired_by, "waiting": waiting, "notification": notified}
 
 
