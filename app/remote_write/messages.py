@@ -38,11 +38,28 @@ class RequestBody:
             added.samples.add(value=value, timestamp=at)
         self.samples += len(values)
 
+    @classmethod
+    def of(cls, series: Iterable[Any]) -> "RequestBody":
+        """A body with some series of another one."""
+        found = cls()
+        found._message.timeseries.extend(series)
+        found.samples = sum(len(one.samples) for one in found._message.timeseries)
+        return found
+
     def encoded(self) -> bytes:
         """The bytes to send."""
         import cramjam  # noqa: PLC0415  megabytes that only services with receivers need
 
         return bytes(cramjam.snappy.compress_raw(self._message.SerializeToString()))
+
+
+def halves_of(body: bytes) -> tuple[RequestBody, ...]:
+    """The series of an encoded request in two bodies; nothing if there is one series only."""
+    import cramjam  # noqa: PLC0415  megabytes that only services with receivers need
+
+    series = write_request_class().FromString(bytes(cramjam.snappy.decompress_raw(body))).timeseries
+    middle = len(series) // 2
+    return tuple(RequestBody.of(some) for some in (series[:middle], series[middle:])) if middle else ()
 
 
 @lru_cache(maxsize=16_384)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 
 from app.evaluation import MemberHistory
 from app.slo import SloId
@@ -70,10 +71,11 @@ class PartsToSend:
             self._set_aside(members)
         self._members = members
         for slo, member in members.items():
-            newest, recounts = self._newest.get(slo), self._recounts.setdefault(slo, member.recounts)
-            if newest is not None and newest.sli == member.sli_key and recounts == member.recounts:
-                continue
+            newest, recounts = self._newest.get(slo), self._recounts.get(slo, member.recounts)
+            # Fewer than before: another evaluator, as after a reload, counts them from zero.
             self._recounts[slo] = member.recounts
+            if newest is not None and newest.sli == member.sli_key and recounts >= member.recounts:
+                continue
             revision = 1 if newest is None else newest.revision + 1
             part = RemoteWritePart(self._receiver, slo, at_s, member.sli_key, revision, 0.0, is_gap=False)
             self._newest[slo] = part
@@ -83,19 +85,36 @@ class PartsToSend:
         """Between the last live figures and *until_s* nothing could be sent: it is sent from the ledger."""
         if self.live_s is None:
             return
+        # A receiver that is away for days leaves one gap for each SLO, not one for each five minutes.
+        growing = {part.slo: part for part in self._gaps if part.until_s >= self.live_s}
         for slo, newest in self._newest.items():
-            if slo in self._members and newest.until_s <= self.live_s:
+            if slo in self._members and newest.until_s <= self.live_s and slo not in growing:
                 # Live figures are the same series in all revisions.
                 self._add(RemoteWritePart(self._receiver, slo, until_s, newest.sli, 1, self.live_s, is_gap=True))
+        self._gaps = deque(self._grown(part, until_s) if growing.get(part.slo) is part else part for part in self._gaps)
         self.note_live(until_s)
+
+    def _grown(self, part: RemoteWritePart, until_s: float) -> RemoteWritePart:
+        """The part with a later end, under which it has another row."""
+        self._unsaved[part.slo, part.until_s] = part._replace(sent_s=part.until_s)
+        grown = self._unsaved[part.slo, until_s] = part._replace(until_s=until_s)
+        return grown
 
     def note_live(self, at_s: float) -> None:
         """The live figures of a slot were sent."""
         self.live_s, self._unsaved_live = at_s, True
 
-    def next_gap(self) -> RemoteWritePart | None:
-        """A part that was missed while nothing could be sent."""
-        return self._next(self._gaps)
+    @property
+    def has_gaps(self) -> bool:
+        """Whether something that was missed is still to be sent."""
+        return bool(self._gaps)
+
+    def next_gaps(self, most: int) -> list[RemoteWritePart]:
+        """Parts that were missed while nothing could be sent, of SLOs whose history has been read whole."""
+        first = self._next(self._gaps)
+        if first is None:
+            return []
+        return [part for part in islice(self._gaps, most) if self._is_ready(part)]
 
     def next_history(self) -> RemoteWritePart | None:
         """A part of history that has been read whole."""
@@ -105,7 +124,8 @@ class PartsToSend:
         """A part was sent up to a time; what is left of it comes next."""
         queue = self._queue(part)
         moved = part._replace(sent_s=until_s)
-        queue.popleft()
+        # It is at the head, or near it.
+        queue.remove(part)
         if not moved.is_sent:
             queue.appendleft(moved)
         if not moved.is_gap and self._newest.get(moved.slo) is part:
@@ -142,8 +162,11 @@ class PartsToSend:
     def _next(self, queue: deque[RemoteWritePart]) -> RemoteWritePart | None:
         # Those whose history is being read, and SLOs that were removed, wait behind the others.
         for _ in range(len(queue)):
-            member = self._members.get(queue[0].slo)
-            if member is not None and member.backfilled:
+            if self._is_ready(queue[0]):
                 return queue[0]
             queue.rotate(-1)
         return None
+
+    def _is_ready(self, part: RemoteWritePart) -> bool:
+        member = self._members.get(part.slo)
+        return member is not None and member.backfilled

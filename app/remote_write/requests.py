@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from app.evaluation import ExposedPast, past_figures
 from app.metrics.labels import Label
 from app.metrics.slo_samples import slo_samples
 from app.past_metrics import PastSeries, Recorded, past_series, with_added
-from app.remote_write.messages import RequestBody
+from app.remote_write.messages import RequestBody, halves_of
 from app.remote_write.options import RemoteWriteOptions
 from app.slo.arrays import Floats, Ints
 from app.status import Snapshot
@@ -70,10 +71,56 @@ def past_requests(
     most_samples: int,
 ) -> Iterator[WriteRequest]:
     """What is left of a part of the past, the oldest first."""
+    left = _left_of(exposed, part, options, recorded)
+    if not left.series:
+        return
+    each = max(1, most_samples // len(left.series))
+    for first in range(0, len(left.chosen), each):
+        some = left.chosen[first : first + each]
+        body = RequestBody()
+        _fill(body, left, some)
+        if body.samples:
+            yield _request(body, float(left.at_s[some[-1]]))
+
+
+def joint_request(
+    pasts: Iterable[tuple[ExposedPast, RemoteWritePart, Recorded]], options: RemoteWriteOptions, *, most_samples: int
+) -> tuple[WriteRequest | None, list[RemoteWritePart]]:
+    """All that is left of as many parts as fit into one request, and these parts; None where it has no samples.
+
+    After an outage there are few samples of each of thousands of SLOs: a request for each would take longer than the
+    outage.
+    """
+    body, fitting = RequestBody(), list[RemoteWritePart]()
+    for exposed, part, recorded in pasts:
+        left = _left_of(exposed, part, options, recorded)
+        if body.samples + len(left.series) * len(left.chosen) > most_samples:
+            break
+        _fill(body, left, left.chosen)
+        fitting.append(part)
+    until_s = max((part.until_s for part in fitting), default=0.0)
+    return _request(body, until_s) if body.samples else None, fitting
+
+
+def halves(request: WriteRequest) -> tuple[WriteRequest, ...]:
+    """The request in two, by series; nothing if it has one series only."""
+    bodies = halves_of(request.body)
+    return tuple(_request(body, request.until_s) for body in bodies)
+
+
+class _Left(NamedTuple):
+    """The series of a part, the times that they have values at, and which of those are to be sent."""
+
+    series: list[tuple[PastSeries, list[Label]]]
+    at_s: Floats
+    chosen: Ints
+
+
+def _left_of(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOptions, recorded: Recorded) -> _Left:
     at_s = _times(exposed, part, options)
     figures = past_figures(exposed, at_s, recorded=recorded.budgets)
     if figures is None:
-        return
+        return _Left([], at_s, np.empty(0, dtype=np.int64))
     # What Prometheus scraped itself begins where the live counters do.
     wanted = np.ones(len(at_s), dtype=bool) if options.live else ~figures.is_live
     added = [*options.labels, *([(_REVISION, str(part.revision))] if part.revision > 1 else [])]
@@ -82,21 +129,12 @@ def past_requests(
         for one in past_series(exposed, figures, recorded.incidents)
         if not np.isnan(one.values).all()
     ]
-    if not series:
-        return
-    each = max(1, most_samples // len(series))
-    chosen = np.flatnonzero(wanted)
-    for first in range(0, len(chosen), each):
-        some = chosen[first : first + each]
-        body = RequestBody()
-        _fill(body, series, at_s, some)
-        if body.samples:
-            yield _request(body, float(at_s[some[-1]]))
+    return _Left(series, at_s, np.flatnonzero(wanted))
 
 
-def _fill(body: RequestBody, series: Iterable[tuple[PastSeries, list[Label]]], at_s: Floats, some: Ints) -> None:
-    stamps = np.round(at_s[some] * 1000).astype(np.int64)
-    for one, labels in series:
+def _fill(body: RequestBody, left: _Left, some: Ints) -> None:
+    stamps = np.round(left.at_s[some] * 1000).astype(np.int64)
+    for one, labels in left.series:
         values = one.values[some]
         known = ~np.isnan(values)
         if known.any():
@@ -104,11 +142,16 @@ def _fill(body: RequestBody, series: Iterable[tuple[PastSeries, list[Label]]], a
 
 
 def _times(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOptions) -> Floats:
-    """The multiples of the step that are known and were not sent yet, in Unix seconds."""
+    """The multiples of the step that are known and were not sent yet, in Unix seconds; of a gap its end, too.
+
+    Live figures go on right after it: without its end, Prometheus might have no sample for more than five minutes.
+    """
     step_s = options.step.total_seconds()
     oldest_s = max(unsent_since_s(part, options), exposed.known_from_s)
     first, last = int(oldest_s // step_s) + 1, int(part.until_s // step_s)
-    return np.arange(first, last + 1, dtype=np.float64) * step_s
+    at_s = np.arange(first, last + 1, dtype=np.float64) * step_s
+    ends_between = part.is_gap and part.until_s > max(oldest_s, last * step_s)
+    return np.append(at_s, part.until_s) if ends_between else at_s
 
 
 def _milliseconds(at_s: float) -> int:

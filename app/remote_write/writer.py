@@ -23,7 +23,15 @@ from app.past_metrics import Recorded, read_recorded
 from app.remote_write.client import WriteClient, WriteOutcome, WriteResult
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.parts import PartsToSend
-from app.remote_write.requests import WriteRequest, live_requests, past_requests, probe_request, unsent_since_s
+from app.remote_write.requests import (
+    WriteRequest,
+    halves,
+    joint_request,
+    live_requests,
+    past_requests,
+    probe_request,
+    unsent_since_s,
+)
 from app.slo import SloId, format_duration
 from app.status import Snapshot
 from app.store import Database, StoreError
@@ -42,6 +50,12 @@ _FEWEST_SAMPLES = 100
 # Of all time, for encoding live figures: it takes the interpreter from the evaluations. Thousands of SLOs are then sent
 # less often than they are evaluated.
 _ENCODING_SHARE = 0.1
+# After each request of the past, as long as it took to encode.
+_PAUSE_BY_ENCODING = 1.0
+# Gaps that are looked at for one request: those of an outage of some minutes.
+_GAPS_AT_ONCE = 300
+# How often a request is halved although all of it is refused: what is refused may lie in the middle.
+_HALVED_IN_VAIN = 2
 T = TypeVar("T")
 
 
@@ -95,10 +109,13 @@ class RemoteWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="remote-write")
         self._backoff = Backoff(base=options.queue.min_backoff, cap=options.queue.max_backoff)
         self._failures = 0
+        self._encoded_s = 0.0
         self._not_before = self._saved_at = self._refused_at = self._live_not_before = 0.0
         self._probe_again_at: float | None = 0.0
         self._most_samples = options.queue.max_samples_per_send
         self._cut: tuple[RemoteWritePart, Iterator[WriteRequest]] | None = None
+        # None once live figures were sent after the last gap.
+        self._slots_since_gap: int | None = None
         self._loaded = False
         self._sent = self._dropped = 0
         self._unavailable: str | None = None
@@ -126,6 +143,8 @@ class RemoteWriter:
     def evaluation_ended(self, slot: EvaluatedSlot) -> None:
         """Take note of the newest evaluation."""
         self._newest = slot
+        if self._slots_since_gap is not None:
+            self._slots_since_gap += 1
         self._evaluated.set()
 
     async def run(self) -> None:
@@ -135,7 +154,9 @@ class RemoteWriter:
             self._evaluated.clear()
             try:
                 while await self._send_next():
-                    pass
+                    # Evaluations share the interpreter with what encodes thousands of months.
+                    await asyncio.sleep(self._encoded_s * _PAUSE_BY_ENCODING)
+                    self._encoded_s = 0.0
             finally:
                 self.status = self._current_status()
 
@@ -175,14 +196,17 @@ class RemoteWriter:
     async def _send_live(self, newest: EvaluatedSlot) -> bool | None:
         """Send the live figures; whether there is more to send now, None if they were sent before."""
         at_s, live_s = newest.at.timestamp(), self._parts.live_s
-        if live_s is not None and at_s - live_s > _GAP_S:
+        is_behind = self._slots_since_gap is not None and self._slots_since_gap > 1 and not self._parts.has_gaps
+        if live_s is not None and at_s > live_s and (is_behind or at_s - live_s > _GAP_S):
             # A receiver without an out-of-order window takes the older ones only before the newer ones.
             self._parts.note_gap(at_s)
-        gap = self._parts.next_gap()
-        if gap is not None:
-            return await self._send_part(newest, gap, probed=False)
+            self._slots_since_gap = 0
+        gaps = self._parts.next_gaps(_GAPS_AT_ONCE)
+        if gaps:
+            return await self._send_gaps(newest, gaps)
         is_early = self._clock.monotonic() < self._live_not_before
-        if live_s is not None and (at_s <= live_s or is_early):
+        # An earlier slot than the last one: the clock was ahead, and evaluations go on from where it is right.
+        if live_s is not None and (at_s == live_s or is_early):
             return None
         requests = live_requests(newest.snapshots, newest.at, self._options.labels, most_samples=self._most_samples)
         encoding_s = 0.0
@@ -195,8 +219,28 @@ class RemoteWriter:
             if not await self._send(request):
                 return False
         self._parts.note_live(at_s)
+        self._slots_since_gap = None
         self._live_not_before = self._clock.monotonic() + encoding_s / _ENCODING_SHARE
         return True
+
+    async def _send_gaps(self, newest: EvaluatedSlot, gaps: Sequence[RemoteWritePart]) -> bool:
+        """Send as many gaps as fit into one request, or the next piece of the first; whether there is more to send."""
+        pasts = [(newest.past_of(part.slo), part) for part in gaps]
+        known = [(exposed, part) for exposed, part in pasts if exposed is not None]
+        request, fitting = await self._in_thread(partial(self._joint_request, known))
+        if known and not fitting:
+            return await self._send_part(newest, known[0][1], probed=False)
+        if request is not None and not await self._send(request):
+            return False
+        for part in (*fitting, *(part for exposed, part in pasts if exposed is None)):
+            self._parts.note_sent(part, part.until_s)
+        return True
+
+    def _joint_request(
+        self, pasts: Sequence[tuple[ExposedPast, RemoteWritePart]]
+    ) -> tuple[WriteRequest | None, list[RemoteWritePart]]:
+        recorded = ((exposed, part, self._recorded(part)) for exposed, part in pasts)
+        return joint_request(recorded, self._options, most_samples=self._most_samples)
 
     async def _send_part(self, newest: EvaluatedSlot, part: RemoteWritePart | None, *, probed: bool) -> bool:
         """Send the next request of a part of the past; whether there is more to send now."""
@@ -224,13 +268,16 @@ class RemoteWriter:
         return request
 
     def _requests(self, exposed: ExposedPast, part: RemoteWritePart) -> Iterator[WriteRequest]:
+        recorded = self._recorded(part)
+        return past_requests(exposed, part, self._options, recorded=recorded, most_samples=self._most_samples)
+
+    def _recorded(self, part: RemoteWritePart) -> Recorded:
         since_s = unsent_since_s(part, self._options)
         try:
-            recorded = read_recorded(self._database, part.slo, start_s=since_s, end_s=part.until_s)
+            return read_recorded(self._database, part.slo, start_s=since_s, end_s=part.until_s)
         except StoreError:
             # Budgets are computed instead, from the same counts; whether alerts fired is not known.
-            recorded = Recorded()
-        return past_requests(exposed, part, self._options, recorded=recorded, most_samples=self._most_samples)
+            return Recorded()
 
     async def _accepts_old_samples(self, at: datetime) -> bool:
         """Whether the receiver has taken a sample as old as the history, after a newer one of the same series."""
@@ -269,7 +316,30 @@ class RemoteWriter:
                 self._failed(result)
                 return False
             case _:
-                self._drop(request, result)
+                return await self._send_halves(request, result)
+        return True
+
+    async def _send_halves(self, request: WriteRequest, refused: WriteResult, in_vain: int = 0) -> bool:
+        """Send a request that was refused in two, since one sample is enough to have all of it refused.
+
+        What is refused again is halved further, unless all was *in_vain*; whether it is done with.
+        """
+        results = []
+        parts = await self._in_thread(partial(halves, request)) if in_vain < _HALVED_IN_VAIN else ()
+        for half in parts:
+            result = await self._client.send(half.body)
+            if result.outcome is WriteOutcome.UNAVAILABLE:
+                self._failed(result)
+                return False
+            if result.outcome is WriteOutcome.STORED:
+                self._succeeded(half)
+            results.append(result)
+        if not parts:
+            self._drop(request, refused)
+        is_stored = [result.outcome is WriteOutcome.STORED for result in results]
+        for half, result, stored in zip(parts, results, is_stored, strict=True):
+            if not stored and not await self._send_halves(half, result, 0 if any(is_stored) else in_vain + 1):
+                return False
         return True
 
     def _succeeded(self, request: WriteRequest) -> None:
@@ -326,4 +396,8 @@ class RemoteWriter:
             _log.warning("the progress of remote write is written later", error=str(error))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        began = self._clock.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._encoded_s += self._clock.monotonic() - began

@@ -5,11 +5,16 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.http.request_options import HttpOptions, Login
 from app.http.secrets import FixedSecret
+from app.past_metrics import Recorded
 from app.remote_write import QueueOptions, RemoteWriteOptions
+from app.remote_write.requests import joint_request
+from app.slo import SloId
+from app.store.remote_write import RemoteWritePart
 from tests.evaluation.running import INTERVAL_S
 from tests.past_metrics.shop import DAY, HOUR, MINUTE, NOW, SLO, run_shop
 from tests.remote_write.receiver import Sample, Series, WriteReceiver
@@ -91,13 +96,21 @@ def test_what_could_not_be_sent_is_sent_from_the_ledger_before_newer_figures(
         assert "503 starting" in str(writing.writer.status.problem)
         # The process stops during the outage, and takes it up where it was.
         writing.restart()
-        writing.evaluate_all(NOW + 10 * MINUTE, NOW + 30 * MINUTE)
+        for at in range(NOW + 10 * MINUTE + INTERVAL_S, NOW + 30 * MINUTE + 1, INTERVAL_S):
+            writing.wait(timedelta(seconds=INTERVAL_S))
+            writing.evaluate(at)
+        # However long the outage is, it is one gap, which grows.
+        assert writing.writer.status.parts_pending == 1
         receiver.answer = lambda _samples: (204, "")
         writing.wait(timedelta(minutes=2))
         writing.evaluate(NOW + 30 * MINUTE + INTERVAL_S, NOW + 30 * MINUTE + 2 * INTERVAL_S)
         assert writing.writer.status.problem is None
     later = [at - NOW for at in _times(_only(receiver.of(BUDGET, slo=SLO))) if at > NOW + INTERVAL_S]
-    assert later == [*range(300, 30 * MINUTE + 1, 300), 30 * MINUTE + 2 * INTERVAL_S]
+    # Prometheus shows a sample for five minutes.
+    assert later[:3] == [300, 600, 900]
+    assert max(np.diff(later)) <= 300
+    assert later[-1] == 30 * MINUTE + 2 * INTERVAL_S
+    assert later == sorted(set(later))
 
 
 def test_history_waits_for_a_receiver_that_refuses_old_samples(tmp_path: Path, receiver: WriteReceiver) -> None:
@@ -167,6 +180,52 @@ def test_a_request_that_is_too_large_is_sent_in_parts(tmp_path: Path, receiver: 
     assert len(samples) == len({at for at, _ in samples}) == DAY // 300 + 5
 
 
+def test_what_is_refused_takes_nothing_else_with_it(tmp_path: Path, receiver: WriteReceiver) -> None:
+    """Prometheus refuses a whole request for one sample, such as of a series that somebody else writes too."""
+    bad = {("__name__", "slo_coverage_ratio"), ("__name__", "slo_events_total")}
+    refuse = (400, "out of order sample")
+
+    def answer(samples: list[tuple[Series, Sample]]) -> tuple[int, str]:
+        return refuse if any(bad & set(series) for series, _ in samples) else (204, "")
+
+    receiver.answer = answer
+    with _writing(tmp_path, receiver, history=timedelta(0)) as writing:
+        writing.evaluate(NOW + INTERVAL_S)
+        status = writing.writer.status
+        assert status.samples_dropped == 3
+        assert "3 samples were refused and dropped" in str(status.problem)
+        asked = len(receiver.requests)
+        # If all is refused, only a few parts are tried.
+        receiver.answer = lambda _samples: refuse
+        writing.evaluate(NOW + 2 * INTERVAL_S)
+        assert len(receiver.requests) == asked + 7
+    assert len(receiver.series) == status.samples_sent > 40
+
+
+def test_gaps_of_several_slos_are_sent_together(tmp_path: Path, receiver: WriteReceiver) -> None:
+    with _writing(tmp_path, receiver) as writing:
+        writing.evaluate(NOW + INTERVAL_S)
+        exposed = writing.one.evaluator.exposed_past(SloId(SLO))
+        assert exposed is not None
+    gap = RemoteWritePart("r", SloId(SLO), NOW + 0.0, "", 1, NOW - 600.0, is_gap=True)
+    pasts = [(exposed, gap, Recorded())] * 5
+    one, _ = joint_request(pasts[:1], writing.options, most_samples=10_000)
+    assert one is not None
+    request, fitting = joint_request(pasts, writing.options, most_samples=3 * one.samples)
+    assert request is not None
+    assert (request.samples, len(fitting)) == (3 * one.samples, 3)
+    assert joint_request(pasts, writing.options, most_samples=one.samples - 1) == (None, [])
+
+
+def test_a_clock_that_was_ahead_keeps_no_figures_back(tmp_path: Path, receiver: WriteReceiver) -> None:
+    with _writing(tmp_path, receiver, history=timedelta(0)) as writing:
+        writing.evaluate(NOW + INTERVAL_S)
+        writing.send(NOW + DAY)
+        writing.send(NOW + 2 * INTERVAL_S)
+        writing.send(NOW + 3 * INTERVAL_S)
+    assert _times(_only(receiver.of(BUDGET, slo=SLO)))[-2:] == [NOW + 2 * INTERVAL_S, NOW + 3 * INTERVAL_S]
+
+
 def test_a_history_that_is_counted_otherwise_is_another_revision(tmp_path: Path, receiver: WriteReceiver) -> None:
     with _writing(tmp_path, receiver) as writing:
         writing.evaluate(NOW + INTERVAL_S)
@@ -174,6 +233,9 @@ def test_a_history_that_is_counted_otherwise_is_another_revision(tmp_path: Path,
         tracked = one.evaluator._ledger_writer.tracked_slis[0]
         tracked.history_recounts += 1
         writing.evaluate(NOW + 2 * INTERVAL_S)
+        # A reload begins to count anew how often that happened.
+        tracked.history_recounts = 0
+        writing.evaluate(NOW + 3 * INTERVAL_S)
     series = receiver.of(BUDGET, slo=SLO)
     assert [dict(labels)["slo_revision"] for labels in series if "slo_revision" in dict(labels)] == ["2"]
     assert len(series) == 2
