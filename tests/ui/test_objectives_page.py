@@ -41,7 +41,7 @@ def test_periods_are_links_and_the_present_one_is_not_over(http: TestClient) -> 
     page = http.get("/objectives").text
     assert "No day of this period has been counted" in page
     assert "the period is not over" in page
-    assert 'href="/objectives?period=month&amp;at=2026-03-01">2026-03</a>' in page
+    assert 'href="/objectives?period=month&amp;at=2026-03-01">← 2026-03</a>' in page
     assert 'rel="next"' not in page
     assert "2026-Q1" in http.get("/objectives?period=quarter&at=2026-03-15").text
 
