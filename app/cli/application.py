@@ -11,6 +11,7 @@ from app.cli.convert import convert
 from app.cli.export import export
 from app.cli.notify import app as notify
 from app.cli.policy import policy
+from app.cli.report import report
 from app.cli.rules import rules
 from app.cli.serve import serve
 from app.cli.status import status
@@ -53,7 +54,7 @@ def options(
     """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
-for command in (serve, check, status, rules, policy, convert, suggest, export, version):
+for command in (serve, check, status, report, rules, policy, convert, suggest, export, version):
     app.command()(command)
 app.add_typer(notify)
 

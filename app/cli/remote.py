@@ -78,6 +78,15 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
     _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=headers)
 
 
+def fetch_text(url: str, path: str, query: Sequence[tuple[str, str]]) -> str:
+    """An answer as it is, once it is whole.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    return _open(url, f"{path}?{urlencode(query)}").decode()
+
+
 def _items(url: str, path: str, query: Sequence[tuple[str, str]]) -> Iterator[Any]:
     cursor: str | None = None
     while True:
@@ -97,12 +106,20 @@ def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
 
 
 def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
+    try:
+        return json.loads(_open(url, path, method=method, headers=headers))
+    except ValueError:
+        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+
+
+def _open(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> bytes:
     request = urllib.request.Request(  # noqa: S310  the scheme is checked
         f"{url}{path}", method=method, headers=dict(headers or {})
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310  the scheme is checked
-            return json.load(response)
+            body: bytes = response.read()
+            return body
     except urllib.error.HTTPError as error:
         with error:
             detail = _detail(error)
@@ -113,8 +130,6 @@ def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str]
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or reason
         raise RemoteError(f"no Sloburn answers at {url}: {why}; is `sloburn serve` running?") from None
-    except ValueError:
-        raise RemoteError(f"what answers at {url} is not Sloburn") from None
 
 
 def _detail(error: urllib.error.HTTPError) -> str | None:

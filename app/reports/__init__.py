@@ -18,7 +18,7 @@ from app.reports.report import (
     report_question,
     wanted_segments,
 )
-from app.reports.tables import compliance_words, report_csv, report_html, report_markdown
+from app.reports.tables import ReportFormat, compliance_words, report_csv, report_html, report_markdown
 from app.reports.toil import Toil
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "PeriodKind",
     "PeriodVerdict",
     "QuestionError",
+    "ReportFormat",
     "ReportGroup",
     "ReportPeriod",
     "ReportQuestion",

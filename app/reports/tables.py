@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from enum import StrEnum
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -14,6 +15,16 @@ from app.reports.report import ObjectivesReport
 from app.slo import format_percent
 from app.wording.markdown import as_markdown
 from app.wording.sentences import event_words, share, span
+
+
+class ReportFormat(StrEnum):
+    """What a report is written as."""
+
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
 
 UNKNOWN_FIGURE = "–"  # noqa: RUF001  an en dash, as tables have it
 _MOST_INCIDENTS = 50

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -21,22 +20,13 @@ from app.api.responses import JsonResponse
 from app.reports import (
     ObjectivesReport,
     QuestionError,
+    ReportFormat,
     report_csv,
     report_html,
     report_markdown,
     report_question,
 )
 from app.status import Reports
-
-
-class ReportFormat(StrEnum):
-    """What a report is written as."""
-
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    HTML = "html"
-
 
 _TEXTS: dict[ReportFormat, tuple[str, str, Callable[[ObjectivesReport], str]]] = {
     ReportFormat.CSV: ("text/csv; charset=utf-8", "csv", report_csv),
