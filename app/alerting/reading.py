@@ -69,6 +69,7 @@ class Reading:
     *stale_because* says why there is no newer data, where that is known. *partial* says what is missing from the data,
     None if it is whole: partial data may show a burn, never its end. *untrusted* says why an SLI that was changed while
     the alert fires does not show that it is over; *estimated* by what the figures are estimated, None if measured.
+    *muted* says why alerts are muted by an adjustment, None if they are not: none begins, and none ends.
 
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
@@ -81,6 +82,7 @@ class Reading:
     partial: str | None = None
     untrusted: str | None = None
     estimated: str | None = None
+    muted: str | None = None
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
     since_end: WindowCounts | None = None
@@ -128,6 +130,8 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
     """
     if len(reading.rules) != len(policy.rules):
         raise ValueError(f"{len(reading.rules)} readings for the {len(policy.rules)} rules of a {policy.severity}")
+    if reading.muted is not None:
+        return Verdict(unknown=reading.muted, frozen_cause=FrozenCause.ADJUSTMENT)
     if reading.stale:
         return STALE if reading.stale_because is None else Verdict(unknown=reading.stale_because)
     verdict = _judge(reading, policy, quiet_for)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
+from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
 from app.api.charts import chart_routes
@@ -27,6 +28,7 @@ from app.api.timeline import Timeline, timeline_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import (
+    AdjustmentLog,
     Board,
     ConfigSource,
     Contributors,
@@ -51,6 +53,7 @@ def create_app(
     incidents: IncidentLog,
     deliveries: DeliveryLog,
     timeline: Timeline,
+    adjustments: AdjustmentLog,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -87,6 +90,8 @@ def create_app(
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn))
+    for router in adjustment_routes(board, adjustments, token, now=timeline.now, external_url=external_url):
+        app.include_router(router)
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))

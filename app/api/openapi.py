@@ -112,6 +112,7 @@ _TAGS = [
     {"name": "alerts", "description": "Active alerts, transitions and notifications that were given up."},
     {"name": "incidents", "description": "What happened: what it cost, who was notified, what people say of it."},
     {"name": "timeline", "description": "Deploys and other changes, and what they cost."},
+    {"name": "adjustments", "description": "Maintenance and corrections that budgets leave out or count as good."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

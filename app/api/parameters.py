@@ -58,6 +58,9 @@ Search = Annotated[
 ]
 
 
+Adjusted = Annotated[bool, Query(description="Whether figures are adjusted; `false` shows them as they were counted.")]
+
+
 class SortOrder(StrEnum):
     """Which end of a sorted list comes first."""
 

@@ -12,7 +12,9 @@ from app.status import HistoryPoint
 class History(Protocol):
     """The past of one SLO; called in a worker thread."""
 
-    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+    def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
+    ) -> Sequence[HistoryPoint] | None:
         """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
         ...
 

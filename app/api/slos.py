@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -14,6 +15,7 @@ from app.api.openapi import answers
 from app.api.paging import page
 from app.api.parameters import (
     DEFAULT_LIMIT,
+    Adjusted,
     AlertStates,
     Cursor,
     DataStates,
@@ -35,7 +37,7 @@ from app.api.responses import JsonResponse
 from app.api.timespans import DEFAULT_POINTS, check_span, parse_step, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, Snapshot, SortColumn, order_key, round_step
+from app.status import Board, Snapshot, SortColumn, order_key, round_step, shown_as
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The id of the SLO.")]
 From = Annotated[
@@ -65,13 +67,14 @@ def slo_routes(board: Board, history: History, turn: asyncio.Semaphore) -> APIRo
         q: Search = "",
         sort: Sort = SortColumn.ID,
         order: Order = SortOrder.ASCENDING,
+        adjusted: Adjusted = True,
         limit: Limit = DEFAULT_LIMIT,
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """SLOs sorted by id or another column; every member of a group is one of its own."""
         wanted = selection(service=service, status=status, label=label, alert=alert, kind=kind, data=data, q=q)
         key, descending = order_key(sort, descending=order.is_descending), order.is_descending
-        found = wanted.of(board.current.snapshots)
+        found = wanted.of(shown_as(board.current.snapshots, adjusted=adjusted))
         items, cursor = page(found, key=key, limit=limit, cursor=next, descending=descending)
         return JsonResponse(SloListModel(items=[slo_document(item) for item in items], next=cursor))
 
@@ -86,6 +89,8 @@ def slo_routes(board: Board, history: History, turn: asyncio.Semaphore) -> APIRo
         start: From = None,
         end: To = None,
         every: Every = None,
+        *,
+        adjusted: Adjusted = True,
     ) -> JsonResponse:
         """Counts, SLI, burn rate and the budget as it stood, step by step."""
         if not asks_for(request, _HISTORY):
@@ -94,18 +99,23 @@ def slo_routes(board: Board, history: History, turn: asyncio.Semaphore) -> APIRo
         # Thousands of points are seconds of work if many ask at once; one after another they leave the evaluations
         # their share of the interpreter (ADR-0006).
         async with turn:
-            return await asyncio.to_thread(_history, history, snapshot, start, end, every)
+            read = partial(_history, history, snapshot, start, end, every, adjusted=adjusted)
+            return await asyncio.to_thread(read)
 
-    @router.get(f"/{SLO_ID}", operation_id="getSlo", responses=answers(SloModel, "The SLO", not_found="No such SLO"))
-    def one_slo(id: Id) -> JsonResponse:  # noqa: A002  the contract's name
-        """One SLO, or one member of its group."""
-        return JsonResponse(slo_document(find_snapshot(board, SloId(id))))
-
+    _add_one(router, board)
     return router
 
 
+def _add_one(router: APIRouter, board: Board) -> None:
+    @router.get(f"/{SLO_ID}", operation_id="getSlo", responses=answers(SloModel, "The SLO", not_found="No such SLO"))
+    def one_slo(id: Id, *, adjusted: Adjusted = True) -> JsonResponse:  # noqa: A002  the contract's name
+        """One SLO, or one member of its group."""
+        (shown,) = shown_as([find_snapshot(board, SloId(id))], adjusted=adjusted)
+        return JsonResponse(slo_document(shown))
+
+
 def _history(
-    history: History, snapshot: Snapshot, start: str | None, end: str | None, step: str | None
+    history: History, snapshot: Snapshot, start: str | None, end: str | None, step: str | None, *, adjusted: bool
 ) -> JsonResponse:
     until = snapshot.as_of if end is None else parse_time(end, name="to")
     since = None if start is None else parse_time(start, name="from")
@@ -115,7 +125,7 @@ def _history(
     since = since or _window_start(snapshot, until)
     every = every or round_step(until - since, DEFAULT_POINTS)
     check_span(since, until, every)
-    points = history.history(snapshot.id, since, until, every)
+    points = history.history(snapshot.id, since, until, every, adjusted=adjusted)
     if points is None:
         raise not_found(f"no history is kept for {snapshot.id!r}")
     return JsonResponse(history_document(snapshot.id, since, until, every, points))

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import structlog
 
+from app.adjustments import CurrentAdjustments
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
 from app.evaluation.contributors_in_range import (
     ANSWERED_WITHIN_S,
@@ -20,10 +21,11 @@ from app.evaluation.contributors_in_range import (
     contributing_components,
     contributors_in_range,
 )
-from app.evaluation.figures.figures import Figures, compute
+from app.evaluation.figures.adjusted import AdjustedFigures, MemberOverlays, compute_adjusted
+from app.evaluation.figures.figures import Figures
 from app.evaluation.figures.members import Member, members_of
 from app.evaluation.figures.never_matched_log import NeverMatchedLog
-from app.evaluation.figures.snapshots import snapshots
+from app.evaluation.figures.snapshots import snapshots, with_counted
 from app.evaluation.history import Past
 from app.evaluation.judging.fault_isolation import FaultIsolation
 from app.evaluation.judging.judge import (
@@ -111,6 +113,7 @@ class Evaluator:
         timing: EvaluationTiming,
         metrics: MetricSource | None = None,
         recent_changes: RecentChanges | None = None,
+        adjustments: CurrentAdjustments | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
@@ -119,6 +122,7 @@ class Evaluator:
         self._instruments = instruments
         self._timing = timing
         self._recent_changes = recent_changes or RecentChanges()
+        self._overlays = MemberOverlays(adjustments or CurrentAdjustments())
         self._ledger_writer = LedgerWriter(
             tracked_slis_of(slos, older=timing.older),
             interval_s=round(timing.interval.total_seconds()),
@@ -329,7 +333,8 @@ class Evaluator:
         row = None if member.row is None else self._ledger_writer.ledger.past(member.row)
         tracked = member.tracked
         known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
-        return Past(slo=member.slo, group=member.group, row=row, known_from_s=known_from_s)
+        overlay = None if row is None else self._overlays.of_past(member, row.edges_s[-1])
+        return Past(slo=member.slo, group=member.group, row=row, known_from_s=known_from_s, overlay=overlay)
 
     @property
     def member_ids(self) -> tuple[SloId, ...]:
@@ -350,9 +355,11 @@ class Evaluator:
             return None
         ledger = self._ledger_writer.ledger
         ever = (0.0, 0.0) if member.row is None else np.concatenate(ledger.ever(np.array([member.row])))
+        past = self._past_of(member)
         return ExposedPast(
             id=member.id,
-            past=self._past_of(member),
+            past=past.adjusted,
+            counted=past.row,
             windows=member.shown,
             good_ever=float(ever[0]),
             bad_ever=float(ever[1]),
@@ -435,7 +442,7 @@ class Evaluator:
         """
         if self._stepped is not None:
             members = self._members()
-            self._publish(members, compute(members, self._ledger_writer.ledger), now)
+            self._publish(members, self._adjusted(members, now), now)
 
     def _is_stale(self, at: datetime) -> bool:
         return self._stepped is not None and at - self._stepped > max(
@@ -452,18 +459,20 @@ class Evaluator:
             self._mark_unconfirmed()
             self._writer.hold_beginnings()
         members = self._members()
-        figures = compute(members, self._ledger_writer.ledger)
+        adjusted = self._adjusted(members, at)
+        figures = adjusted.judged
 
         def judge(some: Sequence[Member], before: AlertsBySlo, notified_before: NotificationsByKey) -> Judgement:
             return judge_all(
                 some,
-                figures if some is members else compute(some, self._ledger_writer.ledger),
+                figures if some is members else self._adjusted(some, at).judged,
                 before,
                 notified_before,
                 since_resolved=since_resolved(some, self._ledger_writer.ledger, before, at=at),
                 ledger=self._ledger_writer.ledger,
                 at=at,
                 interval=self._timing.interval,
+                muted=adjusted.muted,
             )
 
         judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)
@@ -473,7 +482,7 @@ class Evaluator:
         self._stepped = self._evaluated_at = at
         # Alerts have moved on: what they tell is kept, even if the rest of this evaluation fails.
         self._writer.pending_writes.add(judgement)
-        self._publish(members, figures, at)
+        self._publish(members, adjusted, at)
         _announce(judgement.transitions)
         self._writer.budgets.note(members, figures.budget.remaining, at.timestamp())
         self._judged = at, members, figures
@@ -482,7 +491,10 @@ class Evaluator:
         """Show a slot without stepping any alert."""
         self._evaluated_at = at
         members = self._members()
-        self._publish(members, compute(members, self._ledger_writer.ledger), at)
+        self._publish(members, self._adjusted(members, at), at)
+
+    def _adjusted(self, members: Sequence[Member], at: datetime) -> AdjustedFigures:
+        return compute_adjusted(members, self._ledger_writer.ledger, self._overlays.of(members, at), at=at)
 
     def _show_backfill(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""
@@ -493,11 +505,12 @@ class Evaluator:
         self._refresh(self._evaluated_at)
         self._shown_at = now
 
-    def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
+    def _publish(self, members: Sequence[Member], figures: AdjustedFigures, at: datetime) -> None:
         alerts = [alerts_for(member, self._alerts) for member in members]
-        self._board.publish(
-            snapshots(members, figures, alerts, at=at, interval=self._timing.interval), self._notifications
-        )
+        shown = snapshots(members, figures.shown, alerts, at=at, interval=self._timing.interval)
+        if figures.counted is not None:
+            shown = with_counted(shown, members, alerts, figures.counted, at=at, interval=self._timing.interval)
+        self._board.publish(shown, self._notifications)
 
     async def find_top_contributors(self) -> None:
         """Ask for the top contributors of what has begun to burn, and add them to its notification.

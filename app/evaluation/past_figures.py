@@ -34,7 +34,7 @@ class ExposedPast:
     """What was counted for an SLO or a group member, and what of it is exposed.
 
     *windows* are the look-back windows that are shown. *good_ever* and *bad_ever* are the counters that never reset, as
-    they are now.
+    they are now; *counted* is what they have counted, where *past* is adjusted.
     """
 
     id: SloId
@@ -42,6 +42,7 @@ class ExposedPast:
     windows: tuple[timedelta, ...]
     good_ever: float
     bad_ever: float
+    counted: RowPast | None = None
 
     @property
     def group(self) -> GroupKey:
@@ -155,7 +156,8 @@ def _ever(exposed: ExposedPast, row: RowPast, end_s: Floats) -> tuple[Floats, Fl
     live counter is one that Prometheus takes for a restart, so that no event is counted twice.
     """
     # The last of the times is the newest: what the live counters have counted is counted backwards from there.
-    total, bad, _ = row.counted_before(np.append(end_s, row.watermark_s))
+    counted = exposed.counted or row
+    total, bad, _ = counted.counted_before(np.append(end_s, row.watermark_s))
     # Cells that were corrected may hold less than nothing; a counter that falls a little would be a restart.
     good, bad = (np.maximum.accumulate(np.maximum(column, 0.0)) for column in (total - bad, bad))
     since = (good[-1] + bad[-1]) - (good[:-1] + bad[:-1])

@@ -5,6 +5,7 @@ several resolutions) and `ledger.py`, which holds them together. Why samples are
 ADR-0001.
 """
 
+from app.ledger.adjusted_time import AdjustedTime
 from app.ledger.codec import pack_cells, unpack_cells
 from app.ledger.counting.count import Count, count, positions_at, united
 from app.ledger.counting.first_samples import (
@@ -46,6 +47,7 @@ __all__ = [
     "PACE_GRID_S",
     "SCRAPE_S",
     "WARM_UP_S",
+    "AdjustedTime",
     "Count",
     "CounterKey",
     "Dip",

@@ -3,11 +3,12 @@
 The cells of all resolutions lie in one sequence, each stretch of time in the finest that still reaches back to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from app.ledger.adjusted_time import AdjustedTime
 from app.slo.arrays import Floats
 
 
@@ -26,6 +27,16 @@ class RowPast:
     first_sample_s: float
     complete_from_s: float
     watermark_s: float
+
+    def adjusted(self, time: AdjustedTime) -> "RowPast":
+        """The same cells with adjusted time left out or counted as good; a cell that is cut counts by its share.
+
+        What was measured stays so: it is known, and not wanted.
+        """
+        if not time:
+            return self
+        excluded, any_of_it = time.shares(self.edges_s)
+        return replace(self, total=self.total * (1.0 - excluded), bad=self.bad * (1.0 - any_of_it))
 
     def floor(self, at_s: Floats) -> Floats:
         """The newest edge of a cell at or before each time; the oldest edge for what is older."""

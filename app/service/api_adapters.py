@@ -86,12 +86,15 @@ class EngineHistory(History):
         self._database = database
 
     @override
-    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+    def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
+    ) -> Sequence[HistoryPoint] | None:
         past = self._engine.past(slo_id)
         if past is None:
             return None
         with self._database.read() as transaction:
             recorded = recorded_budgets(transaction, slo_id, start_s=start.timestamp(), end_s=end.timestamp())
+        past = past.adjusted if adjusted else past
         return points(past, start=start, end=end, step=step, recorded=recorded)
 
 
@@ -130,7 +133,7 @@ class EngineBurnDowns(BurnDowns):
         for each in ids:
             past = self._engine.evaluator.past(each)
             if past is not None:
-                pasts[each] = past
+                pasts[each] = past.adjusted
             # A page of a hundred must not hold up the engine for as long as that takes.
             await asyncio.sleep(0)
         return pasts

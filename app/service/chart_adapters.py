@@ -8,7 +8,11 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+<<<<<<< HEAD
 from app.alerting import Transition
+=======
+from app.adjustments import adjustment_title, occurrences
+>>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
@@ -24,7 +28,7 @@ from app.evaluation import (
 from app.service.engine import Engine
 from app.settings import Settings
 from app.settings.masking import without_password
-from app.slo import Labels, SloId, ungrouped_id
+from app.slo import Labels, SloId, group_in_id, ungrouped_id
 from app.status import (
     BudgetCost,
     Contributors,
@@ -83,9 +87,16 @@ class EnginePasts(Pasts):
 
     @override
     def series(
-        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+        self,
+        slo_id: SloId,
+        members: Sequence[SloId],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,
     ) -> RangeSeries:
-        past = sum_of_members(self._pasts(members, start))
+        past = sum_of_members(self._pasts(members, start, adjusted=adjusted))
         if past is None:
             return RangeSeries(id=slo_id, since=None)
         recorded: Sequence[tuple[float, float]] = ()
@@ -96,8 +107,10 @@ class EnginePasts(Pasts):
         return range_series(slo_id, past, start=start, end=end, step=step, recorded=recorded)
 
     @override
-    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
-        past = sum_of_members(self._pasts(members, start))
+    def days(
+        self, members: Sequence[SloId], start: datetime, end: datetime, *, adjusted: bool = True
+    ) -> Sequence[DaySummary]:
+        past = sum_of_members(self._pasts(members, start, adjusted=adjusted))
         return () if past is None else days(past, start=start, end=end)
 
     @override
@@ -117,11 +130,33 @@ class EnginePasts(Pasts):
                 of_alerts = TransitionFilter(slos=some, since=start, until=end)
                 transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
             changes = self._changes(transaction, slos, start, end)
+<<<<<<< HEAD
         # The marks of incidents have these already.
         bounds = {(one.id, at) for one in found for at in (one.started_at, one.ended_at)}
         single = [_transition_mark(one) for one in transitions if (one.incident, one.at) not in bounds]
         marks = [*map(_mark, found), *map(_change_mark, changes)]
         return _by_time([*_by_time(marks)[-_MOST_MARKS:], *_by_time(single)[-_MOST_MARKS:]])
+=======
+        found.sort(key=lambda incident: incident.started_at)
+        marks = [*map(_mark, found[-_MOST_MARKS:]), *map(_change_mark, changes), *self._adjusted(slos, start, end)]
+        return sorted(marks, key=lambda mark: mark.at)[-_MOST_MARKS:]
+>>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
+
+    def _adjusted(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Iterator[RangeMark]:
+        """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
+        known = {slo.id: slo for slo in self._engine.documents.slos}
+        groups = [(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
+        for adjustment in self._engine.adjustments.all:
+            selector = adjustment.selector
+            if any(selector.matches(slo, member, group_in_id(member, slo.sli.by) or ()) for member, slo in groups):
+                for one in occurrences(adjustment, start, end)[-_MOST_MARKS:]:
+                    yield RangeMark(
+                        at=one.start,
+                        until=one.end,
+                        kind=RangeMarkKind.ADJUSTMENT,
+                        title=adjustment_title(adjustment),
+                        path="/adjustments",
+                    )
 
     def _changes(
         self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
@@ -136,7 +171,7 @@ class EnginePasts(Pasts):
         found = list_changes(transaction, wanted, limit=_MOST_MARKS)
         return [each for each in found if any(concerns(each, slo.service, slo.labels) for slo in chosen)]
 
-    def _pasts(self, members: Sequence[SloId], start: datetime) -> Iterator[Past]:
+    def _pasts(self, members: Sequence[SloId], start: datetime, *, adjusted: bool = True) -> Iterator[Past]:
         """The past of each member, for a range from *start* on, with the days that the ledger has forgotten."""
         since_s = start.timestamp() - _BEFORE_S
         for slo_id in members:
@@ -151,7 +186,7 @@ class EnginePasts(Pasts):
                         transaction, past.slo.sli.key, past.group, start_s=since_s, end_s=oldest_s
                     )
                 past = with_older_days(past, stored)
-            yield past
+            yield past.adjusted if adjusted else past
 
 
 def _mark(incident: Incident) -> RangeMark:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from app.adjustments import CurrentAdjustments
 from app.clock import Clock
 from app.integrations import DeliveryConfig
 from app.metrics import Instruments
@@ -20,4 +21,5 @@ class Components:
     instruments: Instruments
     clock: Clock
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    adjustments: CurrentAdjustments = field(default_factory=CurrentAdjustments)
     recent_changes: RecentChanges = field(default_factory=RecentChanges)

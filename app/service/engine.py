@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from app.adjustments import CurrentAdjustments
 from app.alerting import Notification
 from app.delivery import FallbackMemory
 from app.documents import LoadResult
@@ -125,6 +126,11 @@ class Engine:
         if self._evaluator is None:
             raise RuntimeError("the engine has not been started")
         return self._evaluator
+
+    @property
+    def adjustments(self) -> CurrentAdjustments:
+        """The adjustments that are in force."""
+        return self._components.adjustments
 
     @property
     def documents(self) -> LoadResult:
@@ -428,6 +434,7 @@ class Engine:
             timing=timing,
             metrics=self._in_background(),
             recent_changes=components.recent_changes,
+            adjustments=components.adjustments,
         )
 
     def _new_remote_write(self, config: DeliveryConfig) -> RemoteWriters:

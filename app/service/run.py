@@ -21,6 +21,7 @@ from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
+from app.service.adjustment_adapters import StoredAdjustments
 from app.service.api_adapters import (
     Documents,
     EngineBurnDowns,
@@ -147,6 +148,7 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
         clock=SystemClock(),
         delivery=given.delivery,
     )
+    _adjustments(components).put_in_force()
     engine = Engine(components, given.documents)
     try:
         try:
@@ -206,6 +208,7 @@ def _serve(
         incidents=incidents.log,
         deliveries=status.deliveries,
         timeline=_timeline(components),
+        adjustments=_adjustments(components),
         readiness=status.readiness,
         reloader=status.reloader,
         config=status.config,
@@ -304,6 +307,10 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
+
+
+def _adjustments(components: Components) -> StoredAdjustments:
+    return StoredAdjustments(components.database, components.adjustments, components.clock)
 
 
 def _timeline(components: Components) -> Timeline:

@@ -44,10 +44,11 @@ class Cause(StrEnum):
 
 
 class FrozenCause(StrEnum):
-    """Why an alert that fires cannot be judged, where it is not that data is missing."""
+    """Why an alert that fires is not judged, where it is not that data is missing."""
 
     NO_TRAFFIC = "no_traffic"
     SLI_CHANGED = "sli_changed"
+    ADJUSTMENT = "adjustment"
 
 
 class NoData(StrEnum):

@@ -5,6 +5,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 `wording.py` puts figures and what alerts do into words; `incidents.py` has what happened in an incident.
 """
 
+from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
 from app.status.board import Board, BoardContent
 from app.status.change_costs import ChangeCost, costs_of_change
 from app.status.change_log import ChangeLog
@@ -64,6 +65,7 @@ from app.status.snapshot import (
     Progress,
     Snapshot,
     WindowView,
+    shown_as,
 )
 from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
 
@@ -74,6 +76,7 @@ __all__ = [
     "RECENT",
     "UNKNOWN",
     "WORST_FIRST",
+    "AdjustmentLog",
     "AlertView",
     "Board",
     "BoardContent",
@@ -115,6 +118,7 @@ __all__ = [
     "StoredReports",
     "TimelineEntry",
     "TimelineKind",
+    "TooManyAdjustmentsError",
     "WindowView",
     "alert_states",
     "burn_now",
@@ -130,6 +134,7 @@ __all__ = [
     "rounded_percent",
     "severities_words",
     "short",
+    "shown_as",
     "sla_words",
     "state_of",
     "state_words",

@@ -13,12 +13,21 @@ class Pasts(Protocol):
     """The past of SLOs; called in a worker thread. *members* is the SLO itself, or all members of its group."""
 
     def series(
-        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+        self,
+        slo_id: SloId,
+        members: Sequence[SloId],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,
     ) -> RangeSeries:
-        """The steps that end in (start, end], oldest first; none where nothing is kept."""
+        """The steps that end in (start, end], oldest first; none where nothing is kept. *adjusted* as budgets are."""
         ...
 
-    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+    def days(
+        self, members: Sequence[SloId], start: datetime, end: datetime, *, adjusted: bool = True
+    ) -> Sequence[DaySummary]:
         """The days that lie in (start, end], in the zone of the SLO, oldest first."""
         ...
 

@@ -4,6 +4,7 @@ Ratios and burn rates are NaN where nothing was asked of the service; those who 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -127,7 +128,7 @@ class Snapshot:
     *as_of* is the newest measured slot, None before the first; *data_since* is the SLI's first sample, from which on
     *coverage* counts; *problems* are what is wrong with the data, the most serious first; *good_ever* and *bad_ever*
     are counters that never reset. *refused_members* is how many living members of its group are not evaluated since
-    there are too many, None without a group.
+    there are too many, None without a group. *counted* is the same without adjustments, None where there are none.
     """
 
     id: SloId
@@ -152,11 +153,17 @@ class Snapshot:
     bad_ever: float
     backfill: Progress | None = None
     refused_members: int | None = None
+    counted: "Snapshot | None" = None
 
     @property
     def problem(self) -> str | None:
         """The most serious problem in words; None if there is none, or nothing but hints."""
         return next((problem.detail for problem in self.problems if problem.level is not ProblemLevel.HINT), None)
+
+
+def shown_as(snapshots: Sequence[Snapshot], *, adjusted: bool) -> Sequence[Snapshot]:
+    """The snapshots, with adjustments or as they were counted."""
+    return snapshots if adjusted else [snapshot.counted or snapshot for snapshot in snapshots]
 
 
 class HistoryPoint(NamedTuple):

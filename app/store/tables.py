@@ -1,5 +1,6 @@
 """All tables: importing this module makes `metadata` whole."""
 
+from app.store.adjustments import adjustment, adjustment_audit
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
 from app.store.changes import change
@@ -17,6 +18,8 @@ from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
 
 __all__ = [
+    "adjustment",
+    "adjustment_audit",
     "alert",
     "budget_record",
     "change",

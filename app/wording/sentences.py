@@ -18,6 +18,7 @@ _STALE = {
     None: "Data is missing",
     FrozenCause.NO_TRAFFIC: "Traffic has stopped",
     FrozenCause.SLI_CHANGED: "The document was changed",
+    FrozenCause.ADJUSTMENT: "The alert is not judged",
 }
 _THOUSAND = 1000
 _HOUR_S = 3600

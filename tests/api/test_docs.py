@@ -17,7 +17,7 @@ def test_the_docs_list_exactly_the_routes_that_there_are() -> None:
     paths = Served().app().openapi()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
-    documented = set(re.findall(r"^\| `(GET|POST|PUT) (\S+)` \|", DOCS.read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `(GET|POST|PUT|DELETE) (\S+)` \|", DOCS.read_text(), re.MULTILINE))
 
     assert documented == routes
 

@@ -356,7 +356,14 @@ def test_histories_are_computed_one_after_another_however_many_ask() -> None:
     most: list[int] = [0]
     flat = served.history.history
 
-    def history(slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+    def history(
+        slo_id: SloId,
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,  # noqa: ARG001
+    ) -> Sequence[HistoryPoint] | None:
         at_work[0] += 1
         most[0] = max(most[0], at_work[0])
         time.sleep(0.005)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
+from app.adjustments import CurrentAdjustments
 from app.alerting import Routing
 from app.documents import load_documents
 from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, Source
@@ -73,6 +74,8 @@ class Running(AbstractContextManager["Running"]):
         self.background = background
         self.board = Board()
         self.recent_changes = RecentChanges()
+        self.adjustments = CurrentAdjustments()
+        self.at = 0.0
         self.instruments = Noted()
         self._runner = asyncio.Runner()
         self._move = move
@@ -151,6 +154,7 @@ class Running(AbstractContextManager["Running"]):
                 instruments=self.instruments,
                 timing=self._timing,
                 recent_changes=self.recent_changes,
+                adjustments=self.adjustments,
             )
         except BaseException:
             self.database.close()
@@ -159,6 +163,7 @@ class Running(AbstractContextManager["Running"]):
     async def _tick(self, slots: Iterable[float], *, backfill: bool = False) -> None:
         for at in slots:
             self._move(at)
+            self.at = at
             await self.evaluator.evaluate(datetime.fromtimestamp(at, UTC))
             if backfill:
                 await self.evaluator.backfill(datetime.fromtimestamp(at, UTC))

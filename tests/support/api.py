@@ -72,7 +72,9 @@ class FlatHistory(History):
         self.asked: list[tuple[SloId, datetime, datetime, timedelta]] = []
 
     @override
-    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+    def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
+    ) -> Sequence[HistoryPoint] | None:
         self.asked.append((slo_id, start, end, step))
         steps = int((end - start) / step)
         return [
@@ -98,7 +100,14 @@ class FlatPasts(Pasts):
 
     @override
     def series(
-        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+        self,
+        slo_id: SloId,
+        members: Sequence[SloId],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,
     ) -> RangeSeries:
         self.asked.append((slo_id, members, start, end, step))
         at = [start + step * number for number in range(1, int((end - start) / step) + 1)]
@@ -121,7 +130,9 @@ class FlatPasts(Pasts):
         )
 
     @override
-    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+    def days(
+        self, members: Sequence[SloId], start: datetime, end: datetime, *, adjusted: bool = True
+    ) -> Sequence[DaySummary]:
         self.asked.append((members[0], members, start, end, timedelta(days=1)))
         first = start.replace(hour=0, minute=0)
         starts = [first + timedelta(days=number) for number in range(min((end - first).days, 400))]
@@ -281,6 +292,7 @@ class Served:
             alerts=self.alerts,
             incidents=self.incidents.log,
             deliveries=self.deliveries,
+            adjustments=self.incidents.adjustments,
             timeline=Timeline(
                 log=self.incidents.changes,
                 tokens=EventTokens(events=self.events_token, api=self.token),

@@ -8,13 +8,16 @@ from typing import Any
 
 from typing_extensions import override
 
+from app.adjustments import Adjustment, CurrentAdjustments
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
 from app.changes import Change
 from app.reports import ObjectivesReport, ReportQuestion
+from app.service.adjustment_adapters import StoredAdjustments
 from app.service.api_adapters import StoredChanges, StoredIncidents
 from app.slo import AlertState, SloId
-from app.status import ChangeLog, IncidentLog, RecentChanges, Reports, StoredReports
+from app.status import AdjustmentLog, ChangeLog, IncidentLog, RecentChanges, Reports, StoredReports
 from app.store import Database, Transaction, open_database_in_memory
+from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter, append_transitions
 from app.store.changes import ChangeFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
@@ -52,6 +55,11 @@ class KeptIncidents:
         """Reports of what is in the same database."""
         return _LazyReports(self)
 
+    @cached_property
+    def adjustments(self) -> AdjustmentLog:
+        """The adjustments in the same database."""
+        return _LazyAdjustments(self)
+
     def record(self, *notified: Notification, still: Sequence[Notification] = ()) -> None:
         """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
         with self.database.begin() as tx:
@@ -67,6 +75,33 @@ class KeptIncidents:
             else:
                 retry_at(tx, entry.id, at, at=at, error=error)
                 give_up(tx, entry.id, at=at + MINUTE, error=error)
+
+
+class _LazyAdjustments(AdjustmentLog):
+    """The adjustments in the same database."""
+
+    def __init__(self, kept: KeptIncidents) -> None:
+        self._kept = kept
+
+    @cached_property
+    def _stored(self) -> StoredAdjustments:
+        return StoredAdjustments(self._kept.database, CurrentAdjustments(), self._kept.clock)
+
+    @override
+    def listed(self) -> Sequence[Adjustment]:
+        return self._stored.listed()
+
+    @override
+    def find(self, adjustment: str) -> Adjustment | None:
+        return self._stored.find(adjustment)
+
+    @override
+    def audit(self, adjustment: str) -> Sequence[AuditedChange]:
+        return self._stored.audit(adjustment)
+
+    @override
+    def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
+        self._stored.save(adjustments, action=action, author=author)
 
 
 class _LazyChanges(ChangeLog):

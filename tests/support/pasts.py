@@ -64,12 +64,21 @@ class IncidentPasts(Pasts):
 
     @override
     def series(
-        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+        self,
+        slo_id: SloId,
+        members: Sequence[SloId],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,
     ) -> RangeSeries:
         return range_series(slo_id, self._past, start=start, end=end, step=step)
 
     @override
-    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+    def days(
+        self, members: Sequence[SloId], start: datetime, end: datetime, *, adjusted: bool = True
+    ) -> Sequence[DaySummary]:
         return days(self._past, start=start, end=end)
 
     @override

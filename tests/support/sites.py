@@ -53,7 +53,9 @@ class OneBurst(IncidentHistory):
     """A past in which every fifth event fails for some time before the end, and few before."""
 
     @override
-    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+    def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
+    ) -> Sequence[HistoryPoint] | None:
         count = int((end - start) / step)
         return [self._point(start + step * (number + 1), number / count) for number in range(count)]
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -19,7 +20,7 @@ from app.api.documents import slo_document
 from app.api.filters import parse_label
 from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
 from app.api.openapi import answers
-from app.api.parameters import Time
+from app.api.parameters import Adjusted, Time
 from app.api.problems import invalid, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import DEFAULT_POINTS, parse_time
@@ -79,13 +80,16 @@ Within = Annotated[
 def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: asyncio.Semaphore) -> APIRouter:
     """The routes of series, groups, days and contributors; readers of the past wait for their *turn*."""
     router = group_routes(board)
+    _add_days(router, board, pasts, turn)
 
     @router.get(
         "/api/v1/history",
         operation_id="getRangeSeries",
         responses=answers(RangesModel, "Their past", not_found="No such SLO"),
     )
-    async def history(slo: Ids, start: From = None, end: To = None, points: Points = DEFAULT_POINTS) -> JsonResponse:
+    async def history(
+        slo: Ids, start: From = None, end: To = None, points: Points = DEFAULT_POINTS, *, adjusted: Adjusted = True
+    ) -> JsonResponse:
         """Series for charts of many SLOs: the lowest budget and the highest burn rates of each step.
 
         Steps are round, and as long as *points* allows; none of what happened in them is left out.
@@ -94,20 +98,7 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
             raise invalid(f"more than {_MOST_POINTS_OF_ALL} points: ask for fewer SLOs or fewer points")
         members = _members_of_all(board, slo)
         async with turn:
-            return await asyncio.to_thread(_series, pasts, members, start, end, points)
-
-    @router.get(
-        f"{SLOS}/{SLO_ID}/days",
-        operation_id="getSloDays",
-        responses=answers(DaysModel, "Its days", not_found="No such SLO"),
-    )
-    async def days(request: Request, id: Id, start: FromDay = None, end: To = None) -> JsonResponse:  # noqa: A002
-        """What was spent of the budget on each day, in the time zone of the SLO window."""
-        if not asks_for(request, "/days"):
-            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
-        members = find_members(board, SloId(id))
-        async with turn:
-            return await asyncio.to_thread(_days, pasts, SloId(id), members, start, end)
+            return await asyncio.to_thread(partial(_series, pasts, members, start, end, points, adjusted=adjusted))
 
     @router.get(
         f"{SLOS}/{SLO_ID}/contributors",
@@ -138,6 +129,28 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
     return router
 
 
+def _add_days(router: APIRouter, board: Board, pasts: Pasts, turn: asyncio.Semaphore) -> None:
+    @router.get(
+        f"{SLOS}/{SLO_ID}/days",
+        operation_id="getSloDays",
+        responses=answers(DaysModel, "Its days", not_found="No such SLO"),
+    )
+    async def days(
+        request: Request,
+        id: Id,  # noqa: A002  the contract's name
+        start: FromDay = None,
+        end: To = None,
+        *,
+        adjusted: Adjusted = True,
+    ) -> JsonResponse:
+        """What was spent of the budget on each day, in the time zone of the SLO window."""
+        if not asks_for(request, "/days"):
+            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
+        members = find_members(board, SloId(id))
+        async with turn:
+            return await asyncio.to_thread(partial(_days, pasts, SloId(id), members, start, end, adjusted=adjusted))
+
+
 def group_routes(board: Board) -> APIRouter:
     """The route of whole groups."""
     router = APIRouter(tags=["slos"], default_response_class=JsonResponse)
@@ -165,7 +178,13 @@ def _members_of_all(board: Board, slos: Sequence[str]) -> dict[SloId, Sequence[S
 
 
 def _series(
-    pasts: Pasts, members: dict[SloId, Sequence[Snapshot]], start: str | None, end: str | None, points: int
+    pasts: Pasts,
+    members: dict[SloId, Sequence[Snapshot]],
+    start: str | None,
+    end: str | None,
+    points: int,
+    *,
+    adjusted: bool,
 ) -> JsonResponse:
     span = _range([snapshot for found in members.values() for snapshot in found], start, end, None)
     if span is None:
@@ -176,14 +195,16 @@ def _series(
         ids = [one.id for one in found]
         # Data is missing of a group as a whole.
         marks = pasts.marks(sorted({*ids, found[0].slo.id}), *span)
-        past = pasts.series(slo_id, ids, *span, step)
+        past = pasts.series(slo_id, ids, *span, step, adjusted=adjusted)
         series.append(range_series_document(found[0].slo, past, marks, members=len(found)))
     return JsonResponse(ranges_document(*span, step, series))
 
 
-def _days(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], start: str | None, end: str | None) -> JsonResponse:
+def _days(
+    pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], start: str | None, end: str | None, *, adjusted: bool
+) -> JsonResponse:
     span = _range(members, start, end, _YEAR)
-    found = () if span is None else pasts.days([one.id for one in members], *span)
+    found = () if span is None else pasts.days([one.id for one in members], *span, adjusted=adjusted)
     return JsonResponse(days_document(slo_id, members[0].slo.window.timezone, found))
 
 

@@ -18,6 +18,7 @@ from app.budget import (
     present_rates,
     sli,
 )
+from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.figures.members import Member
 from app.ledger import Ledger
 from app.slo import CalendarWindow, RollingWindow, month_of
@@ -81,8 +82,11 @@ class Figures:
         return share
 
 
-def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
-    """The figures of all members as the ledger stands; members without a row, and of refused SLIs, get NaN."""
+def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | None = None) -> Figures:
+    """The figures of all members as the ledger stands, or as *adjusted*.
+
+    Members without a row, and of refused SLIs, get NaN. Counters of events that never reset are never adjusted.
+    """
     rows = np.array([_row(member) for member in members], dtype=np.int64)
     there = rows >= 0
     as_of = np.full(len(members), np.nan)
@@ -97,7 +101,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
     )
     starts_s = [start_s, *(as_of - length.total_seconds() for length in lengths)]
-    slo_window, *others = _windows(ledger, rows, starts_s, as_of, error_budget)
+    slo_window, *others = _windows(adjusted or ledger, rows, starts_s, as_of, error_budget)
     windows = dict(zip(lengths, others, strict=True))
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
     window_read = _window_read(members, ledger, rows, start_s)
@@ -110,7 +114,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         leaves_in_s=leaves_in_s,
         at_most_s=at_most_s,
     )
-    month_remaining = _month_remaining(members, ledger, rows, as_of, data_since)
+    month_remaining = _month_remaining(members, adjusted or ledger, rows, as_of, data_since)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
@@ -185,7 +189,7 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
 
 
 def _month_remaining(
-    members: Sequence[Member], ledger: Ledger, rows: Ints, as_of: Floats, data_since: Floats
+    members: Sequence[Member], ledger: Ledger | AdjustedSums, rows: Ints, as_of: Floats, data_since: Floats
 ) -> Floats:
     """Of the budget of each member's calendar month; what of it was not measured is taken to be as the rest."""
     # Nearly all members have the same few times and zones.
@@ -214,24 +218,30 @@ def _month_bounds(member: Member, as_of_s: float) -> tuple[float, float]:
 
 
 def _windows(
-    ledger: Ledger, rows: Ints, starts_s: Sequence[Floats], end_s: Floats, error_budget: Floats
+    ledger: Ledger | AdjustedSums, rows: Ints, starts_s: Sequence[Floats], end_s: Floats, error_budget: Floats
 ) -> list[WindowFigures]:
     """The figures of the windows that begin at *starts_s*, in their order."""
     if not 0 < len(rows) * len(starts_s) <= _FEW:
         return [_window(ledger, rows, start_s, end_s, error_budget) for start_s in starts_s]
     times = len(starts_s)
-    all_rows = np.tile(rows, times)
-    every = _window(ledger, all_rows, np.concatenate(starts_s), np.tile(end_s, times), np.tile(error_budget, times))
+    all_rows, ends_s, budgets = np.tile(rows, times), np.tile(end_s, times), np.tile(error_budget, times)
+    every = _window(ledger, all_rows, np.concatenate(starts_s), ends_s, budgets)
     return [
         WindowFigures(**{field.name: getattr(every, field.name)[first : first + len(rows)] for field in fields(every)})
-        for first in range(0, len(all_rows), len(rows))
+        for first in range(0, times * len(rows), len(rows))
     ]
 
 
-def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:
+def _window(
+    ledger: Ledger | AdjustedSums, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats
+) -> WindowFigures:
     known = (rows >= 0) & ~np.isnan(end_s)
     total, bad, coverage, excess = (np.zeros(len(rows)) for _ in range(4))
-    sums = ledger.sums(rows[known], start_s[known], end_s[known])
+    if isinstance(ledger, AdjustedSums):
+        # Several windows of all members follow each other.
+        sums = ledger.sums(np.flatnonzero(known) % ledger.members, rows[known], start_s[known], end_s[known])
+    else:
+        sums = ledger.sums(rows[known], start_s[known], end_s[known])
     total[known], bad[known], coverage[known], excess[known] = sums.total, sums.bad, sums.coverage, sums.excess
     return WindowFigures(
         total=total,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
@@ -19,6 +20,7 @@ from app.evaluation.figures.problems import (
     problems_of,
 )
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
+from app.slo.arrays import Ints
 from app.status import (
     AlertView,
     BudgetView,
@@ -59,6 +61,26 @@ def snapshots(
         rows.snapshot(index, member, of_member)
         for index, (member, of_member) in enumerate(zip(members, alerts, strict=True))
     )
+
+
+def with_counted(
+    shown: Sequence[Snapshot],
+    members: Sequence[Member],
+    alerts: Sequence[Sequence[Alert]],
+    counted: tuple[Ints, Figures],
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> tuple[Snapshot, ...]:
+    """The snapshots, those of members with adjustments each with the one that it has without them."""
+    places, figures = counted[0].tolist(), counted[1]
+    without = snapshots(
+        [members[place] for place in places], figures, [alerts[place] for place in places], at=at, interval=interval
+    )
+    complete = list(shown)
+    for place, snapshot in zip(places, without, strict=True):
+        complete[place] = replace(complete[place], counted=snapshot)
+    return tuple(complete)
 
 
 def exhaustion_time(as_of_s: float, exhausted_in_s: float) -> datetime | None:

@@ -37,7 +37,7 @@ def points(
         total,
         sli(bad, total),
         burn_rate(bad, total, error_budget=np.full(len(at_s), past.slo.error_budget)),
-        as_recorded(at_s, recorded, remaining_budgets(past, row, at_s)),
+        as_recorded(at_s, past.usable(recorded), remaining_budgets(past, row, at_s)),
         coverage,
     )
     return tuple(

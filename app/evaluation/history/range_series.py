@@ -28,7 +28,7 @@ def range_series(
     *recorded* are slots (unix seconds) and what the live budget showed then; where there is none it is computed.
     In a step in which nothing was measured only its coverage is known, which is 0.
     """
-    row = past.row
+    row, recorded = past.row, past.usable(recorded)
     bounds_s = np.empty(0) if row is None else _bounds(row, start.timestamp(), end.timestamp(), step.total_seconds())
     if row is None or len(bounds_s) < 2:  # noqa: PLR2004  a step has two
         return RangeSeries(id=slo_id, since=None)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from app.alerting import (
@@ -43,6 +44,7 @@ class State:
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
     bad_goes_on: bool = False
+    muted: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,12 +103,22 @@ def judge_conditions(
     notified_before: Mapping[str, Notification],
     *,
     at: datetime,
+    muted: Mapping[SloId, str] = MappingProxyType({}),
 ) -> Conditions:
-    """Step the alerts of all conditions through the slot *at*; *of_conditions* are theirs among those *before*."""
+    """Step the alerts of all conditions through the slot *at*; *of_conditions* are theirs among those *before*.
+
+    Those of members and SLOs that are *muted* stay as they are.
+    """
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
     _add_own(owners, members, states, before, of_conditions)
     _add_no_data(owners, members, states, of_conditions, at)
+    if muted:
+        # A whole group is muted where all of its members are.
+        awake = {member.slo.id for member in members if member.id not in muted}
+        for slo_id, owner in owners.items():
+            if slo_id in muted or (slo_id == owner.slo.id and owner.slo.sli.by and slo_id not in awake):
+                owner.conditions = [replace(condition, holds=None) for condition in owner.conditions]
     resting = of_conditions.keys() - owners.keys()
     if resting:
         resting &= {key for member in members for key in (member.id, member.slo.id)}

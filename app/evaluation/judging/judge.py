@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import numpy as np
 
@@ -120,15 +121,17 @@ def judge_all(
     ledger: Ledger,
     at: datetime,
     interval: timedelta,
+    muted: Mapping[SloId, str] = MappingProxyType({}),
 ) -> Judgement:
     """Step every alert through the slot *at*; *notified_before* are the notifications of the slot before.
 
     *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
+    *muted* says of members why an adjustment mutes their alerts.
     """
     columns = _Columns(figures, members, ledger, at=at, interval=interval)
     of_conditions = alerts_of_conditions(before)
     states = _States(columns, members, figures, of_conditions, ledger, at=at)
-    conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at)
+    conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
     for index, member in enumerate(members):
@@ -139,7 +142,7 @@ def judge_all(
             of_member = conditions.alerts.get(member.id)
             alerts[member.id] = known if of_member is None else (*known, *of_member)
             continue
-        state = states[index]
+        state = replace(states[index], muted=muted.get(member.id))
         no_data = conditions.policy(member.slo, state.vanished)
         one = judge_slo(columns, index, known, state, since_resolved=since_resolved, no_data=no_data, at=at)
         alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
@@ -201,6 +204,11 @@ def judge_slo(
         since_end = None if alert.resolved_at is None else since_resolved.get(alert.key)
         if since_end is not None and alert.severity in readings:
             readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
+    if state.muted is not None:
+        # Nor does it count as missing data, whatever the SLO says of that.
+        readings = {
+            severity: replace(reading, muted=state.muted, stale=False) for severity, reading in readings.items()
+        }
     # Of the document: scrapes that become rarer widen the windows, and that is no change of the SLO.
     severities = {*(policy.severity for policy in policies), *(alert.severity for alert in known)}
     definitions = {severity: _definition_of_burn(member, severity) for severity in severities}

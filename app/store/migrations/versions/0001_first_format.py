@@ -27,6 +27,7 @@ def upgrade() -> None:
     _make_incidents()
     _make_notes()
     _make_changes()
+    _make_adjustments()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -328,3 +329,37 @@ def _make_changes() -> None:
     )
     op.create_index("change_by_start", "change", ["started_at", "id"])
     op.create_index("change_by_service", "change", ["service", "started_at"])
+
+
+def _make_adjustments() -> None:
+    op.create_table(
+        "adjustment",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("effect", sa.String, nullable=False),
+        sa.Column("category", sa.String, nullable=False),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("author", sa.String, nullable=False),
+        sa.Column("start", sa.String, nullable=False),
+        sa.Column("duration_s", sa.Float(53), nullable=False),
+        sa.Column("timezone", sa.String, nullable=False),
+        sa.Column("rrule", sa.String, nullable=False),
+        sa.Column("exdates", sa.String, nullable=False),
+        sa.Column("selector", sa.String, nullable=False),
+        sa.Column("mute_alerts", sa.Integer, nullable=False),
+        sa.Column("uid", sa.String, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("updated_at", sa.Float(53), nullable=False),
+        sa.Column("withdrawn_at", sa.Float(53)),
+        sa.PrimaryKeyConstraint("id", name="pk_adjustment"),
+    )
+    op.create_table(
+        "adjustment_audit",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("adjustment", sa.String, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("action", sa.String, nullable=False),
+        sa.Column("author", sa.String, nullable=False),
+        sa.Column("document", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_adjustment_audit"),
+    )
+    op.create_index("adjustment_audit_by_adjustment", "adjustment_audit", ["adjustment", "id"])

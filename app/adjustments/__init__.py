@@ -1,0 +1,35 @@
+"""Adjustments: time that budgets leave out, or count as good, such as maintenance and corrections.
+
+Pure: no IO. May import `app.slo` and `app.ledger`. The ledger itself never changes: an adjustment is an overlay on its
+sums (ADR-0077). Start at `model.py`; `recurrence.py` expands rules of RFC 5545, `overlay.py` is what adjustments come
+to for one SLO, `current.py` holds those that are in force.
+"""
+
+from app.adjustments.checks import checked_adjustment
+from app.adjustments.current import CurrentAdjustments
+from app.adjustments.model import (
+    Adjustment,
+    AdjustmentCategory,
+    AdjustmentEffect,
+    AdjustmentSelector,
+    InvalidAdjustmentError,
+    adjustment_title,
+)
+from app.adjustments.overlay import AdjustedMember, Overlay, overlays_of
+from app.adjustments.recurrence import Occurrence, occurrences
+
+__all__ = [
+    "AdjustedMember",
+    "Adjustment",
+    "AdjustmentCategory",
+    "AdjustmentEffect",
+    "AdjustmentSelector",
+    "CurrentAdjustments",
+    "InvalidAdjustmentError",
+    "Occurrence",
+    "Overlay",
+    "adjustment_title",
+    "checked_adjustment",
+    "occurrences",
+    "overlays_of",
+]

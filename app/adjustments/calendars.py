@@ -1,0 +1,225 @@
+"""Adjustments as iCalendar (RFC 5545), and from it.
+
+What a calendar cannot say is in properties of ours, `X-SLOBURN-...`; a calendar of others gets it from whoever imports
+it. Source: https://www.rfc-editor.org/rfc/rfc5545
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event, vRecur
+
+from app.adjustments.checks import checked_adjustment
+from app.adjustments.model import (
+    LONGEST_REASON,
+    MOST_EXDATES,
+    Adjustment,
+    AdjustmentCategory,
+    AdjustmentEffect,
+    InvalidAdjustmentError,
+)
+from app.wording.plain_text import one_line, shortened
+
+MOST_EVENTS = 1_000
+_UID_SUFFIX = "@sloburn"
+# What Outlook writes instead of a zone's name; the others are read as they are.
+_WINDOWS_ZONES = {
+    "W. Europe Standard Time": "Europe/Berlin",
+    "Central Europe Standard Time": "Europe/Budapest",
+    "Central European Standard Time": "Europe/Warsaw",
+    "Romance Standard Time": "Europe/Paris",
+    "GMT Standard Time": "Europe/London",
+    "E. Europe Standard Time": "Europe/Chisinau",
+    "FLE Standard Time": "Europe/Kyiv",
+    "Eastern Standard Time": "America/New_York",
+    "Central Standard Time": "America/Chicago",
+    "Mountain Standard Time": "America/Denver",
+    "Pacific Standard Time": "America/Los_Angeles",
+    "India Standard Time": "Asia/Kolkata",
+    "China Standard Time": "Asia/Shanghai",
+    "Tokyo Standard Time": "Asia/Tokyo",
+    "AUS Eastern Standard Time": "Australia/Sydney",
+    "UTC": "UTC",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCalendar:
+    """The adjustments of a calendar; *skipped* are events that could not be read, each with the reason."""
+
+    adjustments: tuple[Adjustment, ...]
+    skipped: tuple[str, ...]
+
+
+def write_calendar(adjustments: Sequence[Adjustment], *, url: str) -> bytes:
+    """The adjustments as a calendar that other tools can subscribe to."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Sloburn//Adjustments//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", "Sloburn adjustments")
+    for adjustment in adjustments:
+        calendar.add_component(_event(adjustment, url))
+    # With the zones that the events name.
+    calendar.add_missing_timezones()
+    return bytes(calendar.to_ical())
+
+
+def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalendar:
+    """The events of a calendar as adjustments: what it does not say is as in *like*.
+
+    Raises:
+        InvalidAdjustmentError: it is no calendar, or has too many events.
+    """
+    try:
+        calendar = Calendar.from_ical(text)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InvalidAdjustmentError(f"it is not a calendar: {error}") from error
+    events = list(calendar.walk("VEVENT"))
+    if len(events) > MOST_EVENTS:
+        raise InvalidAdjustmentError(f"a calendar may have at most {MOST_EVENTS:,} events")
+    moved = {(str(event.get("uid", "")), _start_of(event["recurrence-id"])) for event in events if _is_moved(event)}
+    found: list[Adjustment] = []
+    skipped: list[str] = []
+    for event in events:
+        try:
+            if str(event.get("status", "")).upper() != "CANCELLED":
+                found.append(_adjustment(event, moved, like, at))
+        except (InvalidAdjustmentError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            title = shortened(one_line(str(event.get("summary", event.get("uid", "an event")))), 100)
+            skipped.append(f"{title}: {error}")
+    return ReadCalendar(adjustments=tuple(found), skipped=tuple(skipped))
+
+
+def _event(adjustment: Adjustment, url: str) -> Event:
+    event = Event()
+    event.add("uid", adjustment.uid or f"{adjustment.id}{_UID_SUFFIX}")
+    event.add("dtstamp", adjustment.updated_at)
+    zone = adjustment.zone
+    event.add("dtstart", adjustment.start.replace(tzinfo=UTC if adjustment.timezone == "UTC" else zone))
+    event.add("duration", adjustment.duration)
+    event.add("summary", f"{adjustment.category.replace('_', ' ').capitalize()}: {adjustment.reason}")
+    event.add("description", _described(adjustment))
+    event.add("categories", [adjustment.category.value])
+    event.add("url", url)
+    if adjustment.rrule:
+        event.add("rrule", vRecur.from_ical(adjustment.rrule))
+    if adjustment.exdates:
+        event.add("exdate", [one.replace(tzinfo=zone) for one in adjustment.exdates])
+    event.add("x-sloburn-id", adjustment.id)
+    event.add("x-sloburn-effect", adjustment.effect.value)
+    event.add("x-sloburn-mute-alerts", "TRUE" if adjustment.mute_alerts else "FALSE")
+    return event
+
+
+def _described(adjustment: Adjustment) -> str:
+    selector = adjustment.selector
+    what = [*sorted(selector.slos), *sorted(selector.services), *(f"{name}={value}" for name, value in selector.labels)]
+    effect = "excluded from" if adjustment.effect is AdjustmentEffect.EXCLUDE else "counted as good in"
+    return f"Events are {effect} the budgets of {', '.join(what) or 'all SLOs'}. By {adjustment.author or 'unknown'}."
+
+
+def _is_moved(event: Any) -> bool:
+    return "recurrence-id" in event
+
+
+def _start_of(moment: Any) -> str:
+    value = moment.dt
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) and value.tzinfo else str(value)
+
+
+def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: datetime) -> Adjustment:
+    uid = one_line(str(event.get("uid", "")))
+    if not uid:
+        raise InvalidAdjustmentError("it has no UID")
+    zone, start = _local_start(event["dtstart"], like)
+    rules = event.get("rrule", [])
+    rules = rules if isinstance(rules, list) else [rules]
+    if len(rules) > 1 or "rdate" in event or "exrule" in event:
+        raise InvalidAdjustmentError("one RRULE can be read, and neither RDATE nor EXRULE")
+    # An occurrence that was moved is an adjustment of its own, and left out of the series.
+    own = f"{uid}/{_start_of(event['recurrence-id'])}" if _is_moved(event) else uid
+    exdates = [*_exdates(event, zone)]
+    if not _is_moved(event):
+        exdates += [
+            datetime.fromisoformat(start_).astimezone(zone).replace(tzinfo=None)
+            for of_uid, start_ in moved
+            if of_uid == uid and "T" in start_
+        ]
+    if len(exdates) > MOST_EXDATES:
+        raise InvalidAdjustmentError(f"at most {MOST_EXDATES:,} starts can be left out")
+    reason = shortened(one_line(str(event.get("summary", ""))), LONGEST_REASON) or like.reason
+    effect = str(event.get("x-sloburn-effect", like.effect.value)).lower()
+    category = _category(event, like)
+    found = replace(
+        like,
+        id=hashlib.sha256(own.encode(errors="replace")).hexdigest()[:16],
+        uid=own,
+        start=start,
+        timezone=zone.key,
+        duration=_duration(event),
+        rrule="" if _is_moved(event) or not rules else rules[0].to_ical().decode(),
+        exdates=tuple(sorted(exdates)),
+        reason=reason,
+        effect=AdjustmentEffect(effect) if effect in set(AdjustmentEffect) else like.effect,
+        category=category,
+        mute_alerts=str(event.get("x-sloburn-mute-alerts", str(like.mute_alerts))).upper() == "TRUE",
+        created_at=at,
+        updated_at=at,
+    )
+    return checked_adjustment(found)
+
+
+def _category(event: Any, like: Adjustment) -> AdjustmentCategory:
+    given = event.get("categories")
+    names = [str(one).lower() for one in getattr(given, "cats", [])] if given is not None else []
+    return next((AdjustmentCategory(name) for name in names if name in set(AdjustmentCategory)), like.category)
+
+
+def _local_start(moment: Any, like: Adjustment) -> tuple[ZoneInfo, datetime]:
+    """The zone and wall-clock time of a start; all-day and floating times are in the zone of *like*."""
+    value = moment.dt
+    if not isinstance(value, datetime):
+        return like.zone, datetime(value.year, value.month, value.day)  # noqa: DTZ001  wall-clock time
+    if value.tzinfo is None:
+        return like.zone, value
+    name = str(moment.params.get("TZID", "UTC"))
+    zone = _zone(_WINDOWS_ZONES.get(name, name))
+    return zone, value.astimezone(zone).replace(tzinfo=None)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise InvalidAdjustmentError(f"{name!r} is not a zone of the IANA database") from None
+
+
+def _duration(event: Any) -> timedelta:
+    start = event["dtstart"].dt
+    if "duration" in event:
+        given = event["duration"].dt
+        return given if isinstance(given, timedelta) else timedelta(0)
+    if "dtend" not in event:
+        # A whole day without an end is that day. Source: RFC 5545, section 3.6.1.
+        return timedelta(days=1) if not isinstance(start, datetime) else timedelta(0)
+    end = event["dtend"].dt
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return end.astimezone(UTC) - start.astimezone(UTC) if start.tzinfo and end.tzinfo else end - start
+    if isinstance(start, date) and isinstance(end, date):
+        return end - start
+    raise InvalidAdjustmentError("DTSTART and DTEND must be of one kind")
+
+
+def _exdates(event: Any, zone: ZoneInfo) -> Iterator[datetime]:
+    given = event.get("exdate", [])
+    for group in given if isinstance(given, list) else [given]:
+        for one in group.dts:
+            value = one.dt
+            if not isinstance(value, datetime):
+                yield datetime(value.year, value.month, value.day)  # noqa: DTZ001  wall-clock time
+            else:
+                yield value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value

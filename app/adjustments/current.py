@@ -1,0 +1,20 @@
+"""The adjustments that are in force, for all who compute; replaced as a whole whenever one of them changes."""
+
+from collections.abc import Sequence
+
+from app.adjustments.model import Adjustment
+
+
+class CurrentAdjustments:
+    """All adjustments that were not withdrawn; written by the API's threads, read by the engine's.
+
+    Attributes:
+        all: the adjustments; another tuple after each change, so that what was computed from it can be kept with it.
+    """
+
+    def __init__(self, adjustments: Sequence[Adjustment] = ()) -> None:
+        self.all: tuple[Adjustment, ...] = tuple(adjustments)
+
+    def replace(self, adjustments: Sequence[Adjustment]) -> None:
+        """Let others be in force from now on."""
+        self.all = tuple(adjustments)

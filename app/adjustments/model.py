@@ -1,0 +1,122 @@
+"""An adjustment: when, for which SLOs, what becomes of the events of that time, and why."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from app.slo import GroupKey, Labels, Slo, SloId, ungrouped_id
+
+LONGEST = timedelta(days=92)
+"""Of one occurrence: a quarter; more is no exception but another objective."""
+LONGEST_REASON, LONGEST_AUTHOR = 1_000, 100
+MOST_SELECTED = 1_000
+"""SLOs, services or labels that one adjustment names."""
+MOST_EXDATES = 1_000
+
+
+class AdjustmentEffect(StrEnum):
+    """What becomes of the events: they are no events at all, or all of them are good."""
+
+    EXCLUDE = "exclude"
+    COUNT_AS_GOOD = "count_as_good"
+
+
+class AdjustmentCategory(StrEnum):
+    """What an adjustment is for."""
+
+    MAINTENANCE = "maintenance"
+    CORRECTION = "correction"
+    DEPLOYMENT = "deployment"
+    LOAD_TEST = "load_test"
+    EXPERIMENT = "experiment"
+    DEPENDENCY = "dependency"
+    OUTSIDE_HOURS = "outside_hours"
+    OTHER = "other"
+
+
+class InvalidAdjustmentError(ValueError):
+    """An adjustment that cannot be; the text says which field, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentSelector:
+    """Which SLOs are meant: of those that are given, any of *slos*, any of *services*, and all *labels*.
+
+    All SLOs if *everything*; an id of a group means all of its members.
+    """
+
+    slos: frozenset[SloId] = frozenset()
+    services: frozenset[str] = frozenset()
+    labels: Labels = ()
+    everything: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given."""
+        return not (self.slos or self.services or self.labels or self.everything)
+
+    def matches(self, slo: Slo, member: SloId, group: GroupKey) -> bool:
+        """Whether an SLO, or a member of its group, is meant."""
+        if self.is_empty:
+            return False
+        if self.slos and not self.slos & {member, slo.id, ungrouped_id(member)}:
+            return False
+        if self.services and slo.service not in self.services:
+            return False
+        return set(self.labels) <= {*slo.labels, *group}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """Time that is adjusted: from *start* on for *duration*, and again by *rrule*, a rule of RFC 5545.
+
+    *start* is wall-clock time in *timezone*, without an offset: a rule that recurs at two in the morning does so in
+    summer and winter. *duration* is elapsed time. *exdates* are starts that are left out. *mute_alerts* says whether no
+    alert begins meanwhile. *uid* is that of an imported calendar's event. One that
+    was *withdrawn* has no effect, on the past either.
+    """
+
+    id: str
+    effect: AdjustmentEffect
+    category: AdjustmentCategory
+    reason: str
+    author: str
+    start: datetime
+    duration: timedelta
+    timezone: str = "UTC"
+    rrule: str = ""
+    exdates: tuple[datetime, ...] = ()
+    selector: AdjustmentSelector = field(default_factory=AdjustmentSelector)
+    mute_alerts: bool = False
+    created_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    updated_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    uid: str = ""
+    withdrawn_at: datetime | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its wall clock."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def starts_at(self) -> datetime:
+        """When it begins first, in UTC."""
+        return instant(self.start, self.zone)
+
+
+def adjustment_title(adjustment: Adjustment) -> str:
+    """The adjustment in one line."""
+    done = "excluded" if adjustment.effect is AdjustmentEffect.EXCLUDE else "counted as good"
+    return f"{adjustment.category.replace('_', ' ').capitalize()}: {adjustment.reason} ({done})"
+
+
+def instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """A wall-clock time as an instant; one that the clock jumps over is taken by the offset before the jump.
+
+    Of a time that the clock shows twice it is the first. Source: RFC 5545, section 3.3.5.
+
+    >>> instant(datetime(2026, 3, 29, 2, 30), ZoneInfo("Europe/Berlin")).isoformat()
+    '2026-03-29T01:30:00+00:00'
+    """
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -1,0 +1,117 @@
+"""What adjustments come to for SLOs: time without overlaps, in which events are left out or count as good."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from app.adjustments.model import Adjustment, AdjustmentEffect
+from app.adjustments.recurrence import occurrences
+from app.ledger import AdjustedTime
+from app.slo import GroupKey, Slo, SloId
+from app.slo.arrays import Bools, Floats
+
+_Spans = list[tuple[float, float]]
+# What fails just before the end is counted by the next scrape, and would wake somebody for maintenance that is over.
+_COUNTED_LATE_S = 120.0
+
+
+class AdjustedMember(NamedTuple):
+    """An SLO, or a member of its group, that adjustments may mean."""
+
+    id: SloId
+    slo: Slo
+    group: GroupKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """The adjustments of one SLO, or of one member of its group.
+
+    *budgets* is the time that budgets and figures leave out or count as good; *alerts* that of adjustments that mute
+    alerts, all of which alerts leave out: what is counted as good is no sign of a recovery. *muting* are start and end
+    of the latter (unix seconds), with the reason.
+    """
+
+    budgets: AdjustedTime
+    alerts: AdjustedTime
+    muting: tuple[tuple[float, float, str], ...] = ()
+
+    def muted_because(self, at_s: float) -> str | None:
+        """Why alerts are muted at a time (unix seconds); None if they are not."""
+        return next((why for since, until, why in self.muting if since <= at_s < until), None)
+
+
+def overlays_of(
+    adjustments: Sequence[Adjustment], members: Iterable[AdjustedMember], *, since: datetime, until: datetime
+) -> list[Overlay | None]:
+    """What the adjustments come to in a range for each member; None for one that none of them means then."""
+    spans = [
+        [(one.start.timestamp(), one.end.timestamp()) for one in occurrences(adjustment, since, until)]
+        for adjustment in adjustments
+    ]
+    # Most members are meant by the same few adjustments, or by none.
+    known: dict[tuple[int, ...], Overlay | None] = {}
+    found = []
+    for member in members:
+        mine = tuple(
+            place
+            for place, adjustment in enumerate(adjustments)
+            if spans[place] and adjustment.selector.matches(member.slo, member.id, member.group)
+        )
+        if mine not in known:
+            known[mine] = _overlay([(adjustments[place], spans[place]) for place in mine])
+        found.append(known[mine])
+    return found
+
+
+def _overlay(adjusted: Sequence[tuple[Adjustment, _Spans]]) -> Overlay | None:
+    if not adjusted:
+        return None
+    excluded: _Spans = []
+    good: _Spans = []
+    muting: list[tuple[float, float, str]] = []
+    for adjustment, spans in adjusted:
+        (excluded if adjustment.effect is AdjustmentEffect.EXCLUDE else good).extend(spans)
+        if adjustment.mute_alerts:
+            muting += [(start, end + _COUNTED_LATE_S, _why(adjustment)) for start, end in spans]
+    left_out = _joined(excluded)
+    return Overlay(
+        budgets=AdjustedTime.of(left_out, good=_without(_joined(good), left_out)),
+        alerts=AdjustedTime.of(_joined((start, end) for start, end, _ in muting)),
+        muting=tuple(muting),
+    )
+
+
+def _why(adjustment: Adjustment) -> str:
+    return f"alerts are muted by an adjustment ({adjustment.category.replace('_', ' ')}: {adjustment.reason})"
+
+
+def _joined(spans: Iterable[tuple[float, float]]) -> _Spans:
+    """The same time in spans that neither overlap nor touch, oldest first."""
+    joined: _Spans = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _without(spans: _Spans, others: _Spans) -> _Spans:
+    """The time of some spans that lies in none of the *others*; both are joined."""
+    if not spans or not others:
+        return spans
+    edges: Floats = np.unique(np.array([edge for span in (*spans, *others) for edge in span]))
+    middle: Floats = (edges[:-1] + edges[1:]) / 2
+    inside = _within(middle, spans) & ~_within(middle, others)
+    return _joined(zip(edges[:-1][inside].tolist(), edges[1:][inside].tolist(), strict=True))
+
+
+def _within(at_s: Floats, spans: _Spans) -> Bools:
+    starts_s, ends_s = (np.array(column) for column in zip(*spans, strict=True))
+    place = np.searchsorted(starts_s, at_s, side="right") - 1
+    inside: Bools = (place >= 0) & (at_s < ends_s[np.maximum(place, 0)])
+    return inside

@@ -1,0 +1,157 @@
+"""When an adjustment applies: its occurrences, by the rules of RFC 5545, in wall-clock time.
+
+Rules are expanded without offsets and each start becomes an instant afterwards: at two in the morning is at two in the
+morning, in summer and in winter. How long an occurrence lasts is elapsed time.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrule, rrulestr
+
+from app.adjustments.model import LONGEST, MOST_EXDATES, Adjustment, InvalidAdjustmentError, instant
+
+_FREQUENCIES = frozenset({"YEARLY", "MONTHLY", "WEEKLY", "DAILY"})
+# What a rule may have; BYSECOND and BYMINUTE would make thousands of starts a day.
+_PARTS = frozenset(
+    {
+        "FREQ",
+        "INTERVAL",
+        "COUNT",
+        "UNTIL",
+        "WKST",
+        "BYDAY",
+        "BYMONTH",
+        "BYMONTHDAY",
+        "BYYEARDAY",
+        "BYWEEKNO",
+        "BYSETPOS",
+    }
+    | {"BYHOUR", "BYEASTER"}
+)
+# With these a rule of days may have no day: dateutil would look at each until the year 9999. Rules of months and years,
+# which may have them, have a hundred thousand periods until then.
+_NOT_DAILY = frozenset({"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYEASTER"})
+_MOST_CHARS = 500
+_MOST_COUNT, _MOST_INTERVAL, _MOST_DIGITS = 10_000, 1_000, 6
+_BAD_UNTIL = "rrule: UNTIL must be a date such as 20260301 or a time such as 20260301T120000Z"
+# One each hour (BYHOUR) for thirteen months: what a ledger can remember, and more.
+_MOST_OCCURRENCES = 10_000
+# Rules such as the 30th of February have no occurrence, and a search for one ends in the year 9999.
+_SEARCHED = timedelta(days=3 * 366)
+_UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+
+
+class Occurrence(NamedTuple):
+    """One stretch of time in which an adjustment applies."""
+
+    start: datetime
+    end: datetime
+
+
+def occurrences(adjustment: Adjustment, since: datetime, until: datetime) -> tuple[Occurrence, ...]:
+    """The occurrences that overlap (since, until), oldest first."""
+    found = []
+    for local in _starts(adjustment, since, until):
+        start = instant(local, adjustment.zone)
+        end = start + adjustment.duration
+        if start < until and end > since:
+            found.append(Occurrence(start, end))
+    return tuple(found)
+
+
+def check_recurrence(adjustment: Adjustment) -> None:
+    """Make sure that a rule can be expanded, and has an occurrence.
+
+    Raises:
+        InvalidAdjustmentError: it cannot, or has none.
+    """
+    if len(adjustment.exdates) > MOST_EXDATES:
+        raise InvalidAdjustmentError(f"exdates: at most {MOST_EXDATES:,} can be left out")
+    _check_parts(_parts(adjustment.rrule))
+    first = adjustment.starts_at
+    try:
+        found = occurrences(adjustment, first - LONGEST, first + _SEARCHED)
+    except InvalidAdjustmentError:
+        raise
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidAdjustmentError(f"rrule: {error}") from error
+    if not found:
+        raise InvalidAdjustmentError("rrule: it has no occurrence in the three years after start")
+
+
+def _check_parts(parts: Mapping[str, str]) -> None:
+    if parts.get("FREQ") not in _FREQUENCIES:
+        raise InvalidAdjustmentError(f"rrule: FREQ must be one of {', '.join(sorted(_FREQUENCIES))}")
+    if unknown := sorted(parts.keys() - _PARTS):
+        raise InvalidAdjustmentError(f"rrule: {unknown[0]} cannot be used")
+    if parts["FREQ"] == "DAILY" and (wrong := sorted(parts.keys() & _NOT_DAILY)):
+        raise InvalidAdjustmentError(f"rrule: {wrong[0]} cannot be used with FREQ=DAILY; use FREQ=MONTHLY or YEARLY")
+    for name, most in (("COUNT", _MOST_COUNT), ("INTERVAL", _MOST_INTERVAL)):
+        given = parts.get(name, "1")
+        if not (given.isdecimal() and len(given) < _MOST_DIGITS and 1 <= int(given) <= most):
+            raise InvalidAdjustmentError(f"rrule: {name} must be between 1 and {most:,}")
+    if "UNTIL" in parts and _UNTIL.fullmatch(parts["UNTIL"]) is None:
+        raise InvalidAdjustmentError(_BAD_UNTIL)
+
+
+def _parts(rule: str) -> dict[str, str]:
+    text = rule.strip().upper().removeprefix("RRULE:")
+    if len(text) > _MOST_CHARS or "\n" in text:
+        raise InvalidAdjustmentError(
+            f"rrule: one rule of at most {_MOST_CHARS} characters, such as FREQ=WEEKLY;BYDAY=SU"
+        )
+    parts: dict[str, str] = {}
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        if not equals or not value or name in parts:
+            raise InvalidAdjustmentError(f"rrule: {part!r} must be written as NAME=VALUE, each name once")
+        parts[name] = value
+    return parts
+
+
+def _starts(adjustment: Adjustment, since: datetime, until: datetime) -> Iterator[datetime]:
+    """The wall-clock starts of occurrences that may overlap a range."""
+    if not adjustment.rrule:
+        yield adjustment.start
+        return
+    left_out = frozenset(adjustment.exdates)
+    # A day more on both sides: a wall clock is at most that far from UTC.
+    first = since.astimezone(UTC).replace(tzinfo=None) - adjustment.duration - timedelta(days=1)
+    last = until.astimezone(UTC).replace(tzinfo=None) + timedelta(days=1)
+    rule = _rule(adjustment.rrule, adjustment.start, adjustment.timezone)
+    for local in islice(rule.xafter(max(first, adjustment.start - timedelta(seconds=1))), _MOST_OCCURRENCES):
+        if local > last:
+            return
+        if local not in left_out:
+            yield local
+
+
+@lru_cache(maxsize=1_000)
+def _rule(text: str, start: datetime, timezone: str) -> rrule:
+    parts = _parts(text)
+    if "UNTIL" in parts:
+        parts["UNTIL"] = _local_until(parts["UNTIL"], ZoneInfo(timezone))
+    found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=start, cache=False)
+    if not isinstance(found, rrule):
+        raise InvalidAdjustmentError("rrule: write one rule")
+    return found
+
+
+def _local_until(text: str, zone: ZoneInfo) -> str:
+    """The end of a rule in wall-clock time: dateutil takes UTC for rules with offsets only; a date is its whole day."""
+    match = _UNTIL.fullmatch(text)
+    if match is None:
+        raise InvalidAdjustmentError(_BAD_UNTIL)
+    day, time, utc = match.groups()
+    if time is None:
+        return f"{day}T235959"
+    if not utc:
+        return f"{day}T{time}"
+    at = datetime.strptime(f"{day}{time}+0000", "%Y%m%d%H%M%S%z")
+    return at.astimezone(zone).strftime("%Y%m%dT%H%M%S")

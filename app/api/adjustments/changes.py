@@ -1,0 +1,197 @@
+"""Routes by which people make, change, import and withdraw adjustments; they need the token."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+
+from app.adjustments import (
+    Adjustment,
+    AdjustmentCategory,
+    AdjustmentEffect,
+    AdjustmentSelector,
+    InvalidAdjustmentError,
+)
+from app.adjustments.calendars import read_calendar
+from app.api.adjustments.documents import adjustment_document, read_adjustment, zone_of
+from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
+from app.api.filters import parse_label
+from app.api.openapi import answers, problem_answers
+from app.api.operations import NOT_AUTHORISED, bearer_of
+from app.api.problems import ProblemError, invalid, not_found
+from app.api.responses import JsonResponse
+from app.slo import SloId
+from app.status import AdjustmentLog, TooManyAdjustmentsError
+from app.wording.plain_text import one_line
+
+_CONFLICT = "There are as many adjustments as there may be"
+_Author = Annotated[str, Query(max_length=100, description="Who does this, for the audit.")]
+_NEW = Adjustment(
+    id="",
+    effect=AdjustmentEffect.EXCLUDE,
+    category=AdjustmentCategory.MAINTENANCE,
+    reason="Maintenance",
+    author="",
+    start=datetime(1971, 1, 1),  # noqa: DTZ001  wall-clock time
+    duration=timedelta(0),
+)
+_CALENDAR = {"content": {"text/calendar": {"schema": {"type": "string"}}}, "required": True}
+
+
+def new_adjustment(at: datetime) -> Adjustment:
+    """An adjustment with an id of its own, to be filled in."""
+    return replace(_NEW, id=secrets.token_hex(8), created_at=at, updated_at=at)
+
+
+def unknown_adjustment(id_: str) -> ProblemError:
+    """No adjustment has this id."""
+    return not_found(f"no adjustment has the id {id_!r}")
+
+
+def save(log: AdjustmentLog, adjustments: list[Adjustment], *, action: str, author: str) -> None:
+    """Keep adjustments.
+
+    Raises:
+        ProblemError: there would be too many.
+    """
+    try:
+        log.save(adjustments, action=action, author=author)
+    except TooManyAdjustmentsError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, str(error)) from error
+
+
+def read(given: NewAdjustmentModel, *, known: Adjustment, at: datetime) -> Adjustment:
+    """The adjustment that a request gives.
+
+    Raises:
+        ProblemError: it cannot be.
+    """
+    try:
+        return read_adjustment(given, known=known, at=at)
+    except InvalidAdjustmentError as error:
+        raise invalid(str(error)) from error
+
+
+def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datetime]) -> APIRouter:
+    """The routes that write, for the bearer of *token* only."""
+    router = APIRouter(
+        prefix="/api/v1/adjustments",
+        tags=["adjustments"],
+        default_response_class=JsonResponse,
+        dependencies=[Depends(bearer_of(token))],
+    )
+
+    def shown(adjustment: Adjustment) -> AdjustmentModel:
+        return adjustment_document(adjustment, now() - timedelta(days=30), now() + timedelta(days=30))
+
+    @router.post(
+        "",
+        operation_id="addAdjustment",
+        status_code=HTTPStatus.CREATED,
+        responses={
+            201: {"model": AdjustmentModel, "description": "The adjustment"},
+            **problem_answers(**NOT_AUTHORISED, conflict=_CONFLICT),
+        },
+    )
+    def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
+        """Adjust budgets for some time, ahead or after the fact; it is in force from the next evaluation on."""
+        made = read(given, known=new_adjustment(now()), at=now())
+        save(log, [made], action="created", author=made.author)
+        return JsonResponse(shown(made), status_code=HTTPStatus.CREATED)
+
+    @router.put(
+        "/{id}",
+        operation_id="changeAdjustment",
+        responses=answers(
+            AdjustmentModel, "It is changed", **NOT_AUTHORISED, not_found="No such adjustment", conflict=_CONFLICT
+        ),
+    )
+    def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
+        """Change an adjustment; one that was withdrawn is in force again."""
+        known = log.find(id)
+        if known is None:
+            raise unknown_adjustment(id)
+        changed = replace(read(given, known=known, at=now()), withdrawn_at=None)
+        save(log, [changed], action="changed", author=changed.author)
+        return JsonResponse(shown(changed))
+
+    @router.delete(
+        "/{id}",
+        operation_id="withdrawAdjustment",
+        responses=answers(AdjustmentModel, "It is withdrawn", **NOT_AUTHORISED, not_found="No such adjustment"),
+    )
+    def withdraw(id: str, author: _Author = "") -> JsonResponse:  # noqa: A002  the contract's name
+        """Withdraw an adjustment: it has no effect any more, on the past either, and stays in the audit."""
+        known = log.find(id)
+        if known is None:
+            raise unknown_adjustment(id)
+        withdrawn = replace(known, withdrawn_at=known.withdrawn_at or now(), updated_at=now())
+        save(log, [withdrawn], action="withdrawn", author=one_line(author))
+        return JsonResponse(shown(withdrawn))
+
+    _add_import(router, log, now)
+    return router
+
+
+def _add_import(router: APIRouter, log: AdjustmentLog, now: Callable[[], datetime]) -> None:
+    @router.post(
+        "/import",
+        operation_id="importAdjustments",
+        openapi_extra={"requestBody": _CALENDAR},
+        responses=answers(ImportedModel, "What was read", **NOT_AUTHORISED, conflict=_CONFLICT),
+    )
+    async def import_calendar(
+        request: Request,
+        slo: Annotated[list[str], Query(default_factory=list, description="Only these SLOs, by id.")],
+        service: Annotated[list[str], Query(default_factory=list, description="Only SLOs of these services.")],
+        label: Annotated[
+            list[str],
+            Query(default_factory=list, description="Only SLOs with all of these labels, written `name=value`."),
+        ],
+        *,
+        everything: Annotated[bool, Query(description="All SLOs.")] = False,
+        effect: Annotated[AdjustmentEffect, Query(description="Of events that say none.")] = AdjustmentEffect.EXCLUDE,
+        mute_alerts: Annotated[bool, Query(description="Of events that say nothing of it.")] = False,
+        timezone: Annotated[str, Query(max_length=100, description="Of all-day and floating times.")] = "UTC",
+        author: _Author = "",
+    ) -> JsonResponse:
+        """Read an iCalendar: each event is an adjustment, known by its UID when it is imported again."""
+        selector = AdjustmentSelector(
+            slos=frozenset(map(SloId, slo)),
+            services=frozenset(service),
+            labels=tuple(sorted(map(parse_label, label))),
+            everything=everything,
+        )
+        try:
+            like = replace(
+                new_adjustment(now()),
+                effect=effect,
+                selector=selector,
+                mute_alerts=mute_alerts,
+                timezone=zone_of(timezone).key,
+                author=one_line(author),
+            )
+            found = read_calendar(await request.body(), like=like, at=now())
+        except InvalidAdjustmentError as error:
+            raise invalid(str(error)) from error
+        known = {one.id: one for one in log.listed()}
+        document: ImportedModel = {"created": [], "updated": [], "unchanged": [], "skipped": [*found.skipped]}
+        changed = []
+        for one in found.adjustments:
+            before = known.get(one.id)
+            if (
+                before is not None
+                and replace(one, created_at=before.created_at, updated_at=before.updated_at, author=before.author)
+                == before
+            ):
+                document["unchanged"].append(one.id)
+                continue
+            document["created" if before is None else "updated"].append(one.id)
+            changed.append(one if before is None else replace(one, created_at=before.created_at))
+        if changed:
+            save(log, changed, action="imported", author=like.author)
+        return JsonResponse(document)

@@ -1,0 +1,134 @@
+"""Figures of all members with adjustments: as they are shown, as alerts are judged by them, and as counted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from app.adjustments import AdjustedMember, CurrentAdjustments, Overlay, overlays_of
+from app.budget import BudgetFigures
+from app.evaluation.figures.adjusted_sums import AdjustedSums
+from app.evaluation.figures.figures import Figures, WindowFigures, compute
+from app.evaluation.figures.members import Member
+from app.ledger import Ledger
+from app.slo import SloId
+from app.slo.arrays import Ints
+
+# The longest SLO window and a calendar period, and more; what is older is read with the past only.
+_LOOKED_BACK = timedelta(days=400)
+# Rules are expanded some days ahead, and again when those are over.
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustedFigures:
+    """The figures of all members: *shown*, and as alerts are *judged* by them.
+
+    Without adjustments both are the same. *muted* says why alerts are muted, by the ids of members; *counted* are the
+    figures without adjustments of those members that have some, with their positions.
+    """
+
+    shown: Figures
+    judged: Figures
+    muted: Mapping[SloId, str] = field(default_factory=dict)
+    counted: tuple[Ints, Figures] | None = None
+
+
+class MemberOverlays:
+    """The overlays of members that have one, kept until adjustments or members change or a day has passed."""
+
+    def __init__(self, current: CurrentAdjustments) -> None:
+        self._current = current
+        self._for: tuple[object, object] = (None, None)
+        self._until: datetime | None = None
+        self._known: dict[int, Overlay] = {}
+
+    def of(self, members: Sequence[Member], at: datetime) -> Mapping[int, Overlay]:
+        """The overlays of those that have one, by position."""
+        adjustments = self._current.all
+        if not adjustments:
+            return {}
+        is_known = self._for[0] is adjustments and self._for[1] is members
+        if not is_known or self._until is None or not self._until - _AHEAD <= at < self._until:
+            self._until = at + _AHEAD
+            found = overlays_of(
+                adjustments,
+                [AdjustedMember(member.id, member.slo, member.group) for member in members],
+                since=at - _LOOKED_BACK,
+                until=self._until,
+            )
+            self._known = {place: overlay for place, overlay in enumerate(found) if overlay is not None}
+            self._for = (adjustments, members)
+        return self._known
+
+    def of_past(self, member: Member, until_s: float) -> Overlay | None:
+        """The overlay of one member for all of its past until a time (unix seconds)."""
+        adjustments = self._current.all
+        if not adjustments:
+            return None
+        found = overlays_of(
+            adjustments,
+            [AdjustedMember(member.id, member.slo, member.group)],
+            since=datetime.fromtimestamp(0, UTC),
+            until=datetime.fromtimestamp(until_s, UTC),
+        )
+        return found[0]
+
+
+def compute_adjusted(
+    members: Sequence[Member], ledger: Ledger, overlays: Mapping[int, Overlay], *, at: datetime
+) -> AdjustedFigures:
+    """The figures of all members at the slot *at*; *overlays* are of those that have one, by position."""
+    counted = compute(members, ledger)
+    if not overlays:
+        return AdjustedFigures(shown=counted, judged=counted)
+    places = np.array(sorted(overlays), dtype=np.int64)
+    some = [members[place] for place in places.tolist()]
+    mine = [overlays[place] for place in places.tolist()]
+    shown = _with(counted, places, compute(some, ledger, AdjustedSums(ledger, [one.budgets for one in mine])))
+    # Alerts that are not muted fire by what was counted: nothing is left out of their windows.
+    for_alerts = compute(some, ledger, AdjustedSums(ledger, [one.alerts for one in mine]))
+    judged = replace(shown, windows=_with(counted, places, for_alerts).windows)
+    at_s = at.timestamp()
+    muted = {member.id: one.muted_because(at_s) for member, one in zip(some, mine, strict=True) if one.muting}
+    return AdjustedFigures(
+        shown=shown,
+        judged=judged,
+        muted={member: why for member, why in muted.items() if why is not None},
+        counted=(places, compute(some, ledger)),
+    )
+
+
+def _with(figures: Figures, places: Ints, some: Figures) -> Figures:
+    """The figures with those of *some* members at their places; windows that they do not need stay as they are."""
+    merged: dict[str, Any] = {}
+    for each in fields(Figures):
+        before, after = getattr(figures, each.name), getattr(some, each.name)
+        if each.name == "windows":
+            merged[each.name] = {
+                length: _put(window, places, after[length]) if length in after else window
+                for length, window in before.items()
+            }
+        elif isinstance(before, WindowFigures | BudgetFigures):
+            merged[each.name] = _put(before, places, after)
+        else:
+            merged[each.name] = _column(before, places, after)
+    return Figures(**merged)
+
+
+def _put(before: Any, places: Ints, after: Any) -> Any:
+    """A record of columns with other values at some places."""
+    return replace(
+        before,
+        **{
+            each.name: _column(getattr(before, each.name), places, getattr(after, each.name)) for each in fields(before)
+        },
+    )
+
+
+def _column(before: Any, places: Ints, after: Any) -> Any:
+    column = before.copy()
+    column[places] = after
+    return column

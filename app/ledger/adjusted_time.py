@@ -1,0 +1,49 @@
+"""Time in which events are left out or count as good: an overlay on sums, which the ledger itself knows nothing of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.slo.arrays import Bools, Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustedTime:
+    """Spans of time, oldest first and without overlaps, shape (spans,); *excluded* or else counted as good.
+
+    *since_s* and *until_s* are unix seconds.
+    """
+
+    since_s: Floats
+    until_s: Floats
+    excluded: Bools
+
+    @classmethod
+    def of(cls, excluded: Sequence[tuple[float, float]], *, good: Sequence[tuple[float, float]] = ()) -> "AdjustedTime":
+        """Spans that are *excluded* and others that count as *good*."""
+        spans = sorted([*((*span, True) for span in excluded), *((*span, False) for span in good)])
+        since, until, left_out = zip(*spans, strict=True) if spans else ((), (), ())
+        return cls(
+            since_s=np.array(since, dtype=np.float64),
+            until_s=np.array(until, dtype=np.float64),
+            excluded=np.array(left_out, dtype=bool),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(len(self.since_s))
+
+    def shares(self, edges_s: Floats) -> tuple[Floats, Floats]:
+        """Which share of each cell between *edges_s* is excluded, and which is adjusted at all; shape (n - 1,)."""
+        width = np.diff(edges_s)
+        both = []
+        for mine in (self.excluded, np.ones(len(self.excluded), dtype=bool)):
+            since, until = self.since_s[mine], self.until_s[mine]
+            # Seconds of all spans before each edge.
+            points = np.stack([since, until], axis=1).ravel()
+            covered = np.concatenate([[0.0], np.cumsum(until - since)])
+            before = np.zeros(len(edges_s))
+            if len(points):
+                before = np.interp(edges_s, points, np.repeat(covered, 2)[1:-1], left=0.0, right=float(covered[-1]))
+            both.append(np.divide(np.diff(before), width, out=np.zeros(len(width)), where=width > 0))
+        return both[0], both[1]

@@ -1,0 +1,59 @@
+"""The adapter of adjustments to the database and to evaluations."""
+
+from collections.abc import Sequence
+
+from typing_extensions import override
+
+from app.adjustments import Adjustment, CurrentAdjustments
+from app.clock import Clock
+from app.status import AdjustmentLog, TooManyAdjustmentsError
+from app.store import Database
+from app.store.adjustments import (
+    MOST_ADJUSTMENTS,
+    AuditedChange,
+    audit_of,
+    find_adjustment,
+    load_adjustments,
+    save_adjustment,
+)
+
+
+class StoredAdjustments(AdjustmentLog):
+    """The adjustments in the database; those that are not withdrawn are in force."""
+
+    def __init__(self, database: Database, current: CurrentAdjustments, clock: Clock) -> None:
+        self._database = database
+        self._current = current
+        self._clock = clock
+
+    def put_in_force(self) -> None:
+        """Let evaluations know what was stored before the start."""
+        self._current.replace([one for one in self.listed() if one.withdrawn_at is None])
+
+    @override
+    def listed(self) -> Sequence[Adjustment]:
+        with self._database.read() as transaction:
+            return load_adjustments(transaction)
+
+    @override
+    def find(self, adjustment: str) -> Adjustment | None:
+        with self._database.read() as transaction:
+            return find_adjustment(transaction, adjustment)
+
+    @override
+    def audit(self, adjustment: str) -> Sequence[AuditedChange]:
+        with self._database.read() as transaction:
+            return audit_of(transaction, adjustment)
+
+    @override
+    def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
+        with self._database.begin() as transaction:
+            for one in adjustments:
+                save_adjustment(transaction, one, action=action, author=author, at=self._clock.now())
+            in_force = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
+            if len(in_force) > MOST_ADJUSTMENTS:
+                raise TooManyAdjustmentsError(
+                    f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
+                )
+        # Written first: what is in force is in the database, too.
+        self._current.replace(in_force)

@@ -1,0 +1,189 @@
+"""Adjustments: every figure sees them, before or after the fact, and nothing in the ledger does."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.adjustments import AdjustmentEffect, AdjustmentSelector
+from app.evaluation import Past, days, points, range_series
+from app.slo import AlertState, Severity
+from app.store.outbox import waiting
+from tests.adjustments.test_recurrence import adjusting
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import INTERVAL_S, Running
+
+# 2027-01-15 08:00 UTC.
+NOW = 1_800_000_000
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+# Ten minutes of 50% errors, six hours ago: 3,000 of 864,000 a day, 0.35% of what 99% allows 34.7%.
+INCIDENT = (NOW - 6 * HOUR, NOW - 6 * HOUR + 10 * MINUTE)
+# A slot more: what fails in the last seconds is counted by the next scrape.
+MAINTENANCE = (INCIDENT[0], INCIDENT[1] + INTERVAL_S)
+SLO = "shop-availability"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Running]:
+    """Ten requests a second; half of them fail in the incident, and again for ten minutes from now on."""
+    bursts = [INCIDENT, (NOW, NOW + 10 * MINUTE)]
+    source = MemorySource(
+        [
+            counter(
+                requests("shop"), (NOW - 3 * DAY, NOW + DAY), per_second=10.0, bursts=[(one, -5.0) for one in bursts]
+            ),
+            counter(
+                requests("shop", "500"),
+                (NOW - 3 * DAY, NOW + DAY),
+                per_second=0.0,
+                bursts=[(one, 5.0) for one in bursts],
+            ),
+        ]
+    )
+
+    def move(at: float) -> None:
+        source.now = at
+
+    with Running(
+        slos([availability("shop", objective=99)], tmp_path / "slos"), source, tmp_path / "db", move=move
+    ) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        one.tick(NOW + INTERVAL_S)
+        yield one
+
+
+def _local(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()
+
+
+def _adjust(one: Running, since: float, until: float, **more: object) -> None:
+    selector = AdjustmentSelector(services=frozenset({"shop"}))
+    one.adjustments.replace([adjusting(_local(since), timedelta(seconds=until - since), selector=selector, **more)])
+    one.tick(one.at + INTERVAL_S)
+
+
+def _past(one: Running) -> Past:
+    past = one.evaluator.past(one.slos[0].id)
+    assert past is not None
+    return past
+
+
+def _ledger(one: Running) -> list[tuple[object, ...]]:
+    with one.database.read() as transaction:
+        return [tuple(row) for row in transaction.execute(text("SELECT * FROM ledger_chunk ORDER BY 1, 2, 3"))]
+
+
+def test_maintenance_that_is_excluded_afterwards_changes_the_budget_and_nothing_in_the_ledger(shop: Running) -> None:
+    before, stored = shop.snapshot(SLO), _ledger(shop)
+    assert before.bad == pytest.approx(3_000, abs=200)
+    _adjust(shop, *MAINTENANCE)
+    after = shop.snapshot(SLO)
+    # What is left are the errors of the newest slots.
+    assert after.bad == pytest.approx(before.bad - 3_000 + 5 * INTERVAL_S, abs=20)
+    assert after.total == pytest.approx(before.total - 6_300, abs=20)
+    assert after.budget.remaining_ratio > before.budget.remaining_ratio
+    assert after.counted is not None
+    assert after.counted.total == pytest.approx(before.total, abs=1)
+    assert (after.good_ever, after.bad_ever) == (after.counted.good_ever, after.counted.bad_ever)
+    assert after.coverage == after.counted.coverage
+    assert _ledger(shop) == stored
+    shop.adjustments.replace([])
+    shop.tick(shop.at + INTERVAL_S)
+    again = shop.snapshot(SLO)
+    assert again.counted is None
+    assert again.total == pytest.approx(before.total, abs=1)
+
+
+def test_events_that_count_as_good_stay_events(shop: Running) -> None:
+    before = shop.snapshot(SLO)
+    _adjust(shop, *MAINTENANCE, effect=AdjustmentEffect.COUNT_AS_GOOD)
+    after = shop.snapshot(SLO)
+    assert after.total == pytest.approx(before.total, abs=1)
+    assert before.bad - after.bad == pytest.approx(3_000 - 5 * INTERVAL_S, abs=20)
+
+
+def test_an_edge_within_a_slot_counts_by_its_share(shop: Running) -> None:
+    """Five minutes and ten seconds of the incident: ten and a third slots of 300 events."""
+    before = shop.snapshot(SLO)
+    _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 7 * MINUTE + 10)
+    after = shop.snapshot(SLO)
+    assert before.total - after.total == pytest.approx(3_100, abs=1)
+    assert before.bad + 5 * INTERVAL_S - after.bad == pytest.approx(1_550, abs=20)
+
+
+def test_history_and_days_are_adjusted_too_and_as_counted_if_asked(shop: Running) -> None:
+    counted = _past(shop)
+    _adjust(shop, *MAINTENANCE)
+    past = _past(shop)
+    start, end = (datetime.fromtimestamp(at, UTC) for at in (NOW - 8 * HOUR, NOW))
+    step = timedelta(hours=1)
+
+    def errors(one: Past) -> float:
+        series = range_series(shop.slos[0].id, one, start=start, end=end, step=step)
+        found = points(one, start=start, end=end, step=step, recorded=[(NOW - 60.0, 0.123)])
+        (day,) = days(one, start=start, end=end)
+        assert sum(series.bad) == pytest.approx(sum(point.bad for point in found)) == pytest.approx(day.bad)
+        return day.bad
+
+    assert errors(past.adjusted) == 0.0
+    assert errors(past) == pytest.approx(errors(counted)) == pytest.approx(3_000, abs=20)
+    # What was shown then does not hide what has been adjusted since.
+    newest = points(past.adjusted, start=start, end=end, step=step, recorded=[(float(NOW), 0.123)])[-1]
+    assert newest.budget_remaining_ratio != 0.123
+
+
+def _firing(one: Running, severity: Severity = Severity.PAGE) -> bool:
+    return any(alert.firing and alert.severity is severity for alert in one.snapshot(SLO).alerts)
+
+
+def _told(one: Running) -> int:
+    with one.database.read() as transaction:
+        return len(list(waiting(transaction, "pager")))
+
+
+def test_alerts_are_muted_during_maintenance_and_by_what_failed_in_it(shop: Running) -> None:
+    _adjust(shop, NOW - HOUR, NOW + 10 * MINUTE, mute_alerts=True)
+    shop.run(shop.at, NOW + 20 * MINUTE)
+    assert _told(shop) == 0
+
+
+def test_an_adjustment_that_does_not_mute_leaves_alerts_as_they_are(shop: Running) -> None:
+    _adjust(shop, NOW - HOUR, NOW + HOUR)
+    shop.run(shop.at, NOW + 5 * MINUTE)
+    assert _firing(shop)
+    assert shop.snapshot(SLO).budget.consumed_ratio < 0.4
+
+
+def test_an_alert_that_fires_is_not_resolved_by_maintenance(shop: Running) -> None:
+    """Errors that are left out, or counted as good, are no recovery: it fires on, and says why it is not judged."""
+    shop.run(shop.at, NOW + 5 * MINUTE)
+    assert _firing(shop)
+    told = _told(shop)
+    _adjust(shop, shop.at, NOW + HOUR, mute_alerts=True, effect=AdjustmentEffect.COUNT_AS_GOOD)
+    shop.run(shop.at, NOW + 12 * MINUTE)
+    (page,) = (alert for alert in shop.snapshot(SLO).alerts if alert.severity is Severity.PAGE)
+    assert (page.state, page.firing) == (AlertState.FROZEN, True)
+    assert page.reason is not None
+    assert page.reason.startswith("adjustment: ")
+    assert "database upgrade" in page.reason
+    assert _told(shop) == told
+    # It ends with events that were seen after the maintenance.
+    shop.adjustments.replace([replace(shop.adjustments.all[0], duration=timedelta(minutes=8))])
+    shop.run(shop.at, NOW + 30 * MINUTE)
+    assert not _firing(shop)
+
+
+def test_without_adjustments_nothing_is_computed_twice(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation without adjustments costs what it did."""
+
+    def refused(*_args: object) -> None:
+        raise AssertionError("an adjusted sum")
+
+    monkeypatch.setattr("app.evaluation.figures.adjusted.AdjustedSums.__init__", refused)
+    shop.tick(shop.at + INTERVAL_S)
+    assert shop.snapshot(SLO).counted is None
