@@ -12,7 +12,6 @@ from typing_extensions import override
 from app.alerting import Transition
 from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
-from app.changes import Change
 from app.clock import Clock
 from app.documents import Defaults, FilesState, files_state, load_documents
 from app.evaluation import Past, burn_down, points, recorded_budgets
@@ -26,8 +25,6 @@ from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
 from app.status import (
-    RECENT,
-    ChangeLog,
     ConfigSource,
     ConfigStatus,
     DeliveryLog,
@@ -35,14 +32,12 @@ from app.status import (
     IncidentLog,
     Readiness,
     ReceiverStatus,
-    RecentChanges,
     Reloader,
     ReloadOutcome,
     Snapshot,
 )
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
-from app.store.changes import ChangeFilter, find_change, list_changes, save_change
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
 from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark
 from app.store.incidents import (
@@ -66,8 +61,6 @@ _MOST_LINES = 2_000
 _LINE_STEPS = 40
 # Of the 300 ms that the first page of 10,000 SLOs may take.
 _LINES_WITHIN_S = 0.1
-# A start reads no more: the newest of busy services.
-_MOST_RECENT = 10_000
 # Errors of one reload that are logged, each on a line of its own: a template that is wrong may have thousands.
 _MOST_LOGGED = 20
 
@@ -217,39 +210,6 @@ class StoredIncidents(IncidentLog):
             if find_incident(transaction, incident) is None:
                 return None
             return add_note(transaction, incident, text, author=author, at=self._clock.now())
-
-
-class StoredChanges(ChangeLog):
-    """The changes in the database; new ones are also noted for evaluations."""
-
-    def __init__(self, database: Database, recent: RecentChanges, clock: Clock) -> None:
-        self._database = database
-        self._recent = recent
-        self._clock = clock
-
-    def note_recent(self) -> None:
-        """Let evaluations know what was reported before the start."""
-        now = self._clock.now()
-        with self._database.read() as transaction:
-            known = list_changes(transaction, ChangeFilter(since=now - RECENT), limit=_MOST_RECENT)
-        self._recent.add(reversed(known), at=now)
-
-    @override
-    def add(self, change: Change) -> tuple[Change, bool]:
-        with self._database.begin() as transaction:
-            kept, is_new = save_change(transaction, change)
-        self._recent.add([kept], at=self._clock.now())
-        return kept, is_new
-
-    @override
-    def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:
-        with self._database.read() as transaction:
-            return list_changes(transaction, wanted, limit=limit, before=before)
-
-    @override
-    def find(self, change: str) -> Change | None:
-        with self._database.read() as transaction:
-            return find_change(transaction, change)
 
 
 class StoredDeliveries(DeliveryLog):

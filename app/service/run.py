@@ -21,14 +21,12 @@ from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.service.adjustment_adapters import StoredAdjustments
 from app.service.api_adapters import (
     Documents,
     EngineBurnDowns,
     EngineHistory,
     EngineReadiness,
     StoredAlertLog,
-    StoredChanges,
     StoredDeliveries,
     StoredIncidents,
     files_of,
@@ -43,7 +41,7 @@ from app.service.open_files import allow_open_files
 from app.service.signals import Signals, StopRequestedError
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
-from app.status import Board, StoredReports
+from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import IncidentData, ObjectivesData, SloData, StatusData, pages
 

@@ -67,6 +67,8 @@ from app.status.snapshot import (
     WindowView,
     shown_as,
 )
+from app.status.stored_adjustments import StoredAdjustments
+from app.status.stored_changes import StoredChanges
 from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
 
 __all__ = [
@@ -115,6 +117,8 @@ __all__ = [
     "Selection",
     "Snapshot",
     "SortColumn",
+    "StoredAdjustments",
+    "StoredChanges",
     "StoredReports",
     "TimelineEntry",
     "TimelineKind",

@@ -1,4 +1,4 @@
-"""The adapter of adjustments to the database and to evaluations."""
+"""The adjustments in the database, put in force for evaluations."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from app.adjustments import Adjustment, CurrentAdjustments
 from app.clock import Clock
-from app.status import AdjustmentLog, TooManyAdjustmentsError
+from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
 from app.store import Database
 from app.store.adjustments import (
     MOST_ADJUSTMENTS,
