@@ -14,7 +14,16 @@ from app.changes import Change
 from app.reports import ObjectivesReport, ReportQuestion
 from app.service.api_adapters import StoredIncidents
 from app.slo import AlertState, SloId
-from app.status import AdjustmentLog, ChangeLog, IncidentLog, RecentChanges, Reports, StoredAdjustments, StoredChanges, StoredReports
+from app.status import (
+    AdjustmentLog,
+    ChangeLog,
+    IncidentLog,
+    RecentChanges,
+    Reports,
+    StoredAdjustments,
+    StoredChanges,
+    StoredReports,
+)
 from app.store import Database, Transaction, open_database_in_memory
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter, append_transitions
