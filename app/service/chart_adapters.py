@@ -8,11 +8,8 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-<<<<<<< HEAD
-from app.alerting import Transition
-=======
 from app.adjustments import adjustment_title, occurrences
->>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
+from app.alerting import Transition
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
@@ -130,17 +127,11 @@ class EnginePasts(Pasts):
                 of_alerts = TransitionFilter(slos=some, since=start, until=end)
                 transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
             changes = self._changes(transaction, slos, start, end)
-<<<<<<< HEAD
         # The marks of incidents have these already.
         bounds = {(one.id, at) for one in found for at in (one.started_at, one.ended_at)}
         single = [_transition_mark(one) for one in transitions if (one.incident, one.at) not in bounds]
-        marks = [*map(_mark, found), *map(_change_mark, changes)]
+        marks = [*map(_mark, found), *map(_change_mark, changes), *self._adjusted(slos, start, end)]
         return _by_time([*_by_time(marks)[-_MOST_MARKS:], *_by_time(single)[-_MOST_MARKS:]])
-=======
-        found.sort(key=lambda incident: incident.started_at)
-        marks = [*map(_mark, found[-_MOST_MARKS:]), *map(_change_mark, changes), *self._adjusted(slos, start, end)]
-        return sorted(marks, key=lambda mark: mark.at)[-_MOST_MARKS:]
->>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
 
     def _adjusted(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Iterator[RangeMark]:
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""

@@ -46,21 +46,14 @@ class RangeSeries:
 
 
 class RangeMarkKind(StrEnum):
-<<<<<<< HEAD
-    """What a mark is of: an incident by its severity, a deploy or rollback, another change, or a transition."""
-=======
-    """What a mark is of: an incident by its severity, a deploy or rollback, another change, or adjusted time."""
->>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
+    """What a mark is of: an incident by its severity, a deploy, another change, a transition, or adjusted time."""
 
     PAGE = "page"
     TICKET = "ticket"
     DEPLOY = "deploy"
     CHANGE = "change"
-<<<<<<< HEAD
     TRANSITION = "transition"
-=======
     ADJUSTMENT = "adjustment"
->>>>>>> 5af8b387 (adjustments: maintenance and corrections as an overlay on sums, with API, audit, iCalendar and muted alerts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
