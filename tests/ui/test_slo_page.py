@@ -55,11 +55,18 @@ class _Pasts(IncidentPasts):
 
     @override
     def series(
-        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+        self,
+        slo_id: SloId,
+        members: Sequence[SloId],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        *,
+        adjusted: bool = True,
     ) -> RangeSeries:
         if end - start == DAY * 30:
             return self._series
-        return super().series(slo_id, members, start, end, step)
+        return super().series(slo_id, members, start, end, step, adjusted=adjusted)
 
 
 def _client(
