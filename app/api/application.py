@@ -28,7 +28,6 @@ from app.api.timeline import Timeline, timeline_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import (
-    AdjustmentLog,
     Board,
     ConfigSource,
     Contributors,
@@ -53,7 +52,6 @@ def create_app(
     incidents: IncidentLog,
     deliveries: DeliveryLog,
     timeline: Timeline,
-    adjustments: AdjustmentLog,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -90,7 +88,7 @@ def create_app(
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn))
-    for router in adjustment_routes(board, adjustments, token, now=timeline.now, external_url=external_url):
+    for router in adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url):
         app.include_router(router)
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
@@ -101,14 +99,14 @@ def create_app(
     app.include_router(docs_routes())
     handle_problems(app)
     describe(app, prefix=path_prefix(external_url))
-    _add_layers(app, path_prefix(external_url))
-    return app
+    return _with_layers(app, path_prefix(external_url))
 
 
-def _add_layers(app: FastAPI, prefix: str) -> None:
+def _with_layers(app: FastAPI, prefix: str) -> FastAPI:
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
     app.add_middleware(Guard)
     if prefix:
         app.add_middleware(PathPrefix, prefix=prefix, routes=app.routes)
+    return app

@@ -206,7 +206,6 @@ def _serve(
         incidents=incidents.log,
         deliveries=status.deliveries,
         timeline=_timeline(components),
-        adjustments=_adjustments(components),
         readiness=status.readiness,
         reloader=status.reloader,
         config=status.config,
@@ -316,7 +315,12 @@ def _timeline(components: Components) -> Timeline:
     log = StoredChanges(components.database, components.recent_changes, components.clock)
     log.note_recent()
     events, api = (token.get_secret_value() if token else None for token in (settings.events_token, settings.api_token))
-    return Timeline(log=log, tokens=EventTokens(events=events, api=api), now=components.clock.now)
+    return Timeline(
+        log=log,
+        adjustments=_adjustments(components),
+        tokens=EventTokens(events=events, api=api),
+        now=components.clock.now,
+    )
 
 
 def _status_data(engine: Engine, components: Components, documents: Documents, *, token: str | None) -> StatusData:

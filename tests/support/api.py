@@ -292,9 +292,9 @@ class Served:
             alerts=self.alerts,
             incidents=self.incidents.log,
             deliveries=self.deliveries,
-            adjustments=self.incidents.adjustments,
             timeline=Timeline(
                 log=self.incidents.changes,
+                adjustments=self.incidents.adjustments,
                 tokens=EventTokens(events=self.events_token, api=self.token),
                 now=self.incidents.clock.now,
             ),

@@ -21,7 +21,7 @@ from app.api.timeline.documents import change_document
 from app.api.timeline.models import ReportedModel, ReportModel
 from app.api.timeline.senders import EventTokens
 from app.changes import IgnoredChange, MalformedChangeError, Received, read_change
-from app.status import ChangeLog
+from app.status import AdjustmentLog, ChangeLog
 
 _Service = Annotated[str, Query(max_length=200, description="The service, in place of the one in the report.")]
 _Environment = Annotated[str, Query(max_length=200, description="The environment, in place of the one in the report.")]
@@ -30,9 +30,10 @@ _SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Where changes are kept, and who may report them; *now* gives the time of reports without one."""
+    """Where changes and adjustments are kept, and who may report changes; *now* is the time of reports without one."""
 
     log: ChangeLog
+    adjustments: AdjustmentLog
     tokens: EventTokens
     now: Callable[[], datetime]
 
