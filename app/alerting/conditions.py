@@ -22,6 +22,8 @@ ALERTNAMES = {
     Cause.BUDGET_CONSUMED: "ErrorBudgetConsumed",
     Cause.BUDGET_RUNS_OUT: "ErrorBudgetRunsOut",
     Cause.BUDGET_EXHAUSTED: "ErrorBudgetExhausted",
+    # Not a condition that is stepped here: a state of the error budget policy, of which the gate notifies.
+    Cause.POLICY: "ErrorBudgetPolicy",
 }
 _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
 # Hysteresis: a ticket that fires ends below this share of its threshold. A rolling budget goes up and down with the

@@ -9,8 +9,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem
 
-APART = frozenset({"/-/healthy", "/-/ready", "/metrics", "/api/v1/status/health"})
-"""What supervisors ask: it costs little, and is answered however busy the rest is."""
+APART = frozenset(
+    {
+        "/-/healthy",
+        "/-/ready",
+        "/metrics",
+        "/api/v1/status/health",
+        "/api/v1/gate",
+        "/api/v1/gate/hooks/flagger",
+    }
+)
+"""What supervisors and pipelines ask: it costs little, and is answered however busy the rest is."""
 
 # More than the reader threads can compute, so that none of them idles while an answer is sent. What waits for longer
 # than 10 s would be answered after most clients have given up.

@@ -12,6 +12,7 @@ from app.api.admission import Admission
 from app.api.alerts import alert_routes
 from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
+from app.api.gate import all_gate_routes
 from app.api.guard import Guard
 from app.api.incidents import incident_change_routes, incident_routes, transition_routes
 from app.api.notifications import notification_routes
@@ -25,6 +26,7 @@ from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.api.stream import Stream, stream_routes
 from app.api.timeline import Timeline, timeline_routes
+from app.gate import Gate
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.status import (
@@ -52,6 +54,7 @@ def create_app(
     incidents: IncidentLog,
     deliveries: DeliveryLog,
     timeline: Timeline,
+    gate: Gate,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -90,13 +93,12 @@ def create_app(
     app.include_router(report_routes(reports, turn))
     for router in adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url):
         app.include_router(router)
+    app.include_router(all_gate_routes(gate, incidents, external_url=external_url, token=token))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))
-    app.include_router(metrics_route(metrics))
-    app.include_router(health_routes(readiness))
-    app.include_router(reload_route(reloader, token))
-    app.include_router(docs_routes())
+    for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader, token), docs_routes()):
+        app.include_router(router)
     handle_problems(app)
     describe(app, prefix=path_prefix(external_url))
     return _with_layers(app, path_prefix(external_url))

@@ -113,6 +113,7 @@ _TAGS = [
     {"name": "incidents", "description": "What happened: what it cost, who was notified, what people say of it."},
     {"name": "timeline", "description": "Deploys and other changes, and what they cost."},
     {"name": "adjustments", "description": "Maintenance and corrections that budgets leave out or count as good."},
+    {"name": "gate", "description": "Whether changes may go ahead, by error budget policies."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

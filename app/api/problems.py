@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Scope
 
 from app.api.models import ProblemModel
@@ -99,7 +100,7 @@ def handle_problems(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers = {"Allow": _allowed(error)}
+            headers = {"Allow": _allowed(request)}
         return problem(request.scope, error.status_code, _detail(request, error), headers=headers)
 
     @app.exception_handler(RequestValidationError)
@@ -134,15 +135,18 @@ def _shown(given: object) -> str:
     return shortened(repr(given), _SHOWN_CHARS)
 
 
-def _allowed(error: HTTPException) -> str:
-    allowed = Headers(error.headers).get("allow", "")
+def _allowed(request: Request) -> str:
+    """Every method that has a route at the path of a request: Starlette knows those of one of them."""
+    path = request.scope["path"]
+    routes = (route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    found = {method for route in routes for method in route.methods or ()}
     # `Guard` answers HEAD wherever there is a GET.
-    return "GET, HEAD" if allowed == "GET" else allowed
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 def _detail(request: Request, error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return f"there is nothing at {request.scope['path']}; /docs lists what there is"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{request.method} is not allowed here: use {_allowed(error)}"
+        return f"{request.method} is not allowed here: use {_allowed(request)}"
     return error.detail

@@ -11,8 +11,11 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
+from app.policy import GateDecision
+
 if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
+    from app.api.gate.models import GateDataModel
     from app.api.models import DeadLetterModel, SloModel
 
 # As long as the service lets a request wait before it refuses it; the page is the largest that it gives.
@@ -32,7 +35,11 @@ Url = Annotated[str, typer.Option("--url", help="Where the service listens.", me
 
 
 class RemoteError(Exception):
-    """The service did not answer, or not as Sloburn does; the text says which."""
+    """The service did not answer, or not as Sloburn does; the text says which, *status* is that of an error answer."""
+
+    def __init__(self, text: str, *, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def slos(url: str, query: Sequence[tuple[str, str]]) -> "Iterator[SloModel]":
@@ -101,6 +108,22 @@ def _items(url: str, path: str, query: Sequence[tuple[str, str]]) -> Iterator[An
             return
 
 
+def ask_gate(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "GateDataModel":
+    """Whether a change may go ahead.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    headers = {"User-Agent": "sloburn gate", **({"Authorization": f"Bearer {token}"} if token else {})}
+    page = _ask(url, f"/api/v1/gate?{urlencode(query)}", headers=headers)
+    try:
+        data = page["data"]
+        GateDecision(data["decision"])
+        return cast("GateDataModel", data)
+    except (KeyError, TypeError, ValueError):
+        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+
+
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
     return _ask(url, f"{path}?{urlencode(query)}")
 
@@ -124,8 +147,9 @@ def _open(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str
         with error:
             detail = _detail(error)
             if detail is None and error.code == HTTPStatus.NOT_FOUND:
-                raise RemoteError(f"what answers at {url} is not Sloburn: it answers 404 to {path}") from None
-            raise RemoteError(f"{url} answers {error.code}: {detail or error.reason}") from None
+                text = f"what answers at {url} is not Sloburn: it answers 404 to {path}"
+                raise RemoteError(text, status=error.code) from None
+            raise RemoteError(f"{url} answers {error.code}: {detail or error.reason}", status=error.code) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or reason

@@ -12,6 +12,7 @@ from app.slo import Severity
 from app.store import Database, StoreError
 from app.store.alerts import load_in_force
 from app.store.outbox import recently_resolved
+from app.store.policies import load_policy_notifications
 from app.store.recipients import is_repeated_to, notified_receivers
 
 
@@ -28,7 +29,7 @@ class StoredAlertsToRepeat(AlertsToRepeat):
         with self.database.read() as tx:
             in_force = [
                 notification
-                for notification in load_in_force(tx)
+                for notification in (*load_in_force(tx), *load_policy_notifications(tx))
                 if not notification.unconfirmed and is_repeated_to(tx, receiver, notification, self.routing)
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
@@ -40,7 +41,7 @@ class StoredAlertsToRepeat(AlertsToRepeat):
         with self.database.read() as tx:
             return [
                 notification
-                for notification in load_in_force(tx)
+                for notification in (*load_in_force(tx), *load_policy_notifications(tx))
                 if notified_receivers(tx, notification, receivers=[receiver]).firing
             ]
 

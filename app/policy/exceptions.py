@@ -14,7 +14,7 @@ class GateException:
     A *break_glass* is one that receivers are notified of. *ended_by* is who ended it before its time.
     """
 
-    id: int
+    id: str
     reason: str
     owner: str
     created_at: datetime

@@ -17,6 +17,7 @@ from app.alerting import Notification
 from app.delivery import FallbackMemory
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator, Past
+from app.gate import Gate
 from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.remote_write import RemoteWriteStatus
@@ -79,6 +80,14 @@ class Engine:
         self._explaining: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
         self._reading_history = False
+        self._gate = Gate(
+            components.board,
+            components.database,
+            clock=components.clock,
+            stale_after=_LATE_SLOTS * components.settings.evaluation_interval + components.settings.query_offset,
+            policies=lambda: self._documents.policies,
+            routing=lambda: self._delivery.config.routing,
+        )
 
     def start(self) -> None:
         """Start working.
@@ -131,6 +140,11 @@ class Engine:
     def adjustments(self) -> CurrentAdjustments:
         """The adjustments that are in force."""
         return self._components.adjustments
+
+    @property
+    def gate(self) -> Gate:
+        """Whether changes may go ahead."""
+        return self._gate
 
     @property
     def documents(self) -> LoadResult:
@@ -273,6 +287,7 @@ class Engine:
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._remote_write = self._new_remote_write(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
+            await asyncio.to_thread(self._gate.load)
             await asyncio.to_thread(self._evaluator.mark_unconfirmed_if_stale, components.clock.now())
             self._evaluator.show_stored(components.clock.now())
             await self._delivery.take_over()
@@ -300,6 +315,8 @@ class Engine:
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
+            with suppress(StoreError):
+                await asyncio.to_thread(self._gate.write_decisions)
             await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
@@ -313,6 +330,7 @@ class Engine:
                 await self._swap(self._documents)
         self._wake()
         self._compare_clocks()
+        await asyncio.to_thread(self._gate.step, at)
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
         self._remote_write.evaluation_ended(at, self.evaluator, self._components.board)
         if len(self._components.board.snapshots) >= _MANY_SLOS:

@@ -206,6 +206,7 @@ def _serve(
         incidents=incidents.log,
         deliveries=status.deliveries,
         timeline=_timeline(components),
+        gate=engine.gate,
         readiness=status.readiness,
         reloader=status.reloader,
         config=status.config,
@@ -236,9 +237,14 @@ def _serve(
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
-    watch = FilesWatch(documents, every=settings.watch_interval, clock=components.clock)
-    looking = watch.run(components.instruments) if settings.watch_interval else None
-    asyncio.run(_until_stopped(server, listening, documents, signals, looking))
+    asyncio.run(_until_stopped(server, listening, documents, signals, _looking(documents, components)))
+
+
+def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any, None] | None:
+    """Looks at the files of the documents again and again; None if the settings want none of it."""
+    every = components.settings.watch_interval
+    watch = FilesWatch(documents, every=every, clock=components.clock)
+    return watch.run(components.instruments) if every else None
 
 
 async def _until_stopped(

@@ -41,6 +41,7 @@ class Cause(StrEnum):
     BUDGET_CONSUMED = "budget_consumed"
     BUDGET_RUNS_OUT = "budget_runs_out"
     BUDGET_EXHAUSTED = "budget_exhausted"
+    POLICY = "policy"
 
 
 class FrozenCause(StrEnum):

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from app.alerting import Notification, NotificationStatus
+from app.slo import Cause
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
@@ -340,13 +341,15 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     that may have been, by a request without response, gets the end.
     """
     occurrence = (outbox.c.receiver, outbox.c.instance, outbox.c.incident, outbox.c.starts_at)
-    waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(outbox.c.state == EntryState.WAITING.value)
+    # What a policy says of a budget does not depend on fresh data, and nothing would release it.
+    alerts = outbox.c.alert_key.not_like(f"%/{Cause.POLICY}")
+    waits = outbox.c.state == EntryState.WAITING.value
+    waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(waits & alerts)
     entries = [(row, tuple(row[2:])) for row in connection.execute(waiting.order_by(outbox.c.id))]
     ended = {told_to for row, told_to in entries if row.status == NotificationStatus.RESOLVED.value}
     begun = {told_to for row, told_to in entries if row.status == NotificationStatus.FIRING.value}
     unanswered = unanswered_of(connection, [(row.instance, row.incident) for row, _ in entries])
     # While nothing was evaluated nothing was tried: how long it fails counts from the next attempt.
-    waits = outbox.c.state == EntryState.WAITING.value
     connection.execute(update(outbox).where(waits).values(failing_since=None))
     held = 0
     for row, told_to in entries:

@@ -6,12 +6,14 @@ from app.store.budgets import budget_record
 from app.store.changes import change
 from app.store.definitions import slo_definition
 from app.store.deliveries import delivery
+from app.store.gate import gate_decision, gate_exception
 from app.store.incident_notes import incident_mark, incident_note
 from app.store.incidents import incident, incident_label
 from app.store.instances import instance
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
 from app.store.outbox import outbox
+from app.store.policies import policy_change, policy_state
 from app.store.remote_write import remote_write_part, remote_write_receiver
 from app.store.schema import metadata
 from app.store.sli_states import sli_provisional, sli_state
@@ -26,6 +28,8 @@ __all__ = [
     "daily_total",
     "delivery",
     "evaluation",
+    "gate_decision",
+    "gate_exception",
     "incident",
     "incident_label",
     "incident_mark",
@@ -36,6 +40,8 @@ __all__ = [
     "messages",
     "metadata",
     "outbox",
+    "policy_change",
+    "policy_state",
     "remote_write_part",
     "remote_write_receiver",
     "sli_provisional",

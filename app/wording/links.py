@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from app.alerting import Notification, sent_labels
+from app.slo import Cause
 
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
 # Longer URLs are cut or refused by browsers, proxies and chat clients.
@@ -25,8 +26,20 @@ def change_page(external_url: str, change: str) -> str:
     return f"{external_url.rstrip('/')}/events/{quote(change, safe='')}"
 
 
+def page_for(external_url: str, notification: Notification) -> str:
+    """Our page of what a notification is about: its incident; of a policy the SLO, of break-glass the first page."""
+    if notification.cause is not Cause.POLICY:
+        return incident_page(external_url, notification.incident)
+    return page_of(external_url, notification.slo) if notification.window else external_url
+
+
 def links(external_url: str, notification: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
+    if notification.cause is Cause.POLICY:
+        return [
+            ("SLO" if notification.window else "Sloburn", page_for(external_url, notification)),
+            *elsewhere(said),
+        ]
     return [
         ("Incident", incident_page(external_url, notification.incident)),
         ("SLO", page_of(external_url, notification.slo)),

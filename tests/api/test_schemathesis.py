@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.alerting import Transition, TransitionKind
+from app.changes import Change, ChangeKind
+from app.policy import GateException
 from app.slo import AlertState, Cause, Severity
 from app.status import AlertView
 from app.store.dead_letters import DeadLetter
@@ -65,6 +67,19 @@ def url() -> Iterator[str]:
             error="400 invalid event",
         )
     ]
+    served.gate.keep(
+        GateException(
+            id="5eed",
+            reason="a demo",
+            owner="ada",
+            created_at=AS_OF,
+            starts_at=AS_OF,
+            ends_at=AS_OF + timedelta(hours=1),
+        )
+    )
+    served.incidents.changes.add(
+        Change(id="9b1c", source="ci", kind=ChangeKind.DEPLOY, service="checkout", started_at=at, finished_at=at)
+    )
     served.token = _TOKEN
     with listening(served.app()) as address:
         yield address

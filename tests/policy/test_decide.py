@@ -36,7 +36,7 @@ def judge(of: SloFacts, change: str = "feature", policy: BudgetPolicy = DEFAULT_
 
 def exception(**changed: object) -> GateException:
     given = GateException(
-        id=3, reason="a demo", owner="ada", created_at=NOW, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
+        id="3", reason="a demo", owner="ada", created_at=NOW, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
     )
     return replace(given, **changed)  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import uvicorn
@@ -17,7 +18,9 @@ from typing_extensions import override
 
 from app.alerting import Transition
 from app.api import AlertLog, EventTokens, History, Timeline, create_app
+from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
+from app.policy import BudgetPolicy
 from app.remote_write import RemoteWriteStatus
 from app.slo import Labels, SloId
 from app.status import (
@@ -45,6 +48,8 @@ from app.status import (
 from app.store import StoreError
 from app.store.dead_letters import DeadLetter
 from tests.support.incidents import KeptIncidents
+from tests.support.set_clock import SetClock
+from tests.support.snapshots import AS_OF
 
 _known_types: dict[str, TypeAdapter[Any]] = {}
 
@@ -272,6 +277,8 @@ class Served:
     remote_write: Sequence[RemoteWriteStatus] = ()
     config: FixedConfig = field(default_factory=FixedConfig)
     instruments: Instruments = field(default_factory=lambda: Instruments(build=BUILD))
+    policies: Sequence[BudgetPolicy] = ()
+    clock: SetClock = field(default_factory=lambda: SetClock(AS_OF))
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -279,6 +286,17 @@ class Served:
         served = cls()
         served.board.publish(snapshots)
         return served
+
+    @cached_property
+    def gate(self) -> Gate:
+        """A gate over the board, of which the policies may be replaced."""
+        return Gate(
+            self.board,
+            self.incidents.lazy_database,
+            clock=self.clock,
+            stale_after=timedelta(minutes=2),
+            policies=lambda: self.policies,
+        )
 
     def app(self) -> FastAPI:
         """The application."""
@@ -298,6 +316,7 @@ class Served:
                 tokens=EventTokens(events=self.events_token, api=self.token),
                 now=self.incidents.clock.now,
             ),
+            gate=self.gate,
             readiness=self.readiness,
             reloader=self.reloader,
             config=self.config,

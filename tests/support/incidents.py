@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
@@ -67,6 +67,11 @@ class KeptIncidents:
     def adjustments(self) -> AdjustmentLog:
         """The adjustments in the same database."""
         return _LazyAdjustments(self)
+
+    @cached_property
+    def lazy_database(self) -> Database:
+        """The same, made when it is first used by others."""
+        return cast("Database", _LazyDatabase(self))
 
     def record(self, *notified: Notification, still: Sequence[Notification] = ()) -> None:
         """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
@@ -148,6 +153,16 @@ class _LazyReports(Reports):
     @override
     def report(self, question: ReportQuestion) -> ObjectivesReport:
         return StoredReports(self._kept.database, self._kept.clock).report(question)
+
+
+class _LazyDatabase:
+    """Most tests of the API use no database, and to make one takes a while."""
+
+    def __init__(self, kept: KeptIncidents) -> None:
+        self._kept = kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept.database, name)
 
 
 class _Lazy(IncidentLog):

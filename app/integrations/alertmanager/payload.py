@@ -10,7 +10,7 @@ from typing import TypedDict
 from app.alerting import Notification, NotificationStatus, sent_labels
 from app.delivery.template_log import log_template_error
 from app.wording.annotations import TEMPLATE_ERROR, annotations
-from app.wording.links import incident_page
+from app.wording.links import page_for
 from app.wording.templates import Templates
 
 
@@ -51,5 +51,5 @@ class PayloadWriter:
             "annotations": said,
             "startsAt": notification.starts_at.isoformat(),
             "endsAt": ends_at.isoformat(),
-            "generatorURL": incident_page(self.external_url, notification.incident),
+            "generatorURL": page_for(self.external_url, notification),
         }

@@ -19,7 +19,7 @@ from app.delivery.outcome import outcome_of
 from app.http.secrets import Secret
 from app.integrations.http_notifier import HttpNotifier
 from app.slo import Severity
-from app.wording.links import incident_page
+from app.wording.links import page_for
 from app.wording.messages import MessageText
 from app.wording.plain_text import shortened, visible
 
@@ -76,7 +76,7 @@ class PagerDuty(HttpNotifier[PagerDutyOptions]):
     def _trigger(self, message: OutgoingMessage) -> dict[str, Any]:
         words = self._writer.words(message.notifications)
         first = min(message.notifications, key=lambda notification: notification.severity is not Severity.PAGE)
-        page = incident_page(self._writer.external_url, first.incident) if message.only else self._writer.external_url
+        page = page_for(self._writer.external_url, first) if message.only else self._writer.external_url
         return {
             "payload": {
                 "summary": shortened(words.headline, _SUMMARY_CHARS),

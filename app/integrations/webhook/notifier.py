@@ -24,7 +24,7 @@ from app.delivery.outcome import outcome_of
 from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
 from app.integrations.http_notifier import HttpNotifier
-from app.wording.links import incident_page
+from app.wording.links import page_for
 from app.wording.messages import MessageWriter
 
 # As the HTTP clients of most consumers; each hop is checked.
@@ -166,7 +166,7 @@ def _alert(notification: Notification, writer: MessageWriter) -> dict[str, Any]:
         "endsAt": _NOT_ENDED
         if firing or notification.ends_at is None
         else notification.ends_at.astimezone(UTC).isoformat(),
-        "generatorURL": incident_page(writer.external_url, notification.incident),
+        "generatorURL": page_for(writer.external_url, notification),
         "fingerprint": alert_fingerprint(own),
     }
 

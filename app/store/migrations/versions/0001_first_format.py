@@ -28,6 +28,8 @@ def upgrade() -> None:
     _make_notes()
     _make_changes()
     _make_adjustments()
+    _make_policies()
+    _make_gate()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -363,3 +365,70 @@ def _make_adjustments() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_adjustment_audit"),
     )
     op.create_index("adjustment_audit_by_adjustment", "adjustment_audit", ["adjustment", "id"])
+
+
+def _make_policies() -> None:
+    op.create_table(
+        "policy_state",
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("policy", sa.String, nullable=False),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("since", sa.Float(53), nullable=False),
+        sa.Column("remaining", sa.Float(53), nullable=False),
+        sa.Column("ticket", sa.JSON),
+        sa.Column("page", sa.JSON),
+        sa.PrimaryKeyConstraint("slo", name="pk_policy_state"),
+    )
+    op.create_table(
+        "policy_change",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("service", sa.String, nullable=False),
+        sa.Column("policy", sa.String, nullable=False),
+        sa.Column("before", sa.String),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("remaining", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_policy_change"),
+    )
+    op.create_index("policy_change_by_slo", "policy_change", ["slo", "id"])
+    op.create_index("policy_change_by_time", "policy_change", ["at"])
+
+
+def _make_gate() -> None:
+    op.create_table(
+        "gate_exception",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("starts_at", sa.Float(53), nullable=False),
+        sa.Column("ends_at", sa.Float(53), nullable=False),
+        sa.Column("scope", sa.JSON, nullable=False),
+        sa.Column("break_glass", sa.Boolean, nullable=False),
+        sa.Column("ended_at", sa.Float(53)),
+        sa.Column("ended_by", sa.String),
+        sa.Column("notification", sa.JSON),
+        sa.PrimaryKeyConstraint("id", name="pk_gate_exception"),
+    )
+    op.create_index("gate_exception_by_end", "gate_exception", ["ends_at"])
+    op.create_table(
+        "gate_decision",
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("caller", sa.String, nullable=False),
+        sa.Column("address", sa.String, nullable=False),
+        sa.Column("service", sa.String, nullable=False),
+        sa.Column("environment", sa.String, nullable=False),
+        sa.Column("change", sa.String, nullable=False),
+        sa.Column("decision", sa.String, nullable=False),
+        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("policy", sa.String),
+        sa.Column("exception", sa.String),
+        sa.Column("figures", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_gate_decision"),
+        sa.UniqueConstraint("id", name="uq_gate_decision_id"),
+    )
+    op.create_index("gate_decision_by_time", "gate_decision", ["at"])
+    op.create_index("gate_decision_by_service", "gate_decision", ["service", "number"])

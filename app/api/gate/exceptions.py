@@ -1,0 +1,116 @@
+"""Routes of exceptions: to add and to end one needs the token."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+
+from app.api.gate.documents import exception_document
+from app.api.gate.models import EndedByModel, ExceptionModel, ExceptionsModel, NewExceptionModel
+from app.api.openapi import answers, problem_answers
+from app.api.operations import NOT_AUTHORISED, bearer_of
+from app.api.parameters import DEFAULT_LIMIT, Limit
+from app.api.problems import ProblemError, invalid, not_found
+from app.api.responses import JsonResponse
+from app.clock import Clock
+from app.gate import LONGEST_EXCEPTION, ExceptionRequest, Gate
+from app.slo import format_duration
+from app.status import EARLIEST, LATEST
+from app.store import StoreError
+from app.wording.plain_text import one_line
+
+_ExceptionId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$", examples=["5f2d7c01"], description="The id.")]
+_Active = Annotated[bool, Query(description="Only those that hold now.")]
+
+
+def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRouter:
+    """The routes below ``/api/v1/gate/exceptions``; those that write are for the bearer of *token* only."""
+    router = APIRouter(prefix="/api/v1/gate/exceptions", tags=["gate"], default_response_class=JsonResponse)
+
+    @router.get("", operation_id="listGateExceptions", responses=answers(ExceptionsModel, "Exceptions"))
+    async def list_exceptions(*, active: _Active = False, limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
+        """Exceptions from policies, the newest first; those that are over are kept for half a year."""
+        at = clock.now()
+        found = gate.active_exceptions(at) if active else gate.exceptions()
+        return JsonResponse(ExceptionsModel(items=[exception_document(one, at=at) for one in found[:limit]]))
+
+    @router.post(
+        "",
+        operation_id="addGateException",
+        dependencies=[Depends(bearer_of(token))],
+        status_code=HTTPStatus.CREATED,
+        responses={
+            201: {"model": ExceptionModel, "description": "The exception"},
+            **problem_answers(
+                **NOT_AUTHORISED, service_unavailable="It cannot be written, and does not hold; or too many requests"
+            ),
+        },
+    )
+    def add_exception(given: Annotated[NewExceptionModel, Body()]) -> JsonResponse:
+        """Let changes go ahead for a time, whatever the policies say.
+
+        With `break_glass` it holds at once, also while nothing can be written, and receivers are notified of it.
+        """
+        wanted = _wanted(given, at=clock.now())
+        try:
+            exception = gate.add_exception(wanted)
+        except StoreError as error:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"it cannot be written: {error}") from error
+        return JsonResponse(exception_document(exception, at=clock.now()), status_code=HTTPStatus.CREATED)
+
+    @router.post(
+        "/{id}/end",
+        operation_id="endGateException",
+        dependencies=[Depends(bearer_of(token))],
+        responses=answers(
+            ExceptionModel,
+            "It is over",
+            **NOT_AUTHORISED,
+            not_found="No such exception",
+            service_unavailable="It cannot be written, and goes on; or too many requests",
+        ),
+    )
+    def end_exception(id: _ExceptionId, given: Annotated[EndedByModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
+        """End an exception before its time."""
+        by = _line(given["by"], "by")
+        try:
+            exception = gate.end_exception(id, by=by)
+        except StoreError as error:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"it cannot be written: {error}") from error
+        if exception is None:
+            raise not_found(f"no exception has the id {id!r}")
+        return JsonResponse(exception_document(exception, at=clock.now()))
+
+    return router
+
+
+def _wanted(given: NewExceptionModel, *, at: datetime) -> ExceptionRequest:
+    starts_at, ends_at = given.get("starts_at", at), given["ends_at"]
+    for name, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
+        if not EARLIEST <= moment < LATEST:
+            raise invalid(f"{name} must be between {EARLIEST.year} and {LATEST.year}")
+    # An exception for what was is no exception; of a caller whose clock is behind, "now" is in the past.
+    starts_at = max(starts_at, at)
+    if ends_at <= starts_at:
+        raise invalid("ends_at must be in the future, and after starts_at")
+    if ends_at - starts_at > LONGEST_EXCEPTION:
+        raise invalid(f"an exception may last at most {format_duration(LONGEST_EXCEPTION)}: change the policy instead")
+    return ExceptionRequest(
+        reason=_line(given["reason"], "reason"),
+        owner=_line(given["owner"], "owner"),
+        starts_at=starts_at.astimezone(UTC),
+        ends_at=ends_at.astimezone(UTC),
+        services=tuple(map(one_line, given.get("services", ()))),
+        environments=tuple(map(one_line, given.get("environments", ()))),
+        changes=tuple(map(one_line, given.get("changes", ()))),
+        slos=tuple(map(one_line, given.get("slos", ()))),
+        break_glass=given.get("break_glass", False),
+    )
+
+
+def _line(text: str, name: str) -> str:
+    line = one_line(text).strip()
+    if not line:
+        raise invalid(f"{name} is empty: write it in words")
+    return line

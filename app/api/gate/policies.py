@@ -1,0 +1,141 @@
+"""Routes of error budget policies: what they are, where SLOs are in them, which postmortems they ask for."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.gate.documents import policy_document
+from app.api.gate.models import (
+    PoliciesModel,
+    PolicyChangeModel,
+    PolicyChangesModel,
+    PostmortemDueModel,
+    PostmortemsModel,
+)
+from app.api.gate.routes import number_of
+from app.api.openapi import Responses, answers, problem_answers
+from app.api.paging import encode_cursor
+from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services
+from app.api.problems import not_found
+from app.api.responses import JsonResponse, utc
+from app.clock import Clock
+from app.gate import Gate
+from app.policy import DEFAULT_POLICY, BudgetPolicy, PastIncident, policy_page, postmortems_due
+from app.status import IncidentLog
+from app.store.incidents import IncidentFilter
+
+_Name = Annotated[str, Path(max_length=200, description="The name of the policy.", examples=["payments"])]
+_Slos = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
+_MARKDOWN: Responses = {
+    200: {"description": "A page in Markdown", "content": {"text/markdown": {"schema": {"type": "string"}}}}
+}
+# As far back as incidents of one class are added up, and as many as one answer takes.
+_LONGEST = timedelta(days=366)
+_MOST_INCIDENTS = 5_000
+
+
+def policy_routes(gate: Gate, incidents: IncidentLog, *, clock: Clock) -> APIRouter:
+    """The routes below ``/api/v1/policies``, and ``/api/v1/gate/changes``."""
+    router = APIRouter(prefix="/api/v1", tags=["gate"], default_response_class=JsonResponse)
+
+    def find(name: str) -> BudgetPolicy:
+        found = next((one for one in (*gate.policies, DEFAULT_POLICY) if one.name == name), None)
+        if found is None:
+            raise not_found(f"there is no policy {name!r}")
+        return found
+
+    @router.get("/policies", operation_id="listPolicies", responses=answers(PoliciesModel, "Every policy"))
+    def list_policies() -> JsonResponse:
+        """Error budget policies, with how many SLOs are in each of their states."""
+        slos_in = defaultdict[str, Counter[str]](Counter)
+        for _, policy, state in gate.current_states():
+            slos_in[policy.name]["" if state is None else state.state] += 1
+        known = [*gate.policies, *([DEFAULT_POLICY] if slos_in[DEFAULT_POLICY.name] else [])]
+        return JsonResponse(PoliciesModel(items=[policy_document(one, slos_in[one.name]) for one in known]))
+
+    @router.get(
+        "/policies/{name}/page",
+        operation_id="getPolicyPage",
+        response_class=PlainTextResponse,
+        responses={**_MARKDOWN, **problem_answers(not_found="No such policy")},
+    )
+    def get_page(name: _Name) -> Response:
+        """A policy as a page in Markdown, for people."""
+        return PlainTextResponse(policy_page(find(name)), media_type="text/markdown")
+
+    _add_postmortems(router, gate, incidents, clock, find)
+    _add_changes(router, gate)
+    return router
+
+
+def _add_postmortems(
+    router: APIRouter, gate: Gate, incidents: IncidentLog, clock: Clock, find: Callable[[str], BudgetPolicy]
+) -> None:
+    @router.get(
+        "/policies/{name}/postmortems",
+        operation_id="listPostmortemsDue",
+        responses=answers(PostmortemsModel, "The postmortems", not_found="No such policy"),
+    )
+    def list_postmortems(name: _Name) -> JsonResponse:
+        """The postmortems that a policy asks for, for incidents of its SLOs in the last year."""
+        policy, at = find(name), clock.now()
+        own = {snapshot.id for snapshot, of_slo, _ in gate.current_states() if of_slo.name == policy.name}
+        found = incidents.listed(IncidentFilter(since=at - _LONGEST), limit=_MOST_INCIDENTS)
+        past = [
+            PastIncident(
+                id=one.id,
+                slo=one.slo,
+                labels=one.notification.labels,
+                started_at=one.started_at,
+                ended_at=one.ended_at,
+                spent=one.spent,
+            )
+            for one in found
+            if one.slo in own
+        ]
+        items = [
+            PostmortemDueModel(
+                incidents=list(one.incidents),
+                subject=one.subject,
+                budget_spent_ratio=one.spent,
+                reason=one.reason,
+                due_at=utc(one.due_at),
+            )
+            for one in postmortems_due(policy.postmortem, past, at=at)
+        ]
+        return JsonResponse(PostmortemsModel(items=items))
+
+
+def _add_changes(router: APIRouter, gate: Gate) -> None:
+    @router.get(
+        "/gate/changes",
+        operation_id="listPolicyChanges",
+        responses=answers(PolicyChangesModel, "One page of changes", not_found="No such page"),
+    )
+    def list_changes(
+        *,
+        service: Services,
+        slo: _Slos,
+        limit: Limit = DEFAULT_LIMIT,
+        next: Cursor = "",  # noqa: A002  the contract's name
+    ) -> JsonResponse:
+        """When SLOs have changed from one state of their policy to another, newest first."""
+        found = gate.changes(services=service, slos=slo, limit=limit + 1, before_id=number_of(next))
+        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        items = [
+            PolicyChangeModel(
+                at=utc(one.at),
+                slo=one.slo,
+                service=one.service,
+                policy=one.policy,
+                before=one.before,
+                state=one.state,
+                budget_remaining=one.remaining,
+            )
+            for _, one in found[:limit]
+        ]
+        return JsonResponse(PolicyChangesModel(items=items, next=cursor))

@@ -1,0 +1,222 @@
+"""Routes that ask the gate, and that of the log of its decisions."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Request
+from pydantic import WithJsonSchema
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.filters import parse_label
+from app.api.gate.documents import decision_document, gate_document, is_ok
+from app.api.gate.models import DecisionsModel, FlaggerHookModel, GateModel
+from app.api.openapi import Responses, answers, problem_answers
+from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
+from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
+from app.api.responses import JsonResponse
+from app.api.timespans import parse_time
+from app.gate import Gate, GateAnswer, GateCaller
+from app.policy import GateDecision, GateQuestion
+from app.status import words_of
+from app.store.gate import DecisionFilter
+from app.wording.plain_text import one_line
+
+_LONGEST = 253
+_MOST_SLOS = 100
+# Who gives no name is known by its program.
+_LONGEST_CALLER = 100
+_Word = Annotated[str, Query(max_length=_LONGEST)]
+_Service = Annotated[_Word, Query(description="The service that is to be changed.", examples=["checkout"])]
+_Environment = Annotated[
+    _Word, Query(description="Where; SLOs with a label `environment` of another one are left out.", examples=["prod"])
+]
+_Change = Annotated[_Word, Query(description="The kind of the change, as rules of policies name it.")]
+_Slos = Annotated[
+    list[Annotated[str, WithJsonSchema({"type": "string", "maxLength": _LONGEST})]],
+    Query(default_factory=list, max_length=_MOST_SLOS, description="Only these SLOs, by id; members of a group too."),
+]
+_Caller = Annotated[
+    str, Query(max_length=_LONGEST_CALLER, description="Who asks, for the log; the `User-Agent` if it is not given.")
+]
+_StatusCode = Annotated[
+    bool,
+    Query(description="Answer 403 for deny and 503 for unknown, for callers that read only the status."),
+]
+_UnknownPasses = Annotated[bool, Query(description="Whether the caller takes `unknown` for a yes.")]
+_BY_STATUS: Responses = {
+    403: {"model": GateModel, "description": "With `status_code`: deny"},
+    503: {"model": GateModel, **problem_answers(service_unavailable="With `status_code`: unknown")[503]},
+}
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_HOOK: Responses = {
+    200: {"description": "Go on; with `invert`: roll back", "content": _TEXT},
+    403: {"description": "Do not go on; with `invert`: do not roll back", "content": _TEXT},
+    503: {
+        "description": "Not known",
+        "content": {**_TEXT, **problem_answers(service_unavailable="Not known")[503]["content"]},
+    },
+}
+
+
+def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
+    """The route that asks: ``/api/v1/gate``."""
+    router = APIRouter(prefix="/api/v1/gate", tags=["gate"], default_response_class=JsonResponse)
+
+    # In the event loop: it takes a millisecond, and must not wait for the threads of those who read much.
+    @router.get(
+        "", operation_id="askGate", responses={**answers(GateModel, "Whether the change may go ahead"), **_BY_STATUS}
+    )
+    async def ask_gate(
+        request: Request,
+        *,
+        slo: _Slos,
+        label: LabelPairs,
+        service: _Service = "",
+        environment: _Environment = "",
+        change: _Change = "",
+        caller: _Caller = "",
+        status_code: _StatusCode = False,
+        unknown_passes: _UnknownPasses = False,
+    ) -> JsonResponse:
+        """Whether a change may go ahead.
+
+        The answer is 200 whatever the decision, `unknown` where data is missing or old; callers that read only the
+        status ask with `status_code`. A change is described by the service, the SLOs or the labels that it may hurt.
+        """
+        question = GateQuestion(
+            service=service,
+            environment=environment,
+            change=change,
+            # As in `slo=`, which means all.
+            slos=tuple(one for one in slo if one),
+            labels=tuple(map(parse_label, label)),
+        )
+        answer = gate.ask(question, caller=_caller(request, caller))
+        document = gate_document(answer, external_url=external_url, unknown_passes=unknown_passes)
+        status = _status(answer, unknown_passes=unknown_passes) if status_code else HTTPStatus.OK
+        return JsonResponse(document, status_code=status)
+
+    return router
+
+
+def flagger_routes(gate: Gate) -> APIRouter:
+    """The hook of Flagger, which reads only the status."""
+    router = APIRouter(prefix="/api/v1/gate/hooks", tags=["gate"])
+
+    @router.post("/flagger", operation_id="askGateFromFlagger", response_class=PlainTextResponse, responses=_HOOK)
+    async def ask_from_flagger(
+        request: Request,
+        given: Annotated[FlaggerHookModel, Body()],
+        *,
+        service: _Service = "",
+        environment: _Environment = "",
+        change: _Change = "",
+        invert: Annotated[
+            bool, Query(description="For hooks of the type `rollback`, to which 200 means: roll back.")
+        ] = False,
+        unknown_passes: _UnknownPasses = False,
+    ) -> Response:
+        """Whether a canary of Flagger may go on, by the status alone.
+
+        What is not in the query is taken from the hook's `metadata`; the service is the canary's name otherwise.
+        """
+        metadata = given.get("metadata") or {}
+        name, namespace = given.get("name", ""), given.get("namespace", "")
+        question = GateQuestion(
+            service=service or metadata.get("service", "") or name,
+            environment=environment or metadata.get("environment", ""),
+            change=change or metadata.get("change", ""),
+            slos=tuple(filter(None, (metadata.get("slo", ""),))),
+        )
+        answer = gate.ask(question, caller=_caller(request, f"flagger {namespace}/{name}"))
+        unknown_passes = unknown_passes or metadata.get("unknown_passes", "").lower() == "true"
+        status = _status(answer, unknown_passes=unknown_passes)
+        if invert or metadata.get("invert", "").lower() == "true":
+            # Only a clear no is a reason to roll back.
+            status = _INVERTED[status]
+        verdict = answer.verdict
+        return PlainTextResponse(f"{verdict.decision}: {one_line(verdict.reason)}\n", status_code=status)
+
+    return router
+
+
+_INVERTED = {
+    HTTPStatus.OK: HTTPStatus.FORBIDDEN,
+    HTTPStatus.FORBIDDEN: HTTPStatus.OK,
+    HTTPStatus.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def _status(answer: GateAnswer, *, unknown_passes: bool) -> HTTPStatus:
+    if is_ok(answer, unknown_passes=unknown_passes):
+        return HTTPStatus.OK
+    denied = answer.verdict.decision is GateDecision.DENY
+    return HTTPStatus.FORBIDDEN if denied else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _caller(request: Request, name: str) -> GateCaller:
+    given = one_line(name or request.headers.get("user-agent", ""))[:_LONGEST_CALLER]
+    return GateCaller(name=given, address="" if request.client is None else request.client.host)
+
+
+_Services = Annotated[list[str], Query(default_factory=list, description="Only about any of these services.")]
+_Environments = Annotated[list[str], Query(default_factory=list, description="Only about any of these environments.")]
+_Decisions = Annotated[list[GateDecision], Query(default_factory=list, description="Only any of these decisions.")]
+_Search = Annotated[
+    str, Query(max_length=MAX_SEARCH, description="Only with all of these words in service, caller, change or reason.")
+]
+_From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only since then.")]
+_To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only until then.")]
+
+
+def gate_log_routes(gate: Gate) -> APIRouter:
+    """The route ``/api/v1/gate/decisions``."""
+    router = APIRouter(prefix="/api/v1/gate", tags=["gate"], default_response_class=JsonResponse)
+
+    # A plain function runs in a worker thread: no reader of the database holds up the event loop.
+    @router.get(
+        "/decisions",
+        operation_id="listGateDecisions",
+        responses=answers(DecisionsModel, "One page of decisions", not_found="No such page"),
+    )
+    def list_decisions(
+        *,
+        service: _Services,
+        environment: _Environments,
+        decision: _Decisions,
+        q: _Search = "",
+        start: _From = None,
+        end: _To = None,
+        limit: Limit = DEFAULT_LIMIT,
+        next: Cursor = "",  # noqa: A002  the contract's name
+    ) -> JsonResponse:
+        """What the gate has decided, newest first: who asked, what was answered, on which figures."""
+        wanted = DecisionFilter(
+            services=tuple(service),
+            environments=tuple(environment),
+            decisions=tuple(decision),
+            words=words_of(q),
+            since=None if start is None else parse_time(start, name="from"),
+            until=None if end is None else parse_time(end, name="to"),
+        )
+        found = gate.decisions(wanted, limit=limit + 1, before=number_of(next))
+        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        return JsonResponse(
+            DecisionsModel(items=[decision_document(record) for _, record in found[:limit]], next=cursor)
+        )
+
+    return router
+
+
+def number_of(cursor: str) -> int | None:
+    """The number of the last item of a page; None for an empty cursor.
+
+    Raises:
+        ProblemError: no page has given the cursor.
+    """
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (float(number),) if abs(number) < 2**53:
+            return int(number)
+    raise unknown_cursor(cursor)

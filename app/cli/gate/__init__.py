@@ -1,0 +1,8 @@
+"""`sloburn gate`: whether a change may go ahead, for pipelines.
+
+Start at `command.py`; `reports.py` writes what GitHub, GitLab, Jenkins and others show.
+"""
+
+from app.cli.gate.command import GateCommand, gate
+
+__all__ = ["GateCommand", "gate"]

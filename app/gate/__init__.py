@@ -1,0 +1,23 @@
+"""The deploy gate: answers by the newest snapshots, keeps states, exceptions and a log of its decisions.
+
+It never asks Prometheus and no answer waits for the database. May import the store, `app.status` and the core. Start at
+`gate.py`; `states.py` moves SLOs from state to state, `notifications.py` has what receivers get.
+"""
+
+from app.gate.gate import (
+    LONGEST_EXCEPTION,
+    ExceptionRequest,
+    Gate,
+    GateAnswer,
+    GateCaller,
+)
+from app.gate.states import PolicyStates
+
+__all__ = [
+    "LONGEST_EXCEPTION",
+    "ExceptionRequest",
+    "Gate",
+    "GateAnswer",
+    "GateCaller",
+    "PolicyStates",
+]

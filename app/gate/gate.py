@@ -1,0 +1,432 @@
+"""The gate: whether a change may go ahead, by what the newest evaluation has published.
+
+Answers come from memory alone. What was decided is written beside, a few seconds later; exceptions are written at once.
+"""
+
+import math
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from app.alerting import End, EndCode, Notification, Routing, resolve
+from app.clock import Clock
+from app.gate.notifications import break_glass_notification
+from app.gate.states import PolicyStates, current_state, policy_of_snapshot
+from app.policy import (
+    BudgetPolicy,
+    GateException,
+    GateQuestion,
+    GateVerdict,
+    SloFacts,
+    SloVerdict,
+    StateOfSlo,
+    combined,
+    judge_change,
+)
+from app.status import Board, DataState, HealthState, Snapshot, burn_now
+from app.store import Database, StoreError
+from app.store.gate import (
+    DecisionFilter,
+    DecisionRecord,
+    append_decisions,
+    list_decisions,
+    load_exceptions,
+    prune_gate,
+    save_exception,
+)
+from app.store.policies import PolicyChange, list_policy_changes, prune_policy_changes
+from app.store.recipients import enqueue_routed
+
+_log = structlog.get_logger(__name__)
+LONGEST_EXCEPTION = timedelta(days=30)
+"""How long an exception may last: what is excepted for longer is another policy."""
+MOST_EXCEPTIONS = 1_000
+"""Exceptions that are kept in memory, the newest; most of them are over."""
+# Decisions that wait to be written; a client that asks thousands of times a second loses the oldest of them.
+_MOST_WAITING = 5_000
+# Of an answer about very many SLOs the worst are logged.
+_MOST_FIGURES = 10
+_KEPT = timedelta(days=180)
+_PRUNED_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateCaller:
+    """Who asks: the name that it gives, and its address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateAnswer:
+    """An answer, by the *id* under which it is in the log."""
+
+    id: str
+    at: datetime
+    verdict: GateVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionRequest:
+    """An exception that somebody wants; values may have `*` and `?`."""
+
+    reason: str
+    owner: str
+    starts_at: datetime
+    ends_at: datetime
+    services: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    slos: tuple[str, ...] = ()
+    break_glass: bool = False
+
+
+class Gate:
+    """Answers from any thread; `load` and `step` are for the thread of the evaluations.
+
+    Nothing is known where no evaluation was published for *stale_after*.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        database: Database,
+        *,
+        clock: Clock,
+        stale_after: timedelta,
+        policies: Callable[[], Sequence[BudgetPolicy]] = tuple,
+        routing: Callable[[], Routing] = Routing,
+    ) -> None:
+        self._board = board
+        self._database = database
+        self.clock = clock
+        self._stale_after_s = stale_after.total_seconds()
+        self._policies = policies
+        self._routing = routing
+        self.states = PolicyStates(database)
+        self._lock = threading.Lock()
+        # Held while rows are written, so that no exception is written over by an older one.
+        self._writing = threading.Lock()
+        self._exceptions: dict[str, GateException] = {}
+        self._in_force: dict[str, Notification] = {}
+        self._unwritten: set[str] = set()
+        self._waiting: deque[DecisionRecord] = deque(maxlen=_MOST_WAITING)
+        self._published_s = clock.monotonic() if board.snapshots else None
+        self._pruned_at: datetime | None = None
+        self._failing = False
+        board.follow(self._published)
+
+    def load(self) -> None:
+        """Take over what a process before has written.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        self.states.load()
+        with self._database.read() as transaction, self._database.unreadable_is_damaged():
+            found = load_exceptions(transaction, limit=MOST_EXCEPTIONS)
+        with self._lock:
+            self._exceptions = {one.id: one for one, _ in reversed(found)}
+            self._in_force = {one.id: sent for one, sent in found if sent is not None}
+
+    def _published(self) -> None:
+        self._published_s = self.clock.monotonic()
+
+    @property
+    def policies(self) -> Sequence[BudgetPolicy]:
+        """The policies of the documents."""
+        return self._policies()
+
+    def ask(self, question: GateQuestion, *, caller: GateCaller) -> GateAnswer:
+        """Whether a change may go ahead; the answer is logged."""
+        at = self.clock.now()
+        verdict = self.verdict(question, at=at)
+        answer = GateAnswer(id=secrets.token_hex(8), at=at, verdict=verdict)
+        self._waiting.append(_record(answer, caller))
+        return answer
+
+    def verdict(self, question: GateQuestion, *, at: datetime) -> GateVerdict:
+        """The answer to a question, without a log."""
+        if not (question.service or question.slos or question.labels):
+            return combined(question, (), nothing="the question names no service, SLO or label")
+        policies, exceptions = self._policies(), self.active_exceptions(at)
+        doubt = self._doubt_of_all()
+        verdicts = [
+            self._judged(snapshot, question, policies, exceptions, doubt, at=at)
+            for snapshot in self._board.snapshots
+            if _concerns(question, snapshot)
+        ]
+        nothing = doubt or f"no SLO matches {_words(question)}"
+        return combined(question, verdicts, nothing=nothing)
+
+    def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
+        """Every SLO with its policy and its state; None while nothing is known of its budget."""
+        at, policies = self.clock.now(), self._policies()
+        known = ((snapshot, policy_of_snapshot(snapshot, policies)) for snapshot in self._board.snapshots)
+        return [
+            (snapshot, policy, current_state(snapshot, policy, self.states.state_of(snapshot.id), at=at))
+            for snapshot, policy in known
+        ]
+
+    def _judged(
+        self,
+        snapshot: Snapshot,
+        question: GateQuestion,
+        policies: Sequence[BudgetPolicy],
+        exceptions: Sequence[GateException],
+        doubt: str | None,
+        *,
+        at: datetime,
+    ) -> SloVerdict:
+        policy = policy_of_snapshot(snapshot, policies)
+        facts = SloFacts(
+            slo=snapshot.id,
+            service=snapshot.slo.service,
+            labels=(*snapshot.slo.labels, *snapshot.group),
+            remaining=snapshot.budget.remaining_ratio,
+            burn_rate=burn_now(snapshot),
+            doubt=doubt or _doubt(snapshot),
+            firing=frozenset(alert.severity for alert in snapshot.alerts if alert.firing),
+            state=current_state(snapshot, policy, self.states.state_of(snapshot.id), at=at),
+        )
+        return judge_change(question, facts, policy, exceptions=exceptions, at=at)
+
+    def _doubt_of_all(self) -> str | None:
+        if self._published_s is None:
+            return "no slot has been evaluated yet"
+        age_s = self.clock.monotonic() - self._published_s
+        return f"nothing was evaluated for {age_s:.0f} s" if age_s > self._stale_after_s else None
+
+    def active_exceptions(self, at: datetime) -> Sequence[GateException]:
+        """The exceptions that hold at a time."""
+        return [one for one in self.exceptions() if one.is_active(at)]
+
+    def exceptions(self) -> Sequence[GateException]:
+        """Every exception that is kept, the newest first."""
+        with self._lock:
+            return tuple(reversed(self._exceptions.values()))
+
+    def add_exception(self, wanted: ExceptionRequest) -> GateException:
+        """Let changes go ahead for a time.
+
+        One by break-glass holds at once, also where it cannot be written; it is written, and receivers are notified, as
+        soon as that works.
+
+        Raises:
+            StoreError: it cannot be written, and does not hold.
+        """
+        exception = GateException(
+            id=secrets.token_hex(4),
+            reason=wanted.reason,
+            owner=wanted.owner,
+            created_at=self.clock.now(),
+            starts_at=wanted.starts_at,
+            ends_at=wanted.ends_at,
+            services=wanted.services,
+            environments=wanted.environments,
+            changes=wanted.changes,
+            slos=wanted.slos,
+            break_glass=wanted.break_glass,
+        )
+        if exception.break_glass:
+            _log.warning("break-glass", id=exception.id, owner=exception.owner, reason=exception.reason)
+            self.keep(exception)
+        self._write_exception(exception)
+        self.keep(exception)
+        return exception
+
+    def end_exception(self, id_: str, *, by: str) -> GateException | None:
+        """End an exception before its time; None if there is none with this id.
+
+        Raises:
+            StoreError: it cannot be written, and goes on.
+        """
+        with self._lock:
+            known = self._exceptions.get(id_)
+        at = self.clock.now()
+        if known is None or known.until <= at:
+            return known
+        ended = replace(known, ended_at=at, ended_by=by)
+        self._write_exception(ended)
+        self.keep(ended)
+        return ended
+
+    def keep(self, exception: GateException) -> None:
+        """Let an exception hold; in memory alone."""
+        with self._lock:
+            self._exceptions[exception.id] = exception
+            while len(self._exceptions) > MOST_EXCEPTIONS:
+                self._exceptions.pop(next(iter(self._exceptions)))
+
+    def _write_exception(self, exception: GateException) -> None:
+        try:
+            self._write(exception, at=self.clock.now())
+        except StoreError:
+            if not exception.break_glass or exception.ended_at is not None:
+                raise
+            self._unwritten.add(exception.id)
+
+    def _write(self, exception: GateException, *, at: datetime) -> None:
+        """Write an exception, and notify receivers of the beginning or the end of break-glass."""
+        with self._writing:
+            sent = self._in_force.get(exception.id)
+            lasts = exception.break_glass and exception.until > at
+            notification = sent
+            with self._database.begin() as transaction:
+                if lasts and sent is None:
+                    notification = break_glass_notification(exception, at=at)
+                    enqueue_routed(transaction, notification, self._routing(), at=at)
+                elif sent is not None and not lasts:
+                    end = End(code=EndCode.SWITCHED_OFF, reason=_end_words(exception))
+                    enqueue_routed(transaction, resolve(sent, at=at, end=end), self._routing(), at=at)
+                    notification = None
+                save_exception(transaction, exception, notification)
+            self._in_force.pop(exception.id, None)
+            if notification is not None:
+                self._in_force[exception.id] = notification
+
+    def step(self, at: datetime) -> Sequence[PolicyChange]:
+        """See to everything that is due after an evaluation; what cannot be written is done by a later step."""
+        try:
+            for id_ in tuple(self._unwritten):
+                # As it is now: it may have been ended meanwhile.
+                self._write(self._exceptions[id_], at=at)
+                self._unwritten.discard(id_)
+            with self._lock:
+                over = [one for one in self._exceptions.values() if one.id in self._in_force and one.until <= at]
+            for exception in over:
+                self._write(exception, at=at)
+            changes = self.states.step(self._board.snapshots, self._policies(), self._routing(), at=at)
+            self.write_decisions()
+            self._prune(at)
+        except StoreError as error:
+            if not self._failing:
+                _log.error("states of policies and decisions of the gate wait to be written", error=str(error))
+            self._failing = True
+            return ()
+        self._failing = False
+        for change in changes:
+            _log.info(
+                "an error budget policy has changed its state", slo=change.slo, before=change.before, state=change.state
+            )
+        return changes
+
+    def write_decisions(self) -> None:
+        """Write the decisions that wait.
+
+        Raises:
+            StoreError: they cannot be written, and go on waiting.
+        """
+        with self._writing:
+            records = tuple(self._waiting)
+            if not records:
+                return
+            with self._database.begin() as transaction:
+                append_decisions(transaction, records)
+            written = {one.id for one in records}
+            while self._waiting and self._waiting[0].id in written:
+                self._waiting.popleft()
+
+    def decisions(
+        self, wanted: DecisionFilter, *, limit: int, before: int | None = None
+    ) -> Sequence[tuple[int, DecisionRecord]]:
+        """The newest decisions, newest first, with their numbers; those that wait are written before.
+
+        Raises:
+            StoreError: the log cannot be read or written.
+        """
+        self.write_decisions()
+        with self._database.read() as transaction:
+            return list_decisions(transaction, wanted, limit=limit, before=before)
+
+    def changes(
+        self, *, services: Sequence[str], slos: Sequence[str], limit: int, before_id: int | None = None
+    ) -> Sequence[tuple[int, PolicyChange]]:
+        """The newest changes of states, newest first, with their numbers.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._database.read() as transaction:
+            return list_policy_changes(transaction, services=services, slos=slos, limit=limit, before_id=before_id)
+
+    def _prune(self, at: datetime) -> None:
+        if self._pruned_at is not None and abs(at - self._pruned_at) < _PRUNED_EVERY:
+            return
+        with self._database.begin() as transaction:
+            prune_gate(transaction, before=at - _KEPT)
+            prune_policy_changes(transaction, before=at - 4 * _KEPT)
+        self._pruned_at = at
+
+
+def figures_of(verdict: SloVerdict) -> Mapping[str, Any]:
+    """The figures behind a verdict, as the log keeps them and the API shows them; null where not known."""
+    facts = verdict.facts
+    return {
+        "slo": facts.slo,
+        "decision": verdict.decision.value,
+        "state": None if facts.state is None else facts.state.state,
+        "budget_remaining": None if math.isnan(facts.remaining) else facts.remaining,
+        "burn_rate": None if math.isnan(facts.burn_rate) else facts.burn_rate,
+    }
+
+
+def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
+    verdict, question = answer.verdict, answer.verdict.question
+    exception = next((one.exception.id for one in verdict.slos if one.exception is not None), None)
+    return DecisionRecord(
+        id=answer.id,
+        at=answer.at,
+        caller=caller.name,
+        address=caller.address,
+        service=question.service or ",".join(question.slos),
+        environment=question.environment,
+        change=question.change,
+        decision=verdict.decision,
+        reason=verdict.reason,
+        policy=verdict.policy,
+        exception=exception,
+        figures=tuple(figures_of(one) for one in verdict.slos[:_MOST_FIGURES]),
+    )
+
+
+def _concerns(question: GateQuestion, snapshot: Snapshot) -> bool:
+    # Cheap before dear: of 10,000 SLOs nearly all are of other services.
+    if question.service and snapshot.slo.service != question.service:
+        return False
+    labels = (*snapshot.slo.labels, *snapshot.group)
+    return question.concerns(slo=snapshot.id, service=snapshot.slo.service, labels=labels, group_of=snapshot.slo.id)
+
+
+def _doubt(snapshot: Snapshot) -> str | None:
+    """Why the budget of an SLO cannot be relied on; None if it can."""
+    if snapshot.data not in {DataState.FRESH, DataState.NO_TRAFFIC}:
+        return f"its data is {snapshot.data}" + (f": {snapshot.problem}" if snapshot.problem else "")
+    if math.isnan(snapshot.budget.remaining_ratio):
+        return "there were no events in its window"
+    if snapshot.health is HealthState.UNKNOWN and snapshot.data is DataState.FRESH:
+        return f"its figures are doubtful: {snapshot.problem}" if snapshot.problem else "its budget is not known"
+    return None
+
+
+def _words(question: GateQuestion) -> str:
+    parts = [
+        *([f"service={question.service}"] if question.service else []),
+        *([f"environment={question.environment}"] if question.environment else []),
+        *(f"slo={one}" for one in question.slos),
+        *(f"label={name}={value}" for name, value in question.labels),
+    ]
+    return ", ".join(parts)
+
+
+def _end_words(exception: GateException) -> str:
+    if exception.ended_by is not None:
+        return f"{exception.ended_by} ended it"
+    return f"its time was over at {exception.ends_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,103 @@
+"""What receivers get about policies: a state that lasts, its escalation, break-glass; and their ends."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+
+from app.alerting import ALERTNAMES, Notification, NotificationStatus
+from app.policy import BudgetPolicy, GateDecision, GateException, StateOfSlo
+from app.slo import Cause, Labels, Severity, SloId, format_duration
+from app.status import Snapshot
+
+BREAK_GLASS = "DeployGateBreakGlass"
+"""The alertname of break-glass."""
+_MEANINGS = {
+    GateDecision.ALLOW: "changes go on",
+    GateDecision.WARN: "changes go on with a warning",
+    GateDecision.DENY: "changes are denied",
+}
+
+
+def notifications_of_state(
+    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, *, at: datetime
+) -> Mapping[Severity, Notification]:
+    """The notifications that are in force at a time, by severity; none of a state that does not notify."""
+    place = policy.index_of(known.state)
+    if place is None or not policy.states[place].notify or policy.dry_run:
+        return {}
+    found = {Severity.TICKET: _firing(snapshot, policy, known, Severity.TICKET, "", at=at)}
+    escalation = policy.escalation
+    if escalation is not None and at - known.since >= escalation.after:
+        to = f" to {', '.join(escalation.to)}" if escalation.to else ""
+        words = f"; escalated{to} after {format_duration(escalation.after)}"
+        found[Severity.PAGE] = _firing(snapshot, policy, known, Severity.PAGE, words, at=at)
+    return found
+
+
+def _firing(
+    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, severity: Severity, words: str, *, at: datetime
+) -> Notification:
+    slo, place = snapshot.slo, policy.index_of(known.state)
+    state = policy.states[place or 0]
+    description = f" ({state.description})" if state.description else ""
+    # Not the present budget: it would be another sentence in each evaluation.
+    left = f"{known.remaining * 100:.4g}% of the budget was left"
+    return Notification(
+        status=NotificationStatus.FIRING,
+        slo=snapshot.id,
+        severity=severity,
+        incident=_incident(snapshot.id, known.state, known.since),
+        alertname=ALERTNAMES[Cause.POLICY],
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        window=str(slo.window),
+        period_seconds=slo.window.period(at).total_seconds(),
+        # Not since when the state lasts: a policy that asks for it again later notifies of another alert.
+        starts_at=at,
+        at=at,
+        group=snapshot.group,
+        labels=_labels(slo.alert_labels, snapshot.group, policy=policy.name, policy_state=state.name),
+        annotations=slo.alerting.annotations,
+        tier=state.name,
+        budget_remaining=snapshot.budget.remaining_ratio,
+        slo_description=slo.description,
+        cause=Cause.POLICY,
+        condition=f"error budget policy in state {state.name}{description}: {_MEANINGS[state.deploys]}; {left}{words}",
+    )
+
+
+def break_glass_notification(exception: GateException, *, at: datetime) -> Notification:
+    """The notification that the policies are overruled, for as long as that lasts."""
+    service = " or ".join(exception.services) or "all services"
+    where = f" in {' or '.join(exception.environments)}" if exception.environments else ""
+    return Notification(
+        status=NotificationStatus.FIRING,
+        slo=SloId(f"break-glass-{exception.id}"),
+        severity=Severity.TICKET,
+        incident=_incident("break-glass", exception.id, exception.created_at),
+        alertname=BREAK_GLASS,
+        service=service,
+        name="deploy gate",
+        objective=0.0,
+        window="",
+        period_seconds=0.0,
+        starts_at=exception.starts_at,
+        at=at,
+        labels=(("policy_state", "break-glass"),),
+        tier="break-glass",
+        cause=Cause.POLICY,
+        condition=f"break-glass by {exception.owner} until {exception.ends_at:%Y-%m-%d %H:%M} UTC: "
+        f"changes{where} go on whatever the error budget: {exception.reason}",
+    )
+
+
+def _incident(*parts: object) -> str:
+    return blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+
+
+def _labels(*several: Labels, **own: str) -> Labels:
+    merged: dict[str, str] = {}
+    for labels in several:
+        merged.update(labels)
+    return tuple(sorted({**merged, **own}.items()))

@@ -1,0 +1,196 @@
+"""The states of all SLOs: stepped after each evaluation, written with their notifications in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from app.alerting import End, EndCode, Notification, Routing, resolve
+from app.alerting.ends import SLO_REMOVED, SWITCHED_OFF
+from app.gate.notifications import notifications_of_state
+from app.policy import DEFAULT_POLICY, BudgetPolicy, StateOfSlo, policy_for_slo, step_state
+from app.slo import Severity, Slo
+from app.status import DataState, Snapshot
+from app.store import Database, Transaction
+from app.store.policies import (
+    PolicyChange,
+    StoredPolicyState,
+    append_policy_changes,
+    forget_policy_states,
+    load_policy_states,
+    save_policy_states,
+)
+from app.store.recipients import enqueue_routed
+
+_TRUSTED = frozenset({DataState.FRESH, DataState.NO_TRAFFIC})
+_OTHER_STATE = End(code=EndCode.SUPERSEDED, reason="another state of the error budget policy began")
+
+
+class PolicyStates:
+    """The states; one thread steps them, any thread reads them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stored: Mapping[str, StoredPolicyState] = MappingProxyType({})
+        self._policies: dict[str, tuple[Slo, BudgetPolicy]] = {}
+        self._policies_of: Sequence[BudgetPolicy] = ()
+
+    def load(self) -> None:
+        """Take over what a process before has written.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        with self._database.read() as transaction, self._database.unreadable_is_damaged():
+            self._stored = MappingProxyType({one.state.slo: one for one in load_policy_states(transaction)})
+
+    def state_of(self, slo: str) -> StateOfSlo | None:
+        """The state of an SLO; None if it has none yet."""
+        found = self._stored.get(slo)
+        return None if found is None else found.state
+
+    def step(
+        self, snapshots: Sequence[Snapshot], policies: Sequence[BudgetPolicy], routing: Routing, *, at: datetime
+    ) -> Sequence[PolicyChange]:
+        """Bring all states up to the newest snapshots; what has changed.
+
+        Raises:
+            StoreError: it cannot be written, and nothing has changed: the next step does all of it.
+        """
+        stepped: dict[str, StoredPolicyState] = {}
+        changes: list[PolicyChange] = []
+        written: list[StoredPolicyState] = []
+        notified: list[Notification] = []
+        for snapshot in snapshots:
+            policy = self._policy(snapshot, policies)
+            known = self._stored.get(snapshot.id)
+            one = _stepped(snapshot, policy, known, at=at)
+            if one is None:
+                continue
+            stepped[snapshot.id] = one
+            if one is known:
+                continue
+            written.append(one)
+            before = None if known is None else known.state.state
+            # That an SLO begins healthy is no change: of 10,000 of them it would be 10,000 rows.
+            if one.state.state != (policy.states[0].name if before is None else before):
+                changes.append(_change(snapshot, one.state, before, at=at))
+            notified += _ended(known, one, at=at)
+            notified += _begun(known, one)
+        # While documents are being read again the board is empty for nobody: what is missing is gone.
+        gone = [slo for slo in self._stored if slo not in stepped] if snapshots else []
+        for slo in gone:
+            notified += _ended(self._stored[slo], None, at=at)
+        if written or gone:
+            with self._database.begin() as transaction:
+                self._write(transaction, written, gone, changes)
+                for notification in notified:
+                    enqueue_routed(transaction, notification, routing, at=at)
+        self._stored = MappingProxyType(stepped if snapshots else dict(self._stored))
+        return changes
+
+    def _write(
+        self,
+        transaction: Transaction,
+        written: Sequence[StoredPolicyState],
+        gone: Sequence[str],
+        changes: Sequence[PolicyChange],
+    ) -> None:
+        save_policy_states(transaction, written)
+        forget_policy_states(transaction, gone)
+        append_policy_changes(transaction, changes)
+
+    def _policy(self, snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
+        if policies is not self._policies_of:
+            self._policies, self._policies_of = {}, policies
+        known = self._policies.get(snapshot.id)
+        if known is not None and known[0] is snapshot.slo:
+            return known[1]
+        found = policy_of_snapshot(snapshot, policies)
+        self._policies[snapshot.id] = snapshot.slo, found
+        return found
+
+
+def policy_of_snapshot(snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
+    """The policy of an SLO or of a member of its group, which may be named by either id."""
+    labels = (*snapshot.slo.labels, *snapshot.group)
+    found = policy_for_slo(policies, slo=snapshot.id, service=snapshot.slo.service, labels=labels)
+    if found is DEFAULT_POLICY and snapshot.group:
+        return policy_for_slo(policies, slo=snapshot.slo.id, service=snapshot.slo.service, labels=labels)
+    return found
+
+
+def current_state(
+    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo | None, *, at: datetime
+) -> StateOfSlo | None:
+    """The state by a snapshot; as it was while its data cannot be relied on."""
+    if snapshot.data not in _TRUSTED:
+        return known
+    return step_state(policy, known, slo=snapshot.id, remaining=snapshot.budget.remaining_ratio, at=at)
+
+
+def _stepped(
+    snapshot: Snapshot, policy: BudgetPolicy, known: StoredPolicyState | None, *, at: datetime
+) -> StoredPolicyState | None:
+    before = None if known is None else known.state
+    state = current_state(snapshot, policy, before, at=at)
+    if state is None:
+        return None
+    wanted = notifications_of_state(snapshot, policy, state, at=at)
+    if known is not None and state is before and _same(known.notifications, wanted):
+        return known
+    kept = {} if known is None else known.notifications
+    # A notification that goes on stays as it was sent.
+    notifications = {
+        severity: kept[severity] if severity in kept and _is_same(kept[severity], one) else one
+        for severity, one in wanted.items()
+    }
+    return StoredPolicyState(state=state, notifications=notifications)
+
+
+def _same(kept: Mapping[Severity, Notification], wanted: Mapping[Severity, Notification]) -> bool:
+    return kept.keys() == wanted.keys() and all(_is_same(kept[each], wanted[each]) for each in wanted)
+
+
+def _is_same(one: Notification, other: Notification) -> bool:
+    return (one.incident, one.labels) == (other.incident, other.labels)
+
+
+def _ended(known: StoredPolicyState | None, now: StoredPolicyState | None, *, at: datetime) -> list[Notification]:
+    """The ends of what is no longer in force."""
+    if known is None:
+        return []
+    after = {} if now is None else now.notifications
+    if now is None:
+        end = SLO_REMOVED
+    elif now.state.state == known.state.state:
+        end = SWITCHED_OFF
+    elif after:
+        end = _OTHER_STATE
+    else:
+        end = End(code=EndCode.BUDGET_RECOVERED)
+    return [
+        resolve(one, at=at, end=end)
+        for severity, one in known.notifications.items()
+        if severity not in after or not _is_same(one, after[severity])
+    ]
+
+
+def _begun(known: StoredPolicyState | None, now: StoredPolicyState) -> list[Notification]:
+    before = {} if known is None else known.notifications
+    return [
+        one
+        for severity, one in now.notifications.items()
+        if severity not in before or not _is_same(before[severity], one)
+    ]
+
+
+def _change(snapshot: Snapshot, state: StateOfSlo, before: str | None, *, at: datetime) -> PolicyChange:
+    return PolicyChange(
+        at=at,
+        slo=snapshot.id,
+        service=snapshot.slo.service,
+        policy=state.policy,
+        before=before,
+        state=state.state,
+        remaining=state.remaining,
+    )

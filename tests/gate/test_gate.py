@@ -1,0 +1,252 @@
+"""The gate over a board: what it answers and logs, exceptions, states with their notifications."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.alerting import Notification, NotificationStatus, Routing
+from app.gate import ExceptionRequest, Gate, GateCaller
+from app.integrations.active_alerts import StoredAlertsToRepeat
+from app.policy import DEFAULT_POLICY, BudgetPolicy, Escalation, GateDecision, GateQuestion, PolicyState
+from app.slo import Severity
+from app.status import Board, DataState, HealthState, Snapshot
+from app.store import Database, StoreUnavailableError, open_database_in_memory
+from app.store.gate import DecisionFilter
+from app.store.outbox import hold_beginnings, waiting
+from tests.support.set_clock import SetClock
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+
+POLICY = BudgetPolicy(
+    name="payments",
+    states=(
+        PolicyState(name="healthy", deploys=GateDecision.ALLOW),
+        PolicyState(name="freeze", deploys=GateDecision.DENY, budget_left=0.0, leave_above=0.05, notify=True),
+    ),
+    escalation=Escalation(after=timedelta(days=7), to=("cto",)),
+    owners=("ada",),
+)
+CHECKOUT = GateQuestion(service="checkout", environment="prod", change="feature")
+CI = GateCaller(name="ci", address="127.0.0.1")
+
+
+def spent(share: float, slo: Snapshot | None = None, *, data: DataState = DataState.FRESH) -> Snapshot:
+    """A snapshot of which a share of the budget is spent."""
+    snapshot = slo or a_snapshot()
+    budget = replace(snapshot.budget, consumed_ratio=share, remaining_ratio=1 - share)
+    return replace(snapshot, budget=budget, data=data)
+
+
+class Bench:
+    """A gate, its clock, and what it notifies."""
+
+    def __init__(self, database: Database) -> None:
+        self.board, self.database, self.clock = Board(), database, SetClock(AS_OF)
+        self.policies: tuple[BudgetPolicy, ...] = (POLICY,)
+        self.gate = self.started()
+
+    def started(self) -> Gate:
+        """Another gate on the same database, as after a restart."""
+        gate = Gate(
+            self.board,
+            self.database,
+            clock=self.clock,
+            stale_after=timedelta(minutes=2),
+            policies=lambda: self.policies,
+            routing=lambda: Routing(default=("chat",)),
+        )
+        gate.load()
+        return gate
+
+    def evaluate(self, *snapshots: Snapshot, after: timedelta = timedelta(seconds=30)) -> None:
+        self.clock.at += after
+        self.board.publish(snapshots)
+        self.gate.step(self.clock.at)
+
+    def ask(self, question: GateQuestion = CHECKOUT) -> GateDecision:
+        return self.gate.ask(question, caller=CI).verdict.decision
+
+    def sent(self) -> list[tuple[NotificationStatus, Severity, str]]:
+        with self.database.read() as tx:
+            return [
+                (one.notification.status, one.notification.severity, one.notification.tier)
+                for one in waiting(tx, "chat")
+            ]
+
+    def repeated(self) -> list[Notification]:
+        alerts = StoredAlertsToRepeat(database=self.database, routing=Routing(default=("chat",)))
+        found = alerts.active_and_recently_resolved("chat", at=self.clock.at)
+        return [one for one in found if one.status is NotificationStatus.FIRING]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    database = open_database_in_memory()
+    yield Bench(database)
+    database.close()
+
+
+FIRING, RESOLVED = NotificationStatus.FIRING, NotificationStatus.RESOLVED
+TICKET, PAGE = Severity.TICKET, Severity.PAGE
+
+
+def test_answers_follow_the_newest_budget_and_are_logged(bench: Bench) -> None:
+    assert bench.ask() is GateDecision.UNKNOWN
+    bench.evaluate(spent(0.5))
+    assert bench.ask() is GateDecision.ALLOW
+    bench.evaluate(spent(1.2))
+    assert bench.ask() is GateDecision.DENY
+    found = [one for _, one in bench.gate.decisions(DecisionFilter(), limit=10)]
+    assert [(one.caller, one.decision, one.environment, one.policy) for one in found] == [
+        ("ci", "deny", "prod", "payments"),
+        ("ci", "allow", "prod", "payments"),
+        ("ci", "unknown", "prod", None),
+    ]
+    assert found[0].figures[0]["state"] == "freeze"
+    assert found[0].figures[0]["budget_remaining"] == pytest.approx(-0.2)
+    wanted = DecisionFilter(decisions=(GateDecision.DENY,), words=("freeze", "CHECKOUT"))
+    assert [one.id for _, one in bench.gate.decisions(wanted, limit=10)] == [found[0].id]
+    assert bench.gate.decisions(DecisionFilter(words=("no_such", "50%")), limit=10) == ()
+
+
+@pytest.mark.parametrize("data", [DataState.STALE, DataState.ERROR, DataState.BACKFILLING])
+def test_missing_data_is_unknown_and_no_reason_to_leave_a_state(bench: Bench, data: DataState) -> None:
+    bench.evaluate(spent(1.2))
+    bench.evaluate(spent(0.1, data=data))
+    assert bench.ask() is GateDecision.UNKNOWN
+    state = bench.gate.states.state_of("checkout-availability")
+    assert state is not None
+    assert state.state == "freeze"
+
+
+def test_what_was_never_measured_is_unknown(bench: Bench) -> None:
+    bench.evaluate(an_unmeasured_snapshot())
+    assert bench.ask() is GateDecision.UNKNOWN
+    bench.evaluate(replace(spent(0.1), health=HealthState.UNKNOWN))
+    assert bench.ask() is GateDecision.UNKNOWN
+
+
+def test_a_service_that_no_longer_evaluates_knows_nothing(bench: Bench) -> None:
+    bench.evaluate(spent(0.5))
+    bench.clock.at += timedelta(seconds=121)
+    assert bench.ask() is GateDecision.UNKNOWN
+
+
+def test_a_question_about_nothing_or_about_unknown_services_is_unknown(bench: Bench) -> None:
+    bench.evaluate(spent(0.5))
+    assert bench.ask(GateQuestion()) is GateDecision.UNKNOWN
+    assert bench.ask(GateQuestion(service="cart")) is GateDecision.UNKNOWN
+    assert bench.ask(GateQuestion(slos=("checkout-availability",))) is GateDecision.ALLOW
+
+
+def test_slos_without_a_policy_have_the_default_and_notify_nobody(bench: Bench) -> None:
+    bench.policies = ()
+    bench.evaluate(spent(0.8), spent(1.2, a_snapshot(an_slo("search"))))
+    assert bench.ask() is GateDecision.WARN
+    assert bench.ask(GateQuestion(service="search")) is GateDecision.DENY
+    assert bench.sent() == []
+    assert [policy for _, policy, _ in bench.gate.current_states()] == [DEFAULT_POLICY] * 2
+
+
+def test_receivers_are_notified_of_a_state_for_as_long_as_it_lasts(bench: Bench) -> None:
+    """Also over a restart, and never a second time; after a week it is escalated."""
+    bench.evaluate(spent(1.2))
+    bench.evaluate(spent(1.3))
+    assert bench.sent() == [(FIRING, TICKET, "freeze")]
+    with bench.database.begin() as tx:
+        assert hold_beginnings(tx, at=bench.clock.at) == 0
+    bench.gate = bench.started()
+    bench.evaluate(spent(1.3), after=timedelta(days=6))
+    assert [one.severity for one in bench.repeated()] == [TICKET]
+    bench.evaluate(spent(1.3), after=timedelta(days=1))
+    assert bench.sent() == [(FIRING, TICKET, "freeze"), (FIRING, PAGE, "freeze")]
+    assert [one.severity for one in bench.repeated()] == [TICKET, PAGE]
+    bench.evaluate(spent(0.2))
+    assert bench.sent()[2:] == [(RESOLVED, TICKET, "freeze"), (RESOLVED, PAGE, "freeze")]
+    assert bench.repeated() == []
+    found = [(one.before, one.state) for _, one in bench.gate.changes(services=(), slos=(), limit=10)]
+    assert found == [("freeze", "healthy"), (None, "freeze")]
+
+
+def test_the_end_of_a_state_is_a_recovery_only_where_the_budget_has_recovered(bench: Bench) -> None:
+    bench.evaluate(spent(1.2))
+    bench.policies = (replace(POLICY, states=(POLICY.states[0], replace(POLICY.states[1], notify=False))),)
+    bench.evaluate(spent(1.2))
+    bench.policies = (POLICY,)
+    bench.evaluate(spent(1.2), spent(1.2, a_snapshot(an_slo("search"))))
+    bench.evaluate(spent(0.2))
+    with bench.database.read() as tx:
+        ends = [one.notification.end_code for one in waiting(tx, "chat") if one.notification.ends_at is not None]
+    assert ends == ["switched_off", "budget_recovered", "removed"]
+
+
+def exception(bench: Bench, *, break_glass: bool = False, hours: float = 2) -> ExceptionRequest:
+    return ExceptionRequest(
+        reason="a demo",
+        owner="ada",
+        starts_at=bench.clock.at,
+        ends_at=bench.clock.at + timedelta(hours=hours),
+        services=("checkout",),
+        break_glass=break_glass,
+    )
+
+
+def test_an_exception_holds_until_it_ends_also_over_a_restart(bench: Bench) -> None:
+    bench.evaluate(spent(1.2))
+    given = bench.gate.add_exception(exception(bench))
+    assert bench.ask() is GateDecision.WARN
+    bench.gate = bench.started()
+    bench.evaluate(spent(1.2))
+    assert bench.ask() is GateDecision.WARN
+    ended = bench.gate.end_exception(given.id, by="bob")
+    assert ended is not None
+    assert (ended.ended_by, bench.ask(), bench.gate.end_exception("00", by="bob")) == ("bob", GateDecision.DENY, None)
+    again = bench.started()
+    assert [(one.id, one.ended_by) for one in again.exceptions()] == [(given.id, "bob")]
+
+
+def test_receivers_are_notified_of_break_glass_until_it_is_over(bench: Bench) -> None:
+    bench.policies = ()
+    bench.evaluate(spent(1.2))
+    bench.gate.add_exception(exception(bench, break_glass=True))
+    assert bench.ask() is GateDecision.WARN
+    assert bench.sent() == [(FIRING, TICKET, "break-glass")]
+    assert [one.alertname for one in bench.repeated()] == ["DeployGateBreakGlass"]
+    bench.gate = bench.started()
+    bench.evaluate(spent(1.2), after=timedelta(hours=3))
+    assert bench.sent() == [(FIRING, TICKET, "break-glass"), (RESOLVED, TICKET, "break-glass")]
+    assert (bench.ask(), bench.repeated()) == (GateDecision.DENY, [])
+
+
+def test_break_glass_works_while_nothing_can_be_written_and_is_told_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.evaluate(spent(1.2))
+
+    def fail() -> None:
+        raise StoreUnavailableError("no disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.database, "begin", fail)
+        with pytest.raises(StoreUnavailableError):
+            bench.gate.add_exception(exception(bench))
+        assert bench.ask() is GateDecision.DENY
+        bench.gate.add_exception(exception(bench, break_glass=True))
+        assert bench.ask() is GateDecision.WARN
+        bench.evaluate(spent(0.2))
+    # What could not be written is written now: the end of the freeze, and that the glass was broken.
+    bench.evaluate(spent(0.2))
+    assert bench.sent()[1:] == [(FIRING, TICKET, "break-glass"), (RESOLVED, TICKET, "freeze")]
+    assert len(bench.gate.decisions(DecisionFilter(), limit=10)) == 2
+
+
+def test_states_of_groups_and_environments(bench: Bench) -> None:
+    grouped = an_slo("shop", by=("route",))
+    pay, cart = (a_snapshot(grouped, group=(("route", route),)) for route in ("/pay", "/cart"))
+    test = a_snapshot(an_slo("shop", "test", labels=(("environment", "test"),)))
+    bench.evaluate(spent(1.2, pay), spent(0.2, cart), spent(1.2, test))
+    answer = bench.gate.ask(GateQuestion(service="shop", environment="prod"), caller=CI)
+    assert [(one.facts.slo, one.decision) for one in answer.verdict.slos] == [(pay.id, "deny"), (cart.id, "allow")]
+    assert bench.ask(GateQuestion(slos=(str(grouped.id),))) is GateDecision.DENY
+    assert bench.ask(GateQuestion(labels=(("route", "/cart"),))) is GateDecision.ALLOW
