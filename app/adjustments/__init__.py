@@ -8,6 +8,7 @@ to for one SLO, `current.py` holds those that are in force.
 from app.adjustments.checks import checked_adjustment
 from app.adjustments.current import CurrentAdjustments
 from app.adjustments.model import (
+    AdjustedMember,
     Adjustment,
     AdjustmentCategory,
     AdjustmentEffect,
@@ -15,7 +16,7 @@ from app.adjustments.model import (
     InvalidAdjustmentError,
     adjustment_title,
 )
-from app.adjustments.overlay import AdjustedMember, Overlay, overlays_of
+from app.adjustments.overlay import Overlay, overlays_of
 from app.adjustments.recurrence import Occurrence, occurrences
 
 __all__ = [

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.slo import GroupKey, Labels, Slo, SloId, ungrouped_id
+from app.slo import GroupKey, Labels, SloId, ungrouped_id
 
 LONGEST = timedelta(days=92)
 """Of one occurrence: a quarter; more is no exception but another objective."""
@@ -39,6 +40,15 @@ class InvalidAdjustmentError(ValueError):
     """An adjustment that cannot be; the text says which field, and what to write instead."""
 
 
+class AdjustedMember(NamedTuple):
+    """An SLO, or a member of its group, that adjustments may mean; *labels* are those of the document."""
+
+    id: SloId
+    service: str
+    labels: Labels
+    group: GroupKey = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustmentSelector:
     """Which SLOs are meant: of those that are given, any of *slos*, any of *services*, and all *labels*.
@@ -56,15 +66,15 @@ class AdjustmentSelector:
         """Whether nothing is given."""
         return not (self.slos or self.services or self.labels or self.everything)
 
-    def matches(self, slo: Slo, member: SloId, group: GroupKey) -> bool:
+    def matches(self, member: "AdjustedMember") -> bool:
         """Whether an SLO, or a member of its group, is meant."""
         if self.is_empty:
             return False
-        if self.slos and not self.slos & {member, slo.id, ungrouped_id(member)}:
+        if self.slos and not self.slos & {member.id, ungrouped_id(member.id)}:
             return False
-        if self.services and slo.service not in self.services:
+        if self.services and member.service not in self.services:
             return False
-        return set(self.labels) <= {*slo.labels, *group}
+        return set(self.labels) <= {*member.labels, *member.group}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

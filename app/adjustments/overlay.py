@@ -3,27 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 
-from app.adjustments.model import Adjustment, AdjustmentEffect
+from app.adjustments.model import AdjustedMember, Adjustment, AdjustmentEffect
 from app.adjustments.recurrence import occurrences
 from app.ledger import AdjustedTime
-from app.slo import GroupKey, Slo, SloId
 from app.slo.arrays import Bools, Floats
 
 _Spans = list[tuple[float, float]]
 # What fails just before the end is counted by the next scrape, and would wake somebody for maintenance that is over.
 _COUNTED_LATE_S = 120.0
-
-
-class AdjustedMember(NamedTuple):
-    """An SLO, or a member of its group, that adjustments may mean."""
-
-    id: SloId
-    slo: Slo
-    group: GroupKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +49,7 @@ def overlays_of(
         mine = tuple(
             place
             for place, adjustment in enumerate(adjustments)
-            if spans[place] and adjustment.selector.matches(member.slo, member.id, member.group)
+            if spans[place] and adjustment.selector.matches(member)
         )
         if mine not in known:
             known[mine] = _overlay([(adjustments[place], spans[place]) for place in mine])

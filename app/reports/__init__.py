@@ -10,6 +10,7 @@ from app.reports.figures import PeriodVerdict, SloFigures
 from app.reports.periods import PeriodKind, ReportPeriod, read_period
 from app.reports.report import (
     BY_LABEL_PREFIX,
+    Adjust,
     ObjectivesReport,
     QuestionError,
     ReportGroup,
@@ -23,6 +24,7 @@ from app.reports.toil import Toil
 
 __all__ = [
     "BY_LABEL_PREFIX",
+    "Adjust",
     "DayRange",
     "DaySums",
     "IncidentFacts",

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ MOST_TRENDS = 10
 _ORDER = {PeriodVerdict.MISSED: 0, PeriodVerdict.UNKNOWN: 1, PeriodVerdict.MET: 2}
 Sums = Mapping[tuple[str, DayRange], Sequence[DaySums]]
 """Sums of days by the key of an SLI and a range of days."""
+Adjust = Callable[[Segment, Sequence[DaySums]], Sequence[DaySums]]
+"""The sums of the days of a definition, without what has been adjusted of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,16 +133,20 @@ def make_report(
     incidents: Iterable[IncidentFacts],
     *,
     at: datetime,
+    adjust: Adjust = lambda _segment, sums: sums,
 ) -> ObjectivesReport:
-    """The report of what was counted; *incidents* that began in the period, of any SLO."""
+    """The report of what was counted; *incidents* that began in the period, of any SLO.
+
+    *adjust* gives the sums of a definition's days without what has been adjusted of them.
+    """
     of_slo: dict[SloId, list[IncidentFacts]] = {}
     for incident in incidents:
         of_slo.setdefault(ungrouped_id(incident.slo), []).append(incident)
-    earlier = {slo: consumed_of(parts) for slo, parts in _parts(before, sums).items()}
+    earlier = {slo: consumed_of(parts) for slo, parts in _parts(before, sums, adjust).items()}
     removed = {segment.definition.slo for segment in now_segments if segment.removed}
     slos = [
         slo_figures(parts, of_slo.get(slo, ()), removed=slo in removed, consumed_before=earlier.get(slo, math.nan))
-        for slo, parts in _parts(now_segments, sums).items()
+        for slo, parts in _parts(now_segments, sums, adjust).items()
     ]
     slos.sort(key=_rank)
     until_s = max((one.end_s for segment in now_segments for one in _sums(sums, segment)), default=None)
@@ -157,11 +163,13 @@ def make_report(
     )
 
 
-def _parts(found: Sequence[Segment], sums: Sums) -> dict[SloId, list[tuple[SloDefinition, Sequence[DaySums]]]]:
+def _parts(
+    found: Sequence[Segment], sums: Sums, adjust: Adjust
+) -> dict[SloId, list[tuple[SloDefinition, Sequence[DaySums]]]]:
     """By SLO its definitions, each with its days; an SLO of which nothing was counted in the period is left out."""
     parts: dict[SloId, list[tuple[SloDefinition, Sequence[DaySums]]]] = {}
     for segment in found:
-        parts.setdefault(segment.definition.slo, []).append((segment.definition, _sums(sums, segment)))
+        parts.setdefault(segment.definition.slo, []).append((segment.definition, adjust(segment, _sums(sums, segment))))
     return {slo: known for slo, known in parts.items() if any(own for _, own in known)}
 
 

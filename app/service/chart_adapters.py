@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.adjustments import adjustment_title, occurrences
+from app.adjustments import AdjustedMember, adjustment_title, occurrences
 from app.alerting import Transition
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
@@ -25,7 +25,7 @@ from app.evaluation import (
 from app.service.engine import Engine
 from app.settings import Settings
 from app.settings.masking import without_password
-from app.slo import Labels, SloId, group_in_id, ungrouped_id
+from app.slo import Labels, Slo, SloId, group_in_id, ungrouped_id
 from app.status import (
     BudgetCost,
     Contributors,
@@ -136,10 +136,9 @@ class EnginePasts(Pasts):
     def _adjusted(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Iterator[RangeMark]:
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
         known = {slo.id: slo for slo in self._engine.documents.slos}
-        groups = [(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
+        members = [_adjusted_member(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
         for adjustment in self._engine.adjustments.all:
-            selector = adjustment.selector
-            if any(selector.matches(slo, member, group_in_id(member, slo.sli.by) or ()) for member, slo in groups):
+            if any(adjustment.selector.matches(member) for member in members):
                 for one in occurrences(adjustment, start, end)[-_MOST_MARKS:]:
                     yield RangeMark(
                         at=one.start,
@@ -178,6 +177,10 @@ class EnginePasts(Pasts):
                     )
                 past = with_older_days(past, stored)
             yield past.adjusted if adjusted else past
+
+
+def _adjusted_member(member: SloId, slo: Slo) -> AdjustedMember:
+    return AdjustedMember(member, slo.service, slo.labels, group_in_id(member, slo.sli.by) or ())
 
 
 def _mark(incident: Incident) -> RangeMark:

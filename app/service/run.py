@@ -21,6 +21,7 @@ from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
+from app.service.adjusted_days import AdjustedDays
 from app.service.api_adapters import (
     Documents,
     EngineBurnDowns,
@@ -192,7 +193,7 @@ def _serve(
         contributors=EngineContributors(engine, components.clock),
         surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
     )
-    reports = StoredReports(components.database, components.clock)
+    reports = _reports(engine, components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -310,6 +311,11 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
+
+
+def _reports(engine: Engine, components: Components) -> StoredReports:
+    adjust = AdjustedDays(engine, components.database, components.adjustments)
+    return StoredReports(components.database, components.clock, adjust=adjust)
 
 
 def _adjustments(components: Components) -> StoredAdjustments:

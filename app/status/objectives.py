@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from app.clock import Clock
 from app.reports import (
+    Adjust,
     DayRange,
     DaySums,
     ObjectivesReport,
@@ -36,9 +37,10 @@ class Reports(Protocol):
 class StoredReports(Reports):
     """Reports of what the database has."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, adjust: Adjust = lambda _segment, sums: sums) -> None:
         self._database = database
         self._clock = clock
+        self._adjust = adjust
 
     @override
     def now(self) -> datetime:
@@ -55,4 +57,4 @@ class StoredReports(Reports):
                     sums[sli, days] = found
             start, end = question.period.bounds(question.timezone)
             incidents = incident_facts(transaction, since=start, until=end)
-        return make_report(question, now, before, sums, incidents, at=self._clock.now())
+        return make_report(question, now, before, sums, incidents, at=self._clock.now(), adjust=self._adjust)

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import text
 
 from app.adjustments import AdjustmentEffect, AdjustmentSelector
 from app.evaluation import Past, days, points, range_series
-from app.slo import AlertState, Severity
+from app.reports import DayRange, Segment, SloDefinition
+from app.service.adjusted_days import AdjustedDays
+from app.service.engine import Engine
+from app.slo import AlertState, Severity, SloId
+from app.store.daily_totals import sum_days
 from app.store.outbox import waiting
 from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource
@@ -187,3 +192,27 @@ def test_without_adjustments_nothing_is_computed_twice(shop: Running, monkeypatc
     monkeypatch.setattr("app.evaluation.figures.adjusted.AdjustedSums.__init__", refused)
     shop.tick(shop.at + INTERVAL_S)
     assert shop.snapshot(SLO).counted is None
+
+
+def test_the_days_of_a_report_are_adjusted_and_the_stored_ones_are_not(shop: Running) -> None:
+    """By the ledger's cells; of an SLI that is no longer counted by the share of the day."""
+    day_s = NOW - 8 * HOUR
+    shop.run(shop.at, day_s + DAY + 3 * HOUR, every=HOUR)
+    days = DayRange("UTC", day_s, day_s + DAY)
+    with shop.database.read() as transaction:
+        stored = sum_days(transaction, days, [shop.slos[0].sli.key])
+    ((sums,),) = stored.values()
+    definition = SloDefinition(
+        slo=shop.slos[0].id, since_s=0, sli=shop.slos[0].sli.key, service="shop", name="availability", objective=0.99
+    )
+    adjust = AdjustedDays(cast("Engine", shop.evaluator), shop.database, shop.adjustments)
+    assert adjust(Segment(definition, days, removed=False), [sums]) == [sums]
+    _adjust(shop, INCIDENT[0], INCIDENT[0] + 15 * MINUTE)
+    (found,) = adjust(Segment(definition, days, removed=False), [sums])
+    assert sums.total - found.total == pytest.approx(9_000, abs=2)
+    assert sums.bad - found.bad == pytest.approx(3_000, abs=2)
+    with shop.database.read() as transaction:
+        assert sum_days(transaction, days, [shop.slos[0].sli.key]) == stored
+    gone = replace(definition, slo=SloId("shop-gone"))
+    (found,) = adjust(Segment(gone, days, removed=True), [sums])
+    assert sums.total - found.total == pytest.approx(sums.total / 96, rel=0.01)

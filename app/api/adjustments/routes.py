@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.adjustments import Adjustment, occurrences
+from app.adjustments import AdjustedMember, Adjustment, occurrences
 from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, unknown_adjustment
 from app.api.adjustments.documents import adjustment_document, audited_document
@@ -111,7 +111,8 @@ def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, 
 
 
 def _means(adjustment: Adjustment, snapshot: Snapshot) -> bool:
-    return adjustment.selector.matches(snapshot.slo, snapshot.id, snapshot.group)
+    slo = snapshot.slo
+    return adjustment.selector.matches(AdjustedMember(snapshot.id, slo.service, slo.labels, snapshot.group))
 
 
 def _means_any(adjustment: Adjustment, snapshots: list[Snapshot]) -> bool:

@@ -55,7 +55,7 @@ class MemberOverlays:
             self._until = at + _AHEAD
             found = overlays_of(
                 adjustments,
-                [AdjustedMember(member.id, member.slo, member.group) for member in members],
+                [_adjusted_member(member) for member in members],
                 since=at - _LOOKED_BACK,
                 until=self._until,
             )
@@ -70,11 +70,15 @@ class MemberOverlays:
             return None
         found = overlays_of(
             adjustments,
-            [AdjustedMember(member.id, member.slo, member.group)],
+            [_adjusted_member(member)],
             since=datetime.fromtimestamp(0, UTC),
             until=datetime.fromtimestamp(until_s, UTC),
         )
         return found[0]
+
+
+def _adjusted_member(member: Member) -> AdjustedMember:
+    return AdjustedMember(member.id, member.slo.service, member.slo.labels, member.group)
 
 
 def compute_adjusted(

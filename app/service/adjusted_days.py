@@ -1,0 +1,79 @@
+"""Days of reports without what has been adjusted of them: from the ledger's cells, else from the totals of days."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from app.adjustments import AdjustedMember, CurrentAdjustments, overlays_of
+from app.evaluation import with_older_days
+from app.ledger import AdjustedTime, RowPast
+from app.reports import DaySums, Segment
+from app.service.engine import Engine
+from app.slo import SloId, group_id
+from app.store import Database
+from app.store.daily_totals import load_daily_totals
+
+
+class AdjustedDays:
+    """Takes adjusted time from sums of days; nothing is read for an SLO without adjustments."""
+
+    def __init__(self, engine: Engine, database: Database, current: CurrentAdjustments) -> None:
+        self._engine = engine
+        self._database = database
+        self._current = current
+
+    def __call__(self, segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
+        """The sums of the days of a definition, one for each member of its group."""
+        adjustments, definition = self._current.all, segment.definition
+        if not adjustments or not sums:
+            return sums
+        since, until = (datetime.fromtimestamp(at, UTC) for at in (segment.days.start_s, segment.days.end_s))
+        members = [
+            AdjustedMember(group_id(definition.slo, one.group), definition.service, definition.labels, one.group)
+            for one in sums
+        ]
+        overlays = overlays_of(adjustments, members, since=since, until=until)
+        return [
+            one if overlay is None else self._adjusted(segment, member.id, one, overlay.budgets)
+            for member, one, overlay in zip(members, sums, overlays, strict=True)
+        ]
+
+    def _adjusted(self, segment: Segment, member: SloId, sums: DaySums, time: AdjustedTime) -> DaySums:
+        row = self._row(segment, member, sums)
+        bounds_s = np.array([segment.days.start_s, min(segment.days.end_s, sums.end_s)], dtype=np.float64)
+        counted, adjusted = row.counted_before(bounds_s), row.adjusted(time).counted_before(bounds_s)
+        total, bad = (
+            float((before - after)[1] - (before - after)[0])
+            for before, after in zip(counted[:2], adjusted[:2], strict=True)
+        )
+        return sums._replace(total=max(sums.total - total, 0.0), bad=max(sums.bad - bad, 0.0))
+
+    def _row(self, segment: Segment, member: SloId, sums: DaySums) -> RowPast:
+        """What was counted of a member in the days; of an SLI that is no longer counted only the days are known."""
+        past, sli = self._engine.past(member), segment.definition.sli
+        known = past is not None and past.row is not None and past.slo.sli.key == sli
+        until_s = float(past.row.edges_s[0]) if known and past is not None and past.row is not None else np.inf
+        with self._database.read() as transaction:
+            days = load_daily_totals(
+                transaction,
+                sli,
+                sums.group,
+                start_s=segment.days.start_s,
+                end_s=min(until_s, segment.days.end_s),
+            )
+        if known and past is not None and past.row is not None:
+            return with_older_days(past, days).row or past.row
+        edges_s = np.array([*(day.start_s for day in days), days[-1].end_s if days else 0.0], dtype=np.float64)
+        total, bad, measured_s = (
+            np.array([getattr(day, name) for day in days], dtype=np.float64) for name in ("total", "bad", "measured_s")
+        )
+        return RowPast(
+            edges_s=edges_s,
+            total=total,
+            bad=bad,
+            measured_s=measured_s,
+            first_sample_s=float(edges_s[0]),
+            complete_from_s=float(edges_s[0]),
+            watermark_s=float(edges_s[-1]),
+        )
