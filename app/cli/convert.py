@@ -12,7 +12,6 @@ from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, wr
 from app.cli.documents import Paths, show, with_noun
 from app.documents import Defaults
 from app.documents.conversion import Conversion, ConvertedFile, Target, convert_documents
-from app.wording.sentences import listed
 
 _FILES = frozenset({".yaml", ".yml"})
 _MOST_NAMED = 10
@@ -125,5 +124,9 @@ def _conclude(converted: Conversion) -> None:
     colour = "red" if converted.errors or converted.losses else "yellow" if converted.warnings else "green"
     errors().print(f"{files}, {slos} converted: {counts}{lost}", style=colour)
     if converted.without_slos:
-        names = listed([str(file) for file in converted.without_slos], _MOST_NAMED)
-        errors().print(f"not written, since they have no SLOs: {names}", markup=False, soft_wrap=True)
+        errors().print("not written, since they have no SLOs:")
+        for file in converted.without_slos[:_MOST_NAMED]:
+            errors().print(f"  {file}", markup=False, soft_wrap=True)
+        more = len(converted.without_slos) - _MOST_NAMED
+        if more > 0:
+            errors().print(f"  and {more:,} more")

@@ -38,7 +38,8 @@ def sound_documents(paths: Iterable[Path]) -> LoadResult:
 def show(findings: Iterable[Finding]) -> None:
     """One line for each finding, with its place first so that editors can jump there.
 
-    What is said of several SLOs in the same words is one line, at the place of the first.
+    What is said of several SLOs in the same words is one line, at the place of the first; those of other files have
+    their places behind them.
     """
     console = errors()
     for finding in _grouped(findings):
@@ -53,8 +54,13 @@ def _grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
         alike = type(found), found.code, found.field, found.problem, found.remedy
         groups.setdefault(alike if found.subject else found, []).append(found)
     for group in groups.values():
-        names = list(dict.fromkeys(found.subject for found in group))
+        names = list(dict.fromkeys(_named(found, beside=group[0]) for found in group))
         yield replace(group[0], subject=listed(names, _MOST_NAMED))
+
+
+def _named(found: Finding, *, beside: Finding) -> str:
+    """The subject of a finding, with its place where that is in another file than what it is said beside."""
+    return found.subject if found.file == beside.file else f"{found.subject} ({found.file}:{found.line})"
 
 
 def with_noun(number: int, noun: str) -> str:

@@ -118,6 +118,7 @@ class Inspector:
 
     async def _of_expressions(self, slo: Slo, evaluated: Evaluated) -> AsyncIterator[LiveFinding]:
         """Whether the expressions have values, one for each group, and what share of them is bad."""
+        unmatched = [term for term in named_terms(slo.sli) if not await self._count(probe.series_count(term.selector))]
         for expression in (evaluated.value, evaluated.weight):
             if expression is None:
                 continue
@@ -127,8 +128,9 @@ class Inspector:
                 yield LiveFinding(str(error), "correct the expression", ProblemCode.QUERY_REJECTED, ErrorFinding)
                 return
             if not answer.labels:
-                remedy = "try it in Prometheus; it may have none while nothing happens"
-                yield LiveFinding(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
+                if not unmatched:
+                    remedy = "try it in Prometheus; it may have none while nothing happens"
+                    yield LiveFinding(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
                 break
             lacking = [label for label in slo.sli.by if any(label not in labels for labels in answer.labels)]
             if lacking:
@@ -138,9 +140,8 @@ class Inspector:
             if evaluated.weight is not None and len(answer.labels) > 1 and not slo.sli.by:
                 problem = f"{expression} has {len(answer.labels)} series, and events are given for one"
                 yield LiveFinding(problem, "aggregate it to one series, as by sum()", "weight_of_many", ErrorFinding)
-        for term in named_terms(slo.sli):
-            if not await self._count(probe.series_count(term.selector)):
-                yield await self._of_no_series(slo, term)
+        for term in unmatched:
+            yield await self._of_no_series(slo, term)
 
     async def _of_series(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the series exist, are what they are taken for, and are scraped often enough."""
