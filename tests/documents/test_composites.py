@@ -67,7 +67,7 @@ def test_components_are_found_in_any_order_with_their_objectives_as_targets(tmp_
         ({"weighted": [{"slo": "cart-availability", "weight": 0}]}, "0 is not above 0"),
         ({"sum_of": ["cart-availability"], "missing": "bad"}, "write unknown or ignored"),
         ({"all_of": ["cart-availability"], "slice": "2m"}, "write 1m, 3m or 5m"),
-        ({"all_of": ["cart-availability"], "missing_after": "1d"}, "longer than 6h"),
+        ({"all_of": ["cart-availability"], "missing_after": "7h"}, "longer than 6h"),
         ({"all_of": []}, "sli.all_of"),
         ({"all_of": ["cart-availability"], "total": "a_total"}, "total"),
     ],

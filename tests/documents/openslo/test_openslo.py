@@ -276,3 +276,10 @@ def test_a_fault_hides_no_other_fault_of_its_object(tmp_path: Path) -> None:
         "spec.alertPolicies[0].alertPolicyRef",
     }
     assert [(warning.code, warning.field) for warning in result.warnings] == [("unknown_key", "spec.owner")]
+
+
+@pytest.mark.parametrize(("characters", "errors"), [(1_050, 0), (1_051, 1)])
+def test_a_description_is_as_long_as_the_schema_allows(tmp_path: Path, characters: int, errors: int) -> None:
+    text = (_FIXTURES / "inline.yaml").read_text().replace("Payments are taken.", "x" * characters)
+    (tmp_path / "slo.yaml").write_text(text)
+    assert len(load_documents(tmp_path).errors) == errors
