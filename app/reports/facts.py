@@ -61,7 +61,10 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentFacts:
-    """An incident as reports count it; *useful* is its mark, None without one; *spent* is a share of the budget."""
+    """An incident as reports count it; *useful* is its mark, None without one; *spent* is a share of the budget.
+
+    *change* is the last change of the service before the errors, in words; empty if there was none shortly before.
+    """
 
     id: str
     slo: SloId
@@ -72,6 +75,7 @@ class IncidentFacts:
     bad_events: float | None
     spent: float | None
     useful: bool | None = None
+    change: str = ""
 
     @property
     def detected_after(self) -> timedelta | None:

@@ -25,8 +25,9 @@ class SloFigures:
     """One SLO in a period; of a group all members added up.
 
     Ratios are NaN without events. *consumed* is the share of the error budget that its events allow, of which
-    *by_incidents* was spent while alerts fired. *consumed_before* is that of the period before. *objective* is the one
-    that held, weighted by events where it changed.
+    *by_incidents* was spent while alerts fired, and *after_changes* of that in incidents that a deploy or another
+    change preceded. *consumed_before* is that of the period before. *objective* is the one that held, weighted by
+    events where it changed.
     """
 
     slo: SloId
@@ -45,6 +46,7 @@ class SloFigures:
     members_met: int
     incidents: Sequence[IncidentFacts]
     by_incidents: float
+    after_changes: float
     consumed: float
     consumed_before: float
 
@@ -106,6 +108,7 @@ def slo_figures(
     total, bad, allowed, coverage = _added(every)
     verdicts = [_verdict(*_added(pairs)) for pairs in by_member.values()]
     in_incidents = min(sum(one.bad_events or 0.0 for one in incidents), bad)
+    after_changes = min(sum(one.bad_events or 0.0 for one in incidents if one.change), bad)
     objectives = {definition.objective for definition, sums in parts if sums}
     return SloFigures(
         slo=newest.slo,
@@ -124,6 +127,7 @@ def slo_figures(
         members_met=verdicts.count(PeriodVerdict.MET),
         incidents=incidents,
         by_incidents=_ratio(in_incidents, allowed),
+        after_changes=_ratio(after_changes, allowed),
         consumed=_ratio(bad, allowed),
         consumed_before=consumed_before,
     )

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from app.reports.figures import PeriodVerdict, SloFigures
 from app.reports.report import ObjectivesReport
+from app.reports.toil import WORTH_A_PAGE
 from app.slo import format_percent
 from app.wording.markdown import as_markdown
 from app.wording.sentences import event_words, share, span
@@ -30,7 +31,8 @@ UNKNOWN_FIGURE = "–"  # noqa: RUF001  an en dash, as tables have it
 _MOST_INCIDENTS = 50
 _COLUMNS = (
     "period", "from", "to", "service", "slo", "objective", "sli", "verdict", "good_events", "bad_events",
-    "total_events", "budget_spent_ratio", "budget_spent_by_incidents_ratio", "budget_spent_otherwise_ratio",
+    "total_events", "budget_spent_ratio", "budget_spent_by_incidents_ratio", "budget_spent_after_changes_ratio",
+     "budget_spent_otherwise_ratio",
     "budget_spent_before_ratio", "coverage_ratio", "incidents", "pages", "marked_useful", "marked_noise",
     "sla_contract", "sla_margin", "labels",
 )  # fmt: skip
@@ -51,7 +53,7 @@ def report_csv(report: ObjectivesReport) -> str:
     period = report.question.period
     for one in report.slos:
         labels = ",".join(f"{name}={value}" for name, value in one.labels)
-        ratios = (one.consumed, one.by_incidents, one.background, one.consumed_before, one.coverage)
+        ratios = (one.consumed, one.by_incidents, one.after_changes, one.background, one.consumed_before, one.coverage)
         contract = math.nan if one.sla is None else one.sla.contract
         writer.writerow(
             [
@@ -107,13 +109,15 @@ def _lines(report: ObjectivesReport) -> Iterator[str]:
 
 
 def _slo_table(slos: Sequence[SloFigures]) -> Iterator[str]:
-    heads = "SLO|Service|Objective|SLI|PeriodVerdict|Budget spent|By incidents|Otherwise|Before|Measured|SLA margin"
+    heads = (
+        "SLO|Service|Objective|SLI|Verdict|Budget spent|By incidents|After changes|Otherwise|Before|Measured|SLA margin"
+    )
     yield from _table(
         heads,
         [
             [
                 *(one.slo, one.service, format_percent(one.objective), _sli(one.sli), one.verdict.value),
-                *map(_share, (one.consumed, one.by_incidents, one.background, one.consumed_before)),
+                *map(_share, (one.consumed, one.by_incidents, one.after_changes, one.background, one.consumed_before)),
                 *(_share(one.coverage), _points(one.sla_margin)),
             ]
             for one in slos
@@ -137,13 +141,13 @@ def _incidents(report: ObjectivesReport) -> Iterator[str]:
     yield ""
     marks = {True: "useful", False: "noise", None: ""}
     yield from _table(
-        "Began (UTC)|SLO|Severity|Budget spent|Bad events|Detected after|Resolved after|Mark",
+        "Began (UTC)|SLO|Severity|Budget spent|Bad events|Detected after|Resolved after|Change before|Mark",
         [
             [
                 *(f"{one.started_at:%Y-%m-%d %H:%M}", one.slo, one.severity.value),
                 UNKNOWN_FIGURE if one.spent is None else share(one.spent),
                 UNKNOWN_FIGURE if one.bad_events is None else event_words(one.bad_events),
-                *(_span(one.detected_after), _span(one.resolved_after), marks[one.useful]),
+                *(_span(one.detected_after), _span(one.resolved_after), one.change, marks[one.useful]),
             ]
             for one in found[:_MOST_INCIDENTS]
         ],
@@ -161,6 +165,11 @@ def _alerts(report: ObjectivesReport) -> Iterator[str]:
     yield f"- Marked as useful: {useful}, as noise: {noise}" + (
         f" (precision {share(report.precision)})" if useful + noise else ""
     )
+    if toil.pages_judged:
+        yield (
+            f"- Pages that spent {share(WORTH_A_PAGE)} of the budget or more: "
+            f"{toil.pages_worth} of {toil.pages_judged} (precision by burn {share(toil.precision_by_burn)})"
+        )
     yield f"- Nights disturbed: {toil.nights}, days of weekends: {toil.weekend_days} ({report.question.timezone})"
     yield f"- Pages fired for {span(toil.time_under_way)} in all"
 

@@ -296,8 +296,9 @@ def incident_facts(connection: Connection, *, since: datetime, until: datetime) 
     """What reports count of the incidents that began in [*since*, *until*), oldest first."""
     names = ("id", "slo", "severity", "started_at", "ended_at", "first_bad_at", "bad_events", "spent")
     marked = incident.outerjoin(incident_mark, incident_mark.c.incident == incident.c.id)
+    change = incident.c.notification["recent_change"].as_string()
     began = (
-        select(*(incident.c[name] for name in names), incident_mark.c.mark)
+        select(*(incident.c[name] for name in names), incident_mark.c.mark, change.label("change"))
         .select_from(marked)
         .where(incident.c.started_at >= since, incident.c.started_at < until)
         .order_by(incident.c.started_at, incident.c.id)
@@ -308,6 +309,7 @@ def incident_facts(connection: Connection, *, since: datetime, until: datetime) 
             slo=SloId(row.slo),
             severity=Severity(row.severity),
             useful=None if row.mark is None else IncidentMark(row.mark) is IncidentMark.USEFUL,
+            change=row.change or "",
         )
         for row in connection.execute(began)
     ]

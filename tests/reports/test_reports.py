@@ -162,6 +162,8 @@ def test_budgets_are_spent_by_incidents_and_otherwise(kept: KeptIncidents) -> No
     page = replace(
         firing("checkout-availability"),
         incident="5f2d",
+        recent_change="deployed 12 minutes before: checkout v1.4.2",
+        spent=0.03,
         starts_at=began,
         incident_bad=BUDGET,
         first_bad_at=began - timedelta(minutes=4),
@@ -174,12 +176,15 @@ def test_budgets_are_spent_by_incidents_and_otherwise(kept: KeptIncidents) -> No
     checkout = next(slo for slo in report.slos if slo.slo == "checkout-availability")
     assert checkout.by_incidents == pytest.approx(1.0)
     assert checkout.background == pytest.approx(0.5)
+    assert checkout.after_changes == checkout.by_incidents
     assert checkout.consumed_before == pytest.approx(0.5)
     assert checkout.sla_margin == pytest.approx(0.9985 - 0.995)
     assert [slo.slo for slo in report.worst_trends] == ["checkout-availability", "search-availability"]
     assert [(group.name, group.count(PeriodVerdict.MISSED)) for group in report.groups] == [("payments", 1), ("", 1)]
     (incident,) = report.incidents
     assert (incident.detected_after, incident.resolved_after) == (timedelta(minutes=4), timedelta(minutes=64))
+    assert (incident.change, report.toil.precision_by_burn) == (page.recent_change, 1.0)
+    assert f"| {page.recent_change} | useful |" in report_markdown(report)
     assert (report.toil.nights, report.toil.weekend_days, report.marked, report.precision) == (1, 1, (1, 0), 1.0)
     assert _only(_report(kept, services=frozenset({"search"}))).slo == "search-availability"
     assert _only(_report(kept, labels=frozenset({("team", "payments")}))).slo == "checkout-availability"
@@ -252,6 +257,7 @@ def test_a_report_is_written_as_csv_markdown_and_a_page(kept: KeptIncidents) -> 
     assert float(first["sla_margin"]) == pytest.approx(0.0035)
     assert second["slo"] == "search-<b>fast|_x_</b>"
     text = report_markdown(report)
+    assert "| SLO | Service | Objective | SLI | Verdict | Budget spent | By incidents | After changes |" in text
     assert "0 of 2 objectives met, 2 missed; counted until 2026-04-01 00:00 UTC." in text
     assert "| checkout-availability | =cmd() | 99.9% | 99.85% | missed | 150% |" in text
     page = report_html(report)

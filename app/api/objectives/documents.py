@@ -62,6 +62,7 @@ def _toil(toil: Toil) -> ToilModel:
         "pages_at_night": toil.pages_at_night,
         "pages_at_weekends": toil.pages_at_weekends,
         "firing_s": toil.time_under_way.total_seconds(),
+        "precision_by_burn_ratio": toil.precision_by_burn,
     }
 
 
@@ -96,6 +97,7 @@ def _slo(one: SloFigures) -> ReportSloModel:
         "budget_spent": {
             "ratio": one.consumed,
             "by_incidents": one.by_incidents,
+            "after_changes": one.after_changes,
             "otherwise": one.background,
             "before": one.consumed_before,
         },
@@ -128,5 +130,6 @@ def _incident(one: IncidentFacts) -> ReportIncidentModel:
         "resolved_after_s": None if resolved is None else resolved.total_seconds(),
         "bad_events": None if one.bad_events is None else event_count(one.bad_events),
         "budget_spent_ratio": one.spent,
+        "change": one.change,
         "mark": _MARKS[one.useful],
     }

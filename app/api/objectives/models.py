@@ -35,6 +35,7 @@ _EXAMPLE: JsonDict = {
         "pages_at_night": 1,
         "pages_at_weekends": 0,
         "firing_s": 3120.0,
+        "precision_by_burn_ratio": 1.0,
     },
     "groups": [
         {
@@ -63,7 +64,13 @@ _EXAMPLE: JsonDict = {
             "sli": 0.99868,
             "events": {"good": 2415006, "bad": 3194, "total": 2418200},
             "coverage": 1.0,
-            "budget_spent": {"ratio": 1.32, "by_incidents": 0.9, "otherwise": 0.42, "before": 0.61},
+            "budget_spent": {
+                "ratio": 1.32,
+                "by_incidents": 0.9,
+                "after_changes": 0.9,
+                "otherwise": 0.42,
+                "before": 0.61,
+            },
             "members": 1,
             "members_met": 0,
             "incidents": 1,
@@ -85,6 +92,7 @@ _EXAMPLE: JsonDict = {
             "resolved_after_s": 3240.0,
             "bad_events": 2176,
             "budget_spent_ratio": 0.9,
+            "change": "deployed 12 minutes before: checkout v1.4.2",
             "mark": "useful",
         }
     ],
@@ -129,6 +137,9 @@ class ToilModel(TypedDict):
     pages_at_night: int
     pages_at_weekends: int
     firing_s: Annotated[float, Field(description="How long pages fired, added up.")]
+    precision_by_burn_ratio: Annotated[
+        float | None, Field(description="Pages that spent 2% of the budget or more, of those of which it is known.")
+    ]
 
 
 @with_config(_EXACT)
@@ -162,6 +173,9 @@ class BudgetSpentModel(TypedDict):
 
     ratio: float | None
     by_incidents: Annotated[float | None, Field(description="While alerts fired, from the first bad event on.")]
+    after_changes: Annotated[
+        float | None, Field(description="Of `by_incidents`: in those that a deploy or another change preceded.")
+    ]
     otherwise: Annotated[float | None, Field(description="Without an alert.")]
     before: Annotated[float | None, Field(description="Of the period before.")]
 
@@ -215,6 +229,7 @@ class ReportIncidentModel(TypedDict):
     resolved_after_s: Annotated[float | None, Field(description="From the first bad event to the end.")]
     bad_events: float | None
     budget_spent_ratio: float | None
+    change: Annotated[str, Field(description="The last change of the service before the errors; empty if none.")]
     mark: Annotated[str | None, Field(description="`useful` or `noise`, as people marked it.")]
 
 
