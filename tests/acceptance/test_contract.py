@@ -104,6 +104,9 @@ def _charts_show_the_same(running: Stack, slos: dict[str, Any]) -> None:
     contributors = running.get(f"/api/v1/slos/checkout-availability/contributors?{asked}&by=code").json()
     assert (contributors["state"], contributors["problem"]) == ("answered", None)
     assert {item["labels"]["code"] for item in contributors["items"]} == {"500"}
+    # Whole days: whether there is one depends on the hour.
+    assert running.get("/api/v1/reports?period=7d").raise_for_status().json()["period"]["kind"] == "rolling"
+    assert "<h1>Objectives, " in running.get("/objectives").raise_for_status().text
     for slo_id in ("checkout-availability", "shop-by-service"):
         page = running.get(f"/slos/{slo_id}?range=1h").raise_for_status().text
         assert '<path class="line main"' in page
