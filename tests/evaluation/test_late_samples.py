@@ -198,3 +198,21 @@ def test_the_last_sample_of_a_pod_that_is_gone_is_not_late(tmp_path: Path) -> No
     with running(lambda _labels, time: time + 31, tmp_path, "gone", until=END - 2.3 * HOUR) as run:
         run.run(BEGIN, END - 2 * HOUR)
         assert late(run) is None
+
+
+@pytest.mark.parametrize("lag_s", [40.0, 250.0])
+def test_a_server_that_lags_while_counts_become_final_moves_no_event(tmp_path: Path, lag_s: float) -> None:
+    """As one of several behind a balancer may, for a few slots: what the others have is not lost."""
+    source = MemorySource([counter(requests("shop"), (BEGIN - HOUR, END + HOUR), per_second=10.0)])
+    late = range(round(END) - 1200, round(END) - 1080, 30)
+    edges = np.arange(END - 3000, END + 1, 300)
+
+    def move(at: float) -> None:
+        source.now = at - (lag_s if at in late else 1.0)
+
+    with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db", move=move) as one:
+        one.run(END - 3000, END, backfill=False)
+        past = one.evaluator.past(one.snapshot(ID).id)
+        assert past is not None
+        assert past.row is not None
+        assert np.diff(past.row.counted_before(edges)[0]).tolist() == [3000.0] * 10

@@ -40,6 +40,8 @@ from app.slo.arrays import Bools, Ints
 
 # A counter that comes back within a week goes on where it positions.
 _REMEMBERED_S = 7 * 86_400.0
+# What a server has not got for so long is lost, also where nothing newer is there.
+_MOST_LAG_S = 900.0
 # Copies of a series are found one by one at worst, each where it begins: not all of a month is read for each.
 _MOST_RECOUNTS = 3
 # A new evaluator reads the whole ledger: not for some thousand series that it would forget.
@@ -91,11 +93,13 @@ class LedgerWriter:
         # What the finest tier no longer holds cannot be taken back.
         late = max(self.ledger.newest_s, at_s) - FINE_REACH_S
         self.finalise([tracked for tracked in tracked_slis if tracked.settled_s < late])
-        forgotten = self._forgotten(tracked_slis, samples)
+        forgotten, lagging = self._forgotten(tracked_slis, samples, at_s=at_s)
         if forgotten:
             self.finalise(forgotten)
-            self.count_live(forgotten, self._only(samples, forgotten), at_s=at_s)
-            tracked_slis = [tracked for tracked in tracked_slis if tracked not in forgotten]
+        if forgotten or lagging:
+            # What lags is settled once it has caught up.
+            self.count_live([*forgotten, *lagging], self._only(samples, [*forgotten, *lagging]), at_s=at_s)
+            tracked_slis = [tracked for tracked in tracked_slis if tracked not in (*forgotten, *lagging)]
             samples = self._only(samples, tracked_slis)
         if not tracked_slis:
             return
@@ -358,8 +362,13 @@ class LedgerWriter:
             cursor.grow(self.ledger.registry.sizes)
             cursor.fill_missing_from(only)
 
-    def _forgotten(self, tracked_slis: Sequence[TrackedSli], samples: Samples) -> list[TrackedSli]:
-        """The SLIs of which Prometheus no longer has samples that it had when they were counted."""
+    def _forgotten(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float
+    ) -> tuple[list[TrackedSli], list[TrackedSli]]:
+        """The SLIs of which Prometheus no longer has samples that it had when they were counted; those that may lag.
+
+        Where nothing newer is there either, the answer may come from a server that lags, as one of several may.
+        """
         registry = self.ledger.registry
         self.live.grow(registry.sizes)
         samples = united(samples, registry)
@@ -368,9 +377,16 @@ class LedgerWriter:
         there = np.zeros(len(rows), dtype=bool)
         # The very sample: one that has lost its data may have scraped later ones.
         there[samples.counter[samples.time == counted[samples.counter]]] = True
+        newer = np.zeros(len(rows), dtype=bool)
+        newer[samples.counter[samples.time > counted[samples.counter]]] = True
         lost = (counted > self.ledger.settled_s[rows]) & ~there
-        slis = {registry.rows[row].sli for row in (*np.unique(rows[lost]), *self._with_new_holes(samples))}
-        return [tracked for tracked in tracked_slis if tracked.key in slis]
+        lags = lost & ~newer & (at_s - counted <= _MOST_LAG_S)
+        gone = {registry.rows[row].sli for row in (*np.unique(rows[lost & ~lags]), *self._with_new_holes(samples))}
+        late = {registry.rows[row].sli for row in np.unique(rows[lags])} - gone
+        return (
+            [tracked for tracked in tracked_slis if tracked.key in gone],
+            [tracked for tracked in tracked_slis if tracked.key in late],
+        )
 
     def _with_new_holes(self, samples: Samples) -> Ints:
         """Rows whose first samples after the settled time were measured once and are not there any more."""
