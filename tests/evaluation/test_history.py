@@ -131,3 +131,15 @@ def test_budgets_that_windows_no_longer_reach_back_to_are_as_they_were_shown(tmp
     assert len(compared) > 20
     assert max(abs(live - past) for live, past in compared) <= 1e-3
     assert len(stored) < 100
+
+
+@pytest.mark.parametrize("begin_s", [-27 * HOUR + 59, -25 * HOUR - 151, -40 * HOUR + 59])
+def test_a_hole_that_no_edge_of_a_cell_shows_is_not_measured(tmp_path: Path, begin_s: int) -> None:
+    """Eight minutes and a half in cells of five, also across the end of a piece: each edge has a sample lately."""
+    hole = (NOW + begin_s, NOW + begin_s + 8.5 * MINUTE)
+    series = [counter(requests("shop"), (NOW - 4 * DAY, NOW + HOUR), per_second=10.0, without=[hole])]
+    wanted = slos([availability("shop", objective=99, window="3d")], tmp_path / "slos")
+    with Running(wanted, MemorySource(series), tmp_path / "db") as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        assert (1.0 - one.snapshot(SLO).coverage) * 3 * DAY == pytest.approx(9 * MINUTE, abs=0.5 * MINUTE)

@@ -195,7 +195,14 @@ class _Reader:
             named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True, partial=self.partial
         )
         partial = values.partial | changes.partial
-        readable = changes.answered + unnamed
+        failed = {tracked.key: (tracked, error) for tracked, error in (*values.failed, *changes.failed)}
+        counts = None
+        # In wider cells a hole of some minutes is a small part of what a window misses.
+        if width_s == MIDDLE_WIDTH_S and changes.answered:
+            counts = await self._counts(changes.answered, start, end + step, step, labels)
+            partial |= counts.partial
+            failed |= {tracked.key: (tracked, error) for tracked, error in counts.failed}
+        readable = [tracked for tracked in (*changes.answered, *unnamed) if tracked.key not in failed]
         registry = self.batcher.series_index.registry
         cells = Cells.of(
             values.samples,
@@ -204,11 +211,11 @@ class _Reader:
             since_s=time_range.since_s,
             until_s=time_range.until_s,
             width_s=width_s,
+            counts=None if counts is None else counts.samples,
         )
         broken = _together(cells.broken(len(registry.rows)), changes.answered)
         broken[rows_of(unnamed)] = True
         parts = [cells.regular(broken)]
-        failed = {tracked.key: (tracked, error) for tracked, error in (*values.failed, *changes.failed)}
         for (since_s, until_s), members in _shared(cells.edges, broken, readable).items():
             repaired = await self.raw(since_s, until_s, members)
             parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
@@ -219,6 +226,29 @@ class _Reader:
         if failed:
             samples = self.batcher.series_index.only(samples, answered)
         return QueryResults(answered=answered, failed=list(failed.values()), samples=samples, partial=partial)
+
+    async def _counts(
+        self, tracked_slis: Sequence[TrackedSli], start: datetime, end: datetime, step: timedelta, labels: LabelQueries
+    ) -> QueryResults:
+        """How many samples the series of some SLIs have in each cell that ends in [start, end]."""
+        try:
+            span_ms = round(step.total_seconds() * 1000) - await self._left_edge_ms(end)
+        except PrometheusError as error:
+            return QueryResults([], [(tracked, error) for tracked in tracked_slis], Samples.joined([]))
+
+        def counts(selector: str) -> Awaitable[Matrix]:
+            expr = in_cell(CellFunction.COUNT, selector, span_ms)
+            return self.source.range(expr, start, end, step, deadline=self.deadline)
+
+        return await self.batcher.samples(
+            tracked_slis,
+            counts,
+            labels=labels,
+            most=_MOST_SELECTORS,
+            nameless=True,
+            partial=self.partial,
+            as_given=True,
+        )
 
     async def sample_cells(
         self,

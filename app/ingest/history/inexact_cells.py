@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger import Registry, Samples, united
+from app.ledger import LOOKBACK_S, Registry, Samples, united
 from app.slo.arrays import Bools, Floats, Ints
 
 # Raw samples of six hours are 1,440 of each series at 15 s: an answer of the usual limit holds those of hundreds of
 # series.
 _LONGEST_REPAIR_S = 6 * 3600
+# In a cell of five minutes: of targets that are scraped more seldom, one sample more or less says nothing.
+_FEWEST_SAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,9 @@ class Cells:
     *resets*, shape (counters, cells): resets within each cell and a look-back before it, NaN without samples there.
     *jumps*, shape (counters, cells): whether the value at the end of a cell is not to be counted from that at its
     beginning, as where the buckets of a native histogram have become wider.
-    *reaches_on*, shape (counters,): whether there is a value at the edge after the last one, too.
+    *samples*, shape (counters, cells + 2): how many samples there are in each cell, in the one before and in the one
+    after; None where that was not asked. *reaches_on*, shape (counters,): whether there is a value at the edge after
+    the last one, too.
     *row*, shape (counters,): the ledger's row of each counter.
     """
 
@@ -32,10 +36,19 @@ class Cells:
     resets: Floats
     jumps: Bools
     reaches_on: Bools
+    samples: Floats | None
 
     @classmethod
     def of(
-        cls, values: Samples, resets: Samples, registry: Registry, *, since_s: float, until_s: float, width_s: int
+        cls,
+        values: Samples,
+        resets: Samples,
+        registry: Registry,
+        *,
+        since_s: float,
+        until_s: float,
+        width_s: int,
+        counts: Samples | None = None,
     ) -> "Cells":
         """Cells of *width_s* from *since_s* to *until_s*, from samples that lie on the edges and on the one after."""
         values, resets = united(values, registry), united(resets, registry)
@@ -50,6 +63,7 @@ class Cells:
             resets=_dense(resets, counter, edges)[:, 1:-1],
             jumps=~np.isnan(_dense(replace(values, value=values.levels), counter, edges)[:, 1:-1]),
             reaches_on=~np.isnan(at_edges[:, -1]),
+            samples=None if counts is None else _counts(united(counts, registry), counter, edges),
         )
 
     def broken(self, rows: int) -> Bools:
@@ -62,9 +76,23 @@ class Cells:
         seen = ~np.isnan(self.resets)
         odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen) | self.jumps
         odd |= there[:, 1:] & ~np.column_stack([there[:, 2:], self.reaches_on])
+        if self.samples is not None:
+            odd |= seen & self._beside_holes(self.samples)
         broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
         np.logical_or.at(broken, self.row, odd)
         return broken
+
+    def _beside_holes(self, samples: Floats) -> Bools:
+        """Cells that lack so many samples, with a neighbour, that there may be a hole which no edge shows."""
+        width_s = float(self.edges[1] - self.edges[0])
+        there = samples > 0
+        usual = np.nanmedian(
+            np.where(there | ~there.any(axis=1, keepdims=True), samples, np.nan), axis=1, keepdims=True
+        )
+        lacking = 2.0 * usual - (samples[:, 1:] + samples[:, :-1])
+        holes = (lacking > usual * LOOKBACK_S / width_s - 1.0) & (usual >= _FEWEST_SAMPLES)
+        beside: Bools = holes[:, 1:] | holes[:, :-1]
+        return beside
 
     def regular(self, broken: Bools) -> Samples:
         """The values at the edges of the cells that are not broken, as samples."""
@@ -100,6 +128,12 @@ def stretches(edges: Floats, broken: Bools) -> Iterator[tuple[float, float]]:
             stop = min(until, since + _LONGEST_REPAIR_S)
             yield since, stop
             since = stop
+
+
+def _counts(samples: Samples, counter: Ints, edges: Floats) -> Floats:
+    """How many samples of each counter there are in cells that end at *edges*; of series that are one, the most."""
+    samples = samples.only(np.isin(samples.counter, counter))
+    return np.nan_to_num(_dense(samples, counter, edges))
 
 
 def _dense(samples: Samples, counter: Ints, edges: Floats) -> Floats:
