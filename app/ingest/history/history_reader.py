@@ -230,11 +230,8 @@ class _Reader:
     async def _counts(
         self, tracked_slis: Sequence[TrackedSli], start: datetime, end: datetime, step: timedelta, labels: LabelQueries
     ) -> QueryResults:
-        """How many samples the series of some SLIs have in each cell that ends in [start, end]."""
-        try:
-            span_ms = round(step.total_seconds() * 1000) - await self._left_edge_ms(end)
-        except PrometheusError as error:
-            return QueryResults([], [(tracked, error) for tracked in tracked_slis], Samples.joined([]))
+        """How many samples the series of some SLIs have in each cell that ends in [start, end]; one more on an edge."""
+        span_ms = round(step.total_seconds() * 1000)
 
         def counts(selector: str) -> Awaitable[Matrix]:
             expr = in_cell(CellFunction.COUNT, selector, span_ms)
