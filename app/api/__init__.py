@@ -6,6 +6,7 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app
+from app.api.past_turn import PastTurn
 from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
 from app.api.problems import show_problems_to_browsers
@@ -16,6 +17,7 @@ __all__ = [
     "AlertLog",
     "EventTokens",
     "History",
+    "PastTurn",
     "Stream",
     "Timeline",
     "create_app",

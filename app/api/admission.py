@@ -1,8 +1,9 @@
 """How many requests are worked on at once, and how much of their answers waits in memory for slow readers."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,17 +22,25 @@ APART = frozenset(
 )
 """What supervisors and pipelines ask: it costs little, and is answered however busy the rest is."""
 
-# More than the reader threads can compute, so that none of them idles while an answer is sent. What waits for longer
-# than 10 s would be answered after most clients have given up.
+# More than the reader threads can compute, so that none of them idles while an answer is sent.
 _AT_ONCE = 8
 _WAITING = 200
-_PATIENCE_S = 10.0
+PATIENCE_S = 10.0
+"""What waits for longer would be answered after most clients have given up."""
 # The size in which uvicorn hands data to a socket; smaller pieces cost more calls.
 _PIECE_BYTES = 64 * 1024
 # More than this is held only by clients that do not read; without a bound they fill the memory.
 _MOST_UNSENT_BYTES = 128 * 1024 * 1024
 # Answers below it are sent whole: they are gone before they could be counted.
 _SMALL_BYTES = 256 * 1024
+
+
+_leave: ContextVar[Callable[[], None]] = ContextVar("leave", default=lambda: None)
+
+
+def leave_place() -> None:
+    """Free the place of the request that this is called for: from now on it waits, and computes nothing."""
+    _leave.get()()
 
 
 class Admission:
@@ -49,7 +58,7 @@ class Admission:
         *,
         at_once: int = _AT_ONCE,
         waiting: int = _WAITING,
-        patience_s: float = _PATIENCE_S,
+        patience_s: float = PATIENCE_S,
         most_unsent: int = _MOST_UNSENT_BYTES,
     ) -> None:
         self._app = app
@@ -91,6 +100,7 @@ class Admission:
                 self._places.release()
             holds = False
 
+        _leave.set(leave)
         sends = self._unsent.in_pieces(scope, send)
 
         async def leave_and_send(message: Message) -> None:

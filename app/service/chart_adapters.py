@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from app.adjustments import AdjustedMember, adjustment_title, occurrences
 from app.alerting import Transition
+from app.api.admission import leave_place
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
@@ -241,6 +242,8 @@ class EngineContributors(Contributors):
                 state=ContributorsState.BUSY, start=question.start, end=question.end, by=question.by
             )
         self._waiting += 1
+        # Prometheus computes it: nothing that is answered at once waits for it.
+        leave_place()
         try:
             async with self._turn:
                 # It may have been answered while this one waited.

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import EventTokens, Stream, Timeline, create_app, path_prefix, show_problems_to_browsers
+from app.api import EventTokens, PastTurn, Stream, Timeline, create_app, path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
@@ -192,6 +192,7 @@ def _serve(
         pasts=EnginePasts(engine, components.database),
         contributors=EngineContributors(engine, components.clock),
         surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
+        turn=PastTurn(),
     )
     reports = _reports(engine, components)
     limits = ConnectionLimits.within(allow_open_files())

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.admission import Admission
+from app.api.past_turn import PastTurn
+from app.api.problems import ProblemError
 
 MIB = 1024 * 1024
 
@@ -84,6 +86,33 @@ def test_supervisors_are_answered_while_all_places_are_taken() -> None:
         return answers
 
     assert asyncio.run(ask()) == [HTTPStatus.OK] * 4
+
+
+def test_readers_of_the_past_keep_no_place_from_others_and_wait_for_their_turn_for_some_time() -> None:
+    async def ask() -> tuple[int, list[int]]:
+        turn, go = PastTurn(waiting=2, patience_s=0.05), asyncio.Event()
+
+        async def work(scope: Scope, _receive: Receive, send: Send) -> None:
+            status = HTTPStatus.OK
+            if scope["path"] == "/past":
+                try:
+                    async with turn:
+                        await go.wait()
+                except ProblemError as error:
+                    status = HTTPStatus(error.status)
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        app = Admission(work, at_once=2, waiting=4)
+        past = [asyncio.create_task(Client(app).get("/past")) for _ in range(4)]
+        present = await Client(app).get("/present")
+        refused = [await one for one in past[1:]]
+        go.set()
+        return present, [await past[0], *refused]
+
+    present, past = asyncio.run(ask())
+    assert present == HTTPStatus.OK
+    assert past == [HTTPStatus.OK, *[HTTPStatus.SERVICE_UNAVAILABLE] * 3]
 
 
 def test_whoever_waits_too_long_is_refused() -> None:
