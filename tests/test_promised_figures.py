@@ -8,7 +8,7 @@ import pytest
 
 from app.alerting import conditions, evidence
 from app.alerting.routing import DEFAULT_FALLBACK_AFTER
-from app.api import admission, guard, parameters, timespans
+from app.api import admission, guard, parameters, past_turn, timespans
 from app.api.charts import routes
 from app.budget import exhaustion
 from app.delivery import Backoff, DeliveryTiming, endings
@@ -81,6 +81,7 @@ PROMISES = (
     ("deploy.md", "renewed every five seconds", postgres._HEARTBEAT_S, 5.0),
     ("security.md", "| open connections | 512;", http_server._MOST_CONNECTIONS, 512),
     ("security.md", "4, 200; more are 503", admission._WAITING, 200),
+    ("security.md", "at once, waiting | 1, 50 for 10 s", _same(past_turn._WAITING, admission.PATIENCE_S), (50, 10.0)),
     ("security.md", "| request body | 1 MiB |", guard.MAX_BODY_BYTES, MIB),
     ("security.md", "at the start, once it has blocked | 2 s, 5 s, 0.1 s |",
      _same(secret_files.READ_S, secret_files.START_S, secret_files._SINCE_STALE_S), (2.0, 5.0, 0.1)),
