@@ -45,7 +45,7 @@ from app.store.daily_totals import load_daily_totals
 from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
 from app.wording.links import change_page, incident_page
-from app.wording.sentences import summary
+from app.wording.sentences import incident_title
 from app.wording.timeline import transition_words
 
 # Queries of evaluations always find connections free, and each of these reads its whole range.
@@ -189,7 +189,7 @@ def _mark(incident: Incident) -> RangeMark:
         at=incident.started_at,
         until=incident.ended_at,
         kind=RangeMarkKind(incident.severity.value),
-        title=summary(incident.notification),
+        title=incident_title(incident.notification),
         path=incident_page("", incident.id),
     )
 

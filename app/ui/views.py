@@ -31,6 +31,7 @@ class BurnView:
     window: str
     burn_rate: str
     factor: str
+    alerts_never: bool
     bar: int
     over: bool
     good: str
@@ -135,6 +136,7 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
                 window=window,
                 burn_rate=multiple(view.burn_rate),
                 factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN,
+                alerts_never=not compared,
                 bar=bar(view.burn_rate / limit),
                 over=view.burn_rate >= limit,
                 good=grouped(view.good),

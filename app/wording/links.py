@@ -1,5 +1,6 @@
 """The addresses that people find in a message: the pages of the incident and the SLO, its runbook, its dashboard."""
 
+import json
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
@@ -73,13 +74,9 @@ def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _new_silence(alertmanager_url: str, labels: Mapping[str, str]) -> str:
-    matchers = ",".join(f"{name}={_quoted(value)}" for name, value in sorted(labels.items()))
+    # The form reads each value as a string of JSON: a tab as it is would leave the whole form empty.
+    matchers = ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(labels.items()))
     return f"{alertmanager_url.rstrip('/')}/#/silences/new?filter={quote(f'{{{matchers}}}', safe='')}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def is_link(text: str) -> bool:

@@ -32,7 +32,7 @@ from app.status import (
 )
 from app.ui import SloData, Surroundings, pages
 from app.ui.slo.calendar import calendar
-from app.ui.slo.headline import headline_of
+from app.ui.slo.headline import exhausted_step, headline_of
 from app.ui.slo.ranges import chart_range
 from app.ui.views import rfc3339
 from tests.support.api import ListedContributors
@@ -64,7 +64,7 @@ class _Pasts(IncidentPasts):
         *,
         adjusted: bool = True,
     ) -> RangeSeries:
-        if end - start == DAY * 30:
+        if end - start in {DAY * 30, timedelta(hours=4)}:
             return self._series
         return super().series(slo_id, members, start, end, step, adjusted=adjusted)
 
@@ -107,7 +107,7 @@ def _since_exhausted() -> RangeSeries:
 def test_a_page_begins_with_what_is_the_matter_and_since_when(
     snapshot: Snapshot, word: str, since: datetime | None
 ) -> None:
-    found = headline_of(snapshot, _since_exhausted())
+    found = headline_of(snapshot, exhausted_step(_since_exhausted()))
     assert (found.word, found.since) == (word, since)
     text = _client(snapshot).get(f"/slos/{snapshot.id}").text
     assert f"<strong>{word}</strong>" in text

@@ -25,8 +25,8 @@ class Headline:
     until: datetime | None = None
 
 
-def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
-    """The headline of one SLO; *series* are of its whole window, and tell since when a budget is exhausted."""
+def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = None) -> Headline:
+    """The headline of one SLO; *exhausted* is the step in which its budget fell to zero, as of `exhausted_step`."""
     firing = [alert for alert in slo.alerts if alert.firing]
     since = min((alert.since for alert in firing if alert.since is not None), default=None)
     until = slo.budget.exhausted_at
@@ -34,10 +34,9 @@ def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
     if slo.health is HealthState.EXHAUSTED:
         sentence = "The error budget is exhausted"
         sentence += " and errors go on." if firing and _shows_errors(slo) else "."
-        spent_at, began_before = _exhausted_since(series)
-        return Headline(
-            kind="exhausted", word="Exhausted", sentence=sentence, since=spent_at or since, began_before=began_before
-        )
+        since, until = exhausted or (since, None)
+        began_before = until is not None and since == until
+        return Headline(kind="exhausted", word="Exhausted", sentence=sentence, since=since, began_before=began_before)
     if firing:
         page = any(alert.severity is Severity.PAGE for alert in firing)
         said = "Errors are above what the budget allows."
@@ -72,17 +71,15 @@ def _shows_errors(slo: Snapshot) -> bool:
     return slo.data is not DataState.STALE and shortest is not None and shortest.bad > 0
 
 
-def _exhausted_since(series: RangeSeries | None) -> tuple[datetime | None, bool]:
-    """When the budget was last above zero, and False; the first known time, and True, if it was at no time.
+def exhausted_step(series: RangeSeries) -> tuple[datetime, datetime] | None:
+    """Start and end of the step in which the budget last fell to zero; the start is the end where it is older.
 
     None where the series does not say.
     """
-    if series is None:
-        return None, False
     pairs: Sequence[tuple[datetime, float]] = [
         (at, left) for at, left in zip(series.at, series.budget_remaining, strict=True) if not math.isnan(left)
     ]
     if not pairs or pairs[-1][1] > 0:
-        return None, False
-    above = [at for at, left in pairs if left > 0]
-    return (above[-1], False) if above else (pairs[0][0], True)
+        return None
+    last_above = max((place for place, (_, left) in enumerate(pairs) if left > 0), default=None)
+    return (pairs[0][0],) * 2 if last_above is None else (pairs[last_above][0], pairs[last_above + 1][0])

@@ -33,7 +33,7 @@ from app.ui.rendering import Renderer
 from app.ui.slo import charts
 from app.ui.slo.calendar import calendar
 from app.ui.slo.elsewhere import Surroundings, own_links
-from app.ui.slo.headline import headline_of
+from app.ui.slo.headline import exhausted_step, headline_of
 from app.ui.slo.ranges import CHOICES, ChartRange, chart_range
 
 # The worst ones: thousands of rows are slow in a browser, and the API lists all.
@@ -138,7 +138,7 @@ async def _common(
         "within": asked.within,
         "contributors": None,
         "series": None,
-        "window_series": None,
+        "exhausted": None,
         "charts": [],
         "rows": [],
         "marks": (),
@@ -167,7 +167,7 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
     series = pasts.series(slo_id, ids, chosen.start, chosen.end, round_step(chosen.end - chosen.start, charts.POINTS))
     return {
         "series": series,
-        "window_series": _window_series(pasts, members, newest),
+        "exhausted": _exhausted(pasts, members, newest),
         "charts": charts.pictures(series, slo, chosen.start, chosen.end),
         "rows": charts.rows(series),
         # Data is missing of a group as a whole.
@@ -176,13 +176,21 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
     }
 
 
-def _window_series(pasts: Pasts, members: Sequence[Snapshot], newest: datetime) -> RangeSeries | None:
-    """The SLO window of one SLO whose budget is exhausted, whatever range is chosen: it says since when."""
+def _exhausted(pasts: Pasts, members: Sequence[Snapshot], newest: datetime) -> tuple[datetime, datetime] | None:
+    """The step in which the budget of one SLO fell to zero, whatever range is chosen; None if it is not exhausted."""
     if len(members) != 1 or members[0].health is not HealthState.EXHAUSTED:
         return None
     (slo,) = members
-    start = newest - slo.slo.window.nominal
-    return pasts.series(slo.id, [slo.id], start, newest, round_step(newest - start, charts.POINTS))
+
+    def step_within(start: datetime, end: datetime) -> tuple[datetime, datetime] | None:
+        return exhausted_step(pasts.series(slo.id, [slo.id], start, end, round_step(end - start, charts.POINTS)))
+
+    found = step_within(newest - slo.slo.window.nominal, newest)
+    if found is None or found[0] == found[1]:
+        return found
+    # A step of the window is hours long; looked at from one before it, it begins above zero.
+    start, end = found
+    return step_within(start - (end - start), end) or found
 
 
 def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
@@ -205,7 +213,7 @@ def _whole(
         request,
         "slo/slo.html",
         slo=slo,
-        headline=headline_of(slo, context["window_series"]),
+        headline=headline_of(slo, context["exhausted"]),
         incidents=active,
         links=own_links(slo.slo, active),
         alerts=views.alert_rows(slo, sent_for),

@@ -264,7 +264,7 @@ const build = (figure, chart, data, until, isPhone) => {
       { ...axis, space: isPhone ? 70 : 60, size: 30, values: AXIS_TIMES },
       {
         ...axis, ...filter, grid: { ...axis.grid, ...filter }, ticks: { ...axis.ticks, ...filter },
-        size: isPhone ? 46 : 56, space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"],
+        size: (_, texts) => Math.max(isPhone ? 46 : 56, ...(texts ?? []).map((text) => 14 + 6.5 * text.length)), space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"],
       },
     ],
     series: [
