@@ -70,6 +70,16 @@ def incident_board() -> Board:
     return board(snapshots, [_page_of_checkout()])
 
 
+def grouped_board() -> Board:
+    """The members of one group, of which one is exhausted."""
+    slo = an_slo("shop", by=("route",))
+    members = [
+        a_snapshot(slo, group=(("route", "/pay"),), bad=1_400, health=HealthState.EXHAUSTED),
+        a_snapshot(slo, group=(("route", "/cart"),)),
+    ]
+    return board([_at_now(member) for member in members])
+
+
 def hostile_board() -> Board:
     """SLOs whose names, labels and problems try to be markup, or never end."""
     slo = replace(_slo(HOSTILE[:60], HOSTILE), labels=(("team", HOSTILE), ("tier", "<1>")), description=HOSTILE)

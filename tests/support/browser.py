@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Request, Response, Route, expect, sync_playwright
@@ -22,10 +23,13 @@ MOST_ASSET_BYTES = 150_000
 """What a page may load besides itself, as files."""
 _AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 _HEIGHT = 900
+_LIGHT: Literal["light"] = "light"
+_DARK: Literal["dark"] = "dark"
 expect.set_options(timeout=PATIENCE_S * 1_000)
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
-_RUN_AXE = """async () => {
-  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+_COLOURS = {"type": "rule", "values": ["color-contrast"]}
+_RUN_AXE = """async (rules) => {
   const { violations } = await axe.run(document, { runOnly: rules });
   const where = ({ html, failureSummary }) => `${html} ${failureSummary}`;
   return violations
@@ -78,12 +82,24 @@ class Visit:
         return self.page
 
     @property
-    def serious_findings(self) -> list[str]:
-        """What axe finds to be serious or critical; colours in both schemes are a visit each."""
+    def flaws(self) -> list[str]:
+        """What axe finds to be serious, and what is wider than the window, at both widths in light and dark."""
+        found: list[str] = []
+        for width in (PHONE, DESKTOP):
+            self.page.set_viewport_size({"width": width, "height": _HEIGHT})
+            # Colours are all that a scheme changes.
+            for scheme, rules in ((_LIGHT, _RULES), (_DARK, _COLOURS)):
+                self.page.emulate_media(color_scheme=scheme)
+                found += [f"{width} px, {scheme}: {one}" for one in self._serious_findings(rules)]
+            if self.overflow > 0:
+                found.append(f"{width} px: {self.overflow} px too wide")
+        return found
+
+    def _serious_findings(self, rules: object) -> list[str]:
         if not self.page.evaluate("'axe' in window"):
             # Through the debugger, which no content security policy keeps out.
             self.page.evaluate(_AXE.read_text() + ";undefined")
-        found: list[str] = self.page.evaluate(_RUN_AXE)
+        found: list[str] = self.page.evaluate(_RUN_AXE, rules)
         return found
 
     @property
