@@ -56,13 +56,6 @@ class Alert:
     ended: End | None = None
 
     @property
-    def frozen_reason(self) -> str | None:
-        """Why it is frozen, after a code that never changes where there is one; None if it is not."""
-        if self.frozen is None or self.frozen_cause is None:
-            return self.frozen
-        return f"{self.frozen_cause}: {self.frozen}"
-
-    @property
     def key(self) -> str:
         """The identity that receivers know the alert by, the same for its whole life."""
         return alert_key(self.slo, self.severity, self.cause)

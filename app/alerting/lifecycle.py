@@ -355,7 +355,7 @@ def _freeze(alert: Alert, why: str, at: datetime, *, cause: FrozenCause | None =
     # That an inactive alert is frozen is shown, and no event: each one is at every start and in every gap of the data.
     if alert.frozen is not None or alert.state is AlertState.INACTIVE:
         return frozen, ()
-    return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=frozen.frozen_reason),)
+    return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=frozen.frozen),)
 
 
 def _unfreeze(alert: Alert, at: datetime) -> Step:

@@ -85,7 +85,7 @@ def test_no_events_never_trip() -> None:
 def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
     alerts, said = play("bnnb", PAGE)
     assert said == ["0 fired", "1 frozen", "3 unfrozen"]
-    assert alerts[1].frozen_reason == "no_traffic: no events in the last 5m"
+    assert (alerts[1].frozen_cause, alerts[1].frozen) == ("no_traffic", "no events in the last 5m")
     assert alerts[1].is_notified
 
 
@@ -94,7 +94,7 @@ def test_that_an_alert_is_frozen_is_recorded_with_the_reason() -> None:
     ended, _ = step(firing, reading("q"), PAGE, at=slot(1))
     assert (ended.state, ended.since, ended.muted) == (AlertState.INACTIVE, slot(1), False)
     _, (frozen,) = step(firing, reading("n"), PAGE, at=slot(1))
-    assert (frozen.kind, frozen.at, frozen.reason) == ("frozen", slot(1), "no_traffic: no events in the last 5m")
+    assert (frozen.kind, frozen.at, frozen.reason) == ("frozen", slot(1), "no events in the last 5m")
 
 
 def test_good_events_resolve_an_alert_that_is_frozen_for_want_of_traffic() -> None:

@@ -112,7 +112,7 @@ def test_a_page_is_frozen_while_no_requests_come_and_resolved_after_a_while_for_
         live.backfill(stops - 700)
         ticks(live, stops - 640, stops + 2 * HOUR, 60)
         page = next(alert for alert in live.board.snapshots[0].alerts if alert.cause == "burn")
-        assert (page.state, page.reason) == ("frozen", "no_traffic: no events in the last 30m")
+        assert (page.state, page.reason) == ("frozen", "no events in the last 30m")
         assert {alert.state for alert in live.board.snapshots[0].alerts if alert.cause == "no_traffic"} == {"muted"}
         assert in_force(live) == {"checkout-availability/page"}
         live.restart()

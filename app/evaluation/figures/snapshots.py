@@ -263,7 +263,7 @@ def _alert(alert: Alert) -> AlertView:
         state=alert.shown_state,
         since=None if quiet else alert.since,
         tier=alert.tier if alert.firing or alert.frozen is None else None,
-        reason=alert.frozen_reason or alert.suppressed,
+        reason=alert.frozen or alert.suppressed,
         cause=alert.cause,
         muted=alert.firing and alert.muted,
         ended_at=None if alert.ended is None else alert.resolved_at,
