@@ -36,7 +36,7 @@ def test_single_transitions_are_marks_beside_the_incidents_that_they_neither_beg
     )
     with kept.database.begin() as tx:
         append_transitions(tx, [suppressed, frozen])
-    engine = cast("Engine", SimpleNamespace(documents=SimpleNamespace(slos=())))
+    engine = cast("Engine", SimpleNamespace(documents=SimpleNamespace(slos=()), adjustments=SimpleNamespace(all=())))
     marks = EnginePasts(engine, kept.database).marks([page.slo], START - timedelta(hours=1), START + timedelta(hours=1))
     assert [(mark.kind, mark.at, mark.path) for mark in marks] == [
         ("transition", suppressed.at, None),
