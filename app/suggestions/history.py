@@ -111,12 +111,47 @@ class HistoryReader:
         values = {value for total in totals for value in total}
         return {value: (sum(total.get(value, 0.0) for total in totals), bad.get(value, 0.0)) for value in values}
 
+    async def slow_by_group(self, sli: FastEvents, bound: float, label: str) -> dict[str, tuple[float, float]]:
+        """All events of the last day and those above a bound, by the values of a label.
+
+        Raises:
+            PrometheusError: they cannot be read.
+        """
+        if sli.is_native:
+            selector = Selector((*named(sli.histogram).matchers, *sli.matchers))
+            increased = sum_by(f"increase({render(selector)}[1h])", [label])
+            count = f"histogram_count({increased})"
+            every = await self._sums_of_last_day(count, label)
+            fast = await self._sums_of_last_day(f"histogram_fraction(0, {bound!r}, {increased}) * {count}", label)
+            return {value: (events, events - fast.get(value, 0.0)) for value, events in every.items()}
+        selector = Selector((*named(f"{sli.histogram}_bucket").matchers, *sli.matchers))
+        found: dict[str, tuple[float, float]] = {}
+        expr = sum_by(f"increase({render(selector)}[1h])", [label, BUCKET])
+        for labels, _, values in await self._of_last_day(expr):
+            total, slow = found.get(labels.get(label, ""), (0.0, 0.0))
+            events = float(np.nansum(values))
+            # Bounds are spelled in several ways, such as 1 and 1.0.
+            upper = labels.get(BUCKET, "")
+            if upper == "+Inf":
+                total, slow = total + events, slow + events
+            elif _is_number(upper) and float(upper) == bound:
+                slow -= events
+            found[labels.get(label, "")] = total, slow
+        return found
+
     async def _last_day(self, selector: Selector, label: str, *, native: bool) -> dict[str, float]:
         increased = sum_by(f"increase({render(selector)}[1h])", [label])
-        expr = f"histogram_count({increased})" if native else increased
+        return await self._sums_of_last_day(f"histogram_count({increased})" if native else increased, label)
+
+    async def _sums_of_last_day(self, expr: str, label: str) -> dict[str, float]:
+        return {labels.get(label, ""): float(np.nansum(values)) for labels, _, values in await self._of_last_day(expr)}
+
+    async def _of_last_day(self, expr: str) -> Sequence[tuple[dict[str, str], Floats, Floats]]:
+        """Labels, times and values of each series of an expression, at each hour of the last day."""
         self.planned(1)
-        (answer,) = await self._piece(expr, HOUR, self.days - 1, self.days)
-        return {labels.get(label, ""): float(np.nansum(values)) for labels, _, values in _series(answer)}
+        return [
+            series for answer in await self._piece(expr, HOUR, self.days - 1, self.days) for series in _series(answer)
+        ]
 
     @property
     def starts(self) -> tuple[datetime, ...]:
@@ -242,6 +277,14 @@ class HistoryReader:
         if not answer.whole:
             self.warnings.add(str(partial_data(answer.warnings, None)))
         return [answer]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _added(parts: Sequence[Floats]) -> Floats:

@@ -18,7 +18,7 @@ from app.suggestions.objectives import (
     propose,
 )
 from app.suggestions.ports import MetricExplorer
-from app.suggestions.slis import Candidate, CountedEvents, ValueWithin, candidates_of
+from app.suggestions.slis import Candidate, CountedEvents, FastEvents, ValueWithin, candidates_of
 from app.suggestions.thresholds import BucketCounts, latency_threshold, lower_bound, upper_bound
 
 # A quarter of an hour without requests each day is a service that sleeps: a bound would burn its budget every night.
@@ -149,23 +149,27 @@ class Proposer:
             history = await reader.of(candidate.sli, series)
         except REFUSED as error:
             return self._proposal(candidate, reader.no_counts, doubt=f"its history cannot be read: {error}")
-        match history:
-            case BucketCounts():
-                return self._with_threshold(candidate, history)
-            case Values():
-                return self._with_bound(candidate, history, reader)
-            case DailyCounts():
-                proposal = self._proposal(candidate, history)
-                return replace(proposal, groups=tuple(await self._groups(proposal, reader)))
+        if isinstance(history, Values):
+            return self._with_bound(candidate, history, reader)
+        if isinstance(history, BucketCounts):
+            proposal = self._with_threshold(candidate, history)
+        else:
+            proposal = self._proposal(candidate, history)
+        return replace(proposal, groups=tuple(await self._groups(proposal, reader)))
 
     async def _groups(self, proposal: Proposal, reader: HistoryReader) -> list[GroupFigures]:
         """What the SLO would have been for each value of a label, on the last day."""
         sli, found = proposal.candidate.sli, list[GroupFigures]()
-        if not isinstance(sli, CountedEvents) or proposal.doubt:
+        if proposal.doubt:
             return found
         for label, _ in proposal.candidate.groups:
             try:
-                counts = await reader.by_group(sli, label)
+                if isinstance(sli, CountedEvents):
+                    counts = await reader.by_group(sli, label)
+                elif isinstance(sli, FastEvents) and proposal.bound is not None:
+                    counts = await reader.slow_by_group(sli, proposal.bound, label)
+                else:
+                    break
             except REFUSED:
                 continue
             # Of fewer events a share says nothing of an objective.

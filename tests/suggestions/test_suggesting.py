@@ -297,3 +297,19 @@ def test_an_slo_for_each_route_is_offered_with_what_the_last_day_of_each_was_lik
     assert (figures.label, figures.met, figures.known, figures.least_value) == ("handler", 1, 2, "/pay")
     assert figures.least == pytest.approx(0.98, abs=1e-3)
     assert "1 of 2 kept" in " ".join(document_text(found).replace("#", "").split())
+
+
+def test_latency_of_each_route_is_offered_with_what_the_last_day_of_each_was_like() -> None:
+    """Within the threshold that was chosen for all of them together."""
+    bounds = {"/cart": {"0.1": 0.999, "0.5": 0.9999}, "/pay": {"0.1": 0.5, "0.50": 0.98}}
+    series = [
+        one
+        for route, shares in bounds.items()
+        for one in histogram("http_request_duration_seconds", 10_000.0, {**shares, "+Inf": 1.0}, job="a", handler=route)
+    ]
+    found = suggestions([*series, gauge("up", 1, job="a")])
+    latency = proposals(found)["a-latency"]
+    assert latency.bound == 0.5
+    (figures,) = latency.groups
+    assert (figures.label, figures.known, figures.least_value) == ("handler", 2, "/pay")
+    assert figures.least == pytest.approx(0.98, abs=1e-3)
