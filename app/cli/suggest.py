@@ -38,6 +38,7 @@ from app.wording.sentences import listed
 _FIRST_ANSWER_S = 5.0
 _MOST_DAYS = 90
 _MOST_NAMED = 20
+_USUAL_FILE = Path("config/slos/suggested.yaml")
 
 
 class SuggestionFormat(StrEnum):
@@ -196,3 +197,6 @@ def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> N
         else:
             write_file(file, text, make_folders=True)
         figures_table(found, errors())
+        written = file or _USUAL_FILE
+        first = "" if file is not None else f"sloburn suggest ... -o {written}, then "
+        errors().print(f"next: {first}sloburn check --live {written}", markup=False, soft_wrap=True)

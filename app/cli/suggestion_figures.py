@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.documents import with_noun
 from app.slo import format_percent
 from app.suggestions import (
     WHY_NOT_100,
@@ -27,7 +28,10 @@ _SOUND = frozenset({Basis.HISTORY, Basis.FEW_FAILURES})
 
 
 def figures_table(suggestions: Suggestions, console: Console) -> None:
-    """Two tables: what days were like, and which budget each objective would have had left; then remarks."""
+    """What was found; what days were like, and which budget each objective would have had left; then remarks."""
+    for line in _found(suggestions):
+        console.print(line, markup=False)
+    console.print()
     console.print(_days(suggestions.services))
     console.print()
     console.print("Budget that would have been left; * is at the suggested objective:")
@@ -35,6 +39,19 @@ def figures_table(suggestions: Suggestions, console: Console) -> None:
     console.print()
     for line in _remarks(suggestions):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _found(suggestions: Suggestions) -> Iterator[str]:
+    """How many SLOs are suggested for which services, and by what each was recognised."""
+    every = [proposal for service in suggestions.services for proposal in service.proposals]
+    chosen = sum(not proposal.doubt for proposal in every)
+    alternatives = f" and {with_noun(len(every) - chosen, 'alternative')}" if chosen < len(every) else ""
+    services, days = with_noun(len(suggestions.services), "service"), with_noun(suggestions.days, "day")
+    yield f"{with_noun(chosen, 'SLO')}{alternatives} for {services}, from {days} of history:"
+    for service in suggestions.services[:_MOST_NAMED]:
+        yield f"  {service.service}: {', '.join(name for name, _ in service.instrumentations)}"
+    if len(suggestions.services) > _MOST_NAMED:
+        yield f"  and {len(suggestions.services) - _MOST_NAMED:,} more"
 
 
 def figures_document(suggestions: Suggestions) -> dict[str, Any]:

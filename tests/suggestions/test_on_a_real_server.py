@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -154,6 +155,9 @@ def test_a_real_prometheus_and_the_one_in_memory_lead_to_the_same_suggestions(im
 def test_the_document_passes_check_and_check_live_without_a_wrong_hint(imported: str, tmp_path: Path) -> None:
     file = tmp_path / "suggested.yaml"
     result = run("suggest", "--prometheus-url", imported, "-o", file, "--days", "2")
+    lines = result.stderr.splitlines()
+    assert re.fullmatch(r"\d+ SLOs (and \d+ alternatives? )?for \d+ services, from 2 days of history:", lines[0])
+    assert lines[-1] == f"next: sloburn check --live {file}"
 
     assert result.exit_code == 0, result.stderr
     assert result.stdout == ""
