@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from app.api.examples import add_examples
 from app.api.models import ProblemModel
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -72,6 +73,7 @@ def describe(app: FastAPI, *, prefix: str = "") -> None:
             for operations in schema["paths"].values():
                 for method, operation in operations.items():
                     _complete(operation, method)
+            add_examples(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
