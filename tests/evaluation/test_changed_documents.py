@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from app.alerting import EndCode, Notification
+from app.prometheus import TimedOutError
 from app.slo import AlertState, Slo
 from app.store.outbox import mark_done, waiting
 from app.wording.annotations import annotations
 from tests.evaluation.memory import MemorySource, Series
-from tests.evaluation.plain import counter, requests, slos
+from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
 
 AT = 1_772_323_200.0
@@ -176,3 +177,34 @@ def test_a_group_that_the_changed_sli_does_not_have_ends_for_that_reason(tmp_pat
         live.tick(CHANGED + 120)
         (end,) = notified(live)
     assert (end.end_code, end.recovered) == (EndCode.SLI_CHANGED, False)
+
+
+@pytest.mark.parametrize("changes", [{}, {"sli": MISSPELT}])
+def test_while_the_queries_of_an_slo_time_out_its_page_ends_by_nothing_that_reads_as_recovery(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
+    """Those of others are answered; its errors have ended meanwhile, and its document may change."""
+    live = paged(tmp_path, served(until=CHANGED))
+    source, back = live.source, CHANGED + 2400
+    assert isinstance(source, MemorySource)
+
+    def times_out(expr: str) -> None:
+        if '"web"' in expr:
+            raise TimedOutError("no answer within 10 s")
+
+    with live:
+        source.fault = times_out
+        other = slos([availability("other")], tmp_path / "other")
+        live.slos = [*web(tmp_path / "changed", **changes), *other]  # type: ignore[arg-type]
+        live.restart()
+        live.tick(*np.arange(CHANGED, back, 120))
+        assert not any(_is_all_clear(one) for one in notified(live))
+        source.fault = lambda _expr: None
+        go_on(live, back, back + 1.5 * HOUR)
+        assert live.snapshot("web-availability").data != "stale"
+        # Of a selector of bad events that matches nothing no recovery is seen.
+        assert any(map(_is_all_clear, notified(live))) == (not changes)
+
+
+def _is_all_clear(notification: Notification) -> bool:
+    return notification.end_code is not None and notification.end_code.recovered

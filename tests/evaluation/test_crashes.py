@@ -41,6 +41,7 @@ class Incident:
             self.start(whole)
             whole.run(BEGIN, END)
             self.shown, self.said, self.told = whole.figures, said(whole), told(whole)
+            self.incidents = incidents(whole)
         self.eventful = {
             datetime.fromisoformat(at).timestamp() for at, *_, kind in self.said if kind in {"fired", "resolved"}
         }
@@ -72,10 +73,17 @@ def told(running: Running) -> Told:
     return Counter((row.alert_key, row.status) for row in rows)
 
 
+def incidents(running: Running) -> list[tuple[object, ...]]:
+    with running.database.read() as transaction:
+        rows = transaction.execute(text("SELECT id, severity, started_at, ended_at, bad_events, spent FROM incident"))
+        return sorted(tuple(row) for row in rows)
+
+
 def assert_same(running: Running, incident: Incident) -> None:
     assert differences(running.figures, incident.shown) == {}
     assert said(running) == incident.said
     assert told(running) == incident.told
+    assert incidents(running) == incident.incidents
 
 
 def test_the_incident_pages_and_ends(worlds: Incident) -> None:
