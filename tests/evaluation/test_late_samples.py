@@ -216,3 +216,23 @@ def test_a_server_that_lags_while_counts_become_final_moves_no_event(tmp_path: P
         assert past is not None
         assert past.row is not None
         assert np.diff(past.row.counted_before(edges)[0]).tolist() == [3000.0] * 10
+
+
+def test_blocks_that_are_imported_hours_later_change_no_count_and_the_hole_is_said(tmp_path: Path) -> None:
+    """What was counted across the hole is exact; that nobody saw it stays known."""
+    hole = (END - 8 * HOUR, END - 6 * HOUR)
+    span = (END - 12 * HOUR, END + HOUR)
+    source = MemorySource([counter(requests("shop"), span, per_second=10.0, without=[hole])])
+
+    def move(at: float) -> None:
+        source.now = at - 1
+
+    with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db", move=move) as one:
+        one.run(END - 9 * HOUR, END - 2 * HOUR, every=600)
+        one.backfill(END - 2 * HOUR)
+        source.series = [counter(requests("shop"), span, per_second=10.0)]
+        source._selected.clear()
+        one.run(END - 2 * HOUR, END - HOUR, every=300)
+        shown = one.snapshot(ID)
+    assert shown.total == pytest.approx(11 * HOUR * 10, abs=1000)
+    assert shown.coverage == pytest.approx(9 / 11, abs=0.01)
