@@ -20,7 +20,7 @@ from tests.cli.test_check import GOOD, write
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "config" / "slos", ROOT / "demo" / "slos"]
-MINUTES_BEFORE, OUTAGE_MINUTES = 24 * 60, 60
+MINUTES_BEFORE, OUTAGE_MINUTES = 6 * 60, 60
 ALL = f"0+60x{MINUTES_BEFORE + OUTAGE_MINUTES}"
 HEALTHY = f"0+60x{MINUTES_BEFORE} {60 * MINUTES_BEFORE}+0x{OUTAGE_MINUTES}"
 BROKEN = f"0+0x{MINUTES_BEFORE} 0+60x{OUTAGE_MINUTES}"
@@ -94,7 +94,7 @@ def test_the_default_tiers_of_every_window_are_those_of_the_workbook(hours: int,
 
 
 def outage(slo: Slo) -> Iterator[tuple[str, str]]:
-    """A day without a bad event, then an hour of nothing else, in the notation of promtool."""
+    """Six hours without a bad event, then an hour of nothing else, in the notation of promtool."""
     everything = dict.fromkeys(slo.sli.by, "/cart") | labels(slo.sli.terms[0].selector)
     if slo.sli.terms[-1].events is Events.BAD:
         yield series(everything | {"code": "200"}), HEALTHY
