@@ -21,8 +21,8 @@ from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.service.adjusted_days import AdjustedDays
-from app.service.api_adapters import (
+from app.service.adapters.adjusted_days import AdjustedDays
+from app.service.adapters.api_adapters import (
     Documents,
     EngineBurnDowns,
     EngineHistory,
@@ -32,7 +32,7 @@ from app.service.api_adapters import (
     StoredIncidents,
     files_of,
 )
-from app.service.chart_adapters import EngineContributors, EnginePasts, surroundings_of
+from app.service.adapters.chart_adapters import EngineContributors, EnginePasts, surroundings_of
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.adjustments import AdjustmentEffect, AdjustmentSelector
 from app.evaluation import Past, days, points, range_series
 from app.reports import DayRange, Segment, SloDefinition
-from app.service.adjusted_days import AdjustedDays
+from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.engine import Engine
 from app.slo import AlertState, Severity, SloId
 from app.store.daily_totals import sum_days

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.evaluation import Past, days, with_older_days
 from app.evaluation.saving import ended_days
 from app.prometheus import UnreachableError
-from app.service.chart_adapters import EnginePasts
+from app.service.adapters.chart_adapters import EnginePasts
 from app.service.engine import Engine
 from app.slo import day_starts
 from app.status import DaySummary

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from app.evaluation import Past, burn_down
-from app.service.api_adapters import EngineBurnDowns
+from app.service.adapters.api_adapters import EngineBurnDowns
 from app.service.engine import Engine
 from app.slo import SloId
 from app.status import Snapshot

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from app.alerting import Transition, TransitionKind
-from app.service.chart_adapters import EnginePasts
+from app.service.adapters.chart_adapters import EnginePasts
 from app.slo import Severity
 from app.store.alerts import append_transitions
 from tests.support.incidents import MINUTE, KeptIncidents, burning, ended

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from app.service.api_adapters import Documents
+from app.service.adapters.api_adapters import Documents
 from app.service.http_server import BoundedServer
 from app.service.run import _until_stopped
 from app.service.signals import Signals, StopRequestedError

@@ -12,7 +12,7 @@ from app.adjustments import Adjustment, CurrentAdjustments
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
 from app.changes import Change
 from app.reports import ObjectivesReport, ReportQuestion
-from app.service.api_adapters import StoredIncidents
+from app.service.adapters.api_adapters import StoredIncidents
 from app.slo import AlertState, SloId
 from app.status import (
     AdjustmentLog,
