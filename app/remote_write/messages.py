@@ -53,7 +53,7 @@ class RequestBody:
         return bytes(cramjam.snappy.compress_raw(self._message.SerializeToString()))
 
 
-def halves_of(body: bytes) -> tuple[RequestBody, ...]:
+def halved_body(body: bytes) -> tuple[RequestBody, ...]:
     """The series of an encoded request in two bodies; nothing if there is one series only."""
     import cramjam  # noqa: PLC0415  megabytes that only services with receivers need
 

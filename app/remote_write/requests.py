@@ -11,7 +11,7 @@ from app.evaluation import ExposedPast, past_figures
 from app.metrics.labels import Label
 from app.metrics.slo_samples import slo_samples
 from app.past_metrics import PastSeries, Recorded, past_series, with_added
-from app.remote_write.messages import RequestBody, halves_of
+from app.remote_write.messages import RequestBody, halved_body
 from app.remote_write.options import RemoteWriteOptions
 from app.slo.arrays import Floats, Ints
 from app.status import Snapshot
@@ -102,9 +102,9 @@ def joint_request(
     return _request(body, until_s) if body.samples else None, fitting
 
 
-def halves(request: WriteRequest) -> tuple[WriteRequest, ...]:
+def halved_request(request: WriteRequest) -> tuple[WriteRequest, ...]:
     """The request in two, by series; nothing if it has one series only."""
-    bodies = halves_of(request.body)
+    bodies = halved_body(request.body)
     return tuple(_request(body, request.until_s) for body in bodies)
 
 

@@ -25,7 +25,7 @@ from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.parts import PartsToSend
 from app.remote_write.requests import (
     WriteRequest,
-    halves,
+    halved_request,
     joint_request,
     live_requests,
     past_requests,
@@ -325,7 +325,7 @@ class RemoteWriter:
         What is refused again is halved further, unless all was *in_vain*; whether it is done with.
         """
         results = []
-        parts = await self._in_thread(partial(halves, request)) if in_vain < _HALVED_IN_VAIN else ()
+        parts = await self._in_thread(partial(halved_request, request)) if in_vain < _HALVED_IN_VAIN else ()
         for half in parts:
             result = await self._client.send(half.body)
             if result.outcome is WriteOutcome.UNAVAILABLE:
