@@ -40,6 +40,7 @@ from app.prometheus.retries import retrying
 from app.prometheus.send import ApiResponse, decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
+from app.promql.selector_text import with_escaped_names
 
 # A host that drops packets must not use up the whole deadline of an attempt; an unanswered SYN is repeated after 1 s.
 _CONNECT_S = 3.0
@@ -114,6 +115,7 @@ class PrometheusClient:
         self.known_series = known_series or KnownSeries()
         self._breaker = breaker or Breaker()
         self._post = True
+        self._escapes_names = False
         self._skew = 0.0
 
     @property
@@ -123,8 +125,7 @@ class PrometheusClient:
 
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         """The expression at one moment; a range selector such as ``up[30s]`` answers raw samples."""
-        api_request = instant_request(expr, at, self._partial)
-        return await self._ask(api_request, self._matrix_of(expr), deadline)
+        return await self._evaluated(expr, lambda text: instant_request(text, at, self._partial), deadline)
 
     async def range(
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
@@ -134,8 +135,7 @@ class PrometheusClient:
         Raises:
             ValueError: there would be more than 11,000 points, which Prometheus refuses.
         """
-        api_request = range_request(expr, start, end, step, self._partial)
-        return await self._ask(api_request, self._matrix_of(expr), deadline)
+        return await self._evaluated(expr, lambda text: range_request(text, start, end, step, self._partial), deadline)
 
     async def runtime_info(self, *, deadline: float | None = None) -> RuntimeInfo:
         """How long the server keeps samples; fields are None where it does not say, as with VictoriaMetrics."""
@@ -154,12 +154,14 @@ class PrometheusClient:
         self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
     ) -> tuple[str, ...]:
         """The names of the labels that series of a selector have had between two times."""
+        selector = with_escaped_names(selector) if self._escapes_names else selector
         return await self._ask(labels_request(selector, start, end, self._partial), self._decode_names, deadline)
 
     async def label_values(
         self, label: str, selector: str | None, start: datetime, end: datetime, *, deadline: float | None = None
     ) -> tuple[str, ...]:
         """The values that a label has had between two times, of the series of a selector or of all."""
+        selector = with_escaped_names(selector) if self._escapes_names and selector is not None else selector
         request = label_values_request(label, selector, start, end, self._partial)
         return await self._ask(request, self._decode_names, deadline)
 
@@ -177,6 +179,24 @@ class PrometheusClient:
             if error.retryable or error.reason not in {HttpStatusError.reason, BadQueryError.reason}:
                 raise
             return {}
+
+    async def _evaluated(self, expr: str, request: Callable[[str], ApiRequest], deadline: float | None) -> Matrix:
+        """The answer to an expression; with names as MetricsQL has them where the server knows none in quotes."""
+        if self._escapes_names:
+            return await self._ask(request(with_escaped_names(expr)), self._matrix_of(expr), deadline)
+        try:
+            return await self._ask(request(expr), self._matrix_of(expr), deadline)
+        except BadQueryError as error:
+            escaped = with_escaped_names(expr) if '"' in expr else expr
+            if escaped == expr:
+                raise
+            rejected = error
+        try:
+            matrix = await self._ask(request(escaped), self._matrix_of(expr), deadline)
+        except BadQueryError:
+            raise rejected from None
+        self._escapes_names = True
+        return matrix
 
     def _matrix_of(self, expr: str) -> Decode[Matrix]:
         def decode(body: bytes, answer: ApiResponse) -> Matrix:

@@ -33,6 +33,11 @@ _ESCAPES_OF_FOUR_DIGITS_END = 0xFFFF
 STRING_OR_COMMENT: Final = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)"""
 """What looks for tokens in the text of an expression skips these: a regular expression has brackets, too."""
 _STRING_OR_COMMENT = re.compile(STRING_OR_COMMENT, re.DOTALL)
+# What shows that a string is a name: an operator behind it, or a list of labels around it; `{` alone, for a metric.
+_OPERATOR = re.compile(r"\s*(?:=~|!~|!=|=)")
+_GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*$", re.IGNORECASE)
+_OPEN = re.compile(r"\{[^{}]*$")
+_OF_NAMES = re.compile(r"[A-Za-z0-9_:]", re.ASCII)
 LONGEST = 8192
 """The parser recurses over nested expressions; a text this short cannot exhaust a thread's stack."""
 
@@ -55,6 +60,28 @@ def parse_promql(text: str) -> promql.Expr:
     if "`" in text:
         text = _STRING_OR_COMMENT.sub(lambda found: quote(found[0][1:-1]) if found[0][0] == "`" else found[0], text)
     return promql.parse(text)
+
+
+def with_escaped_names(text: str) -> str:
+    r"""The text with names in quotes as MetricsQL has them, with backslashes: VictoriaMetrics may know no quoted names.
+
+    >>> print(with_escaped_names('sum by ("http.route") (rate(m{"http.route"="a.b"}[5m]))'))
+    sum by (http\.route) (rate(m{http\.route="a.b"}[5m]))
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        # A list of labels, or a selector, is shorter than that; queries of many SLIs are not.
+        token, before = found[0], text[max(found.start() - LONGEST // 4, 0) : found.start()]
+        after = text[found.end() : found.end() + 8]
+        if token[0] not in "\"'" or "\\" in token:
+            return token
+        name = "".join(char if _OF_NAMES.fullmatch(char) else f"\\{char}" for char in token[1:-1])
+        if _OPERATOR.match(after) or _GROUPING.search(before):
+            return name
+        is_metric = before.rstrip()[-1:] in {"{", ","} and after.lstrip()[:1] in {"}", ","} and _OPEN.search(before)
+        return f"__name__={token}" if is_metric else token
+
+    return _STRING_OR_COMMENT.sub(escaped, text)
 
 
 def parse_selector(text: str) -> Selector:

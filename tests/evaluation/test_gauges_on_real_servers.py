@@ -242,3 +242,32 @@ def _mean_of_bad(samples: Sequence[Samples], window_s: float) -> float:
 def _within(one: Samples, window_s: float) -> Floats:
     since, until = np.searchsorted(one.times_ms, [(END - window_s) * 1000, END * 1000], side="right")
     return np.asarray(one.values, dtype=np.float64)[since:until]
+
+
+def test_names_with_dots_are_asked_for_on_victoria_metrics(tmp_path: Path) -> None:
+    """Where it does not read names in quotes, as MetricsQL has them; live and in history, by route."""
+    times_ms = np.arange(END - HOUR, END + 60, 30, dtype=np.int64) * 1000
+    samples = [
+        Samples(
+            metric="http.server.requests",
+            labels=(("http.route", route), ("http.status", code), ("instance", "a:80"), ("job", "x")),
+            times_ms=times_ms,
+            values=np.arange(len(times_ms), dtype=np.int64) * each,
+        )
+        for route, code, each in (("/pay", "200", 9), ("/pay", "500", 1), ("/cart", "200", 5))
+    ]
+    total = '{"http.server.requests","http.status"!=""}'
+    bad = total.replace('!=""', '=~"5.."')
+    by_route = document("shop", {"total": total, "bad": bad}, window="1h", by=["http.route"])
+    with (
+        on_victoria_metrics(samples, tmp_path / "data") as url,
+        Running(slos([by_route], tmp_path / "slos"), Asked(url), tmp_path / "sloburn.db") as running,
+    ):
+        running.run(END - 120, END, backfill=False)
+        running.backfill(END)
+        shown = {one.group: (one.total, one.bad, one.problems) for one in running.board.snapshots}
+        # The first sample of the hour follows on none.
+        of_pay, of_cart = (shown[("http.route", route),] for route in ("/pay", "/cart"))
+        assert of_pay[:2] == pytest.approx((10 * HOUR / 30, HOUR / 30), abs=10)
+        assert of_cart[:2] == pytest.approx((5 * HOUR / 30, 0), abs=5)
+        assert of_pay[2] == ()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.promql.selector_text import SelectorError, parse_selector, quote, render
+from app.promql.selector_text import SelectorError, parse_selector, quote, render, with_escaped_names
 from app.slo import Matcher, MatchOp, Selector
 from testbed.servers import Server, prometheus, promtool_binary
 from testbed.waiting import PATIENCE_S
@@ -162,3 +162,17 @@ def _values(server: Server, query: str) -> list[str]:
     form = urlencode({"query": query, "time": 1_700_000_060}).encode()
     with urlopen(f"{server.url}/api/v1/query", form) as answer:  # noqa: S310  loopback
         return [series["value"][1] for series in json.load(answer)["data"]["result"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ('{"http.server.requests","http.route"=~"a.b"}', r'{__name__="http.server.requests",http\.route=~"a.b"}'),
+        ('sum by (job,"a.b","c d") (m{x="1",y="a.b"})', r'sum by (job,a\.b,c\ d) (m{x="1",y="a.b"})'),
+        ('m{__name__="a.b", "k.l" != "x"}', r'm{__name__="a.b", k\.l != "x"}'),
+        ('label_replace(m{a="1"}, "dst", "$1", "src", "(.*)")', 'label_replace(m{a="1"}, "dst", "$1", "src", "(.*)")'),
+        ('count_values by (a) ("v.w", m) # "x.y" = 1', 'count_values by (a) ("v.w", m) # "x.y" = 1'),
+    ],
+)
+def test_names_in_quotes_can_be_written_as_metricsql_has_them(text: str, escaped: str) -> None:
+    assert with_escaped_names(text) == escaped
