@@ -93,7 +93,7 @@ def create_app(
     app.include_router(report_routes(reports, turn))
     for router in adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url):
         app.include_router(router)
-    app.include_router(all_gate_routes(gate, incidents, external_url=external_url, token=token))
+    app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))

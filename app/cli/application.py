@@ -9,7 +9,7 @@ from app.cli.check import check
 from app.cli.console import EXIT_USAGE, fail, output
 from app.cli.convert import convert
 from app.cli.export import export
-from app.cli.gate import GateCommand, gate
+from app.cli.gate import GateCommand, canary, gate
 from app.cli.notify import app as notify
 from app.cli.policy import policy
 from app.cli.report import report
@@ -58,6 +58,7 @@ def options(
 for command in (serve, check, status, report, rules, policy, convert, suggest, export, version):
     app.command()(command)
 app.command(cls=GateCommand)(gate)
+app.command(cls=GateCommand)(canary)
 app.add_typer(notify)
 
 # The demo is part of the repository and of the image, not of the package.

@@ -11,11 +11,11 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from app.policy import GateDecision
+from app.policy import CanaryVerdictKind, GateDecision
 
 if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
-    from app.api.gate.models import GateDataModel
+    from app.api.gate.models import CanaryDataModel, GateDataModel
     from app.api.models import DeadLetterModel, SloModel
 
 # As long as the service lets a request wait before it refuses it; the page is the largest that it gives.
@@ -114,14 +114,31 @@ def ask_gate(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "Gate
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
+    data = _data(url, f"/api/v1/gate?{urlencode(query)}", token)
+    if data.get("decision") not in {*GateDecision}:
+        raise RemoteError(f"what answers at {url} is not Sloburn")
+    return cast("GateDataModel", data)
+
+
+def ask_canary(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "CanaryDataModel":
+    """Whether a new version fails more often than the old one.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    data = _data(url, f"/api/v1/canary?{urlencode(query)}", token)
+    if data.get("verdict") not in {*CanaryVerdictKind}:
+        raise RemoteError(f"what answers at {url} is not Sloburn")
+    return cast("CanaryDataModel", data)
+
+
+def _data(url: str, path: str, token: str) -> dict[str, Any]:
     headers = {"User-Agent": "sloburn gate", **({"Authorization": f"Bearer {token}"} if token else {})}
-    page = _ask(url, f"/api/v1/gate?{urlencode(query)}", headers=headers)
-    try:
-        data = page["data"]
-        GateDecision(data["decision"])
-        return cast("GateDataModel", data)
-    except (KeyError, TypeError, ValueError):
-        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+    page = _ask(url, path, headers=headers)
+    data = page.get("data") if isinstance(page, dict) else None
+    if not isinstance(data, dict):
+        raise RemoteError(f"what answers at {url} is not Sloburn")
+    return data
 
 
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:

@@ -104,7 +104,7 @@ class Gate:
         policies: Callable[[], Sequence[BudgetPolicy]] = tuple,
         routing: Callable[[], Routing] = Routing,
     ) -> None:
-        self._board = board
+        self.board = board
         self._database = database
         self.clock = clock
         self._stale_after_s = stale_after.total_seconds()
@@ -160,7 +160,7 @@ class Gate:
         doubt = self._doubt_of_all()
         verdicts = [
             self._judged(snapshot, question, policies, exceptions, doubt, at=at)
-            for snapshot in self._board.snapshots
+            for snapshot in self.board.snapshots
             if _concerns(question, snapshot)
         ]
         nothing = doubt or f"no SLO matches {_words(question)}"
@@ -169,7 +169,7 @@ class Gate:
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""
         at, policies = self.clock.now(), self._policies()
-        known = ((snapshot, policy_of_snapshot(snapshot, policies)) for snapshot in self._board.snapshots)
+        known = ((snapshot, policy_of_snapshot(snapshot, policies)) for snapshot in self.board.snapshots)
         return [
             (snapshot, policy, current_state(snapshot, policy, self.states.state_of(snapshot.id), at=at))
             for snapshot, policy in known
@@ -303,7 +303,7 @@ class Gate:
                 over = [one for one in self._exceptions.values() if one.id in self._in_force and one.until <= at]
             for exception in over:
                 self._write(exception, at=at)
-            changes = self.states.step(self._board.snapshots, self._policies(), self._routing(), at=at)
+            changes = self.states.step(self.board.snapshots, self._policies(), self._routing(), at=at)
             self.write_decisions()
             self._prune(at)
         except StoreError as error:

@@ -5,16 +5,19 @@ Start at `routes.py`; `exceptions.py` has what needs the token, `models.py` and 
 
 from fastapi import APIRouter
 
+from app.api.gate.canary import canary_routes
 from app.api.gate.exceptions import exception_routes
 from app.api.gate.policies import policy_routes
 from app.api.gate.routes import flagger_routes, gate_log_routes, gate_routes
 from app.gate import Gate
-from app.status import IncidentLog
+from app.status import Contributors, IncidentLog
 
 __all__ = ["all_gate_routes"]
 
 
-def all_gate_routes(gate: Gate, incidents: IncidentLog, *, external_url: str, token: str | None) -> APIRouter:
+def all_gate_routes(
+    gate: Gate, incidents: IncidentLog, contributors: Contributors, *, external_url: str, token: str | None
+) -> APIRouter:
     """Every route of the gate and of policies; those that write are for the bearer of *token* only."""
     router = APIRouter()
     router.include_router(gate_routes(gate, external_url=external_url))
@@ -22,4 +25,5 @@ def all_gate_routes(gate: Gate, incidents: IncidentLog, *, external_url: str, to
     router.include_router(gate_log_routes(gate))
     router.include_router(exception_routes(gate, clock=gate.clock, token=token))
     router.include_router(policy_routes(gate, incidents, clock=gate.clock))
+    router.include_router(canary_routes(gate.board, contributors, clock=gate.clock))
     return router

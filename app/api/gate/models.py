@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.policy import GateDecision
+from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
 
 LONGEST_TEXT = 1_000
@@ -302,3 +302,44 @@ class PostmortemsModel(TypedDict):
     """Postmortems that a policy asks for, newest first."""
 
     items: list[PostmortemDueModel]
+
+
+@with_config(_EXACT)
+class VersionModel(TypedDict):
+    """What was counted of one version."""
+
+    version: str
+    total: float
+    bad: float
+    bad_ratio: float | None
+
+
+# In this form, since `from` is a word of Python.
+CanaryDataModel = TypedDict(
+    "CanaryDataModel",
+    {
+        "verdict": CanaryVerdictKind,
+        "ok": Annotated[bool, Field(description="True for pass.")],
+        "reason": str,
+        "p_value": Annotated[
+            float | None, Field(description="How likely as many errors are, if both versions fail equally often.")
+        ],
+        "detectable_ratio": Annotated[
+            float | None,
+            Field(description="The bad ratio of a canary that four of five such comparisons would have found."),
+        ],
+        "baseline": VersionModel,
+        "canary": VersionModel,
+        "slo": str,
+        "label": str,
+        "from": datetime,
+        "to": datetime,
+    },
+)
+
+
+@with_config(_EXACT)
+class CanaryModel(TypedDict):
+    """What is said of a canary: whether it fails more often than the version before."""
+
+    data: CanaryDataModel

@@ -36,7 +36,8 @@ EXIT_DENY, EXIT_UNKNOWN, EXIT_MISUSED = 1, 2, 3
 _ATTEMPTS, _PAUSE_S = 3, 2.0
 # Typer has its own copy of Click, or the installed one, depending on its version.
 _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__base__)
-_REFUSED = frozenset({400, 401, 403, 404, 405, 407, 422})
+REFUSED = frozenset({400, 401, 403, 404, 405, 407, 422})
+"""Statuses of answers that the question or the token is the reason of."""
 _MOST_EXIT_CODE = 255
 
 
@@ -61,7 +62,8 @@ class Pipeline(StrEnum):
     NONE = "none"
 
 
-def _duration(text: str) -> str:
+def duration_text(text: str) -> str:
+    """A duration of an option, as it was written."""
     try:
         parse_duration(text)
     except DurationError as error:
@@ -94,11 +96,11 @@ Wait = Annotated[
         "--wait",
         help="Ask again for so long while the answer is deny or unknown.",
         metavar="DURATION",
-        parser=_duration,
+        parser=duration_text,
         show_default=False,
     ),
 ]
-Every = Annotated[str, typer.Option("--every", help="How often --wait asks.", metavar="DURATION", parser=_duration)]
+Every = Annotated[str, typer.Option("--every", help="How often --wait asks.", metavar="DURATION", parser=duration_text)]
 FailOpen = Annotated[bool, typer.Option("--fail-open", help="Exit with 0 instead of 2 where nothing is known.")]
 WarnExitCode = Annotated[
     int,
@@ -163,11 +165,11 @@ def gate(
     Example: sloburn gate --service checkout --environment prod --change feature
     """
     if not (service or slo or label):
-        _misused("name what is changed: --service, --slo or --label")
+        misused("name what is changed: --service, --slo or --label")
     values = [("service", service), ("environment", environment), ("change", change), ("caller", caller)]
     query = [(name, value) for name, value in values if value]
     query += [("slo", one) for one in slo or ()] + [("label", one) for one in label or ()]
-    question = _Question(url=url, query=query, token=_token(token_file))
+    question = _Question(url=url, query=query, token=token_of(token_file))
     data = _answer(question, wait_s=_seconds(wait), every_s=_seconds(every))
     _report(data, pipeline=_pipeline(pipeline), format_=format)
     _write(junit, junit_xml(data))
@@ -202,8 +204,8 @@ def _asked(question: _Question) -> "GateDataModel":
         try:
             return ask_gate(question.url, question.query, token=question.token)
         except RemoteError as error:
-            if error.status in _REFUSED:
-                _misused(str(error))
+            if error.status in REFUSED:
+                misused(str(error))
             if attempt == _ATTEMPTS:
                 return _no_answer(question, str(error))
             time.sleep(_PAUSE_S if error.status is not None else 0.0)
@@ -251,7 +253,8 @@ def _pipeline(wanted: Pipeline) -> Pipeline:
     return Pipeline.GITLAB if os.environ.get("GITLAB_CI") == "true" else Pipeline.NONE
 
 
-def _token(file: Path | None) -> str:
+def token_of(file: Path | None) -> str:
+    """The token to send; empty if there is none."""
     try:
         settings = settings_for({"api_token_file": file})
     except typer.Exit as error:
@@ -265,9 +268,10 @@ def _write(file: Path | None, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        _misused(f"cannot write {file}: {error.strerror or error}")
+        misused(f"cannot write {file}: {error.strerror or error}")
 
 
-def _misused(message: str) -> NoReturn:
+def misused(message: str) -> NoReturn:
+    """End the command for a mistake of its user."""
     errors().print(f"sloburn: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_MISUSED)
