@@ -22,6 +22,9 @@ def test_a_board_of_any_size_fits_loads_little_and_has_no_serious_finding(
         assert visit.flaws == []
         assert visit.asset_bytes < MOST_ASSET_BYTES
         assert page.get_by_role("alert").inner_text().strip().startswith("Prometheus does not answer: <conn")
+        for path in ("/alerts", "/status"):
+            visit.open(path)
+            assert (path, visit.overflow) == (path, 0)
         assert visit.complaints == []
 
 
