@@ -15,7 +15,7 @@ from app.changes.model import Change, change_id
 from app.changes.pagerduty import is_pagerduty, read_pagerduty
 from app.changes.plain import read_plain
 
-# A clock that is ahead by more is wrong, and its marks would be where nobody looks.
+# A clock that is ahead by more is wrong, and its marks would lie beyond every chart.
 _AHEAD = timedelta(days=1)
 
 

@@ -88,7 +88,7 @@ def break_glass_notification(exception: GateException, *, at: datetime) -> Notif
         tier="break-glass",
         cause=Cause.POLICY,
         condition=f"break-glass by {exception.owner} until {exception.ends_at:%Y-%m-%d %H:%M} UTC: "
-        f"changes{where} go on whatever the error budget: {exception.reason}",
+        f"changes{where} go on with any error budget: {exception.reason}",
     )
 
 

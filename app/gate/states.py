@@ -76,7 +76,7 @@ class PolicyStates:
                 changes.append(_change(snapshot, one.state, before, at=at))
             notified += _ended(known, one, at=at)
             notified += _begun(known, one)
-        # While documents are being read again the board is empty for nobody: what is missing is gone.
+        # While documents are being read again the board is not empty: an SLO that is missing is gone.
         gone = [slo for slo in self._stored if slo not in stepped] if snapshots else []
         for slo in gone:
             notified += _ended(self._stored[slo], None, at=at)

@@ -152,7 +152,7 @@ DEFAULT_POLICY = BudgetPolicy(
         GateRule(name="page fires", decision=GateDecision.DENY, alerting=frozenset({Severity.PAGE})),
     ),
 )
-"""The policy of SLOs for which the documents have none; it notifies nobody."""
+"""The policy of SLOs for which the documents have none; it sends no notifications."""
 
 
 def policy_for_slo(

@@ -9,7 +9,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _PR_SET_THP_DISABLE = 41
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 # Above the arrays of a piece of history (4 MB for 100 SLIs of ten series): with 1 MiB the kernel mapped and cleared
-# each of them anew, a third of the CPU of a backfill. Below answers of tens of megabytes, which are to go at once.
+# each of them again, a third of the CPU of a backfill. Below answers of tens of megabytes, which are to go at once.
 _LARGE_BLOCK_BYTES = 16 * 1024 * 1024
 _ARENAS = 2
 

@@ -1,4 +1,4 @@
-"""The selectors that an SLI names, whatever its kind: whether they match anything is looked at."""
+"""The selectors that an SLI of any kind names: whether they match anything is looked at."""
 
 from app.sli.expression import Expression, terms_named
 from app.sli.time_slices import TimeSlices

@@ -48,7 +48,7 @@ def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRoute
         },
     )
     def add_exception(given: Annotated[NewExceptionModel, Body()]) -> JsonResponse:
-        """Let changes go ahead for a time, whatever the policies say.
+        """Let changes go ahead for a time, without regard to policies.
 
         With `break_glass` it holds at once, also while nothing can be written, and receivers are notified of it.
         """

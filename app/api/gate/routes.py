@@ -80,7 +80,7 @@ def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
     ) -> JsonResponse:
         """Whether a change may go ahead.
 
-        The answer is 200 whatever the decision, `unknown` where data is missing or old; callers that read only the
+        The answer is 200 for any decision, `unknown` where data is missing or old; callers that read only the
         status ask with `status_code`. A change is described by the service, the SLOs or the labels that it may hurt.
         """
         question = GateQuestion(

@@ -82,7 +82,7 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
 
 
 class _Unreadable:
-    """A body that is no JSON; only who knows a token is told why."""
+    """A body that is no JSON; the reason is shown to callers with a token only."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

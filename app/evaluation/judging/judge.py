@@ -205,7 +205,7 @@ def judge_slo(
         if since_end is not None and alert.severity in readings:
             readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
     if state.muted is not None:
-        # Nor does it count as missing data, whatever the SLO says of that.
+        # Nor does it count as missing data, for any setting of the SLO.
         readings = {
             severity: replace(reading, muted=state.muted, stale=False) for severity, reading in readings.items()
         }

@@ -1,4 +1,4 @@
-"""Which change came before the errors of an alert: a hint for whoever is woken by it."""
+"""Which change came before the errors of an alert: a hint for the person on call."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -177,7 +177,7 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
 
 
 def _exhausted(pasts: Pasts, members: Sequence[Snapshot], newest: datetime) -> tuple[datetime, datetime] | None:
-    """The step in which the budget of one SLO fell to zero, whatever range is chosen; None if it is not exhausted."""
+    """The step in which the budget of one SLO fell to zero, for any chosen range; None if it is not exhausted."""
     if len(members) != 1 or members[0].health is not HealthState.EXHAUSTED:
         return None
     (slo,) = members
