@@ -34,7 +34,8 @@ from app.ledger import LOOKBACK_S, ledger
 from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility
 from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
-from app.service import engine, http_server, memory, repeats
+from app.service import engine, http_server, memory
+from app.service.logs import repeats
 from app.service.run import _READERS
 from app.slo import Alerting, Evidence, Severity, SeverityPolicy
 from app.slo import alerts as slo_alerts

@@ -5,7 +5,7 @@ import logging
 import pytest
 import structlog
 
-from app.service.repeats import LimitRecords, LimitRepeats, RepeatLimit
+from app.service.logs.repeats import LimitRecords, LimitRepeats, RepeatLimit
 
 
 class Clock:

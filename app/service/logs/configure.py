@@ -9,7 +9,7 @@ from typing import TextIO, cast
 import structlog
 from typing_extensions import override
 
-from app.service.repeats import LimitRecords, LimitRepeats
+from app.service.logs.repeats import LimitRecords, LimitRepeats
 from app.settings import LogFormat, LogLevel
 
 
