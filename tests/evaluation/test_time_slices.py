@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from app.budget import budget
+from app.ingest.series.evaluated import judged_slices
 from app.promql.selector_text import parse_selector
 from app.sli import TimeSlices, sli_of_bad
 from app.slo import SliceRule, WithoutEvents
@@ -103,3 +106,37 @@ def test_the_key_of_a_stored_history_never_changes() -> None:
     sli = sli_of_bad(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
     rule = SliceRule(length=timedelta(minutes=5), target=0.95, without_events=WithoutEvents.GOOD)
     assert TimeSlices(of=sli, rule=rule).key == "9d7f39ded65aabab150c320ec6cf828c"
+
+
+TWO_WEEKS = 14 * 24 * 60
+
+
+def consumed(total: list[float], bad: list[float], *, error_budget: float, target: float | None = None) -> float:
+    """Which share of its budget two weeks of minutes have spent, by what happened in each."""
+    rule = SliceRule(length=timedelta(minutes=1), target=target)
+    slices, of_bad = judged_slices(np.array(total), np.array(bad), rule)
+    figures = budget(np.array([of_bad.sum()]), np.array([slices.sum()]), error_budget=np.array([error_budget]))
+    return float(figures.consumed[0])
+
+
+def test_two_weeks_of_slices_at_95_percent_allow_1008_bad_minutes() -> None:
+    """The example of OpenSLO; how bad a minute is does not matter."""
+    bad = [100.0 if minute < 1_008 else 0.0 for minute in range(TWO_WEEKS)]
+    assert consumed([100.0] * TWO_WEEKS, bad, error_budget=0.05, target=0.9) == pytest.approx(1.0)
+    slightly = [11.0 if share else 0.0 for share in bad]
+    assert consumed([100.0] * TWO_WEEKS, slightly, error_budget=0.05, target=0.9) == pytest.approx(1.0)
+
+
+def test_ratios_of_slices_from_99_to_1_percent_spend_95_percent_in_13_hours_43_minutes() -> None:
+    """The example of OpenSLO: two weeks in which each minute counts by its ratio, busy or not."""
+    total = [1000.0 if minute % 2 else 10.0 for minute in range(TWO_WEEKS)]
+    minutes = 13 * 60 + 43
+    for lasted, is_spent in ((minutes - 1, False), (minutes + 1, True)):
+        bad = [of_all * (0.99 if minute < lasted else 0.01) for minute, of_all in enumerate(total)]
+        assert (consumed(total, bad, error_budget=0.05) >= 1.0) is is_spent
+
+
+def test_a_week_at_99_95_percent_allows_5_minutes_and_2_seconds() -> None:
+    seconds = 7 * 86_400
+    figures = budget(np.array([302.4]), np.array([float(seconds)]), error_budget=np.array([1 - 0.9995]))
+    assert figures.remaining[0] == pytest.approx(0.0, abs=1e-9)
