@@ -44,7 +44,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import IncidentData, ObjectivesData, SloData, StatusData, pages
+from app.ui import IncidentData, ObjectivesData, SloData, StatusData, TimelineData, pages
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
@@ -194,7 +194,7 @@ def _serve(
         surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
         turn=PastTurn(),
     )
-    reports = _reports(engine, components)
+    reports, timeline = _reports(engine, components), _timeline(components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -207,7 +207,7 @@ def _serve(
         alerts=StoredAlertLog(components.database),
         incidents=incidents.log,
         deliveries=status.deliveries,
-        timeline=_timeline(components),
+        timeline=timeline,
         gate=engine.gate,
         readiness=status.readiness,
         reloader=status.reloader,
@@ -231,6 +231,7 @@ def _serve(
             incident_data=incidents,
             status_data=status,
             objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
+            timeline_data=_timeline_data(timeline, slo_data),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
@@ -311,6 +312,16 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         external_url=settings.public_url,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
+    )
+
+
+def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
+    return TimelineData(
+        changes=timeline.log,
+        adjustments=timeline.adjustments,
+        pasts=slo_data.pasts,
+        turn=slo_data.turn,
+        token=timeline.tokens.api,
     )
 
 

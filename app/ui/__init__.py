@@ -3,7 +3,7 @@
 May import `app.status`, `app.metrics`, the core, and of `app.delivery` its words and links; needs no session, and
 scripts only for charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages share,
 `assets.py` what they load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active
-alert. Each page is a folder: `overview/`, `slo/`, `alerts/`, `incident/`, `objectives/` and `status/`.
+alert. Each page is a folder: `overview/`, `slo/`, `alerts/`, `incident/`, `objectives/`, `timeline/` and `status/`.
 """
 
 from app.ui.incident import IncidentData
@@ -12,5 +12,15 @@ from app.ui.overview import BurnDowns
 from app.ui.pages import pages
 from app.ui.slo import SloData, Surroundings
 from app.ui.status import StatusData
+from app.ui.timeline import TimelineData
 
-__all__ = ["BurnDowns", "IncidentData", "ObjectivesData", "SloData", "StatusData", "Surroundings", "pages"]
+__all__ = [
+    "BurnDowns",
+    "IncidentData",
+    "ObjectivesData",
+    "SloData",
+    "StatusData",
+    "Surroundings",
+    "TimelineData",
+    "pages",
+]

@@ -18,6 +18,7 @@ from app.ui.overview import BurnDowns, overview_page
 from app.ui.rendering import Renderer
 from app.ui.slo import SloData, slo_pages
 from app.ui.status import StatusData, status_page
+from app.ui.timeline import TimelineData, timeline_pages
 
 
 def pages(
@@ -31,6 +32,7 @@ def pages(
     incident_data: IncidentData | None = None,
     status_data: StatusData | None = None,
     objectives_data: ObjectivesData | None = None,
+    timeline_data: TimelineData | None = None,
     show_problems: Callable[[Callable[[Request, Mapping[str, Any]], Response]], None] | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
@@ -38,10 +40,15 @@ def pages(
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
-    of the service itself, without *objectives_data* none of periods. *show_problems* is given the page that shows
-    problem details to browsers.
+    of the service itself, without *objectives_data* none of periods, without *timeline_data* none of changes.
+    *show_problems* is given the page that shows problem details to browsers.
     """
-    optional = {"/alerts": incident_data, "/objectives": objectives_data, "/status": status_data}
+    optional = {
+        "/alerts": incident_data,
+        "/objectives": objectives_data,
+        "/events": timeline_data,
+        "/status": status_data,
+    }
     left_out = [path for path, data in optional.items() if data is None]
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
     router = APIRouter(include_in_schema=False)
@@ -54,6 +61,8 @@ def pages(
         router.include_router(status_page(board, renderer, status_data))
     if objectives_data is not None:
         router.include_router(objectives_page(renderer, objectives_data))
+    if timeline_data is not None:
+        router.include_router(timeline_pages(board, renderer, timeline_data))
     router.include_router(asset_routes(renderer.assets))
     if show_problems is not None:
         show_problems(partial(_problem_page, renderer))

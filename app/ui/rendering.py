@@ -22,6 +22,7 @@ NAVIGATION = (
     ("Overview", "/"),
     ("Alerts", "/alerts"),
     ("Objectives", "/objectives"),
+    ("Timeline", "/events"),
     ("Status", "/status"),
     ("API", "/docs"),
 )

@@ -1,5 +1,6 @@
 """Pages and API of one board as the service has them, without its engine."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from app.api import path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
-from app.ui import BurnDowns, IncidentData, ObjectivesData, SloData, StatusData, Surroundings, pages
+from app.ui import BurnDowns, IncidentData, ObjectivesData, SloData, StatusData, Surroundings, TimelineData, pages
 from app.ui.incident import IncidentHistory
 from tests.support.api import BUILD, Served, listening
 from tests.support.incidents import KeptIncidents
@@ -128,6 +129,13 @@ def site_of(served: Served) -> FastAPI:
             ),
             status_data=_status_data(served),
             objectives_data=ObjectivesData(reports=served.incidents.reports),
+            timeline_data=TimelineData(
+                changes=served.incidents.changes,
+                adjustments=served.incidents.adjustments,
+                pasts=served.pasts,
+                turn=asyncio.Semaphore(1),
+                token=served.token,
+            ),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

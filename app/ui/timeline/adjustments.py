@@ -1,0 +1,151 @@
+"""The page ``/adjustments``: those in force with their next occurrences, and forms to make and withdraw them."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.adjustments import (
+    Adjustment,
+    AdjustmentCategory,
+    AdjustmentEffect,
+    AdjustmentSelector,
+    InvalidAdjustmentError,
+    adjustment_title,
+    checked_adjustment,
+    occurrences,
+)
+from app.slo import SloId
+from app.status import Board, TooManyAdjustmentsError
+from app.ui.forms import Refusal, chosen_value, refusal, sent_form
+from app.ui.rendering import Renderer
+from app.ui.timeline.data import TimelineData
+from app.wording.plain_text import one_line, shortened
+
+_Form = Annotated[Mapping[str, str], Depends(sent_form)]
+_MONTH, _YEAR = timedelta(days=30), timedelta(days=366)
+_SHOWN = 200
+_LONGEST_FIELD = 1_000
+
+
+def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, data: TimelineData) -> None:
+    """Add the routes below ``/adjustments``."""
+
+    def shown(request: Request, refused: Refusal | None = None, form: Mapping[str, str] | None = None) -> Response:
+        now = renderer.clock.now()
+        known = [one for one in data.adjustments.listed() if one.withdrawn_at is None]
+        return renderer.page(
+            request,
+            "timeline/adjustments.html",
+            status=HTTPStatus.OK if refused is None else refused.status,
+            rows=[_row(one, now) for one in known[:_SHOWN]],
+            count=len(known),
+            refused=refused,
+            form=form or {},
+            services=sorted({one.slo.service for one in board.current.snapshots})[:_SHOWN],
+            categories=tuple(AdjustmentCategory),
+            effects=tuple(AdjustmentEffect),
+            may_change=bool(data.token),
+        )
+
+    def back() -> Response:
+        return RedirectResponse(f"{renderer.prefix}/adjustments", HTTPStatus.SEE_OTHER)
+
+    @router.get("/adjustments")
+    def adjustments(request: Request) -> Response:
+        return shown(request)
+
+    # A refused form is shown at its own address, which the page refreshes itself from.
+    @router.get("/adjustments/new")
+    @router.get("/adjustments/withdraw")
+    def after_a_refusal() -> Response:
+        return back()
+
+    @router.post("/adjustments/new")
+    def add(request: Request, form: _Form) -> Response:
+        refused = refusal(form, data.token)
+        if refused is not None:
+            return shown(request, refused, form)
+        try:
+            made = _adjustment(form, renderer.clock.now())
+            data.adjustments.save([made], action="created", author=made.author)
+        except (InvalidAdjustmentError, TooManyAdjustmentsError) as error:
+            problem = f"The adjustment was not made: {error}."
+            return shown(request, Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem), form)
+        return back()
+
+    @router.post("/adjustments/withdraw")
+    def withdraw(request: Request, form: _Form) -> Response:
+        refused = refusal(form, data.token)
+        if refused is not None:
+            return shown(request, refused)
+        _withdraw(data, form, renderer.clock.now())
+        return back()
+
+
+def _withdraw(data: TimelineData, form: Mapping[str, str], now: datetime) -> None:
+    known = data.adjustments.find(form.get("id", ""))
+    if known is not None and known.withdrawn_at is None:
+        withdrawn = replace(known, withdrawn_at=now, updated_at=now)
+        data.adjustments.save([withdrawn], action="withdrawn", author=one_line(form.get("author", ""))[:100])
+
+
+def _row(adjustment: Adjustment, now: datetime) -> Mapping[str, object]:
+    around = occurrences(adjustment, now - _MONTH, now + _YEAR)
+    current = next((one for one in around if one.start <= now < one.end), None)
+    coming = next((one for one in around if one.start > now), None)
+    past = [one for one in around if one.end <= now]
+    selector = adjustment.selector
+    labels = [f"{name}={value}" for name, value in selector.labels]
+    return {
+        "adjustment": adjustment,
+        "title": adjustment_title(adjustment),
+        "what": ", ".join([*sorted(selector.slos), *sorted(selector.services), *labels]) or "all SLOs",
+        "current": current,
+        "when": current or coming or (past[-1] if past else None),
+    }
+
+
+def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
+    def text(name: str) -> str:
+        return shortened(one_line(form.get(name, "")), _LONGEST_FIELD)
+
+    try:
+        zone = ZoneInfo(text("timezone") or "UTC")
+    except (ValueError, OSError, LookupError) as error:
+        raise InvalidAdjustmentError("the time zone is not known; write one such as Europe/Berlin") from error
+    try:
+        start, end = (datetime.fromisoformat(form.get(name, "")) for name in ("start", "end"))
+    except ValueError as error:
+        raise InvalidAdjustmentError("start and end must be times") from error
+    if start.tzinfo is not None or end.tzinfo is not None or not {start.year, end.year} <= {*range(1972, 2190)}:
+        raise InvalidAdjustmentError("start and end must be times of this century, without an offset")
+    pairs = [one.partition("=") for one in text("labels").split(",")]
+    labels = tuple(sorted((name.strip(), value.strip()) for name, equals, value in pairs if equals))
+    return checked_adjustment(
+        Adjustment(
+            id=secrets.token_hex(8),
+            effect=chosen_value(AdjustmentEffect, text("effect")) or AdjustmentEffect.EXCLUDE,
+            category=chosen_value(AdjustmentCategory, text("category")) or AdjustmentCategory.MAINTENANCE,
+            reason=text("reason"),
+            author=text("author")[:100],
+            start=start,
+            duration=end.replace(tzinfo=zone).astimezone(UTC) - start.replace(tzinfo=zone).astimezone(UTC),
+            timezone=zone.key,
+            rrule=text("rrule").upper().removeprefix("RRULE:"),
+            selector=AdjustmentSelector(
+                slos=frozenset(SloId(one.strip()) for one in text("slos").split(",") if one.strip()),
+                services=frozenset(one.strip() for one in text("services").split(",") if one.strip()),
+                labels=labels,
+            ),
+            mute_alerts=form.get("mute_alerts") == "on",
+            created_at=now,
+            updated_at=now,
+        )
+    )
