@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.adjust import app as adjust
 from app.cli.check import check
 from app.cli.console import EXIT_USAGE, fail, output
 from app.cli.convert import convert
@@ -60,6 +61,7 @@ for command in (serve, check, status, report, rules, policy, convert, suggest, e
 app.command(cls=GateCommand)(gate)
 app.command(cls=GateCommand)(canary)
 app.add_typer(notify)
+app.add_typer(adjust)
 
 # The demo is part of the repository and of the image, not of the package.
 if find_spec("demo") is not None:

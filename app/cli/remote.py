@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import typer
 
@@ -15,6 +15,7 @@ from app.policy import CanaryVerdictKind, GateDecision
 
 if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
+    from app.api.adjustments.models import AdjustmentModel, ImportedModel
     from app.api.gate.models import CanaryDataModel, GateDataModel
     from app.api.models import DeadLetterModel, SloModel
 
@@ -85,6 +86,51 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
     _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=headers)
 
 
+def fetch_adjustments(url: str) -> "Iterator[AdjustmentModel]":
+    """The adjustments that are in force, page after page.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    return cast("Iterator[AdjustmentModel]", _items(url, "/api/v1/adjustments", ()))
+
+
+def add_adjustment(url: str, given: Mapping[str, Any], *, token: str) -> "AdjustmentModel":
+    """Make an adjustment.
+
+    Raises:
+        RemoteError: it cannot be, or the service does not answer.
+    """
+    headers = _bearer(token) | {"Content-Type": "application/json"}
+    body = json.dumps(given).encode()
+    return cast("AdjustmentModel", _ask(url, "/api/v1/adjustments", method="POST", headers=headers, body=body))
+
+
+def withdraw_adjustment(url: str, adjustment: str, *, author: str, token: str) -> None:
+    """Withdraw an adjustment.
+
+    Raises:
+        RemoteError: there is none with this id, or the service does not answer.
+    """
+    path = f"/api/v1/adjustments/{quote(adjustment, safe='')}?{urlencode([('author', author)])}"
+    _ask(url, path, method="DELETE", headers=_bearer(token))
+
+
+def import_adjustments(url: str, calendar: bytes, query: Sequence[tuple[str, str]], *, token: str) -> "ImportedModel":
+    """Let the service read a calendar.
+
+    Raises:
+        RemoteError: it is none, or the service does not answer.
+    """
+    headers = _bearer(token) | {"Content-Type": "text/calendar"}
+    path = f"/api/v1/adjustments/import?{urlencode(query)}"
+    return cast("ImportedModel", _ask(url, path, method="POST", headers=headers, body=calendar))
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def fetch_text(url: str, path: str, query: Sequence[tuple[str, str]]) -> str:
     """An answer as it is, once it is whole.
 
@@ -145,21 +191,25 @@ def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
     return _ask(url, f"{path}?{urlencode(query)}")
 
 
-def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
+def _ask(
+    url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Any:
     try:
-        return json.loads(_open(url, path, method=method, headers=headers))
+        return json.loads(_open(url, path, method=method, headers=headers, body=body))
     except ValueError:
         raise RemoteError(f"what answers at {url} is not Sloburn") from None
 
 
-def _open(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> bytes:
+def _open(
+    url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> bytes:
     request = urllib.request.Request(  # noqa: S310  the scheme is checked
-        f"{url}{path}", method=method, headers=dict(headers or {})
+        f"{url}{path}", method=method, headers=dict(headers or {}), data=body
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310  the scheme is checked
-            body: bytes = response.read()
-            return body
+            answer: bytes = response.read()
+            return answer
     except urllib.error.HTTPError as error:
         with error:
             detail = _detail(error)
