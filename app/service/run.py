@@ -188,12 +188,7 @@ def _serve(
     documents = Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents, token=incidents.token)
-    slo_data = SloData(
-        pasts=EnginePasts(engine, components.database),
-        contributors=EngineContributors(engine, components.clock),
-        surroundings=surroundings_of(engine, settings, incidents.alertmanager_url),
-        turn=PastTurn(),
-    )
+    slo_data = _slo_data(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
@@ -312,6 +307,15 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         external_url=settings.public_url,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
+    )
+
+
+def _slo_data(engine: Engine, components: Components, incidents: IncidentData) -> SloData:
+    return SloData(
+        pasts=EnginePasts(engine, components.database),
+        contributors=EngineContributors(engine, components.clock),
+        surroundings=surroundings_of(engine, components.settings, incidents.alertmanager_url),
+        turn=PastTurn(),
     )
 
 
