@@ -29,7 +29,8 @@ from app.policy import (
     combined,
     judge_change,
 )
-from app.status import Board, DataState, HealthState, Snapshot, burn_now
+from app.slo import SloId
+from app.status import Board, BoardContent, DataState, HealthState, Snapshot, burn_now
 from app.store import Database, StoreError
 from app.store.gate import (
     DecisionFilter,
@@ -120,6 +121,7 @@ class Gate:
         self._waiting: deque[DecisionRecord] = deque(maxlen=_MOST_WAITING)
         self._published_s = clock.monotonic() if board.snapshots else None
         self._pruned_at: datetime | None = None
+        self._by_service: tuple[BoardContent, Mapping[str, Sequence[Snapshot]]] = BoardContent(), {}
         self._failing = False
         board.follow(self._published)
 
@@ -160,11 +162,25 @@ class Gate:
         doubt = self._doubt_of_all()
         verdicts = [
             self._judged(snapshot, question, policies, exceptions, doubt, at=at)
-            for snapshot in self.board.snapshots
+            for snapshot in self._candidates(question)
             if _concerns(question, snapshot)
         ]
         nothing = doubt or f"no SLO matches {_words(question)}"
         return combined(question, verdicts, nothing=nothing)
+
+    def _candidates(self, question: GateQuestion) -> Sequence[Snapshot]:
+        """The snapshots that are named, or of the service that is: of 10,000 SLOs nearly all are of others."""
+        content = self.board.current
+        if question.slos:
+            return [one for slo in dict.fromkeys(question.slos) for one in content.members_of(SloId(slo))]
+        if not question.service:
+            return content.snapshots
+        if self._by_service[0] is not content:
+            by_service: dict[str, list[Snapshot]] = {}
+            for snapshot in content.snapshots:
+                by_service.setdefault(snapshot.slo.service, []).append(snapshot)
+            self._by_service = content, by_service
+        return self._by_service[1].get(question.service, ())
 
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""
@@ -185,7 +201,7 @@ class Gate:
         *,
         at: datetime,
     ) -> SloVerdict:
-        policy = policy_of_snapshot(snapshot, policies)
+        policy = self.states.policy_of(snapshot, policies)
         facts = SloFacts(
             slo=snapshot.id,
             service=snapshot.slo.service,
@@ -398,9 +414,6 @@ def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
 
 
 def _concerns(question: GateQuestion, snapshot: Snapshot) -> bool:
-    # Cheap before dear: of 10,000 SLOs nearly all are of other services.
-    if question.service and snapshot.slo.service != question.service:
-        return False
     labels = (*snapshot.slo.labels, *snapshot.group)
     return question.concerns(slo=snapshot.id, service=snapshot.slo.service, labels=labels, group_of=snapshot.slo.id)
 

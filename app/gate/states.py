@@ -31,8 +31,7 @@ class PolicyStates:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._stored: Mapping[str, StoredPolicyState] = MappingProxyType({})
-        self._policies: dict[str, tuple[Slo, BudgetPolicy]] = {}
-        self._policies_of: Sequence[BudgetPolicy] = ()
+        self._policies: tuple[Sequence[BudgetPolicy], dict[str, tuple[Slo, BudgetPolicy]]] = (), {}
 
     def load(self) -> None:
         """Take over what a process before has written.
@@ -61,7 +60,7 @@ class PolicyStates:
         written: list[StoredPolicyState] = []
         notified: list[Notification] = []
         for snapshot in snapshots:
-            policy = self._policy(snapshot, policies)
+            policy = self.policy_of(snapshot, policies)
             known = self._stored.get(snapshot.id)
             one = _stepped(snapshot, policy, known, at=at)
             if one is None:
@@ -99,15 +98,16 @@ class PolicyStates:
         forget_policy_states(transaction, gone)
         append_policy_changes(transaction, changes)
 
-    def _policy(self, snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
-        if policies is not self._policies_of:
-            self._policies, self._policies_of = {}, policies
-        known = self._policies.get(snapshot.id)
-        if known is not None and known[0] is snapshot.slo:
-            return known[1]
-        found = policy_of_snapshot(snapshot, policies)
-        self._policies[snapshot.id] = snapshot.slo, found
-        return found
+    def policy_of(self, snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
+        """The policy of an SLO or group member; looked up once for each set of policies, from any thread."""
+        known_for, known = self._policies
+        if known_for is not policies:
+            known = {}
+            self._policies = policies, known
+        found = known.get(snapshot.id)
+        if found is None or found[0] is not snapshot.slo:
+            found = known[snapshot.id] = snapshot.slo, policy_of_snapshot(snapshot, policies)
+        return found[1]
 
 
 def policy_of_snapshot(snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
