@@ -148,6 +148,16 @@ class Stack:
 
         return Sight(f"checkout is {' or '.join(statuses)}", holds)
 
+    def sees_gate(self, service: str, decision: str) -> Sight:
+        """That the gate decides so about a change of a service."""
+
+        def holds() -> bool:
+            with suppress(httpx.TransportError):
+                return bool(self.get(f"/api/v1/gate?service={service}").json()["data"]["decision"] == decision)
+            return False
+
+        return Sight(f"the gate answers {decision} for {service}", holds)
+
     def is_unhealthy(self, reason: str) -> Sight:
         """That evaluation is not healthy, and says why."""
         return Sight(f"unhealthy: {reason}", lambda: reason in self.reasons())

@@ -30,6 +30,8 @@ def test_every_incident_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
         line.at(18, lambda: running.shop.mends("checkout"), after=first)
         ended = line.want(18, all_clear(CHECKOUT), after=first)
         line.run()
+        running.wait_until(running.sees_gate("search", "deny"))
+        running.wait_until(running.sees_gate("calm", "allow"))
 
         _is_as_the_contract_says(first.alert)
         assert (ended.alert["labels"], ended.alert["startsAt"]) == (first.alert["labels"], first.alert["startsAt"])
