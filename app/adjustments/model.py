@@ -74,7 +74,7 @@ class AdjustmentSelector:
             return False
         if self.services and member.service not in self.services:
             return False
-        return set(self.labels) <= {*member.labels, *member.group}
+        return not self.labels or set(self.labels) <= {*member.labels, *member.group}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

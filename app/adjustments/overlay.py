@@ -38,10 +38,15 @@ def overlays_of(
     adjustments: Sequence[Adjustment], members: Iterable[AdjustedMember], *, since: datetime, until: datetime
 ) -> list[Overlay | None]:
     """What the adjustments come to in a range for each member; None for one that none of them means then."""
-    spans = [
-        [(one.start.timestamp(), one.end.timestamp()) for one in occurrences(adjustment, since, until)]
-        for adjustment in adjustments
-    ]
+    expanded: dict[int, _Spans] = {}
+
+    def spans(place: int) -> _Spans:
+        # Only of those that mean a member: to expand a rule takes longer than to compare a selector.
+        if place not in expanded:
+            found = occurrences(adjustments[place], since, until)
+            expanded[place] = [(one.start.timestamp(), one.end.timestamp()) for one in found]
+        return expanded[place]
+
     # Most members are meant by the same few adjustments, or by none.
     known: dict[tuple[int, ...], Overlay | None] = {}
     found = []
@@ -49,10 +54,10 @@ def overlays_of(
         mine = tuple(
             place
             for place, adjustment in enumerate(adjustments)
-            if spans[place] and adjustment.selector.matches(member)
+            if adjustment.selector.matches(member) and spans(place)
         )
         if mine not in known:
-            known[mine] = _overlay([(adjustments[place], spans[place]) for place in mine])
+            known[mine] = _overlay([(adjustments[place], spans(place)) for place in mine])
         found.append(known[mine])
     return found
 
