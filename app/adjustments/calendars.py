@@ -81,7 +81,7 @@ def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalenda
     events = list(calendar.walk("VEVENT"))
     if len(events) > MOST_EVENTS:
         raise InvalidAdjustmentError(f"a calendar may have at most {MOST_EVENTS:,} events")
-    moved = {(str(event.get("uid", "")), _start_of(event["recurrence-id"])) for event in events if _is_moved(event)}
+    moved = {one for event in events if (one := _moved_start(event)) is not None}
     found: list[Adjustment] = []
     skipped: list[str] = []
     for event in events:
@@ -124,6 +124,14 @@ def _described(adjustment: Adjustment) -> str:
 
 def _is_moved(event: Any) -> bool:
     return "recurrence-id" in event
+
+
+def _moved_start(event: Any) -> tuple[str, str] | None:
+    """The UID and the start that a moved occurrence replaces; None for others, and for one that cannot be read."""
+    try:
+        return (str(event.get("uid", "")), _start_of(event["recurrence-id"])) if _is_moved(event) else None
+    except (AttributeError, ValueError, OverflowError):
+        return None
 
 
 def _start_of(moment: Any) -> str:

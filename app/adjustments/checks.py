@@ -1,9 +1,12 @@
 """Whether an adjustment can be."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.adjustments.model import LONGEST, MOST_SELECTED, Adjustment, InvalidAdjustmentError
 from app.adjustments.recurrence import check_recurrence
+
+# Far from the first and the last time that datetime holds: whoever computes may shift a start by years.
+_EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def checked_adjustment(adjustment: Adjustment) -> Adjustment:
@@ -24,8 +27,17 @@ def checked_adjustment(adjustment: Adjustment) -> Adjustment:
         )
     if not timedelta(seconds=1) <= adjustment.duration <= LONGEST:
         raise InvalidAdjustmentError(f"end must be at least a second and at most {LONGEST.days} days after start")
+    if not _EARLIEST <= _starts_at(adjustment) < _LATEST:
+        raise InvalidAdjustmentError(f"start must be between {_EARLIEST.year} and {_LATEST.year}")
     if not adjustment.reason.strip():
         raise InvalidAdjustmentError("reason is missing: say why budgets are adjusted")
     if adjustment.rrule:
         check_recurrence(adjustment)
     return adjustment
+
+
+def _starts_at(adjustment: Adjustment) -> datetime:
+    try:
+        return adjustment.starts_at
+    except (OverflowError, ValueError):
+        return datetime.max.replace(tzinfo=UTC)

@@ -1,5 +1,6 @@
 """The adjustments in the database, put in force for evaluations."""
 
+import threading
 from collections.abc import Sequence
 
 from typing_extensions import override
@@ -25,6 +26,8 @@ class StoredAdjustments(AdjustmentLog):
         self._database = database
         self._current = current
         self._clock = clock
+        # What is put in force last is what was written last.
+        self._saving = threading.Lock()
 
     def put_in_force(self) -> None:
         """Let evaluations know what was stored before the start."""
@@ -47,13 +50,14 @@ class StoredAdjustments(AdjustmentLog):
 
     @override
     def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
-        with self._database.begin() as transaction:
-            for one in adjustments:
-                save_adjustment(transaction, one, action=action, author=author, at=self._clock.now())
-            in_force = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
-            if len(in_force) > MOST_ADJUSTMENTS:
-                raise TooManyAdjustmentsError(
-                    f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
-                )
-        # Written first: what is in force is in the database, too.
-        self._current.replace(in_force)
+        with self._saving:
+            with self._database.begin() as transaction:
+                for one in adjustments:
+                    save_adjustment(transaction, one, action=action, author=author, at=self._clock.now())
+                in_force = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
+                if len(in_force) > MOST_ADJUSTMENTS:
+                    raise TooManyAdjustmentsError(
+                        f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
+                    )
+            # Written first: what is in force is in the database, too.
+            self._current.replace(in_force)

@@ -207,6 +207,24 @@ def test_what_is_no_calendar_is_refused_or_empty(client: TestClient, body: bytes
     assert answer.status_code == 422 or not answer.json()["created"]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "DTSTART;TZID=America/New_York:99991231T200000\nDURATION:PT8H",
+        "DTSTART:99991231T230000Z\nDURATION:PT2H",
+        "DTSTART;TZID=Asia/Tokyo:00010101T000000\nDURATION:PT2H",
+        "DTSTART:18000101T000000Z\nDURATION:PT2H\nRRULE:FREQ=DAILY",
+        "DTSTART:20260101T000000Z\nDURATION:PT1H\nRECURRENCE-ID;TZID=America/New_York:99991231T235959",
+    ],
+)
+def test_events_of_other_centuries_are_skipped(client: TestClient, lines: str) -> None:
+    """Such a start would be an error in every evaluation."""
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n"
+    answer = client.post(f"{PATH}/import?everything=true", content=text.replace("\n", "\r\n"), headers=BEARER)
+    assert (answer.status_code, len(answer.json()["skipped"])) == (200, 1), answer.text
+    assert client.get(PATH).json()["items"] == []
+
+
 def test_figures_are_shown_as_they_were_counted_if_asked(served: Served) -> None:
     counted = a_snapshot(bad=500.0)
     served.board.publish([replace(a_snapshot(bad=5.0), counted=counted)])

@@ -1,5 +1,6 @@
 """Routes by which people make, change, import and withdraw adjustments; they need the token."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,23 +176,31 @@ def _add_import(router: APIRouter, log: AdjustmentLog, now: Callable[[], datetim
                 timezone=zone_of(timezone).key,
                 author=one_line(author),
             )
-            found = read_calendar(await request.body(), like=like, at=now())
         except InvalidAdjustmentError as error:
             raise invalid(str(error)) from error
-        known = {one.id: one for one in log.listed()}
-        document: ImportedModel = {"created": [], "updated": [], "unchanged": [], "skipped": [*found.skipped]}
-        changed = []
-        for one in found.adjustments:
-            before = known.get(one.id)
-            if (
-                before is not None
-                and replace(one, created_at=before.created_at, updated_at=before.updated_at, author=before.author)
-                == before
-            ):
-                document["unchanged"].append(one.id)
-                continue
-            document["created" if before is None else "updated"].append(one.id)
-            changed.append(one if before is None else replace(one, created_at=before.created_at))
-        if changed:
-            save(log, changed, action="imported", author=like.author)
-        return JsonResponse(document)
+        # A thousand events take seconds, which the event loop does not have.
+        return JsonResponse(await asyncio.to_thread(_imported, log, await request.body(), like, now()))
+
+
+def _imported(log: AdjustmentLog, text: bytes, like: Adjustment, at: datetime) -> ImportedModel:
+    """Read a calendar, and save what is new or has changed in it."""
+    try:
+        found = read_calendar(text, like=like, at=at)
+    except InvalidAdjustmentError as error:
+        raise invalid(str(error)) from error
+    known = {one.id: one for one in log.listed()}
+    document: ImportedModel = {"created": [], "updated": [], "unchanged": [], "skipped": [*found.skipped]}
+    changed = []
+    for one in found.adjustments:
+        before = known.get(one.id)
+        if (
+            before is not None
+            and replace(one, created_at=before.created_at, updated_at=before.updated_at, author=before.author) == before
+        ):
+            document["unchanged"].append(one.id)
+            continue
+        document["created" if before is None else "updated"].append(one.id)
+        changed.append(one if before is None else replace(one, created_at=before.created_at))
+    if changed:
+        save(log, changed, action="imported", author=like.author)
+    return document
