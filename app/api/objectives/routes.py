@@ -40,14 +40,17 @@ _ANSWERS[HTTPStatus.OK.value]["content"] = {
 # A page of its own, which has a style sheet in it and nothing else.
 _PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 Period = Annotated[
-    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^(week|month|quarter|year|[1-9][0-9]{0,2}d)$"})],
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9]d)$"})],
     Query(description="`week`, `month`, `quarter` or `year`; or the days before `at`, such as `30d`."),
 ]
 At = Annotated[
     Annotated[str, WithJsonSchema({"type": "string", "format": "date"})] | SkipJsonSchema[None],
     Query(description="A date in the period, such as 2026-02-11; by default yesterday, today for days."),
 ]
-By = Annotated[str, Query(description="`service`, or `label:` and the name of a label.", examples=["label:team"])]
+By = Annotated[
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^(service$|label:.)"})],
+    Query(description="`service`, or `label:` and the name of a label.", examples=["label:team"]),
+]
 Zone = Annotated[
     Annotated[str, WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})],
     Query(description="The time zone of nights and weekends."),
