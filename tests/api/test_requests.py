@@ -22,7 +22,9 @@ ENDING = {"/api/v1/stream": {"events": "1"}}
 _IDS = {"incidents": "5f2d", "groups": "search-availability"}
 # Each path of the description with an id that exists.
 PATHS = {
-    path: path.format(id=next((id_ for part, id_ in _IDS.items() if part in path), "checkout-availability"), letter=7)
+    path: path.format(
+        id=next((id_ for part, id_ in _IDS.items() if part in path), "checkout-availability"), letter=7, name="default"
+    )
     for path in Served().app().openapi()["paths"]
 }
 OPERATIONS = [
