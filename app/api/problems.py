@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -138,8 +139,13 @@ def _shown(given: object) -> str:
 def _allowed(request: Request) -> str:
     """Every method that has a route at the path of a request: Starlette knows those of one of them."""
     path = request.scope["path"]
-    routes = (route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path))
-    found = {method for route in routes for method in route.methods or ()}
+    # Those of routers that are included, too.
+    found = {
+        method
+        for context in iter_route_contexts(request.app.routes)
+        if isinstance(context.route, Route) and context.route.path_regex.match(path)
+        for method in context.route.methods or ()
+    }
     # `Guard` answers HEAD wherever there is a GET.
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 

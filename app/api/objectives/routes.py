@@ -39,8 +39,14 @@ _ANSWERS[HTTPStatus.OK.value]["content"] = {
 }
 # A page of its own, which has a style sheet in it and nothing else.
 _PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+_PERIOD = "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9]d)$"
 Period = Annotated[
-    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9]d)$"})],
+    Annotated[
+        str,
+        WithJsonSchema(
+            {"type": "string", "pattern": "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9]d)$"}
+        ),
+    ],
     Query(description="`week`, `month`, `quarter` or `year`; or the days before `at`, such as `30d`."),
 ]
 At = Annotated[
