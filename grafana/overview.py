@@ -126,7 +126,7 @@ def _at_risk() -> stat.Panel:
 
 def _pages() -> stat.Panel:
     return _trouble(
-        "Pages in force",
+        "Active pages",
         "SLOs that burn so fast that somebody was called.",
         f"sum(max by (slo) ({_PAGE}))",
         colours.PAGE,
@@ -135,7 +135,7 @@ def _pages() -> stat.Panel:
 
 def _tickets() -> stat.Panel:
     return _trouble(
-        "Tickets in force",
+        "Active tickets",
         "SLOs that burn slowly but steadily: worth a look on the next working day.",
         f"sum(max by (slo) ({_TICKET}))",
         colours.TICKET,

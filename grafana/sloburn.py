@@ -111,7 +111,7 @@ def _configuration() -> stat.Panel:
     return (
         panels.figure(
             "Documents",
-            "Whether the newest SLO documents are in use. When they are refused, the old ones stay in force.",
+            "Whether the newest SLO documents are in use. When they are refused, the old ones stay in use.",
             newest(f"min(sloburn_config_last_reload_successful{_HERE})"),
         )
         .thresholds(colours.steps(colours.BAD, (1, colours.GOOD)))

@@ -2,7 +2,7 @@
 
 Pure: no IO. May import `app.slo` and `app.ledger`. The ledger itself never changes: an adjustment is an overlay on its
 sums (ADR-0077). Start at `model.py`; `recurrence.py` expands rules of RFC 5545, `overlay.py` is what adjustments come
-to for one SLO, `current.py` holds those that are in force.
+to for one SLO, `current.py` holds those that were not withdrawn.
 """
 
 from app.adjustments.checks import checked_adjustment

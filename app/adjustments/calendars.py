@@ -1,7 +1,7 @@
 """Adjustments as iCalendar (RFC 5545), and from it.
 
-What a calendar cannot say is in properties of ours, `X-SLOBURN-...`; a calendar of others gets it from whoever imports
-it. Source: https://www.rfc-editor.org/rfc/rfc5545
+What a calendar cannot say is in properties of ours, `X-SLOBURN-...`; for a calendar of others it comes from the import
+request. Source: https://www.rfc-editor.org/rfc/rfc5545
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The adjustments that are in force, for all who compute; replaced as a whole whenever one of them changes."""
+"""The adjustments that apply, shared by the API and the engine; replaced as a whole whenever one of them changes."""
 
 from collections.abc import Sequence
 
@@ -16,5 +16,5 @@ class CurrentAdjustments:
         self.all: tuple[Adjustment, ...] = tuple(adjustments)
 
     def replace(self, adjustments: Sequence[Adjustment]) -> None:
-        """Let others be in force from now on."""
+        """Use these adjustments from the next evaluation on."""
         self.all = tuple(adjustments)

@@ -61,7 +61,7 @@ Category = Annotated[
 
 @app.command("list")
 def list_adjustments(*, url: Url = _DEFAULT_URL, format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
-    """List the adjustments that are in force.
+    """List the adjustments that were not withdrawn.
 
     The one that begins last comes first, with its id.
 

@@ -87,7 +87,7 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
 
 
 def fetch_adjustments(url: str) -> "Iterator[AdjustmentModel]":
-    """The adjustments that are in force, page after page.
+    """The adjustments that were not withdrawn, page after page.
 
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.

@@ -15,7 +15,7 @@ from app.alerting import Alert, Notification
 from app.delivery.ports import MessageRefs
 from app.slo import AlertState
 from app.store import Database, StoreError, open_database_in_memory
-from app.store.alerts import load_in_force, save_alerts
+from app.store.alerts import load_active_alerts, save_alerts
 from app.store.messages import MessageRef, forget_messages, recall_messages, remember_message, shown_alerts
 from app.store.unanswered import (
     KEPT,
@@ -53,7 +53,9 @@ class StoredMessageRefs(MessageRefs):
         with self.database.read() as tx:
             shown = shown_alerts(tx, receiver, handle)
             return tuple(
-                notification for notification in load_in_force(tx) if (notification.key, notification.incident) in shown
+                notification
+                for notification in load_active_alerts(tx)
+                if (notification.key, notification.incident) in shown
             )
 
     @override

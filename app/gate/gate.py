@@ -116,7 +116,7 @@ class Gate:
         # Held while rows are written, so that no exception is written over by an older one.
         self._writing = threading.Lock()
         self._exceptions: dict[str, GateException] = {}
-        self._in_force: dict[str, Notification] = {}
+        self._firing: dict[str, Notification] = {}
         self._unwritten: set[str] = set()
         self._waiting: deque[DecisionRecord] = deque(maxlen=_MOST_WAITING)
         self._published_s = clock.monotonic() if board.snapshots else None
@@ -136,7 +136,7 @@ class Gate:
             found = load_exceptions(transaction, limit=MOST_EXCEPTIONS)
         with self._lock:
             self._exceptions = {one.id: one for one, _ in reversed(found)}
-            self._in_force = {one.id: sent for one, sent in found if sent is not None}
+            self._firing = {one.id: sent for one, sent in found if sent is not None}
 
     def _published(self) -> None:
         self._published_s = self.clock.monotonic()
@@ -292,7 +292,7 @@ class Gate:
     def _write(self, exception: GateException, *, at: datetime) -> None:
         """Write an exception, and notify receivers of the beginning or the end of break-glass."""
         with self._writing:
-            sent = self._in_force.get(exception.id)
+            sent = self._firing.get(exception.id)
             lasts = exception.break_glass and exception.until > at
             notification = sent
             with self._database.begin() as transaction:
@@ -304,9 +304,9 @@ class Gate:
                     enqueue_routed(transaction, resolve(sent, at=at, end=end), self._routing(), at=at)
                     notification = None
                 save_exception(transaction, exception, notification)
-            self._in_force.pop(exception.id, None)
+            self._firing.pop(exception.id, None)
             if notification is not None:
-                self._in_force[exception.id] = notification
+                self._firing[exception.id] = notification
 
     def step(self, at: datetime) -> Sequence[PolicyChange]:
         """See to everything that is due after an evaluation; what cannot be written is done by a later step."""
@@ -316,7 +316,7 @@ class Gate:
                 self._write(self._exceptions[id_], at=at)
                 self._unwritten.discard(id_)
             with self._lock:
-                over = [one for one in self._exceptions.values() if one.id in self._in_force and one.until <= at]
+                over = [one for one in self._exceptions.values() if one.id in self._firing and one.until <= at]
             for exception in over:
                 self._write(exception, at=at)
             changes = self.states.step(self.board.snapshots, self._policies(), self._routing(), at=at)

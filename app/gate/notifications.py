@@ -21,7 +21,7 @@ _MEANINGS = {
 def notifications_of_state(
     snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, *, at: datetime
 ) -> Mapping[Severity, Notification]:
-    """The notifications that are in force at a time, by severity; none of a state that does not notify."""
+    """The notifications that fire at a time, by severity; none of a state that does not notify."""
     place = policy.index_of(known.state)
     if place is None or not policy.states[place].notify or policy.dry_run:
         return {}

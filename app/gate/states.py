@@ -156,7 +156,7 @@ def _is_same(one: Notification, other: Notification) -> bool:
 
 
 def _ended(known: StoredPolicyState | None, now: StoredPolicyState | None, *, at: datetime) -> list[Notification]:
-    """The ends of what is no longer in force."""
+    """The notifications that end, resolved."""
     if known is None:
         return []
     after = {} if now is None else now.notifications

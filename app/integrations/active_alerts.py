@@ -10,7 +10,7 @@ from app.alerting import Notification, NotificationStatus, Routing
 from app.integrations.resend_loop import AlertsToRepeat
 from app.slo import Severity
 from app.store import Database, StoreError
-from app.store.alerts import load_in_force
+from app.store.alerts import load_active_alerts
 from app.store.outbox import recently_resolved
 from app.store.policies import load_policy_notifications
 from app.store.recipients import is_repeated_to, notified_receivers
@@ -27,21 +27,21 @@ class StoredAlertsToRepeat(AlertsToRepeat):
     @override
     def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         with self.database.read() as tx:
-            in_force = [
+            active = [
                 notification
-                for notification in (*load_in_force(tx), *load_policy_notifications(tx))
+                for notification in (*load_active_alerts(tx), *load_policy_notifications(tx))
                 if not notification.unconfirmed and is_repeated_to(tx, receiver, notification, self.routing)
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
-        firing = {notification.key for notification in in_force}
-        return (*in_force, *(notification for notification in resolved if notification.key not in firing))
+        firing = {notification.key for notification in active}
+        return (*active, *(notification for notification in resolved if notification.key not in firing))
 
     def notified_of_firing(self, receiver: str) -> Sequence[Notification]:
         """The active alerts of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
             return [
                 notification
-                for notification in (*load_in_force(tx), *load_policy_notifications(tx))
+                for notification in (*load_active_alerts(tx), *load_policy_notifications(tx))
                 if notified_receivers(tx, notification, receivers=[receiver]).firing
             ]
 

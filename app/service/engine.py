@@ -138,7 +138,7 @@ class Engine:
 
     @property
     def adjustments(self) -> CurrentAdjustments:
-        """The adjustments that are in force."""
+        """The adjustments that were not withdrawn."""
         return self._components.adjustments
 
     @property

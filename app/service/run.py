@@ -147,7 +147,7 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
         clock=SystemClock(),
         delivery=given.delivery,
     )
-    _adjustments(components).put_in_force()
+    _adjustments(components).publish()
     engine = Engine(components, given.documents)
     try:
         try:

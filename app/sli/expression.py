@@ -131,7 +131,7 @@ class Expression(OfEvaluations):
 
 
 def terms_named(sli: Expression) -> tuple[Term, ...]:
-    """The selectors that an expression names, those of all events first, each with the events that it stands for.
+    """The selectors that an expression names, those of all events first, each with the events that it counts.
 
     Of values that are compared, and of what is no ratio, that cannot be told: they are events without a weight.
     """

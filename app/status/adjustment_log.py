@@ -27,7 +27,7 @@ class AdjustmentLog(Protocol):
         ...
 
     def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
-        """Keep adjustments, new or in place of what they were; they are in force from the next evaluation on.
+        """Keep adjustments, new or in place of what they were; they apply from the next evaluation on.
 
         Raises:
             TooManyAdjustmentsError: there would be too many.

@@ -1,4 +1,4 @@
-"""The adjustments in the database, put in force for evaluations."""
+"""The adjustments in the database, made available to evaluations."""
 
 import threading
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from app.store.adjustments import (
 
 
 class StoredAdjustments(AdjustmentLog):
-    """The adjustments in the database; those that are not withdrawn are in force."""
+    """The adjustments in the database; those that are not withdrawn apply."""
 
     def __init__(self, database: Database, current: CurrentAdjustments, clock: Clock) -> None:
         self._database = database
         self._current = current
         self._clock = clock
-        # What is put in force last is what was written last.
+        # Held over both, so that the last adjustments that evaluations get are the last that were written.
         self._saving = threading.Lock()
 
-    def put_in_force(self) -> None:
+    def publish(self) -> None:
         """Let evaluations know what was stored before the start."""
         self._current.replace([one for one in self.listed() if one.withdrawn_at is None])
 
@@ -54,10 +54,10 @@ class StoredAdjustments(AdjustmentLog):
             with self._database.begin() as transaction:
                 for one in adjustments:
                     save_adjustment(transaction, one, action=action, author=author, at=self._clock.now())
-                in_force = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
-                if len(in_force) > MOST_ADJUSTMENTS:
+                current = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
+                if len(current) > MOST_ADJUSTMENTS:
                     raise TooManyAdjustmentsError(
                         f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
                     )
-            # Written first: what is in force is in the database, too.
-            self._current.replace(in_force)
+            # Written first: no adjustment applies that a restart would not read back.
+            self._current.replace(current)

@@ -101,10 +101,10 @@ def load_alerts(connection: Connection) -> StoredAlerts:
     return StoredAlerts(alerts=alerts, notifications=notifications)
 
 
-def load_in_force(connection: Connection) -> tuple[Notification, ...]:
+def load_active_alerts(connection: Connection) -> tuple[Notification, ...]:
     """The notifications of the alerts of which receivers are notified repeatedly."""
-    in_force = alert.c.announced & alert.c.notification.is_not(None)
-    rows = connection.execute(select(alert.c.notification).where(in_force).order_by(*_ORDER))
+    is_active = alert.c.announced & alert.c.notification.is_not(None)
+    rows = connection.execute(select(alert.c.notification).where(is_active).order_by(*_ORDER))
     return tuple(decode_notification(row.notification) for row in rows)
 
 

@@ -90,7 +90,7 @@ class DecisionFilter:
 
 
 def save_exception(connection: Connection, exception: GateException, notification: Notification | None = None) -> None:
-    """Write an exception over what was there; one by break-glass that lasts has a *notification* in force."""
+    """Write an exception over what was there; one by break-glass that lasts has a *notification* that fires."""
     row = {
         "id": exception.id,
         "reason": exception.reason,
@@ -108,7 +108,7 @@ def save_exception(connection: Connection, exception: GateException, notificatio
 
 
 def load_exceptions(connection: Connection, *, limit: int) -> tuple[tuple[GateException, Notification | None], ...]:
-    """The newest exceptions, newest first, with the notifications that are in force."""
+    """The newest exceptions, newest first, with the notifications that fire."""
     newest = select(gate_exception).order_by(gate_exception.c.created_at.desc(), gate_exception.c.id).limit(limit)
     return tuple(
         (

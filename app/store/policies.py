@@ -50,7 +50,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPolicyState:
-    """A state, and the notifications of it that are in force, by severity."""
+    """A state, and the notifications of it that fire, by severity."""
 
     state: StateOfSlo
     notifications: Mapping[Severity, Notification]
@@ -108,7 +108,7 @@ def forget_policy_states(connection: Connection, slos: Sequence[str]) -> None:
 
 
 def load_policy_notifications(connection: Connection) -> tuple[Notification, ...]:
-    """The notifications of states and of break-glass exceptions that are in force, in a fixed order."""
+    """The notifications of states and of break-glass exceptions that fire, in a fixed order."""
     rows = connection.execute(select(policy_state.c.ticket, policy_state.c.page).order_by(policy_state.c.slo)).all()
     documents = [document for row in rows for document in row if document is not None]
     of_exceptions = select(gate_exception.c.notification).order_by(gate_exception.c.id)

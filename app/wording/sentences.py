@@ -23,7 +23,8 @@ _STALE = {
 _THOUSAND = 1000
 _HOUR_S = 3600
 _DAY_S = 86_400
-# How far away a budget's end is at most, and the step in seconds that it is rounded to: each evaluation projects anew.
+# How far away a budget's end is at most, and the step in seconds that it is rounded to: each evaluation projects it
+# again, and a time that changes by seconds each minute would look more exact than it is.
 _EXHAUSTION_STEPS = ((timedelta(minutes=30), 60), (timedelta(hours=6), 300), (timedelta(days=2), 1_800))
 _COARSEST_STEP_S = _HOUR_S
 

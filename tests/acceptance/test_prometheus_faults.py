@@ -1,4 +1,4 @@
-"""While a page is in force, Prometheus fails in one way after another: it freezes each time, and nothing is lost."""
+"""While a page is active, Prometheus fails in one way after another: it freezes each time, and nothing is lost."""
 
 from functools import partial
 from pathlib import Path

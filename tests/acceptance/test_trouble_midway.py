@@ -18,7 +18,7 @@ CHECKOUT, SEARCH, CART = (f"{name}-availability" for name in ("checkout", "searc
 def test_a_restart_neither_loses_nor_repeats_an_incident(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    """`kill -9` while two pages are in force: one incident goes on, one ends and a third begins while nobody looks."""
+    """`kill -9` while two pages are active: one incident goes on, one ends and a third begins while nobody looks."""
     env = {}
     if kind == "postgresql":
         server: Postgres = request.getfixturevalue("postgres_server")

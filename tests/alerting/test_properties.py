@@ -49,7 +49,7 @@ def test_it_fires_and_resolves_in_turn(script: str, policy: SeverityPolicy) -> N
 
 @given(scripts, policies)
 def test_only_active_alerts_freeze_and_thaw_and_do_so_in_turn(script: str, policy: SeverityPolicy) -> None:
-    """Whoever counts the changes knows at any time whether an alert in force can be judged."""
+    """Whoever counts the changes knows at any time whether an active alert can be judged."""
     alerts, said = play(script, policy)
     changes = [(int(change.split()[0]), change.split()[1]) for change in said]
     turns = [(number, kind) for number, kind in changes if kind in ("frozen", "unfrozen")]

@@ -13,7 +13,7 @@ from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.sli import sli_of_bad
 from app.slo import AlertState, RollingWindow, Slo, SloId
-from app.store.alerts import load_in_force, recent_transitions
+from app.store.alerts import load_active_alerts, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
@@ -197,12 +197,12 @@ def test_the_page_of_a_member_that_vanishes_ends_while_others_live(
         live.backfill(AT + 6 * HOUR)
         live.tick(*np.arange(AT + 6 * HOUR + 60, vanished + 60 * still_there, 120))
         with live.database.read() as tx:
-            assert PAGE in {notification.key for notification in load_in_force(tx)}
+            assert PAGE in {notification.key for notification in load_active_alerts(tx)}
         live.restart()
         live.tick(*np.arange(vanished + 60 * still_there + 60, vanished + 60 * gone + 120, 60))
         assert (PAGE, reason, True) in ends_of(live)
         with live.database.read() as tx:
-            assert not load_in_force(tx)
+            assert not load_active_alerts(tx)
         # What is no longer reported is not shown as an alert that waits for data.
         live.tick(*np.arange(vanished + 70 * 60, vanished + 72 * 60, 60))
         assert {alert.state for alert in live.snapshot("web-availability:route=/0").alerts} == {AlertState.INACTIVE}
@@ -221,7 +221,7 @@ def test_the_page_of_a_member_stays_where_missing_data_is_bad_or_the_whole_group
         live.tick(*np.arange(AT + 6 * HOUR + 60, AT + 6.5 * HOUR, 120))
         live.tick(*np.arange(AT + 6.5 * HOUR, AT + 10 * HOUR, 600))
         with live.database.read() as tx:
-            assert PAGE in {notification.key for notification in load_in_force(tx)}
+            assert PAGE in {notification.key for notification in load_active_alerts(tx)}
 
 
 @pytest.mark.parametrize("by", [(), ("instance",)])

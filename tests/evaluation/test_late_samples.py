@@ -14,7 +14,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import Matrix
 from app.status import Problem, ProblemCode
-from app.store.alerts import load_in_force
+from app.store.alerts import load_active_alerts
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Figures, Running, differences
@@ -136,7 +136,7 @@ def test_the_ticket_for_missing_data_says_that_it_comes_late(tmp_path: Path) -> 
     with running(lambda _labels, time: time + 1500, tmp_path, "late") as run:
         run.run(BEGIN, END - 1.7 * HOUR)
         with run.database.read() as transaction:
-            (ticket,) = load_in_force(transaction)
+            (ticket,) = load_active_alerts(transaction)
         assert ticket.condition is not None
         assert "SLOBURN_QUERY_OFFSET" in ticket.condition
 

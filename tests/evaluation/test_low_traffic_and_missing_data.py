@@ -10,7 +10,7 @@ from app.api.documents import alert_document
 from app.documents import load_documents
 from app.slo import AlertState, Cause, Severity, Slo, SloId
 from app.status import AlertView, HealthState, ProblemCode
-from app.store.alerts import load_in_force, recent_transitions
+from app.store.alerts import load_active_alerts, recent_transitions
 from app.wording.sentences import description, summary
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series
@@ -109,7 +109,7 @@ def test_missing_data_opens_a_ticket_after_ten_minutes_and_the_policy_counts(
         assert page is not None
         assert page.state is state
         with running.database.read() as tx:
-            told = {notification.alertname: notification for notification in load_in_force(tx)}
+            told = {notification.alertname: notification for notification in load_active_alerts(tx)}
         assert told["SLODataUnavailable"].key == f"{ID}/ticket/no_data"
         assert summary(told["SLODataUnavailable"]).startswith("checkout availability: no data since 2026-01-01 0")
         burns = [description(notification) for name, notification in told.items() if name == "ErrorBudgetBurn"]
@@ -146,7 +146,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
     with Running(_slos(tmp_path / "specs", budget=budget), _source(3, failures), tmp_path / "a.db") as running:
         running.run(START + HOUR, START + 2.5 * HOUR, every=120)
         with running.database.read() as tx:
-            told = {notification.alertname: summary(notification) for notification in load_in_force(tx)}
+            told = {notification.alertname: summary(notification) for notification in load_active_alerts(tx)}
         # Of the three tickets about this budget, the most urgent one speaks.
         assert [name for name in told if name.startswith("ErrorBudget") and name != "ErrorBudgetBurn"] == [
             "ErrorBudgetExhausted"
@@ -158,7 +158,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
         running.restart()
         running.run(START + 2.5 * HOUR, START + 2.5 * HOUR + INTERVAL_S)
         with running.database.read() as tx:
-            assert {notification.cause for notification in load_in_force(tx)} <= {Cause.BURN}
+            assert {notification.cause for notification in load_active_alerts(tx)} <= {Cause.BURN}
             reasons = [
                 change.end_code for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]
@@ -175,7 +175,7 @@ def test_the_first_failures_of_a_new_service_open_no_budget_ticket(tmp_path: Pat
         assert shown.health is HealthState.AT_RISK
         assert {alert.cause for alert in shown.alerts} == {Cause.BURN}
         with running.database.read() as tx:
-            told = load_in_force(tx)
+            told = load_active_alerts(tx)
         # What fires does not call a budget exhausted that is at risk.
         assert told
         assert all(one.budget_estimated and one.budget_remaining < 0 for one in told)

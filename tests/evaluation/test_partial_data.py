@@ -15,7 +15,7 @@ from app.evaluation import Source
 from app.prometheus import Matrix
 from app.slo import AlertState, Cause, Severity
 from app.status import HealthState, ProblemCode
-from app.store.alerts import load_in_force
+from app.store.alerts import load_active_alerts
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import Span, availability, counter, requests, slos
 from tests.evaluation.running import Figures, Running, differences
@@ -161,7 +161,7 @@ def test_what_is_missing_and_which_setting_matters_is_said(tmp_path: Path) -> No
         run.run(END - 6 * HOUR, END - 5.5 * HOUR)
         assert ProblemCode.PARTIAL_DATA in codes(run)
         with run.database.read() as transaction:
-            (ticket,) = load_in_force(transaction)
+            (ticket,) = load_active_alerts(transaction)
         for said in (_detail(run), run.evaluator.partial, ticket.condition):
             assert said is not None
             assert WARNING in said
@@ -172,7 +172,7 @@ def test_what_is_missing_and_which_setting_matters_is_said(tmp_path: Path) -> No
         assert ProblemCode.PARTIAL_DATA not in codes(run)
         assert run.evaluator.partial is None
         with run.database.read() as transaction:
-            assert not load_in_force(transaction)
+            assert not load_active_alerts(transaction)
 
 
 @pytest.mark.parametrize("hours", [0.05, 1.2])

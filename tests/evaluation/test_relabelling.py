@@ -13,7 +13,7 @@ from app.delivery import StoredOutbox
 from app.delivery.endings import GiveUp
 from app.delivery.outcome import FailureReason
 from app.slo import Slo
-from app.store.alerts import load_in_force
+from app.store.alerts import load_active_alerts
 from app.store.outbox import mark_done, waiting
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -59,7 +59,7 @@ def told(live: Running, *receivers: str) -> list[tuple[str, str, str]]:
 
 def in_force(live: Running) -> list[tuple[str, str, str]]:
     with live.database.read() as tx:
-        return [(one.alertname, one.incident, dict(one.labels)["team"]) for one in load_in_force(tx)]
+        return [(one.alertname, one.incident, dict(one.labels)["team"]) for one in load_active_alerts(tx)]
 
 
 TEAMS = ("red", "blue", "green", "nobody")

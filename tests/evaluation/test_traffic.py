@@ -8,7 +8,7 @@ import pytest
 
 from app.documents import load_documents
 from app.slo import Slo
-from app.store.alerts import load_in_force, recent_transitions
+from app.store.alerts import load_active_alerts, recent_transitions
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import Running
@@ -55,7 +55,7 @@ def a_source(
 
 def in_force(live: Running) -> set[str]:
     with live.database.read() as tx:
-        return {notification.key for notification in load_in_force(tx)}
+        return {notification.key for notification in load_active_alerts(tx)}
 
 
 def ticks(live: Running, since: float, until: float, every: float = 120.0) -> None:

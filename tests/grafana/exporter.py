@@ -14,7 +14,7 @@ from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 
 def snapshots() -> tuple[Snapshot, ...]:
-    """A page in force, a group with one member that has spent its budget, an SLO without events, one of durations."""
+    """An active page, a group with one member that has spent its budget, an SLO without events, one of durations."""
     burning = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
     quiet = AlertView(severity=Severity.TICKET, state=AlertState.INACTIVE, since=None, tier=None)
     routed = an_slo(name="latency", by=("route",))

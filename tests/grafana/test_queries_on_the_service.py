@@ -22,7 +22,7 @@ _PAGING = PanelQuery(dashboard="", panel="", expr=f'slo_alert_firing{{slo="{_INC
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    """A Prometheus that has scraped a Sloburn with a page in force."""
+    """A Prometheus that has scraped a Sloburn with an active page."""
     folder = tmp_path_factory.mktemp("stack")
     port = free_port()
     with (

@@ -12,8 +12,8 @@ from app.store import Database
 from app.store.alerts import (
     append_transitions,
     forget_alerts,
+    load_active_alerts,
     load_alerts,
-    load_in_force,
     recent_transitions,
     save_alerts,
 )
@@ -51,7 +51,7 @@ def test_conditions_live_beside_the_ticket_of_the_same_slo(database: Database) -
         save_alerts(tx, [TICKET, *conditions], {notification.key: notification})
     with database.read() as tx:
         stored = load_alerts(tx)
-        assert load_in_force(tx) == (notification,)
+        assert load_active_alerts(tx) == (notification,)
     assert set(stored.alerts[SLO]) == {TICKET, *conditions}
     assert stored.notifications == {notification.key: notification}
     with database.begin() as tx:
@@ -65,7 +65,7 @@ def test_alerts_come_back_as_they_were_saved(database: Database) -> None:
         save_alerts(tx, [TICKET, PAGE], {notification.key: notification})
     with database.read() as tx:
         stored = load_alerts(tx)
-        assert load_in_force(tx) == (notification,)
+        assert load_active_alerts(tx) == (notification,)
     assert stored.alerts == {SLO: (PAGE, TICKET)}
     assert stored.notifications == {notification.key: notification}
 
@@ -75,7 +75,7 @@ def test_an_alert_that_ended_has_no_notification_any_more(database: Database) ->
     with database.begin() as tx:
         save_alerts(tx, [PAGE], {notification.key: notification})
         save_alerts(tx, [replace(PAGE, state=AlertState.INACTIVE, announced=False)], {notification.key: notification})
-        assert load_in_force(tx) == ()
+        assert load_active_alerts(tx) == ()
         assert load_alerts(tx).notifications == {}
 
 

@@ -99,7 +99,7 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
         },
     )
     def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
-        """Adjust budgets for some time, ahead or after the fact; it is in force from the next evaluation on."""
+        """Adjust budgets for some time, ahead or after the fact; it applies from the next evaluation on."""
         made = read(given, known=new_adjustment(now()), at=now())
         save(log, [made], action="created", author=made.author)
         return JsonResponse(shown(made), status_code=HTTPStatus.CREATED)
@@ -112,7 +112,7 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
         ),
     )
     def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
-        """Change an adjustment; one that was withdrawn is in force again."""
+        """Change an adjustment; one that was withdrawn applies again."""
         known = log.find(id)
         if known is None:
             raise unknown_adjustment(id)

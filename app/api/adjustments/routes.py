@@ -41,9 +41,9 @@ def adjustment_routes(
 
     @router.get("/adjustments.ics", operation_id="getAdjustmentsCalendar", response_class=Response, responses=_ICS)
     def calendar() -> Response:
-        """The adjustments that are in force as an iCalendar feed."""
-        in_force = [one for one in log.listed() if one.withdrawn_at is None]
-        text = write_calendar(in_force, url=f"{external_url.rstrip('/')}/adjustments")
+        """The adjustments that were not withdrawn, as an iCalendar feed."""
+        current = [one for one in log.listed() if one.withdrawn_at is None]
+        text = write_calendar(current, url=f"{external_url.rstrip('/')}/adjustments")
         return Response(text, media_type="text/calendar; charset=utf-8")
 
     @router.get(

@@ -114,8 +114,8 @@ def _add_comparison(router: APIRouter, compared: _Compare, clock: Clock) -> None
     ) -> JsonResponse:
         """Whether a new version fails more often than the old one, by Fisher's exact test.
 
-        The answer is 200 whatever the verdict; it is inconclusive with too few events, also where a canary that burns
-        the budget as fast as what pages could not have been found.
+        The status is 200 for every verdict, unless `status_code` is set. A verdict is inconclusive with too few events,
+        also where a canary that burns the budget as fast as what pages could not have been found.
         """
         span = _span(window, start, end, at=clock.now())
         verdict = await compared(slo, label, baseline, canary, span)

@@ -1,4 +1,4 @@
-"""The page ``/adjustments``: those in force with their next occurrences, and forms to make and withdraw them."""
+"""The page ``/adjustments``: those that apply with their next occurrences, and forms to make and withdraw them."""
 
 import secrets
 from collections.abc import Mapping
