@@ -145,7 +145,7 @@ class _Service:
     def slo(self, model: SlothSloModel, scope: Scope) -> Slo | None:
         """The SLO; None, and why, where it is not sound."""
         alerting, of_alerts = model.alerting, scope.below("alerting")
-        sli = sli_of_model(model.sli, scope.below("sli"))
+        sli = sli_of_model(model.sli, model.objective, scope.below("sli"))
         if not _is_named(alerting, of_alerts) or sli is None:
             return None
         warn_of_ratio(model.objective, scope.below("objective"))

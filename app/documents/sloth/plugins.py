@@ -3,6 +3,7 @@
 Source: https://github.com/slok/sloth-common-sli-plugins
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from app.documents.importing.events import sli_of_events
 from app.documents.importing.samples import WINDOW
 from app.documents.importing.scope import Scope
 from app.documents.sloth.model import PluginModel
+from app.documents.sloth.placeholders import PLACEHOLDERS, sli_of_placeholder
 from app.promql.selector_text import quote
 from app.slo import Sli
 
@@ -39,15 +41,20 @@ class Plugin:
     optional: frozenset[str] = frozenset({"filter"})
 
 
-def sli_of_plugin(model: PluginModel, scope: Scope) -> Sli | None:
+def sli_of_plugin(model: PluginModel, objective: float, scope: Scope) -> Sli | None:
     """What is counted; None, and why, where the plugin is not known or its options are wrong."""
+    of_options = scope.below("options")
+    placeholder = PLACEHOLDERS.get(model.id)
+    if placeholder is not None:
+        if not _are_usable(model.options, placeholder.required, placeholder.optional, of_options):
+            return None
+        return sli_of_placeholder(placeholder, model.options, objective, scope.below("id"))
     plugin = PLUGINS.get(model.id)
     if plugin is None:
         problem = f"{model.id} is a plugin that Sloburn does not know"
         scope.below("id").error(problem, "write its queries under events", "unknown_plugin")
         return None
-    of_options = scope.below("options")
-    if not _are_usable(model.options, plugin, of_options):
+    if not _are_usable(model.options, plugin.required, plugin.optional, of_options):
         return None
     queries = plugin.queries(model.options)
     if queries.repair:
@@ -56,27 +63,45 @@ def sli_of_plugin(model: PluginModel, scope: Scope) -> Sli | None:
     return sli_of_events(total=(queries.total, of_options), bad=bad, good=good, are_counters=True)
 
 
-def _are_usable(options: _Options, plugin: Plugin, scope: Scope) -> bool:
+def _are_usable(options: _Options, required: frozenset[str], optional: frozenset[str], scope: Scope) -> bool:
     for name in options:
-        if name not in plugin.required | plugin.optional:
-            known = ", ".join(sorted(plugin.required | plugin.optional))
-            scope.below(name).warning("is no option of the plugin", f"write one of {known}", "unknown_key")
-    missing = [name for name in sorted(plugin.required) if not options.get(name, "").strip()]
+        if name not in required | optional:
+            known = ", ".join(sorted(required | optional))
+            remedy = f"write one of {known}" if known else "remove it: the plugin has no options"
+            scope.below(name).warning("is no option of the plugin", remedy, "unknown_key")
+    missing = [name for name in sorted(required) if not options.get(name, "").strip()]
     faults = [(scope.below(name), "is missing", f"write {name}: and a value") for name in missing]
-    bucket = options.get("bucket", "").strip()
-    if bucket and not _is_number(bucket):
-        faults.append((scope.below("bucket"), f"{bucket!r} is not a number", 'write the bound of a bucket: "0.4"'))
+    for name, (is_usable, remedy) in _NUMBERS.items():
+        text = options.get(name, "").strip() if name in required | optional else ""
+        if text and not is_usable(_number(text)):
+            faults.append((scope.below(name), f"{text!r} is not a number that it can be", remedy))
     for place, problem, remedy in faults:
         place.error(problem, remedy)
     return not faults
 
 
-def _is_number(text: str) -> bool:
+def _number(text: str) -> float:
+    """The number; NaN where it is none."""
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return math.nan
+
+
+def _is_bound(number: float) -> bool:
+    return not math.isnan(number)
+
+
+def _is_factor(number: float) -> bool:
+    return math.isfinite(number) and number >= 0.0
+
+
+# Options that are numbers: which ones each can be, and what to write.
+_NUMBERS: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "bucket": (_is_bound, 'write the bound of a bucket: "0.4"'),
+    "burn_rate": (_is_factor, 'write a burn rate: "1"'),
+    "jitter_percent": (_is_factor, 'write a percentage: "10"'),
+}
 
 
 def _selector(metric: str, options: _Options, *matchers: str) -> str:
@@ -145,6 +170,26 @@ def _apiserver_latency(options: _Options) -> _Queries:
     return _bucket("apiserver_request_duration_seconds", options, 'verb!="WATCH"')
 
 
+def _kooper(metric: str, options: _Options, *matchers: str) -> str:
+    return _selector(metric, options, f"controller={quote(options['controller'].strip())}", *matchers)
+
+
+def _kooper_availability(options: _Options) -> _Queries:
+    processed = "kooper_controller_processed_event_duration_seconds_count"
+    requeued = _kooper("kooper_controller_queued_events_total", options, 'requeue="true"')
+    failed = _kooper(processed, options, 'success="false"')
+    # A retry of an event is not an event of its own.
+    total = f"sum(rate({_kooper(processed, options)}{WINDOW})) - sum(rate({requeued}{WINDOW}))"
+    return _Queries(total=total, bad=f"sum(rate({failed}{WINDOW}))")
+
+
+def _kooper_bucket(histogram: str) -> Plugin:
+    def queries(options: _Options) -> _Queries:
+        return _bucket(histogram, options, f"controller={quote(options['controller'].strip())}")
+
+    return Plugin(queries=queries, required=frozenset({"controller", "bucket"}))
+
+
 def _rules(options: _Options) -> _Queries:
     total = _selector("prometheus_rule_evaluations_total", options)
     return _Queries(total=total, bad=_selector("prometheus_rule_evaluation_failures_total", options))
@@ -196,6 +241,11 @@ PLUGINS: Mapping[str, Plugin] = {
         "apiserver_request_total", f"code=~{_SERVER_ERRORS_AND_LIMITS}"
     ),
     f"{_COMMON}kubernetes/apiserver/latency": Plugin(queries=_apiserver_latency, required=_BUCKET),
+    f"{_COMMON}kubernetes/kooper/availability": Plugin(
+        queries=_kooper_availability, required=frozenset({"controller"})
+    ),
+    f"{_COMMON}kubernetes/kooper/latency": _kooper_bucket("kooper_controller_processed_event_duration_seconds"),
+    f"{_COMMON}kubernetes/kooper/queue-congestion": _kooper_bucket("kooper_controller_event_in_queue_duration_seconds"),
     f"{_COMMON}kubernetes/nginx-ingress/availability": _errors(
         "nginx_ingress_controller_requests", f"status=~{_SERVER_ERRORS_AND_LIMITS}"
     ),
@@ -212,4 +262,4 @@ PLUGINS: Mapping[str, Plugin] = {
     f"{_COMMON}traefik/v2/availability": _TRAEFIK_2[0],
     f"{_COMMON}traefik/v2/latency": _TRAEFIK_2[1],
 }
-"""By id, every plugin of `sloth-common` but those of Kooper, and the two that count nothing."""
+"""By id, every plugin of `sloth-common` that counts something."""

@@ -9,7 +9,7 @@ from app.slo import Sli
 _KINDS = "write one of events, raw and plugin"
 
 
-def sli_of_model(model: SliModel, scope: Scope) -> Sli | None:
+def sli_of_model(model: SliModel, objective: float, scope: Scope) -> Sli | None:
     """What is counted; None, and why, where it cannot be."""
     given = [kind for kind in (model.events, model.raw, model.plugin) if kind is not None]
     if len(given) != 1:
@@ -24,5 +24,5 @@ def sli_of_model(model: SliModel, scope: Scope) -> Sli | None:
     if model.raw is not None:
         return sli_of_ratio((model.raw.error_ratio_query, scope.below("raw", model.raw.key("error_ratio_query"))))
     if model.plugin is not None:
-        return sli_of_plugin(model.plugin, scope.below("plugin"))
+        return sli_of_plugin(model.plugin, objective, scope.below("plugin"))
     return None

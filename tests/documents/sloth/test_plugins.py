@@ -1,12 +1,15 @@
 """SLI plugins of sloth-common count what they say, by their id and options."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.documents import LoadResult, load_documents
+from app.documents.sloth.placeholders import PLACEHOLDERS
 from app.documents.sloth.plugins import PLUGINS
 from app.sli import sli_of
+from app.sli.expression import Expression
 
 _DOCUMENT = """
 version: prometheus/v1
@@ -18,7 +21,9 @@ slos:
     alerting: {{page_alert: {{disable: true}}, ticket_alert: {{disable: true}}}}
 """
 _CART = 'destination_service_name="cart",destination_service_namespace="shop"'
-_BUCKET = '{filter: \'job="a"\', bucket: "0.4", service: s, namespace: n, backend_regex: b.*, service_name_regex: b.*}'
+_KOOPER = "kooper_controller"
+_OPTIONS = """{filter: 'job="a"', bucket: "0.4", service: s, namespace: n, controller: c, burn_rate: "2",
+  backend_regex: b.*, service_name_regex: b.*}"""
 
 
 def _load(folder: Path, plugin: str, options: str = "{}") -> LoadResult:
@@ -52,6 +57,15 @@ def _load(folder: Path, plugin: str, options: str = "{}") -> LoadResult:
             "{}",
             "apiserver_request_total",
             'apiserver_request_total{code=~"(5..|429)"}',
+        ),
+        (
+            "kubernetes/kooper/availability",
+            "{controller: shop}",
+            (
+                f'sum(rate({_KOOPER}_processed_event_duration_seconds_count{{controller="shop"}}[5m]))'
+                f' - sum(rate({_KOOPER}_queued_events_total{{controller="shop",requeue="true"}}[5m]))'
+            ),
+            f'{_KOOPER}_processed_event_duration_seconds_count{{controller="shop",success="false"}}',
         ),
         (
             "kubernetes/nginx-ingress/availability",
@@ -116,9 +130,9 @@ def test_latency_is_a_bucket_of_a_histogram(plugin: str, options: str, total: st
     assert [slo.sli for slo in result.slos] == [sli_of(total=total, good=good)]
 
 
-@pytest.mark.parametrize("plugin", sorted(PLUGINS))
-def test_every_plugin_counts_something(plugin: str, tmp_path: Path) -> None:
-    result = _load(tmp_path, plugin.removeprefix("sloth-common/"), _BUCKET)
+@pytest.mark.parametrize("plugin", sorted([*PLUGINS, *PLACEHOLDERS]))
+def test_every_plugin_is_an_sli(plugin: str, tmp_path: Path) -> None:
+    result = _load(tmp_path, plugin.removeprefix("sloth-common/"), _OPTIONS)
     assert result.errors == ()
     assert len(result.slos) == 1
 
@@ -130,6 +144,11 @@ def test_every_plugin_counts_something(plugin: str, tmp_path: Path) -> None:
         ("coredns/latency", "{bucket: fast}", "bucket"),
         ("istio/v1/availability", "{service: cart}", "namespace"),
         ("traefik/v1/availability", "{}", "backend_regex"),
+        ("kubernetes/kooper/availability", "{}", "controller"),
+        ("fake", "{}", "burn_rate"),
+        ("fake", "{burn_rate: high}", "burn_rate"),
+        ("fake", "{burn_rate: .inf}", "burn_rate"),
+        ("fake", "{burn_rate: 1, jitter_percent: -1}", "jitter_percent"),
     ],
 )
 def test_options_that_a_plugin_needs_must_be_there(plugin: str, options: str, field: str, tmp_path: Path) -> None:
@@ -137,8 +156,32 @@ def test_options_that_a_plugin_needs_must_be_there(plugin: str, options: str, fi
     assert [error.field for error in errors] == [f"slos[0].sli.plugin.options.{field}"]
 
 
+@pytest.mark.parametrize(
+    ("plugin", "options", "expression", "code"),
+    [
+        ("noop", "{}", "vector(0)", "never_bad"),
+        ("fake", "{burn_rate: 2}", "clamp_max(vector(0.002), 1)", "evaluated"),
+        (
+            "fake",
+            "{burn_rate: 2, jitter_percent: 10}",
+            (
+                "clamp(vector(0.002)"
+                " - 0.002 * (10 - time() * minute() * hour() * day_of_week() * month() % 20) / 100, 0, 1)"
+            ),
+            "evaluated",
+        ),
+    ],
+)
+def test_placeholders_are_evaluated_with_a_warning(
+    plugin: str, options: str, expression: str, code: str, tmp_path: Path
+) -> None:
+    result = _load(tmp_path, plugin, options)
+    assert (result.errors, [warning.code for warning in result.warnings]) == ((), [code])
+    assert [slo.sli for slo in result.slos] == [Expression(expression=expression, every=timedelta(minutes=1))]
+
+
 def test_other_plugins_are_refused_by_their_name(tmp_path: Path) -> None:
-    (error,) = _load(tmp_path, "noop").errors
+    (error,) = _load(tmp_path, "nothing").errors
     assert (error.code, error.field) == ("unknown_plugin", "slos[0].sli.plugin.id")
 
 
