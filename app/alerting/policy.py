@@ -7,6 +7,7 @@ code, not in its table.
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_percent
 
@@ -48,6 +49,8 @@ def highest_burn_rate(objective: float) -> float:
     return 1.0 / (1.0 - objective)
 
 
+# Thousands of SLOs have few windows and objectives, and share their policies.
+@lru_cache(maxsize=256)
 def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, ...]:
     """The policies of an SLO that says nothing about its rules, the page first.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
@@ -138,9 +139,16 @@ def _unknown_keys(value: Any) -> Iterator[FieldPath]:
     if isinstance(value, ImportedPart):
         for key in value.model_extra or ():
             yield (key,)
-        for name in type(value).model_fields:
-            key = value.key(name)
-            yield from ((key, *path) for path in _unknown_keys(getattr(value, name)))
+        for name, key in _keys_of(type(value)):
+            below = getattr(value, name)
+            if isinstance(below, ImportedPart | tuple):
+                yield from ((key, *path) for path in _unknown_keys(below))
     elif isinstance(value, tuple):
         for i, item in enumerate(value):
             yield from ((i, *path) for path in _unknown_keys(item))
+
+
+@cache
+def _keys_of(model: type[ImportedPart]) -> tuple[tuple[str, str], ...]:
+    """The fields of a model, each with how the document spells its key."""
+    return tuple((name, model.key(name)) for name in model.model_fields)
