@@ -17,7 +17,7 @@ from app.adjustments.model import (
     adjustment_title,
 )
 from app.adjustments.overlay import Overlay, overlays_of
-from app.adjustments.recurrence import Occurrence, occurrences
+from app.adjustments.recurrence import Occurrence, occurrences, occurrences_a_year
 
 __all__ = [
     "AdjustedMember",
@@ -32,5 +32,6 @@ __all__ = [
     "adjustment_title",
     "checked_adjustment",
     "occurrences",
+    "occurrences_a_year",
     "overlays_of",
 ]

@@ -1,14 +1,16 @@
 """What adjustments come to for SLOs: time without overlaps, in which events are left out or count as good."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from app.adjustments.model import AdjustedMember, Adjustment, AdjustmentEffect
+from app.adjustments.model import AdjustedMember, Adjustment, AdjustmentEffect, AdjustmentSelector
 from app.adjustments.recurrence import occurrences
 from app.ledger import AdjustedTime
+from app.slo import SloId, ungrouped_id
 from app.slo.arrays import Bools, Floats
 
 _Spans = list[tuple[float, float]]
@@ -38,28 +40,58 @@ def overlays_of(
     adjustments: Sequence[Adjustment], members: Iterable[AdjustedMember], *, since: datetime, until: datetime
 ) -> list[Overlay | None]:
     """What the adjustments come to in a range for each member; None for one that none of them means then."""
-    expanded: dict[int, _Spans] = {}
-
-    def spans(place: int) -> _Spans:
+    alike: dict[AdjustmentSelector, list[Adjustment]] = defaultdict(list)
+    for adjustment in adjustments:
+        alike[adjustment.selector].append(adjustment)
+    given = list(members)
+    places = _Places(given)
+    spans: list[list[tuple[Adjustment, _Spans]]] = []
+    meant: list[list[int]] = [[] for _ in given]
+    for selector, those in alike.items():
+        mine = [place for place in places.of(selector) if selector.matches(given[place])]
         # Only of those that mean a member: to expand a rule takes longer than to compare a selector.
-        if place not in expanded:
-            found = occurrences(adjustments[place], since, until)
-            expanded[place] = [(one.start.timestamp(), one.end.timestamp()) for one in found]
-        return expanded[place]
-
+        some = [(one, times) for one in those if (times := _times(one, since, until))] if mine else []
+        if some:
+            for place in mine:
+                meant[place].append(len(spans))
+            spans.append(some)
     # Most members are meant by the same few adjustments, or by none.
     known: dict[tuple[int, ...], Overlay | None] = {}
     found = []
-    for member in members:
-        mine = tuple(
-            place
-            for place, adjustment in enumerate(adjustments)
-            if adjustment.selector.matches(member) and spans(place)
-        )
-        if mine not in known:
-            known[mine] = _overlay([(adjustments[place], spans(place)) for place in mine])
-        found.append(known[mine])
+    for chosen in map(tuple, meant):
+        if chosen not in known:
+            known[chosen] = _overlay([one for place in chosen for one in spans[place]])
+        found.append(known[chosen])
     return found
+
+
+class _Places:
+    """Where members are that a selector may mean: thousands of adjustments are not compared with every member."""
+
+    def __init__(self, members: Sequence[AdjustedMember]) -> None:
+        self._all = range(len(members))
+        self._by_id: dict[SloId, list[int]] = defaultdict(list)
+        self._by_service: dict[str, list[int]] = defaultdict(list)
+        self._by_label: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for place, member in enumerate(members):
+            for id_ in {member.id, ungrouped_id(member.id)}:
+                self._by_id[id_].append(place)
+            self._by_service[member.service].append(place)
+            for label in {*member.labels, *member.group}:
+                self._by_label[label].append(place)
+
+    def of(self, selector: AdjustmentSelector) -> Iterable[int]:
+        if selector.slos:
+            return {place for id_ in selector.slos for place in self._by_id.get(id_, ())}
+        if selector.services:
+            return {place for service in selector.services for place in self._by_service.get(service, ())}
+        if selector.labels:
+            return min((self._by_label.get(label, []) for label in selector.labels), key=len)
+        return self._all
+
+
+def _times(adjustment: Adjustment, since: datetime, until: datetime) -> _Spans:
+    return [(one.start.timestamp(), one.end.timestamp()) for one in occurrences(adjustment, since, until)]
 
 
 def _overlay(adjusted: Sequence[tuple[Adjustment, _Spans]]) -> Overlay | None:

@@ -40,10 +40,11 @@ _NOT_DAILY = frozenset({"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYEA
 _MOST_CHARS = 500
 _MOST_COUNT, _MOST_INTERVAL, _MOST_DIGITS = 10_000, 1_000, 6
 _BAD_UNTIL = "rrule: UNTIL must be a date such as 20260301 or a time such as 20260301T120000Z"
-# One each hour (BYHOUR) for thirteen months: what a ledger can remember, and more.
-_MOST_OCCURRENCES = 10_000
+# One each hour (BYHOUR) for six years: what totals of days are kept for, and more.
+_MOST_OCCURRENCES = 55_000
 # Rules such as the 30th of February have no occurrence, and a search for one ends in the year 9999.
 _SEARCHED = timedelta(days=3 * 366)
+_IN_EVERY_MONTH = 28
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 
 
@@ -63,6 +64,14 @@ def occurrences(adjustment: Adjustment, since: datetime, until: datetime) -> tup
         if start < until and end > since:
             found.append(Occurrence(start, end))
     return tuple(found)
+
+
+@lru_cache(maxsize=10_000)
+def occurrences_a_year(adjustment: Adjustment) -> int:
+    """How often an adjustment applies in the year after its start."""
+    if not adjustment.rrule:
+        return 1
+    return len(occurrences(adjustment, adjustment.starts_at, adjustment.starts_at + timedelta(days=366)))
 
 
 def check_recurrence(adjustment: Adjustment) -> None:
@@ -124,12 +133,29 @@ def _starts(adjustment: Adjustment, since: datetime, until: datetime) -> Iterato
     # A day more on both sides: a wall clock is at most that far from UTC.
     first = since.astimezone(UTC).replace(tzinfo=None) - adjustment.duration - timedelta(days=1)
     last = until.astimezone(UTC).replace(tzinfo=None) + timedelta(days=1)
-    rule = _rule(adjustment.rrule, adjustment.start, adjustment.timezone)
+    rule = _rule(adjustment.rrule, _nearer(adjustment, first), adjustment.timezone)
     for local in islice(rule.xafter(max(first, adjustment.start - timedelta(seconds=1))), _MOST_OCCURRENCES):
         if local > last:
             return
         if local not in left_out:
             yield local
+
+
+def _nearer(adjustment: Adjustment, first: datetime) -> datetime:
+    """A later start with the same occurrences from *first* on: dateutil expands a rule from its start, decades ago."""
+    start, parts = adjustment.start, _parts(adjustment.rrule)
+    interval, frequency = int(parts.get("INTERVAL", "1")), parts["FREQ"]
+    if first <= start or "COUNT" in parts:
+        return start
+    if frequency in {"DAILY", "WEEKLY"}:
+        period = timedelta(days=interval * (1 if frequency == "DAILY" else 7))
+        return start + max((first - start) // period - 1, 0) * period
+    if start.day > _IN_EVERY_MONTH:
+        return start
+    months = interval * (12 if frequency == "YEARLY" else 1)
+    passed = (first.year - start.year) * 12 + first.month - start.month
+    later = start.month - 1 + max(passed // months - 1, 0) * months
+    return start.replace(year=start.year + later // 12, month=later % 12 + 1)
 
 
 @lru_cache(maxsize=1_000)

@@ -333,8 +333,8 @@ class Evaluator:
         row = None if member.row is None else self._ledger_writer.ledger.past(member.row)
         tracked = member.tracked
         known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
-        overlay = None if row is None else self._overlays.of_past(member, row.edges_s[-1])
-        return Past(slo=member.slo, group=member.group, row=row, known_from_s=known_from_s, overlay=overlay)
+        past = Past(slo=member.slo, group=member.group, row=row, known_from_s=known_from_s)
+        return past if row is None else replace(past, overlay=self._overlays.of_past(member, float(row.edges_s[-1])))
 
     @property
     def member_ids(self) -> tuple[SloId, ...]:

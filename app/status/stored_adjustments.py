@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from app.adjustments import Adjustment, CurrentAdjustments
+from app.adjustments import Adjustment, CurrentAdjustments, occurrences_a_year
 from app.clock import Clock
 from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
 from app.store import Database
@@ -17,6 +17,9 @@ from app.store.adjustments import (
     load_adjustments,
     save_adjustment,
 )
+
+# An evaluation expands them all after each change: so many take a second.
+_MOST_OCCURRENCES_A_YEAR = 250_000
 
 
 class StoredAdjustments(AdjustmentLog):
@@ -58,6 +61,11 @@ class StoredAdjustments(AdjustmentLog):
                 if len(current) > MOST_ADJUSTMENTS:
                     raise TooManyAdjustmentsError(
                         f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
+                    )
+                if sum(map(occurrences_a_year, current)) > _MOST_OCCURRENCES_A_YEAR:
+                    raise TooManyAdjustmentsError(
+                        f"all adjustments may occur at most {_MOST_OCCURRENCES_A_YEAR:,} times a year: withdraw some, "
+                        "or name several SLOs, services or labels in one"
                     )
             # Written first: no adjustment applies that a restart would not read back.
             self._current.replace(current)

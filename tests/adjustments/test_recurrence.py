@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,3 +173,52 @@ def test_shares_of_cells_are_those_of_the_time_that_is_adjusted(spans: list[tupl
     expected = [len(adjusted & set(range(int(low), int(high)))) / (high - low) for low, high in pairwise(edges_s)]
     assert excluded == pytest.approx(expected)
     assert both == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;INTERVAL=3;BYHOUR=1,5",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,WE;WKST=SU",
+        "FREQ=MONTHLY;INTERVAL=5;BYDAY=-1MO",
+        "FREQ=MONTHLY;BYMONTHDAY=31;UNTIL=20261101T000000Z",
+        "FREQ=YEARLY;INTERVAL=3;BYWEEKNO=20",
+        "FREQ=DAILY;COUNT=9999",
+    ],
+)
+@pytest.mark.parametrize("start", ["1999-11-28T02:30", "2000-01-31T02:30"])
+def test_a_rule_of_decades_ago_is_not_expanded_from_its_start(start: str, rule: str) -> None:
+    since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
+    found = [one.start for one in occurrences(adjusting(start, rrule=rule), since, until)]
+    whole = rrulestr(rule.replace("Z", ""), dtstart=datetime.fromisoformat(start))
+    assert found == [
+        each.replace(tzinfo=UTC) for each in whole if since < each.replace(tzinfo=UTC) + HOUR < until + HOUR
+    ]
+
+
+def test_the_newest_of_many_occurrences_count() -> None:
+    hourly = adjusting("2021-01-01T00:00", rrule="FREQ=DAILY;BYHOUR=" + ",".join(map(str, range(24))))
+    until = datetime(2026, 1, 1, tzinfo=UTC)
+    assert occurrences(hourly, until - timedelta(days=1800), until)[-1].start == until - HOUR
+
+
+def test_each_member_is_meant_by_its_own_adjustments() -> None:
+    chosen = [
+        AdjustmentSelector(slos=frozenset({SloId("a"), SloId("gone")})),
+        AdjustmentSelector(services=frozenset({"pay"}), labels=(("team", "x"),)),
+        AdjustmentSelector(labels=(("route", "/"), ("team", "x"))),
+        AdjustmentSelector(everything=True),
+    ]
+    members = [
+        AdjustedMember(SloId("a"), "shop", ()),
+        AdjustedMember(SloId("b"), "pay", (("team", "x"),)),
+        AdjustedMember(SloId("c"), "pay", (("team", "x"),), (("route", "/"),)),
+        AdjustedMember(SloId("d"), "pay", ()),
+    ]
+    adjustments = [
+        adjusting(f"2026-01-01T{place:02}:00", selector=one, duration=HOUR / 2) for place, one in enumerate(chosen)
+    ]
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    found = overlays_of(adjustments, members, since=day, until=day + DAY)
+    hours = [[(at - day.timestamp()) / 3600 for at in one.budgets.since_s] for one in found if one is not None]
+    assert hours == [[0, 3], [1, 3], [1, 2, 3], [3]]

@@ -1,20 +1,25 @@
 """Adjustments: every figure sees them, before or after the fact, and nothing in the ledger does."""
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from app.adjustments import AdjustmentEffect, AdjustmentSelector
 from app.evaluation import Past, days, points, range_series
+from app.evaluation.figures.adjusted_sums import AdjustedSums
+from app.ledger import AdjustedTime, Ledger, WindowSums
 from app.reports import DayRange, Segment, SloDefinition
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.engine import Engine
 from app.slo import AlertState, Severity, SloId
+from app.slo.arrays import Floats, Ints
 from app.store.daily_totals import sum_days
 from app.store.outbox import waiting
 from tests.adjustments.test_recurrence import adjusting
@@ -214,3 +219,25 @@ def test_the_days_of_a_report_are_adjusted_and_the_stored_ones_are_not(shop: Run
     gone = replace(definition, slo=SloId("shop-gone"))
     (found,) = adjust(Segment(gone, days, removed=True), [sums])
     assert sums.total - found.total == pytest.approx(sums.total / 96, rel=0.01)
+
+
+def test_windows_cost_what_lies_in_them_and_not_every_occurrence() -> None:
+    """An hour every day for all of 2,000 SLOs, for two years: windows of an hour hold one of them."""
+    spans = [(NOW - day * DAY - HOUR, NOW - day * DAY) for day in reversed(range(730))]
+    asked = []
+
+    class CountedSums:
+        def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
+            asked.append(len(rows))
+            return WindowSums.of(end_s - start_s, np.zeros(len(rows)), np.ones(len(rows)))
+
+    sums = AdjustedSums(cast("Ledger", CountedSums()), [AdjustedTime.of(spans)] * 2_000)
+    places, end_s = np.arange(2_000), np.full(2_000, float(NOW))
+    tracemalloc.start()
+    try:
+        found = sums.sums(places, places, end_s - 30 * MINUTE, end_s + 30 * MINUTE)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert asked == [2_000, 2_000]
+    assert found.total.tolist() == [30 * MINUTE] * 2_000

@@ -1,13 +1,14 @@
 """Figures of all members with adjustments: as they are shown, as alerts are judged by them, and as counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from app.adjustments import AdjustedMember, CurrentAdjustments, Overlay, overlays_of
+from app.adjustments import AdjustedMember, Adjustment, CurrentAdjustments, Overlay, overlays_of
 from app.budget import BudgetFigures
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.figures.figures import Figures, WindowFigures, compute
@@ -18,6 +19,8 @@ from app.slo.arrays import Ints
 
 # The longest SLO window and a calendar period, and more; what is older is read with the past only.
 _LOOKED_BACK = timedelta(days=400)
+# Longer than totals of days are kept.
+_PAST = timedelta(days=6 * 365)
 # Rules are expanded some days ahead, and again when those are over.
 _AHEAD = timedelta(days=1)
 
@@ -63,18 +66,23 @@ class MemberOverlays:
             self._for = (adjustments, members)
         return self._known
 
-    def of_past(self, member: Member, until_s: float) -> Overlay | None:
-        """The overlay of one member for all of its past until a time (unix seconds)."""
+    def of_past(self, member: Member, until_s: float) -> Callable[[], Overlay | None]:
+        """Asks for the overlay of one member for its past until a time (unix seconds), in any thread.
+
+        Rules are expanded where it is read: a reader of years does not hold up evaluations.
+        """
         adjustments = self._current.all
-        if not adjustments:
-            return None
-        found = overlays_of(
-            adjustments,
-            [_adjusted_member(member)],
-            since=datetime.fromtimestamp(0, UTC),
-            until=datetime.fromtimestamp(until_s, UTC),
-        )
-        return found[0]
+        return cache(partial(_overlay_of_past, adjustments, member, until_s)) if adjustments else _no_overlay
+
+
+def _no_overlay() -> None:
+    return None
+
+
+def _overlay_of_past(adjustments: Sequence[Adjustment], member: Member, until_s: float) -> Overlay | None:
+    until = datetime.fromtimestamp(until_s, UTC)
+    (found,) = overlays_of(adjustments, [_adjusted_member(member)], since=until - _PAST, until=until)
+    return found
 
 
 def _adjusted_member(member: Member) -> AdjustedMember:

@@ -11,6 +11,11 @@ from app.slo.arrays import Floats, Ints
 # Sums of 64-bit floats differ in the last digits; so few events are none.
 _ROUNDING_EVENTS = 1e-6
 
+# Seconds between the times of two members that are searched as one: more than those of all centuries that are counted,
+# and so few that sums keep milliseconds.
+_APART_S = 1e10
+_ROUNDING_S = 1.0
+
 
 class AdjustedSums:
     """The adjusted time of some members, one of *times* for each, by their positions.
@@ -22,10 +27,12 @@ class AdjustedSums:
     def __init__(self, ledger: Ledger, times: Sequence[AdjustedTime]) -> None:
         self._ledger = ledger
         self.members = len(times)
-        self._lengths = np.array([len(time.since_s) for time in times], dtype=np.int64)
-        self._first = np.cumsum(self._lengths) - self._lengths
+        lengths = np.array([len(time.since_s) for time in times], dtype=np.int64)
+        apart_s = np.repeat(np.arange(len(times)), lengths) * _APART_S
         self._since_s = np.concatenate([np.empty(0), *(time.since_s for time in times)])
         self._until_s = np.concatenate([np.empty(0), *(time.until_s for time in times)])
+        # Ascending over all members: one search finds the spans that windows hold, however many there are.
+        self._begins_s, self._ends_s = self._since_s + apart_s, self._until_s + apart_s
         self._excluded = np.concatenate([np.empty(0, dtype=bool), *(time.excluded for time in times)])
 
     def sums(self, positions: Ints, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
@@ -34,9 +41,11 @@ class AdjustedSums:
         The time of an adjustment is cut like a window: exact at the ends of slots, by the share of time within one.
         """
         sums = self._ledger.sums(rows, start_s, end_s)
-        lengths = self._lengths[positions]
+        apart_s = positions * _APART_S
+        first = np.searchsorted(self._ends_s, apart_s + start_s - _ROUNDING_S)
+        lengths = np.maximum(np.searchsorted(self._begins_s, apart_s + end_s + _ROUNDING_S) - first, 0)
         window = np.repeat(np.arange(len(positions)), lengths)
-        span = np.arange(len(window)) + np.repeat(self._first[positions] - (np.cumsum(lengths) - lengths), lengths)
+        span = np.arange(len(window)) + np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
         since_s = np.maximum(self._since_s[span], start_s[window])
         until_s = np.minimum(self._until_s[span], end_s[window])
         some = until_s > since_s

@@ -1,6 +1,6 @@
 """What was counted of one SLO, and the figures that follow from it at any time of the past."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,26 +19,27 @@ class Past:
     """What was counted for an SLO, or for one member of its group; *row* is None where nothing was seen yet.
 
     *known_from_s* is how far back history was read; what was before is not known, unless the first sample came later.
-    *overlay* is what has been adjusted of it; *is_adjusted* says whether *row* has that already.
+    *overlay* asks what has been adjusted of it; *is_adjusted* says whether *row* has that already.
     """
 
     slo: Slo
     group: GroupKey
     row: RowPast | None
     known_from_s: float
-    overlay: Overlay | None = None
+    overlay: Callable[[], Overlay | None] = lambda: None
     is_adjusted: bool = False
 
     @property
     def adjusted(self) -> "Past":
         """The same with adjusted time left out or counted as good."""
-        if self.row is None or self.overlay is None or self.is_adjusted:
+        overlay = None if self.row is None or self.is_adjusted else self.overlay()
+        if self.row is None or overlay is None:
             return self
-        return replace(self, row=self.row.adjusted(self.overlay.budgets), is_adjusted=True)
+        return replace(self, row=self.row.adjusted(overlay.budgets), is_adjusted=True)
 
     def usable(self, recorded: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
         """What was *recorded* of budgets; nothing where adjustments may have changed them since."""
-        return recorded if self.overlay is None else ()
+        return recorded if self.overlay() is None else ()
 
 
 def counted_between(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
