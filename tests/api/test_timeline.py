@@ -67,6 +67,12 @@ def test_a_webhook_of_github_is_taken_with_its_signature(client: TestClient, is_
     assert answer.json()["event"]["source"] == "github"
 
 
+def test_json_that_curl_calls_a_form_is_taken(client: TestClient) -> None:
+    headers = {**BEARER, "Content-Type": "application/x-www-form-urlencoded"}
+    answer = post(client, {**PLAIN, "url": "https://ci.example.com/?job=1&payload=2"}, headers)
+    assert (answer.status_code, answer.json()["event"]["service"]) == (201, "checkout")
+
+
 def test_a_change_event_for_pagerduty_is_answered_as_there(client: TestClient) -> None:
     answer = post(client, {**PAGERDUTY, "routing_key": TOKEN}, {})
     assert (answer.status_code, answer.json()["event"]["source"]) == (202, "pagerduty")

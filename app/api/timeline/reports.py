@@ -89,7 +89,9 @@ class _Unreadable:
 
 
 def _decoded(headers: Mapping[str, str], body: bytes) -> Any:
-    if headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    # curl calls JSON a form too, where no Content-Type is given.
+    if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
         # GitHub sends its JSON in a form unless the webhook asks for application/json.
         try:
             body = parse_qs(body.decode(), max_num_fields=10).get("payload", [""])[0].encode()
