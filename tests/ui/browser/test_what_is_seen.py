@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.boards import TOO_LITTLE, TOO_OLD, grouped_board, hostile_board, incident_board
 from tests.support.browser import MOST_ASSET_BYTES, PHONE, looking
-from tests.support.sites import serving
+from tests.support.sites import TOKEN, serving
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +18,12 @@ def incident() -> Iterator[str]:
 
 
 def test_pages_fit_load_little_and_have_no_serious_finding(browser: Browser, incident: str) -> None:
+    adjusted = {"reason": "Upgrade of the database of payments", "services": "checkout", "token": TOKEN}
+    adjusted |= {"category": "maintenance", "effect": "exclude", "start": "2026-03-01T02:00", "end": "2026-03-01T04:00"}
+    made = httpx.post(f"{incident}/adjustments/new", data=adjusted, follow_redirects=True, trust_env=False)
+    assert "Upgrade of the database" in made.text
     with looking(browser, incident, width=PHONE) as visit:
-        for path in ("/", "/objectives", "/status"):
+        for path in ("/", "/objectives", "/status", "/events", "/adjustments"):
             visit.open(path)
             assert (path, visit.flaws) == (path, [])
             assert 10_000 < visit.asset_bytes < MOST_ASSET_BYTES
