@@ -147,7 +147,12 @@ def _incidents(report: ObjectivesReport) -> Iterator[str]:
                 *(f"{one.started_at:%Y-%m-%d %H:%M}", one.slo, one.severity.value),
                 UNKNOWN_FIGURE if one.spent is None else share(one.spent),
                 UNKNOWN_FIGURE if one.bad_events is None else event_words(one.bad_events),
-                *(_span(one.detected_after), _span(one.resolved_after), one.change, marks[one.useful]),
+                *(
+                    _span(one.detected_after),
+                    _span(one.resolved_after) if one.ended_at else "goes on",
+                    one.change,
+                    marks[one.useful],
+                ),
             ]
             for one in found[:_MOST_INCIDENTS]
         ],
