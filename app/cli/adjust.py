@@ -1,6 +1,7 @@
 """`sloburn adjust`: maintenance and corrections of a running service."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from app.cli.remote import (
     import_adjustments,
     withdraw_adjustment,
 )
+from app.slo.durations import format_duration
 
 app = typer.Typer(
     name="adjust",
@@ -225,5 +227,7 @@ def _line(one: Mapping[str, Any]) -> str:
     labels = [f"{name}={value}" for name, value in one["labels"].items()]
     what = ",".join([*one["slos"], *one["services"], *labels]) or "all SLOs"
     recurs = f"  {one['rrule']}" if one["rrule"] else ""
-    when = f"{one['start']} {one['timezone']}{recurs}"
-    return f"{one['id']}  {when}  {what}  {one['effect']}  {one['category']}: {one['reason']}"
+    lasts = format_duration(timedelta(seconds=one["duration_seconds"]))
+    when = f"{one['start']} {one['timezone']} for {lasts}{recurs}"
+    effect = f"{one['effect']}{', alerts muted' if one['mute_alerts'] else ''}"
+    return f"{one['id']}  {when}  {what}  {effect}  {one['category']}: {one['reason']}"

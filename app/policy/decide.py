@@ -139,7 +139,7 @@ def combined(question: GateQuestion, verdicts: Iterable[SloVerdict], *, nothing:
     others = f" (and {len(same) - 1} more)" if len(same) > 1 and worst.decision is not GateDecision.ALLOW else ""
     reason = worst.reason
     if worst.decision is GateDecision.ALLOW:
-        reason = reason if len(ordered) == 1 else f"no SLO of {len(ordered)} objects; the least budget: {reason}"
+        reason = reason if len(ordered) == 1 else f"{len(ordered)} SLOs; the least budget: {reason}"
     untils = [one.until for one in same]
     known = [until for until in untils if until is not None]
     # What denies together ends with the last of them.

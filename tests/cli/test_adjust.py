@@ -36,7 +36,9 @@ def test_an_adjustment_is_made_listed_exported_imported_and_withdrawn(url: str, 
     assert made.exit_code == 0, made.output
     (one,) = json.loads(adjust("list", "--url", url, "--format", "json").stdout)["items"]
     assert (one["timezone"], one["mute_alerts"], one["labels"]) == ("Europe/Berlin", True, {"team": "payments"})
-    assert one["id"] in adjust("list", "--url", url).stdout
+    (line,) = adjust("list", "--url", url).stdout.splitlines()
+    assert line.startswith(f"{one['id']}  2026-03-01T02:00:00 Europe/Berlin for 2h")
+    assert "alerts muted" in line
     calendar = tmp_path / "adjustments.ics"
     calendar.write_text(adjust("export", "--url", url).stdout)
     read = adjust("import", calendar, "--everything", "--url", url)

@@ -131,7 +131,8 @@ def _whole(data: "GateDataModel") -> "GateSloModel":
 
 
 def _left(slo: "GateSloModel") -> str:
-    return f"{_share(slo['budget_remaining'])} of the budget left, state {slo['state'] or 'unknown'}"
+    rule = f", rule {slo['rule']!r}" if slo["rule"] else ""
+    return f"{_share(slo['budget_remaining'])} of the budget left, state {slo['state'] or 'unknown'}{rule}"
 
 
 def _dry_runs(slo: "GateSloModel") -> str:
