@@ -3,15 +3,18 @@
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape as escape_html
 
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse
 
 _MOST_SHOWN = 20
+_HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Demo pager</title><h1>The demo pager</h1><p>The newest notifications:</p>"""
 
 
 class Alert(BaseModel):
@@ -42,13 +45,14 @@ def create_pager(console: Console) -> FastAPI:
         for alert in notification.alerts:
             at = datetime.now().astimezone()
             console.print(_panel(alert, at=at))
-            told = f"{at:%H:%M:%S} {_title(alert)}: {alert.annotations.get('summary', '')}"
-            received.appendleft(f"{told} {alert.link}".rstrip())
+            told = escape_html(f"{at:%H:%M:%S} {_title(alert)}: {alert.annotations.get('summary', '')}")
+            link = escape_html(alert.link)
+            received.appendleft(f'<li>{told} <a href="{link}">{link}</a></li>' if link else f"<li>{told}</li>")
         return {"printed": len(notification.alerts)}
 
     @app.get("/", include_in_schema=False)
-    async def overview() -> PlainTextResponse:
-        return PlainTextResponse("\n".join(["The demo pager. The newest notifications:", "", *received, ""]))
+    async def overview() -> HTMLResponse:
+        return HTMLResponse(f"{_HEAD}<ul>{''.join(received)}</ul>" if received else f"{_HEAD}<p>None so far.</p>")
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

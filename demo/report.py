@@ -45,7 +45,7 @@ def print_guide(console: Console, ports: Ports, api_token: str) -> None:
         ("Sloburn", ports.url("sloburn")),
         ("  as JSON", ports.url("sloburn") + "/api/v1/slos"),
         ("  API", ports.url("sloburn") + "/docs"),
-        ("  token", f"{api_token} (to mark incidents, write notes and reload)"),
+        ("  token", f"{api_token} (for everything that changes something)"),
         ("Prometheus", ports.url("prometheus")),
         ("Alertmanager", ports.url("alertmanager")),
         ("Shop", shop),

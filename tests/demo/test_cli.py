@@ -88,7 +88,9 @@ def test_the_pager_prints_pages_and_their_end(tmp_path: Path) -> None:
             alerts = [{"status": status, "labels": labels, "annotations": annotations, "startsAt": "ignored"}]
             alerts[0]["generatorURL"] = "http://sloburn/incidents/5f2d"
             httpx.post(f"{pager.url}/notify", json={"alerts": alerts}, trust_env=False).raise_for_status()
+        listed = httpx.get(pager.url, trust_env=False).text
         printed = pager.log
+    assert listed.count('<a href="http://sloburn/incidents/5f2d">') == len(words)
     assert "PAGE cart:route=[x]" in printed
     assert "[12] bad of 100" in printed
     assert "RESOLVED PAGE cart:route=[x]" in printed
