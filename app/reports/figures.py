@@ -107,8 +107,11 @@ def slo_figures(
     every = [pair for pairs in by_member.values() for pair in pairs]
     total, bad, allowed, coverage = _added(every)
     verdicts = [_verdict(*_added(pairs)) for pairs in by_member.values()]
-    in_incidents = min(sum(one.bad_events or 0.0 for one in incidents), bad)
-    after_changes = min(sum(one.bad_events or 0.0 for one in incidents if one.change), bad)
+    # What an incident of today spent is in no day that is over.
+    until_s = max((one.end_s for _, one in every), default=0.0)
+    counted = [one for one in incidents if (one.first_bad_at or one.started_at).timestamp() < until_s]
+    in_incidents = min(sum(one.bad_events or 0.0 for one in counted), bad)
+    after_changes = min(sum(one.bad_events or 0.0 for one in counted if one.change), bad)
     objectives = {definition.objective for definition, sums in parts if sums}
     return SloFigures(
         slo=newest.slo,

@@ -227,6 +227,18 @@ def test_what_cannot_be_asked(wrong: dict[str, str], says: str) -> None:
         report_question(**({"period": "month", "at": None, "now": APRIL} | wrong))  # type: ignore[arg-type]
 
 
+def test_an_incident_of_a_day_that_is_not_over_has_spent_nothing_of_the_days_before(kept: KeptIncidents) -> None:
+    Documents(kept.database).say(FEBRUARY)
+    count_days(kept.database, MARCH, [BUDGET / 31] * 13)
+    began = datetime(2026, 3, 14, 1, 30, tzinfo=UTC)
+    page = replace(firing("checkout-availability"), starts_at=began, incident_bad=BUDGET, first_bad_at=began)
+    kept.record(page)
+    kept.record(resolve(page, at=began + timedelta(hours=1)))
+    slo = _only(_report(kept))
+    assert (len(slo.incidents), slo.by_incidents) == (1, 0.0)
+    assert slo.background == pytest.approx(slo.consumed)
+
+
 def test_a_report_is_written_as_csv_markdown_and_a_page(kept: KeptIncidents) -> None:
     documents = Documents(kept.database)
     documents.say(FEBRUARY, service="=cmd()", labels=(("team", "a,b"),), sla=AGREED)
