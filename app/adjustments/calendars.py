@@ -88,6 +88,7 @@ def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalenda
         try:
             if str(event.get("status", "")).upper() != "CANCELLED":
                 found.append(_adjustment(event, moved, like, at))
+        # One event that cannot be read must not keep out the rest of a calendar.
         except (InvalidAdjustmentError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             title = shortened(one_line(str(event.get("summary", event.get("uid", "an event")))), 100)
             skipped.append(f"{title}: {error}")
@@ -164,6 +165,7 @@ def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: d
     category = _category(event, like)
     found = replace(
         like,
+        # The same at each import, so that a calendar that is imported again replaces what it was.
         id=hashlib.sha256(own.encode(errors="replace")).hexdigest()[:16],
         uid=own,
         start=start,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from app.adjustments.model import LONGEST, MOST_SELECTED, Adjustment, InvalidAdjustmentError
 from app.adjustments.recurrence import check_recurrence
 
-# Far from the first and the last time that datetime holds: whoever computes may shift a start by years.
+# Far from the first and the last time that datetime holds: computations may shift a start by years.
 _EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 

@@ -106,6 +106,7 @@ def _overlay(adjusted: Sequence[tuple[Adjustment, _Spans]]) -> Overlay | None:
             muting += [(start, end + _COUNTED_LATE_S, _why(adjustment)) for start, end in spans]
     left_out = _joined(excluded)
     return Overlay(
+        # Where both are given events are left out: those that do not count cannot count as good.
         budgets=AdjustedTime.of(left_out, good=_without(_joined(good), left_out)),
         alerts=AdjustedTime.of(_joined((start, end) for start, end, _ in muting)),
         muting=tuple(muting),

@@ -134,6 +134,7 @@ def _starts(adjustment: Adjustment, since: datetime, until: datetime) -> Iterato
     first = since.astimezone(UTC).replace(tzinfo=None) - adjustment.duration - timedelta(days=1)
     last = until.astimezone(UTC).replace(tzinfo=None) + timedelta(days=1)
     rule = _rule(adjustment.rrule, _nearer(adjustment, first), adjustment.timezone)
+    # `xafter` leaves out its own argument, which may be the first start.
     for local in islice(rule.xafter(max(first, adjustment.start - timedelta(seconds=1))), _MOST_OCCURRENCES):
         if local > last:
             return
@@ -163,6 +164,7 @@ def _rule(text: str, start: datetime, timezone: str) -> rrule:
     parts = _parts(text)
     if "UNTIL" in parts:
         parts["UNTIL"] = _local_until(parts["UNTIL"], ZoneInfo(timezone))
+    # The cache of dateutil would keep every start that was ever expanded.
     found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=start, cache=False)
     if not isinstance(found, rrule):
         raise InvalidAdjustmentError("rrule: write one rule")

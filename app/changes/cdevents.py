@@ -40,6 +40,7 @@ def read_cdevent(fields: Fields, *, at: datetime) -> Change | str:
     content = subject.child("content")
     artifact = content.text("artifactId", most=1_000)
     happened_at = context.time("timestamp") or at
+    # Ids may be paths or URIs, of which the last part is the service.
     subject_id = subject.text("id", required=True)
     service = subject_id.rstrip("/").rpartition("/")[2] or subject_id
     removed = kind is ChangeKind.NOTE

@@ -47,6 +47,7 @@ class Fields:
     def text(self, name: str, *, required: bool = False, most: int = LONGEST_TEXT) -> str:
         """A text on one line, cut to *most* characters; empty where it is missing. Numbers are texts too."""
         given = self._given.get(name)
+        # GitHub and GitLab send ids as numbers.
         if isinstance(given, int) and not isinstance(given, bool):
             given = str(given) if abs(given) < 2**63 else None
         if given is None:

@@ -37,12 +37,14 @@ def _deployment(fields: Fields, at: datetime) -> Change | str:
     if status is None:
         return f"a deployment that is {state!r} has not begun"
     repository = fields.child("repository")
+    # Every status of a deployment is an object of its own, created when the deployment got there.
     updated_at = reported.time("created_at") or reported.time("updated_at") or at
     started_at = deployment.time("created_at") or updated_at
     running = status is ChangeStatus.IN_PROGRESS
     return Change(
         id=change_id("github", repository.text("full_name"), deployment.text("id", required=True)),
         source="github",
+        # The task is free text, `deploy` by default.
         kind=ChangeKind.ROLLBACK if "rollback" in deployment.text("task").lower() else ChangeKind.DEPLOY,
         service=repository.text("name", required=True),
         environment=reported.text("environment") or deployment.text("environment"),

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from app.slo import Labels
 
+# 64 bits: two of the 200,000 changes that are kept share an id with a chance of one in a billion.
 _ID_DIGITS = 16
 # As OpenTelemetry, Datadog and most clusters name it.
 _ENVIRONMENT_LABELS = frozenset({"environment", "env", "deployment_environment_name"})

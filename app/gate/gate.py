@@ -139,6 +139,7 @@ class Gate:
             self._firing = {one.id: sent for one, sent in found if sent is not None}
 
     def _published(self) -> None:
+        # Not the wall clock: one that is set must not make old figures look fresh.
         self._published_s = self.clock.monotonic()
 
     @property
@@ -151,6 +152,7 @@ class Gate:
         at = self.clock.now()
         verdict = self.verdict(question, at=at)
         answer = GateAnswer(id=secrets.token_hex(8), at=at, verdict=verdict)
+        # Written after the next evaluation: a slow disk must not delay deployments (ADR-0071).
         self._waiting.append(_record(answer, caller))
         return answer
 
@@ -251,6 +253,7 @@ class Gate:
             slos=wanted.slos,
             break_glass=wanted.break_glass,
         )
+        # It holds before it is written: break-glass must work while the database does not.
         if exception.break_glass:
             _log.warning("break-glass", id=exception.id, owner=exception.owner, reason=exception.reason)
             self.keep(exception)
@@ -323,6 +326,7 @@ class Gate:
             self.write_decisions()
             self._prune(at)
         except StoreError as error:
+            # Once, not after each evaluation for as long as the database cannot be written.
             if not self._failing:
                 _log.error("states of policies and decisions of the gate wait to be written", error=str(error))
             self._failing = True
@@ -347,6 +351,7 @@ class Gate:
             with self._database.begin() as transaction:
                 append_decisions(transaction, records)
             written = {one.id for one in records}
+            # Others may have come meanwhile, and pushed the oldest out.
             while self._waiting and self._waiting[0].id in written:
                 self._waiting.popleft()
 

@@ -93,6 +93,7 @@ def break_glass_notification(exception: GateException, *, at: datetime) -> Notif
 
 
 def _incident(*parts: object) -> str:
+    # The same after a restart: receivers must not take what is sent again for another incident.
     return blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
 
 

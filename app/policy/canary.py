@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 LEAST_EVENTS = 50
 """Events of each version below which nothing is said: one error more would turn the verdict."""
+# At 95% one canary in twenty that is no worse would be rolled back.
 CONFIDENCE = 0.99
 FOUND_BURN_RATE = 14.4
 """A canary whose errors could burn as fast as what pages is not known to be good."""
@@ -101,6 +102,7 @@ def compare_versions(
         confidence=confidence,
         least_events=least_events,
         tolerated=tolerated_burn_rate * error_budget,
+        # Where the old version burns that fast itself, no number of events would be enough to pass.
         found=max(found_burn_rate * error_budget, 2 * baseline.bad_ratio) if baseline.total > 0 else 0.0,
     )
     kind, reason = _verdict(baseline, canary, p_value, detectable, limits)

@@ -105,6 +105,7 @@ def judge_change(
 ) -> SloVerdict:
     """The verdict on a change as far as one SLO is concerned."""
     verdict = _by_policy(question, facts, policy)
+    # No exception is named, or logged, for a change that goes ahead without one.
     if verdict.decision.ok:
         return verdict
     exception = covering(
@@ -149,6 +150,8 @@ def combined(question: GateQuestion, verdicts: Iterable[SloVerdict], *, nothing:
     )
 
 
+# No figure supports a change of which nothing is known, so that is worse than a warning; a figure speaks against one
+# that is denied (ADR-0071).
 _RANKS = {
     decision: rank
     for rank, decision in enumerate((GateDecision.DENY, GateDecision.UNKNOWN, GateDecision.WARN, GateDecision.ALLOW))
@@ -183,6 +186,7 @@ def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) ->
     decision = state.deploys if rule is None else rule.decision
     reason = f"{facts.slo}: {_why(facts, state.name, rule)}"
     until = None
+    # Only the stay has an end that is known: when a budget recovers depends on events to come.
     if rule is None and not decision.ok and state.minimum_stay:
         until = facts.state.since + state.minimum_stay
         reason += f", which lasts at least {format_duration(state.minimum_stay)}"

@@ -128,6 +128,7 @@ class BudgetPolicy:
 
 def fits(patterns: Patterns, value: str) -> bool:
     """Whether any of the patterns matches; any value does where there are none."""
+    # Not `fnmatch`, which ignores case on some systems.
     return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
@@ -138,6 +139,7 @@ DEFAULT_POLICY = BudgetPolicy(
     description="The example of the SRE Workbook: changes go on until the error budget is exhausted.",
     states=(
         PolicyState(name="healthy", deploys=GateDecision.ALLOW),
+        # Left five points above where it is entered, or a budget at the threshold would change the answer each minute.
         PolicyState(name="caution", deploys=GateDecision.WARN, budget_left=0.25, leave_above=0.3),
         PolicyState(
             name="freeze",

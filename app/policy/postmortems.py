@@ -59,6 +59,7 @@ def postmortems_due(
                 by_class.setdefault(_class_of(one, rule), []).append(one)
         for name, several in by_class.items():
             spent = sum(one.spent or 0.0 for one in several)
+            # A single incident is what `incident_above` is for.
             if len(several) > 1 and spent > rule.class_above:
                 reason = f"{len(several)} incidents spent {spent:.0%} of the budget within {rule.within.days} days"
                 due.append((several[-1].started_at, _due(rule, tuple(several), name, reason)))

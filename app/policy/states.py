@@ -39,6 +39,7 @@ def step_state(
         if state.budget_left is None or place == 0 or remaining <= state.budget_left
     )
     current = None if known is None else policy.index_of(known.state)
+    # Worse at once, better with a margin: a rolling window's budget goes up and down around a threshold (ADR-0071).
     if known is None or current is None or target >= current:
         place = target
     else:
@@ -46,6 +47,7 @@ def step_state(
     name = policy.states[place].name
     if known is not None and known.state == name and known.policy == policy.name:
         return known
+    # A policy with another name but the same state does not begin the minimum stay again.
     since = known.since if known is not None and known.state == name else at
     return StateOfSlo(slo=slo, policy=policy.name, state=name, since=since, remaining=remaining)
 
@@ -56,6 +58,7 @@ def _improved(
     if at - since < policy.states[current].minimum_stay:
         return current
     place = current
+    # State by state, as each on the way has a margin of its own.
     while place > target and remaining > policy.states[place].left_above:
         place -= 1
     return place

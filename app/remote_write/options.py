@@ -9,6 +9,7 @@ from app.http.request_options import HttpOptions
 from app.metrics.labels import Label
 
 DEFAULT_HISTORY = timedelta(days=30)
+# Prometheus shows a sample for five minutes: with a wider step graphs would have gaps.
 DEFAULT_STEP = timedelta(minutes=5)
 
 

@@ -60,6 +60,7 @@ class PartsToSend:
             delete_gaps(transaction, self._receiver)
             if live_s is not None:
                 save_live(transaction, self._receiver, live_s)
+        # What was sent while the transaction ran is still to be written.
         self._unsaved_live = self._unsaved_live and self.live_s != live_s
         for key, part in parts.items():
             if self._unsaved.get(key) is part:

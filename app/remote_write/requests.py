@@ -19,6 +19,7 @@ from app.store.remote_write import RemoteWritePart
 
 PROBE = "sloburn_remote_write_probe"
 """The series that is sent first, to see whether old samples are accepted."""
+# Prometheus refuses a second value for a time: what is counted again becomes series of their own.
 _REVISION = "slo_revision"
 
 

@@ -110,6 +110,7 @@ def slo_figures(
     # What an incident of today spent is in no day that is over.
     until_s = max((one.end_s for _, one in every), default=0.0)
     counted = [one for one in incidents if (one.first_bad_at or one.started_at).timestamp() < until_s]
+    # A page and a ticket may count the same bad events: together they spent no more than all.
     in_incidents = min(sum(one.bad_events or 0.0 for one in counted), bad)
     after_changes = min(sum(one.bad_events or 0.0 for one in counted if one.change), bad)
     objectives = {definition.objective for definition, sums in parts if sums}

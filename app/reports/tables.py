@@ -37,6 +37,7 @@ _COLUMNS = (
     "sla_contract", "sla_margin", "labels",
 )  # fmt: skip
 # What a spreadsheet would take for a formula.
+# Source: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STYLE = (
     "body{font:15px/1.4 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#1b1f24}"

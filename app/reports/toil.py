@@ -46,6 +46,7 @@ def toil_of(incidents: Iterable[IncidentFacts], timezone: str) -> Toil:
     zone, known = ZoneInfo(timezone), list(incidents)
     pages = [one for one in known if one.severity is Severity.PAGE]
     local = [one.started_at.astimezone(zone) for one in pages]
+    # A page at 02:00 belongs to the night that began the day before.
     nights = [
         (at - timedelta(hours=NIGHT_UNTIL_H)).date() for at in local if not NIGHT_UNTIL_H <= at.hour < NIGHT_FROM_H
     ]

@@ -34,6 +34,7 @@ class RecentChanges:
                     self._by_service.clear()
                 others = [each for each in known if each.id != change.id and each.started_at >= at - RECENT]
                 newest = sorted([*others, change], key=lambda each: each.started_at)[-_MOST_OF_A_SERVICE:]
+                # Another tuple each time, since evaluations read without the lock.
                 self._by_service[change.service] = tuple(newest)
 
     def before(self, service: str, labels: Labels, at: datetime, *, within: timedelta) -> Change | None:

@@ -66,6 +66,7 @@ def save_adjustment(connection: Connection, given: Adjustment, *, action: str, a
     """Write an adjustment over what it was, with an entry of the audit."""
     values = _values(given)
     upsert(connection, adjustment, [values])
+    # All of it, so that an entry can be read without those before it.
     document = serialize(
         {**values, **{name: None if values[name] is None else values[name].timestamp() for name in _TIMES}}
     )

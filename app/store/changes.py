@@ -106,6 +106,7 @@ def prune_changes(connection: Connection, *, at: datetime, most: int = MOST_CHAN
 
 def _merged(known: Change, reported: Change) -> Change:
     """What is known of a change after one more report, in whichever order they arrive."""
+    # Webhooks are retried and arrive in any order: a late report of the start does not open what has finished.
     if known.finished_at is not None and reported.status is ChangeStatus.IN_PROGRESS:
         return replace(known, started_at=min(known.started_at, reported.started_at))
     return replace(

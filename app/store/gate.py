@@ -170,8 +170,10 @@ def list_decisions(
 def prune_gate(connection: Connection, *, before: datetime, most: int = MOST_DECISIONS) -> None:
     """Delete old decisions and those that are too many, and exceptions that ended long ago."""
     newest = connection.execute(select(func.max(gate_decision.c.number))).scalar() or 0
+    # By number, since counting would read the whole table.
     old = (gate_decision.c.at < before) | (gate_decision.c.number <= newest - most)
     connection.execute(delete(gate_decision).where(old))
+    # One whose end receivers were not notified of yet stays until they are.
     over = (gate_exception.c.ends_at < before) & gate_exception.c.notification.is_(None)
     connection.execute(delete(gate_exception).where(over))
 

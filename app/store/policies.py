@@ -45,6 +45,7 @@ policy_change = Table(
     Index("policy_change_by_slo", "slo", "id"),
     Index("policy_change_by_time", "at"),
 )
+# Parameters of a statement, of which SQLite before 3.32 takes 999.
 _AT_ONCE = 500
 
 

@@ -63,6 +63,7 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
         given = _decoded(headers, body)
         is_pagerduty = isinstance(given, dict) and "routing_key" in given
         key = given.get("routing_key") if isinstance(given, dict) else None
+        # Before anything is said about the body; signatures are over its bytes as they were sent.
         timeline.tokens.check(headers, body, key if isinstance(key, str) else None)
         if isinstance(given, _Unreadable):
             raise invalid(given.reason)

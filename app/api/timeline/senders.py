@@ -47,6 +47,7 @@ class EventTokens:
     def _is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
         match reporter_of(headers):
             case Reporter.GITHUB:
+                # Never by the API's token: the secret of a webhook must not allow anything but reports (ADR-0072).
                 given = headers.get("x-hub-signature-256", "")
                 if not self.events or not given.startswith(_SIGNATURE):
                     return False

@@ -31,6 +31,7 @@ from app.slo import DurationError, parse_duration
 if TYPE_CHECKING:
     from app.api.gate.models import GateDataModel
 
+# As of diff and grep: 1 is a negative answer, 2 is trouble.
 EXIT_DENY, EXIT_UNKNOWN, EXIT_MISUSED = 1, 2, 3
 # A restart of the service takes less; without --wait nothing waits for longer.
 _ATTEMPTS, _PAUSE_S = 3, 2.0
@@ -38,6 +39,7 @@ _ATTEMPTS, _PAUSE_S = 3, 2.0
 _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__base__)
 REFUSED = frozenset({400, 401, 403, 404, 405, 407, 422})
 """Statuses of answers that the question or the token is the reason of."""
+# A parent process gets eight bits of it.
 _MOST_EXIT_CODE = 255
 
 
@@ -248,6 +250,7 @@ def _report(data: "GateDataModel", *, pipeline: Pipeline, format_: Format) -> No
 def _pipeline(wanted: Pipeline) -> Pipeline:
     if wanted is not Pipeline.AUTO:
         return wanted
+    # Both CI systems document that their variable is always set to true.
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return Pipeline.GITHUB
     return Pipeline.GITLAB if os.environ.get("GITLAB_CI") == "true" else Pipeline.NONE

@@ -24,6 +24,7 @@ from app.yamldoc.read import add_errors
 from app.yamldoc.tree import Items
 from app.yamldoc.validate import validated
 
+# A file with any of these is a document of SLOs, or of another tool.
 _OTHERS = ("apiVersion", "kind", "version", "slos", "service")
 _FILE = Structure(
     model=PolicyFileModel,
@@ -91,6 +92,7 @@ def policy_of_document(document: Document, findings: Findings) -> PlacedPolicy |
     add_errors(found, document, findings, under=path)
     if found or not isinstance(service, str):
         return None
+    # The service is a name here, in which `*` is no pattern.
     policy = _policy(
         model, model.name or str(service), PolicyMatchModel.model_construct(service=(escape(str(service)),))
     )

@@ -53,6 +53,7 @@ class MemberOverlays:
         adjustments = self._current.all
         if not adjustments:
             return {}
+        # By identity: `CurrentAdjustments` has another tuple after each change.
         is_known = self._for[0] is adjustments and self._for[1] is members
         if not is_known or self._until is None or not self._until - _AHEAD <= at < self._until:
             self._until = at + _AHEAD
@@ -141,6 +142,7 @@ def _put(before: Any, places: Ints, after: Any) -> Any:
 
 
 def _column(before: Any, places: Ints, after: Any) -> Any:
+    # A copy, as the figures without adjustments are shown beside.
     column = before.copy()
     column[places] = after
     return column

@@ -55,6 +55,7 @@ class AdjustedSums:
         cut = self._ledger.sums(rows[window], since_s[some], until_s[some])
         total = _less(sums.total, window, np.where(excluded, cut.total, 0.0))
         bad = _less(sums.bad, window, cut.bad)
+        # Differences of floats must not leave more bad events than events.
         return replace(sums, total=np.maximum(total, bad), bad=bad)
 
 

@@ -35,5 +35,6 @@ def cost(past: Past, *, start: datetime, end: datetime) -> BudgetCost | None:
         before=before,
         after=after,
         spent=float(shares[0]),
+        # The median: one incident in the week is not the usual.
         usual=float(np.median(measured)) if len(measured) else float("nan"),
     )

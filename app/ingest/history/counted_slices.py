@@ -69,6 +69,7 @@ def with_counted_slices(
         if source is None or evaluated is None or evaluated.rule is None or evaluated.every is None:
             continue
         every_s, length_s = (round(each.total_seconds()) for each in (evaluated.every, evaluated.rule.length))
+        # A slot cannot be divided between two slices.
         if length_s % series_index.interval_s:
             continue
         for group, row in source.tracked.rows.items():
@@ -92,7 +93,9 @@ def _slices_of(source: CountedSli, row: int, length_s: int, *, since_s: float, u
         column[inside].reshape(len(ends), -1) for column in (cells.total, cells.bad, cells.measured_s, cells.width_s)
     )
     widest_s = width_s.max(axis=1)
+    # A cell that reaches into another slice cannot be divided either (ADR-0069).
     usable: Bools = (width_s.min(axis=1) > 0) & (length_s % np.maximum(widest_s, 1) == 0)
+    # What is not settled may still change by late samples.
     usable &= ends <= source.ledger.settled_s[row]
     if not source.tracked.backfilled:
         usable &= ends - length_s >= source.tracked.complete_from_s
