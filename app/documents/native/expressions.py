@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from app.documents.native.fields import Duration, EvaluableText, GoodWhen, RatioText
 from app.documents.native.sli_model import SliModel
-from app.promql.evaluable import bare_counter, quantile_of, with_one_fallback
+from app.promql.evaluable import bare_counter, compared_quantile, quantile_of, with_one_fallback
 from app.sli import Comparison, Expression, Reduced, expression_of_events
 from app.sli.any_promql import FALLBACK_SERIES, QUANTILE, reduced_ratio
 from app.sli.never_bad import NEVER_BAD, is_never_bad
@@ -19,6 +19,8 @@ from app.yamldoc.findings import FieldFinding
 # Prometheus answers in milliseconds, and shows no sample that is older than five minutes: a longer rest would look like
 # missing data.
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=5)
+# How a quantile is compared, by the key that has the comparison, if low ones are good.
+_LOW_IS_GOOD = {"bad_ratio": frozenset({">", ">="}), "good_ratio": frozenset({"<", "<="})}
 _VALUES = ("bad_ratio", "good_ratio", "expression", "bad", "good")
 
 
@@ -142,15 +144,29 @@ class ExpressionSliModel(SliModel):
             yield FieldFinding(path, finding.problem, finding.remedy, finding.code)
         if reduced is None:
             yield from self._fallbacks()
-        quantile = None if self.expression is None else quantile_of(self.expression)
-        below = {Comparison.LESS, Comparison.AT_MOST}
-        if quantile is not None and self.good_when is not None and self.good_when.comparison in below:
+        yield from self._quantiles()
+
+    def _quantiles(self) -> Iterator[FieldFinding]:
+        """The comparison of a quantile that is good while it is low, and what to write instead."""
+        key = next((key for key in ("expression", "bad_ratio", "good_ratio") if getattr(self, key) is not None), None)
+        if key is None:
+            return
+        text = getattr(self, key)
+        if key == "expression":
+            quantile, below = quantile_of(text), {Comparison.LESS, Comparison.AT_MOST}
+            is_low_good = self.good_when is not None and self.good_when.comparison in below
+            threshold = float(self.good_when.number) if self.good_when is not None else 0.0
+        else:
+            compared = compared_quantile(text)
+            quantile, threshold = (None, 0.0) if compared is None else (compared.quantile, compared.threshold)
+            is_low_good = compared is not None and compared.operator in _LOW_IS_GOOD[key]
+        if quantile is not None and is_low_good:
             problem = (
                 f"is good while {quantile.quantile * 100:g}% of the requests are fast enough, by interpolation; "
                 "the share of requests that are fast enough is exact"
             )
             remedy = (
-                f"write histogram: {quantile.histogram}, threshold: {self.good_when.number:g} "
+                f"write histogram: {quantile.histogram}, threshold: {threshold:g} "
                 f"and objective: {quantile.quantile * 100:g}"
             )
-            yield FieldFinding(("sli", "expression"), problem, remedy, QUANTILE)
+            yield FieldFinding(("sli", key), problem, remedy, QUANTILE)

@@ -140,6 +140,26 @@ def test_a_quantile_over_a_threshold_is_offered_as_a_share_of_requests(query: st
     assert (kept.sli.kind, kept.objective) == (SliKind.EXPRESSION, 0.999)
 
 
+@pytest.mark.parametrize(
+    ("sli", "codes"),
+    [
+        ("{{expression: '{query}', good_when: '< 0.2'}}", ["quantile"]),
+        ("{{bad_ratio: '{query} > bool 0.2'}}", ["quantile"]),
+        ("{{good_ratio: '{query} <= bool 0.2'}}", ["quantile"]),
+        ("{{bad_ratio: '{query} < bool 0.2'}}", []),
+        ("{{expression: '{query}', good_when: '> 0.2'}}", []),
+    ],
+)
+def test_a_quantile_in_a_native_document_is_a_warning_where_low_ones_are_good(
+    sli: str, codes: list[str], tmp_path: Path
+) -> None:
+    written = sli.format(query=QUANTILE.replace("{{.window}}", "5m"))
+    slo = f"{{name: latency, objective: 99, window: 30d, sli: {written}, alerting: {{page: off, ticket: off}}}}"
+    (tmp_path / "a.yaml").write_text(f"service: shop\nslos: [{slo}]\n")
+    result = load_documents(tmp_path)
+    assert (result.errors, [warning.code for warning in result.warnings]) == ((), codes)
+
+
 def test_a_quantile_that_is_good_when_high_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SLOTH.format(query=f"{QUANTILE} < bool 0.2"))
     (slo,) = _slos(_convert(tmp_path)).values()
