@@ -14,7 +14,7 @@ from app.ingest.series.tracked_slis import MOST_GROUPS
 from app.prometheus import Matrix, PrometheusClient, PrometheusError
 from app.promql import probe
 from app.sli import NotExpressibleError
-from app.slo import Evaluated, GroupKey, Sli, SliKind, Slo, SloId, format_duration
+from app.slo import Evaluated, GroupKey, Sli, SliKind, Slo, SloId, format_duration, format_percent
 from app.status import UNKNOWN, rounded_percent, short
 
 _DAY: Final = timedelta(days=1)
@@ -173,7 +173,7 @@ def findings_of(slo: Slo, figures: LiveFigures) -> Iterator[FiguresFinding]:
         # Of less than a day nothing can be said about a week or a month.
         return
     if figures.sli is not None and figures.over is not None and figures.sli < slo.objective:
-        reached, wanted = rounded_percent(figures.sli, 4), rounded_percent(slo.objective, 4)
+        reached, wanted = rounded_percent(figures.sli, 4), format_percent(slo.objective)
         worst = " of its worst group" if slo.sli.by else ""
         events = f"over the last {_length(figures.over)} {reached} of the events{worst} were good"
         problem = f"{events}, and {wanted} are promised"

@@ -116,7 +116,7 @@ def _table(items: "list[SloModel]", *, with_states: bool) -> Table:
             # Text, not str: a group's value may hold square brackets, which are markup.
             Text(item["id"], overflow="fold"),
             item["window"]["duration"] if item["window"]["kind"] == "rolling" else item["window"]["unit"],
-            _percent(item["objective"], 4),
+            _percent(item["objective"], 10),
             _percent(item["sli"], 4),
             Text(_percent(item["budget"]["remaining_ratio"], 1), style=colour),
             _burn(item, "1h"),

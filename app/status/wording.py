@@ -9,6 +9,8 @@ SUPPRESSED = str(AlertState.SUPPRESSED)
 UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 
 _NO_TENTHS_FROM = 10.0
+# Digits of what somebody chose, which is never rounded: an objective of 99.99999% is not 100%.
+_EXACT = 10
 
 
 def rounded_percent(ratio: float, digits: int = 2) -> str:
@@ -26,10 +28,12 @@ def sla_words(sla: Sla, objective: float) -> str:
 
     >>> sla_words(Sla(contract=0.995, penalty_free=0.001), 0.999)
     'SLA 99.5% (penalty below 99.4%), buffer 0.4 percentage points'
+    >>> sla_words(Sla(contract=0.9999995), 0.9999999)
+    'SLA 99.99995%, buffer 0.00004 percentage points'
     """
-    penalty = f" (penalty below {rounded_percent(sla.penalty_below, 4)})" if sla.penalty_free else ""
-    buffer = short(sla.buffer(objective) * 100, 4)
-    return f"SLA {rounded_percent(sla.contract, 4)}{penalty}, buffer {buffer} percentage points"
+    penalty = f" (penalty below {rounded_percent(sla.penalty_below, _EXACT)})" if sla.penalty_free else ""
+    buffer = short(sla.buffer(objective) * 100, _EXACT)
+    return f"SLA {rounded_percent(sla.contract, _EXACT)}{penalty}, buffer {buffer} percentage points"
 
 
 def short(value: float, digits: int) -> str:

@@ -50,6 +50,12 @@ def test_an_agreement_is_shown_with_its_buffer() -> None:
     assert "SLA" not in client(a_snapshot()).get("/slos/checkout-availability").text
 
 
+@pytest.mark.parametrize("path", ["/", "/slos/checkout-availability"])
+def test_an_objective_is_never_rounded_to_all(path: str) -> None:
+    text = client(a_snapshot(replace(an_slo(), objective=0.9999999))).get(path).text
+    assert "99.99999%" in text
+
+
 def test_every_link_to_an_slo_leads_to_its_page() -> None:
     snapshot = a_snapshot(group=(("route", "/a b/\n<c>"),), alerts=[PAGING])
     http = client(snapshot)
