@@ -484,7 +484,8 @@ class Evaluator:
         self._writer.pending_writes.add(judgement)
         self._publish(members, adjusted, at)
         _announce(judgement.transitions)
-        self._writer.budgets.note(members, figures.budget.remaining, at.timestamp())
+        # As counted: an adjustment may be withdrawn, and until then the past is computed.
+        self._writer.budgets.note(members, adjusted.counted_remaining, at.timestamp())
         self._judged = at, members, figures
 
     def _refresh(self, at: datetime) -> None:

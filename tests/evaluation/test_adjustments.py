@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.adjustments import AdjustmentEffect, AdjustmentSelector
 from app.evaluation import Past, days, points, range_series
 from app.evaluation.figures.adjusted_sums import AdjustedSums
+from app.evaluation.saving.budget_record import recorded_budgets
 from app.ledger import AdjustedTime, Ledger, WindowSums
 from app.reports import DayRange, Segment, SloDefinition
 from app.service.adapters.adjusted_days import AdjustedDays
@@ -107,6 +108,17 @@ def test_maintenance_that_is_excluded_afterwards_changes_the_budget_and_nothing_
     again = shop.snapshot(SLO)
     assert again.counted is None
     assert again.total == pytest.approx(before.total, abs=1)
+
+
+def test_budgets_are_recorded_as_counted_so_that_nothing_stays_of_what_is_withdrawn(shop: Running) -> None:
+    _adjust(shop, *MAINTENANCE)
+    shop.tick(shop.at + INTERVAL_S)
+    counted = shop.snapshot(SLO).counted
+    assert counted is not None
+    assert shop.snapshot(SLO).budget.remaining_ratio > counted.budget.remaining_ratio + 0.1
+    with shop.database.read() as transaction:
+        recorded = recorded_budgets(transaction, SloId(SLO), start_s=NOW, end_s=shop.at)
+    assert recorded[-1][1] == pytest.approx(counted.budget.remaining_ratio, abs=0.002)
 
 
 def test_events_that_count_as_good_stay_events(shop: Running) -> None:

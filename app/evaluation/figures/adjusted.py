@@ -15,7 +15,7 @@ from app.evaluation.figures.figures import Figures, WindowFigures, compute
 from app.evaluation.figures.members import Member
 from app.ledger import Ledger
 from app.slo import SloId
-from app.slo.arrays import Ints
+from app.slo.arrays import Floats, Ints
 
 # The longest SLO window and a calendar period, and more; what is older is read with the past only.
 _LOOKED_BACK = timedelta(days=400)
@@ -37,6 +37,16 @@ class AdjustedFigures:
     judged: Figures
     muted: Mapping[SloId, str] = field(default_factory=dict)
     counted: tuple[Ints, Figures] | None = None
+
+    @property
+    def counted_remaining(self) -> Floats:
+        """What remains of the budgets of all members without adjustments."""
+        remaining = self.shown.budget.remaining
+        if self.counted is None:
+            return remaining
+        places, figures = self.counted
+        whole: Floats = _column(remaining, places, figures.budget.remaining)
+        return whole
 
 
 class MemberOverlays:
