@@ -19,6 +19,7 @@ from app.clock import Clock
 from app.gate.notifications import break_glass_notification
 from app.gate.states import PolicyStates, current_state, policy_of_snapshot
 from app.policy import (
+    DEFAULT_POLICY,
     BudgetPolicy,
     GateException,
     GateQuestion,
@@ -43,6 +44,7 @@ from app.store.gate import (
 )
 from app.store.policies import PolicyChange, list_policy_changes, prune_policy_changes
 from app.store.recipients import enqueue_routed
+from app.wording.plain_text import one_line
 
 _log = structlog.get_logger(__name__)
 LONGEST_EXCEPTION = timedelta(days=30)
@@ -167,6 +169,11 @@ class Gate:
             for snapshot in self._candidates(question)
             if _concerns(question, snapshot)
         ]
+        if verdicts:
+            verdicts += [
+                judge_change(question, unknown, DEFAULT_POLICY, exceptions=exceptions, at=at)
+                for unknown in self._unknown_slos(question, verdicts, doubt)
+            ]
         nothing = doubt or f"no SLO matches {_words(question)}"
         return combined(question, verdicts, nothing=nothing)
 
@@ -183,6 +190,20 @@ class Gate:
                 by_service.setdefault(snapshot.slo.service, []).append(snapshot)
             self._by_service = content, by_service
         return self._by_service[1].get(question.service, ())
+
+    def _unknown_slos(
+        self, question: GateQuestion, verdicts: Sequence[SloVerdict], doubt: str | None
+    ) -> Sequence[SloFacts]:
+        """The SLOs of a question that do not exist: of one that was misspelt or removed nothing is known."""
+        judged = {one.facts.slo for one in verdicts}
+        # One of another service or environment exists, and is left out.
+        missing = {*question.slos} - judged
+        if missing:
+            missing -= {id_ for snapshot in self.board.snapshots for id_ in (snapshot.id, snapshot.slo.id)}
+        return [
+            SloFacts(slo=one_line(one), service=one_line(question.service), doubt=doubt or "no SLO has this id")
+            for one in sorted(missing)
+        ]
 
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""
@@ -407,11 +428,12 @@ def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
         at=answer.at,
         caller=caller.name,
         address=caller.address,
-        service=question.service or ",".join(question.slos),
-        environment=question.environment,
-        change=question.change,
+        # As callers wrote them: a NUL among them could never be written, nor could what waits with it.
+        service=one_line(question.service or ",".join(question.slos)),
+        environment=one_line(question.environment),
+        change=one_line(question.change),
         decision=verdict.decision,
-        reason=verdict.reason,
+        reason=one_line(verdict.reason),
         policy=verdict.policy,
         exception=exception,
         figures=tuple(figures_of(one) for one in verdict.slos[:_MOST_FIGURES]),

@@ -166,6 +166,10 @@ def _badness(verdict: SloVerdict) -> tuple[int, float, str]:
 def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> SloVerdict:
     if facts.doubt is not None or facts.state is None:
         reason = f"{facts.slo}: {facts.doubt or 'its budget is not known yet'}"
+        denying = _denying_without_data(question, facts, policy)
+        if denying is not None:
+            reason = f"{reason}, rule {denying.name!r}"
+            return SloVerdict(facts=facts, policy=policy, decision=GateDecision.DENY, reason=reason, rule=denying.name)
         return SloVerdict(facts=facts, policy=policy, decision=GateDecision.UNKNOWN, reason=reason)
     place = policy.index_of(facts.state.state)
     # A reload may have removed the state; until the next evaluation the healthiest would be a guess.
@@ -204,14 +208,31 @@ def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) ->
     )
 
 
-def _applies(rule: GateRule, question: GateQuestion, facts: SloFacts, state: str) -> bool:
+def _denying_without_data(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> GateRule | None:
+    """The rule that denies a change whatever the budget and the alerts are; None if one before it depends on them."""
+    if policy.dry_run:
+        return None
+    for rule in policy.rules:
+        if not rule.dry_run and _is_about(rule, question, facts):
+            denies = rule.decision is GateDecision.DENY and not (rule.states or rule.alerting)
+            return rule if denies else None
+    return None
+
+
+def _is_about(rule: GateRule, question: GateQuestion, facts: SloFacts) -> bool:
     own = dict(facts.labels)
     return (
         fits(rule.changes, question.change)
         and fits(rule.environments, question.environment)
+        and all(fits(patterns, own.get(label, "")) for label, patterns in rule.labels)
+    )
+
+
+def _applies(rule: GateRule, question: GateQuestion, facts: SloFacts, state: str) -> bool:
+    return (
+        _is_about(rule, question, facts)
         and (not rule.states or state in rule.states)
         and (not rule.alerting or not rule.alerting.isdisjoint(facts.firing))
-        and all(fits(patterns, own.get(label, "")) for label, patterns in rule.labels)
     )
 
 

@@ -110,6 +110,28 @@ def test_answers_follow_the_newest_budget_and_are_logged(bench: Bench) -> None:
     assert bench.gate.decisions(DecisionFilter(words=("no_such", "50%")), limit=10) == ()
 
 
+def test_an_slo_that_does_not_exist_is_unknown_beside_one_that_is_healthy(bench: Bench) -> None:
+    bench.evaluate(spent(0.1))
+    assert bench.ask(GateQuestion(slos=("checkout-availability",))) is GateDecision.ALLOW
+    misspelt = GateQuestion(slos=("checkout-availability", "checkout-latncy"))
+    verdict = bench.gate.ask(misspelt, caller=CI).verdict
+    assert (verdict.decision, verdict.reason) == ("unknown", "checkout-latncy: no SLO has this id")
+
+
+def test_no_question_hinders_the_log_of_decisions(bench: Bench) -> None:
+    """PostgreSQL refuses a NUL, and with it everything that waits to be written."""
+    bench.evaluate(spent(0.1))
+    for question in (
+        GateQuestion(service="a\0b", environment="\0", change="\0"),
+        GateQuestion(slos=("a\0b", "checkout-availability")),
+        GateQuestion(labels=(("a", "\0"),)),
+    ):
+        bench.ask(question)
+    found = bench.gate.decisions(DecisionFilter(), limit=10)
+    assert len(found) == 3
+    assert "\\x00" not in repr(found)
+
+
 @pytest.mark.parametrize("data", [DataState.STALE, DataState.ERROR, DataState.BACKFILLING])
 def test_missing_data_is_unknown_and_no_reason_to_leave_a_state(bench: Bench, data: DataState) -> None:
     bench.evaluate(spent(1.2))

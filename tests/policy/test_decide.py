@@ -62,6 +62,18 @@ def test_missing_data_is_unknown_whatever_the_state_was() -> None:
     assert judge(replace(facts(), state=None)).decision is GateDecision.UNKNOWN
 
 
+def test_a_rule_that_needs_no_data_denies_without_it() -> None:
+    """Else a caller to whom unknown is a yes would get past it when data is missing."""
+    rule = GateRule(name="no schemas", decision=GateDecision.DENY, changes=("schema",))
+    doubtful = replace(facts(), doubt="its data is stale")
+    policy = replace(DEFAULT_POLICY, rules=(rule, *DEFAULT_POLICY.rules))
+    assert [judge(doubtful, change, policy).decision for change in ("schema", "feature")] == ["deny", "unknown"]
+    assert judge(doubtful, "schema", replace(policy, dry_run=True)).decision is GateDecision.UNKNOWN
+    by_state = GateRule(name="healthy", decision=GateDecision.ALLOW, states=frozenset({"healthy"}))
+    policy = replace(DEFAULT_POLICY, rules=(by_state, rule))
+    assert judge(doubtful, "schema", policy).decision is GateDecision.UNKNOWN
+
+
 def test_a_freeze_says_until_when_it_lasts_at_least() -> None:
     assert judge(facts("freeze", remaining=-0.2)).until == NOW + timedelta(hours=1)
 
