@@ -187,6 +187,7 @@ class PrometheusClient:
         try:
             return await self._ask(request(expr), self._matrix_of(expr), deadline)
         except BadQueryError as error:
+            # Rejected may be names in quotes, which came with Prometheus 3, or the query itself: asking again tells which.
             escaped = with_escaped_names(expr) if '"' in expr else expr
             if escaped == expr:
                 raise
@@ -237,6 +238,7 @@ class PrometheusClient:
         request = self._request(api_request, headers, timeout)
         answer = await send(connection, request, seconds=timeout, limit=self._largest, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
+            # Some servers and proxies allow GET only; remembered, or every request would be made twice.
             self._post = False
             return await self._answer(connection, api_request, until, turn)
         self._compare_clocks(answer, sent)
@@ -268,6 +270,7 @@ class PrometheusClient:
                 # Often another server, or a page to log in at: the address is what has to be looked at.
                 raise BadAnswerError(f"{error} ({url})") from None
 
+        # A compressed body may be many times as large.
         large = len(answer.body) > _DECODE_IN_THREAD or "content-encoding" in answer.headers
         return await asyncio.to_thread(work) if large else work()
 
@@ -296,6 +299,7 @@ def _status_error(answer: ApiResponse, body: bytes, api_request: ApiRequest, url
 
 
 def _without_credentials(location: str | None) -> str | None:
+    # A redirect may have a user and a password in its address, and this text is logged.
     if location is None:
         return None
     parts = urlsplit(location)

@@ -64,9 +64,12 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_file=DOTENV,
         env_file_encoding="utf-8",
+        # `SLOBURN_API_TOKEN=` in a compose file is the same as leaving it out.
         env_ignore_empty=True,
+        # A `.env` has variables of other programs too; those that only begin like ours are warnings.
         extra="ignore",
         frozen=True,
+        # Errors are printed and logged, and the input may be a secret.
         hide_input_in_errors=True,
     )
 
@@ -229,6 +232,7 @@ class Settings(BaseSettings):
         """How people reach the service: `external_url`, else as it listens."""
         if self.external_url is not None:
             return self.external_url
+        # No link leads to 0.0.0.0.
         host = socket.gethostname() if self.listen_host in _WILDCARDS else self.listen_address.rpartition(":")[0]
         return f"http://{host}:{self.listen_port}"
 

@@ -110,6 +110,7 @@ def progress_of(connection: Connection, receiver: str, keys: Iterable[str]) -> d
 def set_progress(connection: Connection, progress: Mapping[int, EntryProgress], *, at: datetime) -> None:
     """Note in waiting entries, by id, what became of them elsewhere."""
     for entry_id, made in progress.items():
+        # An entry that has ended here meanwhile stays as it ended.
         mine = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.WAITING.value)
         connection.execute(
             update(outbox)

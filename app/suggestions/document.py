@@ -227,6 +227,7 @@ def _alternatives(proposals: Sequence[Proposal], suggestions: Suggestions, *, ha
         if isinstance(proposal.candidate.sli, FastEvents | ValueWithin) and proposal.bound is None:
             continue
         text = _text("x", [proposal], (), suggestions)
+        # Without `service:` and `slos:`, the first two lines.
         lines += [line.removeprefix("  ") for line in text.splitlines()[2:]]
     indent = "  # " if has_document else "# "
     return "".join(f"{indent}{line}".rstrip() + "\n" for line in lines)

@@ -93,6 +93,7 @@ class _Names:
     def matching(self, patterns: tuple[str, ...], excluded: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Each unclaimed name that a pattern matches, with its stem, in the order of the patterns."""
         for pattern in map(re.compile, patterns):
+            # Sorted, as sets have another order in each process and suggestions must not.
             for name in sorted(self.every - self.claimed):
                 found = pattern.fullmatch(name)
                 if found is not None and not any(re.fullmatch(other, name) for other in excluded):
@@ -143,6 +144,7 @@ def _durations(name: str, stem: str, names: frozenset[str]) -> Durations | None:
         histogram=name,
         stem=stem,
         has_buckets=has_count and f"{name}{_CLASSIC_END}" in names,
+        # Native histograms have the name of the family; what ends in `_total` is a counter.
         may_be_native=name in names and not name.endswith("_total"),
         has_count=has_count,
     )
@@ -182,6 +184,7 @@ def of_given_metric(names: Collection[str], label_names: Collection[str]) -> Ins
         source="",
         counters=tuple(map(re.escape, counters)),
         histograms=tuple(map(re.escape, histograms)),
+        # The labels of targets say where a request was handled, not how it ended.
         statuses=labels(*sorted(set(label_names) - {NAME, BUCKET, "job", "instance"})),
         is_convention=True,
     )

@@ -185,6 +185,8 @@ def _latencies(metric: ServiceMetric, *, beside: ServiceMetric | None, remarks: 
         note = "without a status label, successful and failed requests are not apart: failures may be fast"
         yield _candidate(metric, "latency", Signal.LATENCY, "Requests are fast.", sli, notes=[note], doubt=doubt)
         return
+    # Apart, since failures are often fast and would make latency look good.
+    # Source: https://sre.google/sre-book/monitoring-distributed-systems/
     for name, text, part in (
         ("latency", "Successful requests are fast.", (*_events_of(status), status.meaning.not_bad)),
         ("latency-of-failures", "Failed requests fail fast.", (status.meaning.bad,)),

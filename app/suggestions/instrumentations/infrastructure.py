@@ -42,6 +42,7 @@ DATABASES = Instrumentation(
         Level(
             name="redis-memory",
             description="Redis has memory left.",
+            # Without `maxmemory` Redis has no limit, which it exposes as 0.
             expression="max({used} / ({limit} > 0))",
             metrics={"used": "redis_memory_used_bytes", "limit": "redis_memory_max_bytes"},
             bounds=_SHARES,
@@ -102,6 +103,7 @@ GO_POOLS = Instrumentation(
         Level(
             name="database-connections",
             description="The pool has connections left.",
+            # 0 is a pool without a limit, the default of `database/sql`.
             expression="max({used} / ({limit} > 0))",
             metrics={"used": "go_sql_in_use_connections", "limit": "go_sql_max_open_connections"},
             bounds=_SHARES,
@@ -118,6 +120,7 @@ HOSTS = Instrumentation(
             description="File systems have space left.",
             expression="max(1 - {free} / {size})",
             metrics={"free": "node_filesystem_avail_bytes", "size": "node_filesystem_size_bytes"},
+            # Read-only images are always full, and overlays have the space of the disk below them.
             matchers=(Matcher("fstype", MatchOp.NOT_REGEX, "tmpfs|ramfs|overlay|squashfs|iso9660"),),
             bounds=(0.7, 0.8, 0.9, 0.95),
         ),

@@ -37,6 +37,7 @@ ENVOY_UPSTREAM = Instrumentation(
     name="Envoy, upstream clusters",
     key="envoy",
     source="https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats",
+    # Envoy's counters have no `_total`.
     counters=("envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_xx"),
     histograms=("envoy_cluster_upstream_rq_time",),
     statuses=(

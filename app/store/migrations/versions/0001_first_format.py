@@ -65,6 +65,7 @@ def _make_ledger() -> None:
         "ledger_row",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("sli", sa.String, nullable=False),
+        # PostgreSQL cannot compare values of the type json, as the unique constraint does.
         sa.Column("group", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_ledger_row"),
         sa.UniqueConstraint("sli", "group", name="uq_ledger_row_sli_group"),
