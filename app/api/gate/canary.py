@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.gate.models import CanaryModel, FlaggerHookModel, VersionModel
+from app.api.gate.models import LONGEST_NAME, CanaryModel, FlaggerHookModel, VersionModel
 from app.api.openapi import Responses, answers, problem_answers
 from app.api.parameters import Time
 from app.api.problems import invalid
@@ -23,12 +23,11 @@ from app.slo import DurationError, SloId, parse_duration
 from app.status import Board, Contributors, ContributorsState
 from app.wording.plain_text import one_line
 
-_LONGEST = 253
 _LONGEST_WINDOW = timedelta(days=2)
 _USUAL_WINDOW = "30m"
 _COUNTED = frozenset({ContributorsState.ANSWERED, ContributorsState.NO_ERRORS})
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
-_Word = Annotated[str, Query(max_length=_LONGEST)]
+_Word = Annotated[str, Query(max_length=LONGEST_NAME)]
 _Slo = Annotated[_Word, Query(description="The id of the SLO whose events are compared.")]
 _Label = Annotated[_Word, Query(description="The label of its series that tells the versions apart.")]
 _Baseline = Annotated[_Word, Query(description="The value of the label of the old version.")]

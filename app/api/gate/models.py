@@ -11,6 +11,8 @@ from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
 
 LONGEST_TEXT = 1_000
+LONGEST_NAME = 253
+"""As long as a name in Kubernetes may be."""
 MOST_PATTERNS = 100
 _EXACT = ConfigDict(extra="forbid")
 _ANSWER_EXAMPLE: JsonDict = {
@@ -122,8 +124,8 @@ class GateModel(TypedDict):
 class FlaggerHookModel(TypedDict):
     """What Flagger sends to a webhook."""
 
-    name: NotRequired[Annotated[str, Field(max_length=253)]]
-    namespace: NotRequired[Annotated[str, Field(max_length=253)]]
+    name: NotRequired[Annotated[str, Field(max_length=LONGEST_NAME)]]
+    namespace: NotRequired[Annotated[str, Field(max_length=LONGEST_NAME)]]
     phase: NotRequired[Annotated[str, Field(max_length=100)]]
     checksum: NotRequired[Annotated[str, Field(max_length=200)]]
     metadata: NotRequired[Annotated[dict[str, str], Field(max_length=100)] | None]

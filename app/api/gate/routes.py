@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
-from app.api.gate.models import DecisionsModel, FlaggerHookModel, GateModel
+from app.api.gate.models import LONGEST_NAME, DecisionsModel, FlaggerHookModel, GateModel
 from app.api.openapi import Responses, answers, problem_answers
 from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
@@ -23,18 +23,17 @@ from app.status import words_of
 from app.store.gate import DecisionFilter
 from app.wording.plain_text import one_line
 
-_LONGEST = 253
 _MOST_SLOS = 100
 # Who gives no name is known by its program.
 _LONGEST_CALLER = 100
-_Word = Annotated[str, Query(max_length=_LONGEST)]
+_Word = Annotated[str, Query(max_length=LONGEST_NAME)]
 _Service = Annotated[_Word, Query(description="The service that is to be changed.", examples=["checkout"])]
 _Environment = Annotated[
     _Word, Query(description="Where; SLOs with a label `environment` of another one are left out.", examples=["prod"])
 ]
 _Change = Annotated[_Word, Query(description="The kind of the change, as rules of policies name it.")]
 _Slos = Annotated[
-    list[Annotated[str, WithJsonSchema({"type": "string", "maxLength": _LONGEST})]],
+    list[Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST_NAME})]],
     Query(default_factory=list, max_length=_MOST_SLOS, description="Only these SLOs, by id; members of a group too."),
 ]
 _Caller = Annotated[
