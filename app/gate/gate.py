@@ -276,7 +276,7 @@ class Gate:
         )
         # It holds before it is written: break-glass must work while the database does not.
         if exception.break_glass:
-            _log.warning("break-glass", id=exception.id, owner=exception.owner, reason=exception.reason)
+            _log.warning("break-glass exception added", id=exception.id, owner=exception.owner, reason=exception.reason)
             self.keep(exception)
         self._write_exception(exception)
         self.keep(exception)
@@ -349,14 +349,14 @@ class Gate:
         except StoreError as error:
             # Once, not after each evaluation for as long as the database cannot be written.
             if not self._failing:
-                _log.error("states of policies and decisions of the gate wait to be written", error=str(error))
+                _log.error(
+                    "policy states and gate decisions cannot be written; they are written later", error=str(error)
+                )
             self._failing = True
             return ()
         self._failing = False
         for change in changes:
-            _log.info(
-                "an error budget policy has changed its state", slo=change.slo, before=change.before, state=change.state
-            )
+            _log.info("error budget policy state changed", slo=change.slo, before=change.before, state=change.state)
         return changes
 
     def write_decisions(self) -> None:
