@@ -187,7 +187,7 @@ class PrometheusClient:
         try:
             return await self._ask(request(expr), self._matrix_of(expr), deadline)
         except BadQueryError as error:
-            # Rejected may be names in quotes, which came with Prometheus 3, or the query itself: asking again tells which.
+            # Maybe it does not read names in quotes, which came with Prometheus 3: asking again tells that from a fault.
             escaped = with_escaped_names(expr) if '"' in expr else expr
             if escaped == expr:
                 raise

@@ -124,6 +124,7 @@ class DeliveryRuntime:
 
     async def retire(self, final: Mapping[str, Sequence[Notification]], within_s: float) -> None:
         """Stop, and send the *final* notifications before the connections are closed; each at most for some seconds."""
+        # First, so that nothing that it still sends comes after the end of its alert.
         await self._stop_loop(within_s)
         sending = [
             asyncio.create_task(send_final(receiver, final[receiver.name], clock=self._clock))

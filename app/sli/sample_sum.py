@@ -62,6 +62,7 @@ class SampleSum(OfSamples):
     @property
     @override
     def queries(self) -> tuple[Selector, ...]:
+        # Not those whose samples another selector has too: they would be sent twice.
         selectors = tuple(dict.fromkeys(one.selector for one in self.summed))
         return tuple(
             selector

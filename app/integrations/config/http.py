@@ -99,6 +99,7 @@ class HttpReader:
                 (*at, "cert_file"), "is missing beside key_file", "write the path of the certificate"
             )
             return options
+        # Tried here, so that `sloburn check` finds what would else fail with the first message.
         try:
             options.apply(ssl.create_default_context())
         except OSError as error:

@@ -96,6 +96,7 @@ class Composite(OfEvaluations):
     @property
     def key(self) -> str:
         """A hash of what the components count, of the rule, and of all that decides."""
+        # Sorted, since the order of components in a document decides nothing.
         lines = sorted(
             f"{part.key} {part.member} {part.weight:.12g} {part.target} {part.missing}" for part in self.parts
         )
