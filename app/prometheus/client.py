@@ -187,7 +187,7 @@ class PrometheusClient:
         try:
             return await self._ask(request(expr), self._matrix_of(expr), deadline)
         except BadQueryError as error:
-            # Maybe it does not read names in quotes, which came with Prometheus 3: asking again tells that from a fault.
+            # Names in quotes came with Prometheus 3: asking again tells whether they were rejected, or the query.
             escaped = with_escaped_names(expr) if '"' in expr else expr
             if escaped == expr:
                 raise
