@@ -50,10 +50,12 @@ class Nobl9Dialect:
                 case PolicyObject():
                     _add_policy(model, scope, policies, is_sound=is_sound)
                 case AnnotationObject():
-                    scope.warning("is not shown: Sloburn has no annotations", "remove it", "annotation")
+                    problem = "is not shown: changes and notes are sent to the running service, not kept in documents"
+                    scope.warning(problem, "send it once to /api/v1/events (docs/timeline.md)", "annotation")
                 case AdjustmentObject():
-                    problem = "adjusts no budget: the events of that time count as all others"
-                    scope.warning(problem, "compare budgets with that in mind", "budget_adjustment")
+                    problem = "adjusts no budget: adjustments are made in the running service, not in documents"
+                    remedy = "make it once with `sloburn adjust add`, which has --start, --end, --rrule and --slo"
+                    scope.warning(problem, remedy, "budget_adjustment")
                 case _:
                     pass
         ids = {
