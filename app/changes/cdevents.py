@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from app.changes.fields import Fields
 from app.changes.model import Change, ChangeKind, ChangeStatus, change_id
+from app.wording.plain_text import one_line
 
 _PREFIX = "dev.cdevents.service."
 # The version of a type is not compared: fields that are read here have been the same since 0.1.
@@ -67,6 +68,6 @@ def version_of(artifact: str) -> str:
     """
     tag = _TAG.search(artifact)
     if tag is not None:
-        return unquote(tag[1])[:200]
+        return one_line(unquote(tag[1]))[:200]
     _, at, rest = artifact.partition("@")
-    return unquote(re.split(r"[?#]", rest)[0])[:200] if at else ""
+    return one_line(unquote(re.split(r"[?#]", rest)[0]))[:200] if at else ""

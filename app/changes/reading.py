@@ -14,6 +14,7 @@ from app.changes.gitlab import read_gitlab
 from app.changes.model import Change, change_id
 from app.changes.pagerduty import is_pagerduty, read_pagerduty
 from app.changes.plain import read_plain
+from app.wording.plain_text import one_line
 
 # A clock that is ahead by more is wrong, and its marks would lie beyond every chart.
 _AHEAD = timedelta(days=1)
@@ -62,7 +63,11 @@ def read_change(
         return IgnoredChange(found)
     if found.started_at > at + _AHEAD or found.ended_at > at + _AHEAD:
         raise MalformedChangeError("started_at and finished_at must not be in the future")
-    return replace(found, service=service or found.service, environment=environment or found.environment)
+    return replace(
+        found,
+        service=one_line(service or "") or found.service,
+        environment=one_line(environment or "") or found.environment,
+    )
 
 
 def _read(received: Received, at: datetime) -> Change | str:  # noqa: PLR0911  one for each form

@@ -18,6 +18,7 @@ from app.changes import (
     concerns,
     read_change,
 )
+from app.changes.cdevents import version_of
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -165,6 +166,15 @@ def test_texts_are_bounded_and_on_one_line() -> None:
     assert len(change.service) == 200
     assert change.service.startswith("check out")
     assert change.url == ""
+
+
+def test_what_is_decoded_or_comes_from_the_query_is_on_one_line_too() -> None:
+    """A NUL can be in no column of PostgreSQL, and a line break in no text of an alert."""
+    assert version_of("pkg:oci/checkout?tag=v1%00%0a.4") == version_of("pkg:oci/checkout@v1%00%0a.4") == "v1 .4"
+    received = Received(headers={}, body=PLAIN)
+    found = read_change(received, at=AT, service="a\0\nb", environment="\0")
+    assert isinstance(found, Change)
+    assert (found.service, found.environment) == ("a b", "production")
 
 
 def test_a_change_is_described_in_one_line() -> None:
