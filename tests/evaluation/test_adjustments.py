@@ -228,6 +228,11 @@ def test_the_days_of_a_report_are_adjusted_and_the_stored_ones_are_not(shop: Run
     assert sums.bad - found.bad == pytest.approx(3_000, abs=2)
     with shop.database.read() as transaction:
         assert sum_days(transaction, days, [shop.slos[0].sli.key]) == stored
+    # Of days that are left out as a whole not even a rounding error is left.
+    _adjust(shop, day_s, day_s + DAY)
+    (found,) = adjust(Segment(definition, days, removed=False), [sums._replace(bad=sums.bad + 1e-9)])
+    assert (found.total, found.bad) == (0.0, 0.0)
+    _adjust(shop, INCIDENT[0], INCIDENT[0] + 15 * MINUTE)
     gone = replace(definition, slo=SloId("shop-gone"))
     (found,) = adjust(Segment(gone, days, removed=True), [sums])
     assert sums.total - found.total == pytest.approx(sums.total / 96, rel=0.01)

@@ -14,6 +14,9 @@ from app.slo import SloId, group_id
 from app.store import Database
 from app.store.daily_totals import load_daily_totals
 
+# Sums of days and of cells differ in the last digits: so few events would be an objective that is missed.
+_ROUNDING_EVENTS = 1e-6
+
 
 class AdjustedDays:
     """Takes adjusted time from sums of days; nothing is read for an SLO without adjustments."""
@@ -47,7 +50,7 @@ class AdjustedDays:
             float((before - after)[1] - (before - after)[0])
             for before, after in zip(counted[:2], adjusted[:2], strict=True)
         )
-        return sums._replace(total=max(sums.total - total, 0.0), bad=max(sums.bad - bad, 0.0))
+        return sums._replace(total=_rest(sums.total - total), bad=_rest(sums.bad - bad))
 
     def _row(self, segment: Segment, member: SloId, sums: DaySums) -> RowPast:
         """What was counted of a member in the days; of an SLI that is no longer counted only the days are known."""
@@ -77,3 +80,7 @@ class AdjustedDays:
             complete_from_s=float(edges_s[0]),
             watermark_s=float(edges_s[-1]),
         )
+
+
+def _rest(events: float) -> float:
+    return 0.0 if events < _ROUNDING_EVENTS else events
