@@ -473,6 +473,7 @@ class Evaluator:
                 at=at,
                 interval=self._timing.interval,
                 muted=adjusted.muted,
+                left_out=adjusted.left_out,
             )
 
         judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)

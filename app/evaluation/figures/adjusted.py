@@ -13,7 +13,7 @@ from app.budget import BudgetFigures
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.figures.figures import Figures, WindowFigures, compute
 from app.evaluation.figures.members import Member
-from app.ledger import Ledger
+from app.ledger import AdjustedTime, Ledger
 from app.slo import SloId
 from app.slo.arrays import Floats, Ints
 
@@ -29,13 +29,15 @@ _AHEAD = timedelta(days=1)
 class AdjustedFigures:
     """The figures of all members: *shown*, and as alerts are *judged* by them.
 
-    Without adjustments both are the same. *muted* says why alerts are muted, by the ids of members; *counted* are the
-    figures without adjustments of those members that have some, with their positions.
+    Without adjustments both are the same. *muted* says why alerts are muted, by the ids of members, *left_out* which
+    time alerts do not see; *counted* are the figures without adjustments of those members that have some, with their
+    positions.
     """
 
     shown: Figures
     judged: Figures
     muted: Mapping[SloId, str] = field(default_factory=dict)
+    left_out: Mapping[SloId, AdjustedTime] = field(default_factory=dict)
     counted: tuple[Ints, Figures] | None = None
 
     @property
@@ -120,6 +122,7 @@ def compute_adjusted(
         shown=shown,
         judged=judged,
         muted={member: why for member, why in muted.items() if why is not None},
+        left_out={member.id: one.alerts for member, one in zip(some, mine, strict=True) if one.alerts},
         counted=(places, compute(some, ledger)),
     )
 

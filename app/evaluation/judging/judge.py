@@ -49,7 +49,7 @@ from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
 from app.evaluation.judging.unseen import unseen_members
 from app.evaluation.judging.vanished import PRESENT, Vanished, vanished
-from app.ledger import Ledger
+from app.ledger import AdjustedTime, Ledger
 from app.slo import (
     AlertState,
     BudgetAlerts,
@@ -122,13 +122,14 @@ def judge_all(
     at: datetime,
     interval: timedelta,
     muted: Mapping[SloId, str] = MappingProxyType({}),
+    left_out: Mapping[SloId, AdjustedTime] = MappingProxyType({}),
 ) -> Judgement:
     """Step every alert through the slot *at*; *notified_before* are the notifications of the slot before.
 
     *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
-    *muted* says of members why an adjustment mutes their alerts.
+    *muted* says of members why an adjustment mutes their alerts, *left_out* which time alerts do not see.
     """
-    columns = _Columns(figures, members, ledger, at=at, interval=interval)
+    columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out)
     of_conditions = alerts_of_conditions(before)
     states = _States(columns, members, figures, of_conditions, ledger, at=at)
     conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
@@ -351,9 +352,17 @@ class _Columns:
     """Figures as lists, since reading numpy element by element is slow."""
 
     def __init__(
-        self, figures: Figures, members: Sequence[Member], ledger: Ledger, *, at: datetime, interval: timedelta
+        self,
+        figures: Figures,
+        members: Sequence[Member],
+        ledger: Ledger,
+        *,
+        at: datetime,
+        interval: timedelta,
+        left_out: Mapping[SloId, AdjustedTime],
     ) -> None:
         self.members = members
+        self._left_out = left_out
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         at_s, interval_s = at.timestamp(), interval.total_seconds()
@@ -598,7 +607,8 @@ class _Columns:
         row, end_s = self.members[index].row, self.as_of[index]
         if row is None:
             return math.inf
-        return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s)
+        left_out = self._left_out.get(self.members[index].id)
+        return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s, left_out=left_out)
 
 
 class _Window:
