@@ -140,12 +140,14 @@ def _allowed(request: Request) -> str:
     """Every method that has a route at the path of a request: Starlette knows those of one of them."""
     path = request.scope["path"]
     # Those of routers that are included, too.
-    found = {
-        method
+    routes = [
+        context.route
         for context in iter_route_contexts(request.app.routes)
         if isinstance(context.route, Route) and context.route.path_regex.match(path)
-        for method in context.route.methods or ()
-    }
+    ]
+    # `/adjustments/import` is no adjustment, although `/adjustments/{id}` matches it.
+    closest = min((len(route.param_convertors) for route in routes), default=0)
+    found = {method for route in routes if len(route.param_convertors) == closest for method in route.methods or ()}
     # `Guard` answers HEAD wherever there is a GET.
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from app.adjustments import Adjustment, AdjustmentCategory, AdjustmentEffect, AdjustmentSelector
 from app.alerting import Transition, TransitionKind
 from app.changes import Change, ChangeKind
 from app.policy import GateException
@@ -80,6 +81,17 @@ def url() -> Iterator[str]:
     served.incidents.changes.add(
         Change(id="9b1c", source="ci", kind=ChangeKind.DEPLOY, service="checkout", started_at=at, finished_at=at)
     )
+    upgrade = Adjustment(
+        id="ad57",
+        effect=AdjustmentEffect.EXCLUDE,
+        category=AdjustmentCategory.MAINTENANCE,
+        reason="Database upgrade",
+        author="ada",
+        start=datetime(2026, 3, 1, 2, 0),  # noqa: DTZ001  wall-clock time of its zone
+        duration=timedelta(hours=2),
+        selector=AdjustmentSelector(everything=True),
+    )
+    served.incidents.adjustments.save([upgrade], action="added", author="ada")
     served.token = _TOKEN
     with listening(served.app()) as address:
         yield address
