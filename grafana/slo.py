@@ -75,8 +75,8 @@ def dashboard() -> builders.Dashboard:
 
 
 def _histogram_variable(label: str) -> builders.QueryVariable:
-    """What `slo_histogram_threshold` says of the histogram of a latency SLO; empty for others."""
-    return hidden_variable(label, f'label_values(slo_histogram_threshold{{slo="$slo"}}, {label})')
+    """What `slo_latency_threshold` says of the histogram of a latency SLO; empty for others."""
+    return hidden_variable(label, f'label_values(slo_latency_threshold{{slo="$slo"}}, {label})')
 
 
 def _marks(severity: str, name: str, colour: str) -> boards.AlertMarks:
@@ -297,7 +297,7 @@ def _durations() -> timeseries.Panel:
             "histogram in Prometheus, and up to which duration events are good. Histograms of another unit than "
             "seconds are shown in theirs.",
             *(over_time(quantile_of_histogram(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.9, 0.99)),
-            over_time('max(slo_histogram_threshold{slo="$slo"})', "good up to"),
+            over_time('max(slo_latency_threshold{slo="$slo"})', "good up to"),
             unit=panels.SECONDS,
             width=8,
         )

@@ -172,7 +172,7 @@ PROMISES = (
     ("adr/0029-say-which-slis-cannot-be-judged.md", "Up to 2.1 scrape intervals (330 s at least)",
      _same(ledger._GAP_SCRAPES, LOOKBACK_S), (2.1, 330.0)),
     ("adr/0030-read-large-selectors-in-parts.md", "Two answers above 4 MiB", large_answers._LARGE_BYTES, 4 * MIB),
-    ("adr/0030-read-large-selectors-in-parts.md", "freed blocks above 1 MiB", memory._LARGE_BLOCK_BYTES, MIB),
+    ("adr/0030-read-large-selectors-in-parts.md", "freed blocks above 16 MiB", memory._LARGE_BLOCK_BYTES, 16 * MIB),
     ("adr/0030-read-large-selectors-in-parts.md", "into 8 parts at most", query_batcher._MOST_PARTS, 8),
     ("adr/0031-send-pages-without-waiting-for-top-contributors.md", "four SLOs a slot, two queries at once, 5 s each",
      _same(top_contributors._MOST_ASKED, top_contributors._AT_ONCE, top_contributors.FOUND_WITHIN_S), (4, 2, 5.0)),

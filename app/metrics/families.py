@@ -23,7 +23,7 @@ SLO_INFO = Family("slo_info", "gauge", "The SLO's labels, objective and window; 
 SLO_OBJECTIVE = Family("slo_objective_ratio", "gauge", "Share of events that must be good over the SLO window.")
 SLO_SLA = Family("slo_sla_ratio", "gauge", "Share of events that must be good by contract; absent without an SLA.")
 SLO_HISTOGRAM_THRESHOLD = Family(
-    "slo_histogram_threshold",
+    "slo_latency_threshold",
     "gauge",
     "Bound of the bucket up to which events are good, in the unit of the histogram; absent without a histogram.",
 )

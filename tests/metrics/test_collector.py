@@ -68,11 +68,11 @@ def test_the_histogram_of_a_latency_slo_can_be_asked_for() -> None:
     """By its name and by what is selected of it, which of a member of a group is that member."""
     speed = {"slo": "checkout-speed", "slo_name": "speed", "histogram": "http_request_duration_seconds"}
     found = series(a_snapshot(a_latency_slo()))
-    assert found[key("slo_histogram_threshold", **speed, selector='__name__!=""')] == 0.3
+    assert found[key("slo_latency_threshold", **speed, selector='__name__!=""')] == 0.3
     member = a_snapshot(a_latency_slo(by=("route",)), group=(("route", "/pay"),))
     of_member = {**speed, "slo": member.id, "route": "/pay", "selector": 'route="/pay"'}
-    assert series(member)[key("slo_histogram_threshold", **of_member)] == 0.3
-    assert not [name for name, _ in series(a_snapshot()) if name == "slo_histogram_threshold"]
+    assert series(member)[key("slo_latency_threshold", **of_member)] == 0.3
+    assert not [name for name, _ in series(a_snapshot()) if name == "slo_latency_threshold"]
 
 
 def test_the_slo_window_has_a_burn_rate_of_its_own() -> None:
