@@ -56,7 +56,8 @@ class IncidentPasts(Pasts):
         failing = np.where(ago < 1_800, 0.02, 0.0) + np.where(
             (ago > 9 * 86_400) & (ago < 9 * 86_400 + 7_200), 0.008, 0.0
         )
-        unmeasured = (ago > 4 * 86_400) & (ago < 4.4 * 86_400)
+        # Longer than two steps of six hours, of which one is within it at any time of the day.
+        unmeasured = (ago > 4 * 86_400) & (ago < 4.6 * 86_400)
         total, measured = (np.where(unmeasured, 0.0, column) for column in (traffic, row.measured_s))
         rare = np.random.default_rng(7).random(len(total)) ** 6 * 0.0046
         bad = np.floor(total * (failing + rare))

@@ -135,7 +135,7 @@ def test_without_scripts_charts_are_pictures_with_a_table(browser: Browser, site
     with looking(browser, site, scripts=False) as visit:
         page = visit.open(PAGE)
         assert page.locator(".plot svg path.line").count() >= len(CHARTS)
-        # What was not measured for ten hours.
+        # What was not measured for half a day.
         assert page.locator("[data-chart='budget'] rect.unmeasured").count() > 0
         page.get_by_text("steps as a table").click()
         assert page.locator("#charts table tbody tr").count() == 60
