@@ -29,7 +29,7 @@ gate_exception = Table(
     Column("ended_at", Moment),
     Column("ended_by", String),
     # Of one by break-glass, for as long as it lasts.
-    Column("notification", JSON),
+    Column("notification", JSON(none_as_null=True)),
     Index("gate_exception_by_end", "ends_at"),
 )
 gate_decision = Table(

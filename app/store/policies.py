@@ -28,8 +28,8 @@ policy_state = Table(
     Column("since", Moment, nullable=False),
     Column("remaining", Float(53), nullable=False),
     # The ticket about the state, and the page that it was escalated to; null where receivers are not notified.
-    Column("ticket", JSON),
-    Column("page", JSON),
+    Column("ticket", JSON(none_as_null=True)),
+    Column("page", JSON(none_as_null=True)),
 )
 policy_change = Table(
     "policy_change",

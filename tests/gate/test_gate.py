@@ -228,6 +228,16 @@ def test_an_exception_holds_until_it_ends_also_over_a_restart(bench: Bench) -> N
     assert [(one.id, one.ended_by) for one in again.exceptions()] == [(given.id, "bob")]
 
 
+def test_exceptions_that_ended_long_ago_are_deleted_once_receivers_know(bench: Bench) -> None:
+    bench.evaluate(spent(0.2))
+    bench.gate.add_exception(exception(bench))
+    bench.gate.add_exception(exception(bench, break_glass=True))
+    # Both are over: the end of break-glass is notified of by the evaluation that deletes what is old.
+    bench.evaluate(spent(0.2), after=timedelta(days=181))
+    bench.evaluate(spent(0.2), after=timedelta(hours=2))
+    assert bench.started().exceptions() == ()
+
+
 def test_receivers_are_notified_of_break_glass_until_it_is_over(bench: Bench) -> None:
     bench.policies = ()
     bench.evaluate(spent(1.2))
