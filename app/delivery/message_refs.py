@@ -15,8 +15,9 @@ from app.alerting import Alert, Notification
 from app.delivery.ports import MessageRefs
 from app.slo import AlertState
 from app.store import Database, StoreError, open_database_in_memory
-from app.store.alerts import load_active_alerts, save_alerts
+from app.store.alerts import save_alerts
 from app.store.messages import MessageRef, forget_messages, recall_messages, remember_message, shown_alerts
+from app.store.policies import load_active_notifications
 from app.store.unanswered import (
     KEPT,
     forget_answered,
@@ -54,7 +55,7 @@ class StoredMessageRefs(MessageRefs):
             shown = shown_alerts(tx, receiver, handle)
             return tuple(
                 notification
-                for notification in load_active_alerts(tx)
+                for notification in load_active_notifications(tx)
                 if (notification.key, notification.incident) in shown
             )
 

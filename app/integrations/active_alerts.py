@@ -10,9 +10,8 @@ from app.alerting import Notification, NotificationStatus, Routing
 from app.integrations.resend_loop import AlertsToRepeat
 from app.slo import Severity
 from app.store import Database, StoreError
-from app.store.alerts import load_active_alerts
 from app.store.outbox import recently_resolved
-from app.store.policies import load_policy_notifications
+from app.store.policies import load_active_notifications
 from app.store.recipients import is_repeated_to, notified_receivers
 
 
@@ -29,7 +28,7 @@ class StoredAlertsToRepeat(AlertsToRepeat):
         with self.database.read() as tx:
             active = [
                 notification
-                for notification in (*load_active_alerts(tx), *load_policy_notifications(tx))
+                for notification in load_active_notifications(tx)
                 if not notification.unconfirmed and is_repeated_to(tx, receiver, notification, self.routing)
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
@@ -41,7 +40,7 @@ class StoredAlertsToRepeat(AlertsToRepeat):
         with self.database.read() as tx:
             return [
                 notification
-                for notification in (*load_active_alerts(tx), *load_policy_notifications(tx))
+                for notification in load_active_notifications(tx)
                 if notified_receivers(tx, notification, receivers=[receiver]).firing
             ]
 

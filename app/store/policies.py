@@ -12,6 +12,7 @@ from sqlalchemy import JSON, Column, Connection, Float, Index, Integer, String, 
 from app.alerting import Notification
 from app.policy import StateOfSlo
 from app.slo import Severity
+from app.store.alerts import load_active_alerts
 from app.store.gate import gate_exception
 from app.store.json_text import encoded, storable
 from app.store.moments import Moment
@@ -108,13 +109,14 @@ def forget_policy_states(connection: Connection, slos: Sequence[str]) -> None:
         connection.execute(delete(policy_state).where(policy_state.c.slo.in_(slos[start : start + _AT_ONCE])))
 
 
-def load_policy_notifications(connection: Connection) -> tuple[Notification, ...]:
-    """The notifications of states and of break-glass exceptions that fire, in a fixed order."""
-    rows = connection.execute(select(policy_state.c.ticket, policy_state.c.page).order_by(policy_state.c.slo)).all()
-    documents = [document for row in rows for document in row if document is not None]
-    of_exceptions = select(gate_exception.c.notification).order_by(gate_exception.c.id)
-    documents += [document for document in connection.execute(of_exceptions).scalars() if document is not None]
-    return tuple(map(decode_notification, documents))
+def load_active_notifications(connection: Connection) -> tuple[Notification, ...]:
+    """All that receivers are notified of repeatedly: alerts, states, break-glass exceptions; in a fixed order."""
+    notified = policy_state.c.ticket.is_not(None) | policy_state.c.page.is_not(None)
+    of_states = select(policy_state.c.ticket, policy_state.c.page).where(notified).order_by(policy_state.c.slo)
+    documents = [document for row in connection.execute(of_states) for document in row if document is not None]
+    sent = gate_exception.c.notification
+    documents += connection.execute(select(sent).where(sent.is_not(None)).order_by(gate_exception.c.id)).scalars()
+    return (*load_active_alerts(connection), *map(decode_notification, documents))
 
 
 def append_policy_changes(connection: Connection, changes: Sequence[PolicyChange]) -> None:

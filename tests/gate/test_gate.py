@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import Notification, NotificationStatus, Routing
+from app.delivery.message_refs import StoredMessageRefs
 from app.gate import ExceptionRequest, Gate, GateCaller
 from app.integrations.active_alerts import StoredAlertsToRepeat
 from app.policy import DEFAULT_POLICY, BudgetPolicy, Escalation, GateDecision, GateQuestion, PolicyState
@@ -184,6 +185,10 @@ def test_receivers_are_notified_of_a_state_for_as_long_as_it_lasts(bench: Bench)
     bench.evaluate(spent(1.3), after=timedelta(days=1))
     assert bench.sent() == [(FIRING, TICKET, "freeze"), (FIRING, PAGE, "freeze")]
     assert [one.severity for one in bench.repeated()] == [TICKET, PAGE]
+    # The end of another alert in the same message must not close it for these.
+    messages = StoredMessageRefs(database=bench.database)
+    messages.remember("chat", bench.repeated(), handle="digest", at=bench.clock.at)
+    assert [one.severity for one in messages.firing_in("chat", "digest")] == [TICKET, PAGE]
     bench.evaluate(spent(0.2))
     assert bench.sent()[2:] == [(RESOLVED, TICKET, "freeze"), (RESOLVED, PAGE, "freeze")]
     assert bench.repeated() == []
