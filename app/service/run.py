@@ -147,10 +147,10 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
         clock=SystemClock(),
         delivery=given.delivery,
     )
-    _adjustments(components).publish()
     engine = Engine(components, given.documents)
     try:
         try:
+            _publish_stored(components)
             engine.start()
         except StoreCorruptError as error:
             if not settings.recover:
@@ -334,17 +334,30 @@ def _reports(engine: Engine, components: Components) -> StoredReports:
     return StoredReports(components.database, components.clock, adjust=adjust)
 
 
+def _publish_stored(components: Components) -> None:
+    """Let the first evaluation know the adjustments and the recent changes of before the start.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    with components.database.unreadable_is_damaged():
+        _adjustments(components).publish()
+        _changes(components).note_recent()
+
+
 def _adjustments(components: Components) -> StoredAdjustments:
     return StoredAdjustments(components.database, components.adjustments, components.clock)
 
 
+def _changes(components: Components) -> StoredChanges:
+    return StoredChanges(components.database, components.recent_changes, components.clock)
+
+
 def _timeline(components: Components) -> Timeline:
     settings = components.settings
-    log = StoredChanges(components.database, components.recent_changes, components.clock)
-    log.note_recent()
     events, api = (token.get_secret_value() if token else None for token in (settings.events_token, settings.api_token))
     return Timeline(
-        log=log,
+        log=_changes(components),
         adjustments=_adjustments(components),
         tokens=EventTokens(events=events, api=api),
         now=components.clock.now,

@@ -121,11 +121,21 @@ def test_a_database_with_a_damaged_page_is_said(tmp_path: Path) -> None:
     assert refusal.code == 3
 
 
-def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE sli_state SET members = zeroblob(length(members))",
+        "INSERT INTO adjustment VALUES ('a', '', '', '', '', 'never', 60, 'UTC', '', '[]', '{}', 0, '', 0, 0, NULL)",
+    ],
+    ids=["state", "adjustment"],
+)
+def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_for(
+    tmp_path: Path, damage: str
+) -> None:
     """A bit that has flipped inside a value: SQLite finds nothing wrong with it."""
     _evaluated(tmp_path)
     with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
-        assert connection.execute("UPDATE sli_state SET members = zeroblob(length(members))").rowcount == 1
+        assert connection.execute(damage).rowcount == 1
         connection.commit()
     refusal = _refusal(tmp_path, {})
     assert "damaged" in refusal.line
