@@ -16,9 +16,8 @@ from app.api.gate.models import (
     PostmortemDueModel,
     PostmortemsModel,
 )
-from app.api.gate.routes import number_of
 from app.api.openapi import Responses, answers, problem_answers
-from app.api.paging import encode_cursor
+from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services
 from app.api.problems import not_found
 from app.api.responses import JsonResponse, utc
@@ -124,8 +123,8 @@ def _add_changes(router: APIRouter, gate: Gate) -> None:
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """When SLOs have changed from one state of their policy to another, newest first."""
-        found = gate.changes(services=service, slos=slo, limit=limit + 1, before_id=number_of(next))
-        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        found = gate.changes(services=service, slos=slo, limit=limit + 1, before_id=decode_id(next))
+        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
         items = [
             PolicyChangeModel(
                 at=utc(one.at),

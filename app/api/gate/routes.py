@@ -13,7 +13,7 @@ from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
 from app.api.gate.models import LONGEST_NAME, DecisionsModel, FlaggerHookModel, GateModel
 from app.api.openapi import Responses, answers, problem_answers
-from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
+from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_time
@@ -202,24 +202,10 @@ def gate_log_routes(gate: Gate) -> APIRouter:
             since=None if start is None else parse_time(start, name="from"),
             until=None if end is None else parse_time(end, name="to"),
         )
-        found = gate.decisions(wanted, limit=limit + 1, before=number_of(next))
-        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        found = gate.decisions(wanted, limit=limit + 1, before=decode_id(next))
+        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
         return JsonResponse(
             DecisionsModel(items=[decision_document(record) for _, record in found[:limit]], next=cursor)
         )
 
     return router
-
-
-def number_of(cursor: str) -> int | None:
-    """The number of the last item of a page; None for an empty cursor.
-
-    Raises:
-        ProblemError: no page has given the cursor.
-    """
-    match decode_cursor(cursor) if cursor else None:
-        case None:
-            return None
-        case (float(number),) if abs(number) < 2**53:
-            return int(number)
-    raise unknown_cursor(cursor)
