@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from app.api.problems import ProblemError, invalid, not_found
@@ -17,6 +18,8 @@ CURSOR_PATTERN = "^[A-Za-z0-9_-]*$"
 _CURSOR = re.compile(CURSOR_PATTERN)
 # Above it a float is not every whole number.
 _EXACT_BELOW = 2**53
+# Seconds that datetime holds.
+_TIMES_BELOW = 1e11
 SortKey = tuple[str | float, ...]
 """What items are sorted by; no two items of a list share one, and all have the same types in the same order."""
 
@@ -83,6 +86,25 @@ def decode_id(cursor: str) -> int | None:
             return None
         case (float(number),) if abs(number) < _EXACT_BELOW:
             return int(number)
+    raise unknown_cursor(cursor)
+
+
+def encode_time_and_id(at: datetime, item_id: str) -> str:
+    """The cursor of the page behind an item of a list that is sorted by time, and by id at the same time."""
+    return encode_cursor((at.timestamp(), item_id))
+
+
+def decode_time_and_id(cursor: str) -> tuple[float, str] | None:
+    """The time in a cursor, in Unix seconds, and the id; None for the first page.
+
+    Raises:
+        ProblemError: as of `page`.
+    """
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (float(at), str(item_id)) if abs(at) < _TIMES_BELOW:
+            return at, item_id
     raise unknown_cursor(cursor)
 
 

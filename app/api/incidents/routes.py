@@ -15,7 +15,7 @@ from app.api.filters import parse_label, selection
 from app.api.incidents.documents import incident_detail, incident_document
 from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
 from app.api.openapi import Responses, answers, problem_answers
-from app.api.paging import decode_cursor, decode_id, encode_cursor, encode_id, unknown_cursor
+from app.api.paging import decode_id, decode_time_and_id, encode_id, encode_time_and_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
@@ -129,9 +129,9 @@ def _add_list(router: APIRouter, board: Board, log: IncidentLog, external_url: s
             since=None if start is None else parse_time(start, name="from"),
             until=None if end is None else parse_time(end, name="to"),
         )
-        found = log.listed(wanted, limit=limit + 1, before=_incident_cursor(next))
+        found = log.listed(wanted, limit=limit + 1, before=decode_time_and_id(next))
         items = live_incidents(found[:limit], board.current)
-        cursor = encode_cursor((items[-1].started_at.timestamp(), items[-1].id)) if len(found) > limit else None
+        cursor = encode_time_and_id(items[-1].started_at, items[-1].id) if len(found) > limit else None
         return JsonResponse(
             IncidentListModel(items=[incident_document(item, external_url=external_url) for item in items], next=cursor)
         )
@@ -190,12 +190,3 @@ def _slos(board: Board, chosen: Selection, slos: list[str]) -> frozenset[SloId] 
     found = chosen.of(board.current.snapshots)
     ids = frozenset(one.id for one in found) | frozenset(one.slo.id for one in found)
     return ids & named if named else ids
-
-
-def _incident_cursor(cursor: str) -> tuple[float, str] | None:
-    match decode_cursor(cursor) if cursor else None:
-        case None:
-            return None
-        case (float(at), str(incident)) if abs(at) < 1e11:  # noqa: PLR2004  what datetime holds
-            return at, incident
-    raise unknown_cursor(cursor)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from app.api.openapi import answers
-from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
+from app.api.paging import decode_time_and_id, encode_time_and_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import not_found
 from app.api.responses import JsonResponse
@@ -61,9 +61,9 @@ def timeline_routes(
             since=None if start is None else parse_time(start, name="from"),
             until=None if end is None else parse_time(end, name="to"),
         )
-        found = log.listed(wanted, limit=limit + 1, before=_cursor(next))
+        found = log.listed(wanted, limit=limit + 1, before=decode_time_and_id(next))
         items = found[:limit]
-        cursor = encode_cursor((items[-1].started_at.timestamp(), items[-1].id)) if len(found) > limit else None
+        cursor = encode_time_and_id(items[-1].started_at, items[-1].id) if len(found) > limit else None
         documents = [change_document(change, external_url=external_url) for change in items]
         return JsonResponse(ChangesModel(items=documents, next=cursor))
 
@@ -87,12 +87,3 @@ def timeline_routes(
 
 def _cost(cost: ChangeCost) -> ChangeCostModel:
     return cost_document(cost.slo, cost.start, cost.end, cost.cost, over=cost.over)
-
-
-def _cursor(cursor: str) -> tuple[float, str] | None:
-    match decode_cursor(cursor) if cursor else None:
-        case None:
-            return None
-        case (float(at), str(change)) if abs(at) < 1e11:  # noqa: PLR2004  what datetime holds
-            return at, change
-    raise unknown_cursor(cursor)
