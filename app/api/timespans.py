@@ -34,6 +34,12 @@ def parse_time(text: str, *, name: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def parse_range(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """The times that the parameters ``from`` and ``to`` give; None for one that is not given."""
+    since = None if start is None else parse_time(start, name="from")
+    return since, None if end is None else parse_time(end, name="to")
+
+
 def parse_step(text: str) -> timedelta:
     """A step as a duration such as ``5m`` or as seconds."""
     seconds = _number(text)

@@ -17,7 +17,7 @@ from app.api.paging import page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse
-from app.api.timespans import parse_time
+from app.api.timespans import parse_range
 from app.status import AdjustmentLog, Board, Snapshot
 
 _MONTH = timedelta(days=30)
@@ -103,8 +103,8 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
 
 
 def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
-    since = now - _MONTH if start is None else parse_time(start, name="from")
-    until = now + _MONTH if end is None else parse_time(end, name="to")
+    since, until = parse_range(start, end)
+    since, until = since or now - _MONTH, until or now + _MONTH
     if not since < until <= since + _LONGEST_RANGE:
         raise invalid("from must be before to, at most three years")
     return since, until

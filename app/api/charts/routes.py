@@ -23,7 +23,7 @@ from app.api.openapi import answers
 from app.api.parameters import Adjusted, Time
 from app.api.problems import invalid, not_found
 from app.api.responses import JsonResponse
-from app.api.timespans import DEFAULT_POINTS, parse_time
+from app.api.timespans import DEFAULT_POINTS, parse_range
 from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import MOST_LABELS, Board, Contributors, Pasts, Snapshot, round_step
@@ -216,8 +216,8 @@ def _range(
     None where it would end with what was measured last, and nothing was measured so far.
     """
     newest = max((one.as_of for one in members if one.as_of is not None), default=None)
-    since = None if start is None else parse_time(start, name="from")
-    until = newest if end is None else parse_time(end, name="to")
+    since, until = parse_range(start, end)
+    until = until or newest
     if until is None or not members:
         return None
     if since is None:

@@ -16,7 +16,7 @@ from app.api.openapi import Responses, answers, problem_answers
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
 from app.api.responses import JsonResponse
-from app.api.timespans import parse_time
+from app.api.timespans import parse_range
 from app.gate import Gate, GateAnswer, GateCaller
 from app.policy import GateDecision, GateQuestion
 from app.status import words_of
@@ -194,13 +194,14 @@ def gate_log_routes(gate: Gate) -> APIRouter:
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """What the gate has decided, newest first: who asked, what was answered, on which figures."""
+        since, until = parse_range(start, end)
         wanted = DecisionFilter(
             services=tuple(service),
             environments=tuple(environment),
             decisions=tuple(decision),
             words=words_of(q),
-            since=None if start is None else parse_time(start, name="from"),
-            until=None if end is None else parse_time(end, name="to"),
+            since=since,
+            until=until,
         )
         found = gate.decisions(wanted, limit=limit + 1, before=decode_id(next))
         cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None

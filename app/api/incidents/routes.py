@@ -19,7 +19,7 @@ from app.api.paging import decode_id, decode_time_and_id, encode_id, encode_time
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
-from app.api.timespans import parse_time
+from app.api.timespans import parse_range
 from app.slo import Severity, SloId
 from app.status import Board, IncidentLog, IncidentState, Selection, live_incidents, live_record, postmortem_of
 from app.store.alerts import TransitionFilter
@@ -118,6 +118,7 @@ def _add_list(router: APIRouter, board: Board, log: IncidentLog, external_url: s
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """Incidents, the newest first."""
+        since, until = parse_range(start, end)
         wanted = IncidentFilter(
             services=frozenset(service),
             slos=frozenset(slo),
@@ -126,8 +127,8 @@ def _add_list(router: APIRouter, board: Board, log: IncidentLog, external_url: s
             active=None if len({*state}) != 1 else state[0] is IncidentState.ACTIVE,
             marks=frozenset(IncidentMark(each) for each in mark if each is not MarkFilter.NONE),
             unmarked=MarkFilter.NONE in mark,
-            since=None if start is None else parse_time(start, name="from"),
-            until=None if end is None else parse_time(end, name="to"),
+            since=since,
+            until=until,
         )
         found = log.listed(wanted, limit=limit + 1, before=decode_time_and_id(next))
         items = live_incidents(found[:limit], board.current)
@@ -160,13 +161,14 @@ def transition_routes(board: Board, log: IncidentLog) -> APIRouter:
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """Changes of alerts, the newest first; by service and label those of SLOs that are there now."""
+        since, until = parse_range(start, end)
         wanted = TransitionFilter(
             slos=_slos(board, selection(service=service, status=(), label=label), slo),
             severities=frozenset(severity),
             kinds=frozenset(kind),
             incident=incident,
-            since=None if start is None else parse_time(start, name="from"),
-            until=None if end is None else parse_time(end, name="to"),
+            since=since,
+            until=until,
         )
         found = log.transitions(wanted, limit=limit + 1, before_id=decode_id(next))
         cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None

@@ -13,7 +13,7 @@ from app.api.responses import JsonResponse
 from app.api.timeline.documents import change_document, cost_document
 from app.api.timeline.models import ChangeCostModel, ChangeDetailModel, ChangesModel
 from app.api.timeline.reports import Timeline, add_report_route
-from app.api.timespans import parse_time
+from app.api.timespans import parse_range
 from app.changes import ChangeKind
 from app.status import Board, ChangeCost, Pasts, costs_of_change
 from app.store.changes import ChangeFilter
@@ -53,13 +53,14 @@ def timeline_routes(
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """Deploys and other changes, the newest first."""
+        since, until = parse_range(start, end)
         wanted = ChangeFilter(
             services=frozenset(service),
             environments=frozenset(environment),
             kinds=frozenset(kind),
             sources=frozenset(source),
-            since=None if start is None else parse_time(start, name="from"),
-            until=None if end is None else parse_time(end, name="to"),
+            since=since,
+            until=until,
         )
         found = log.listed(wanted, limit=limit + 1, before=decode_time_and_id(next))
         items = found[:limit]
