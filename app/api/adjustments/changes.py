@@ -48,9 +48,16 @@ def new_adjustment(at: datetime) -> Adjustment:
     return replace(_NEW, id=secrets.token_hex(8), created_at=at, updated_at=at)
 
 
-def unknown_adjustment(id_: str) -> ProblemError:
-    """No adjustment has this id."""
-    return not_found(f"no adjustment has the id {id_!r}")
+def known_adjustment(log: AdjustmentLog, id_: str) -> Adjustment:
+    """The adjustment with an id.
+
+    Raises:
+        ProblemError: there is none.
+    """
+    found = log.find(id_)
+    if found is None:
+        raise not_found(f"no adjustment has the id {id_!r}")
+    return found
 
 
 def save(log: AdjustmentLog, adjustments: list[Adjustment], *, action: str, author: str) -> None:
@@ -113,9 +120,7 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
     )
     def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """Change an adjustment; one that was withdrawn applies again."""
-        known = log.find(id)
-        if known is None:
-            raise unknown_adjustment(id)
+        known = known_adjustment(log, id)
         changed = replace(read(given, known=known, at=now()), withdrawn_at=None)
         save(log, [changed], action="changed", author=changed.author)
         return JsonResponse(shown(changed))
@@ -127,9 +132,7 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
     )
     def withdraw(id: str, author: _Author = "") -> JsonResponse:  # noqa: A002  the contract's name
         """Withdraw an adjustment: it has no effect any more, on the past either, and stays in the audit."""
-        known = log.find(id)
-        if known is None:
-            raise unknown_adjustment(id)
+        known = known_adjustment(log, id)
         withdrawn = replace(known, withdrawn_at=known.withdrawn_at or now(), updated_at=now())
         save(log, [withdrawn], action="withdrawn", author=one_line(author))
         return JsonResponse(shown(withdrawn))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.adjustments import AdjustedMember, Adjustment, occurrences
 from app.adjustments.calendars import write_calendar
-from app.api.adjustments.changes import change_routes, unknown_adjustment
+from app.api.adjustments.changes import change_routes, known_adjustment
 from app.api.adjustments.documents import adjustment_document, audited_document
 from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentListModel
 from app.api.openapi import Responses, answers
@@ -54,9 +54,7 @@ def adjustment_routes(
     def get_adjustment(id: str, start: _From = None, end: _To = None) -> JsonResponse:  # noqa: A002  the contract's name
         """One adjustment with its audit, and the SLOs that it means now."""
         since, until = _span(start, end, now())
-        found = log.find(id)
-        if found is None:
-            raise unknown_adjustment(id)
+        found = known_adjustment(log, id)
         matches = [str(one.id) for one in board.current.snapshots if _means(found, one)]
         document: AdjustmentDetailModel = {
             **adjustment_document(found, since, until),
