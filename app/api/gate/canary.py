@@ -11,8 +11,9 @@ from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.gate.models import LONGEST_NAME, CanaryModel, FlaggerHookModel, VersionModel
-from app.api.openapi import Responses, answers, problem_answers
+from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, status_answers
+from app.api.gate.models import CanaryModel, FlaggerHookModel, VersionModel
+from app.api.openapi import answers
 from app.api.parameters import Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse, utc
@@ -21,17 +22,14 @@ from app.clock import Clock
 from app.policy import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
 from app.slo import DurationError, SloId, parse_duration
 from app.status import Board, Contributors, ContributorsState
-from app.wording.plain_text import one_line
 
 _LONGEST_WINDOW = timedelta(days=2)
 _USUAL_WINDOW = "30m"
 _COUNTED = frozenset({ContributorsState.ANSWERED, ContributorsState.NO_ERRORS})
-_TEXT = {"text/plain": {"schema": {"type": "string"}}}
-_Word = Annotated[str, Query(max_length=LONGEST_NAME)]
-_Slo = Annotated[_Word, Query(description="The id of the SLO whose events are compared.")]
-_Label = Annotated[_Word, Query(description="The label of its series that tells the versions apart.")]
-_Baseline = Annotated[_Word, Query(description="The value of the label of the old version.")]
-_Canary = Annotated[_Word, Query(description="The value of the label of the new version.")]
+_Slo = Annotated[Word, Query(description="The id of the SLO whose events are compared.")]
+_Label = Annotated[Word, Query(description="The label of its series that tells the versions apart.")]
+_Baseline = Annotated[Word, Query(description="The value of the label of the old version.")]
+_Canary = Annotated[Word, Query(description="The value of the label of the new version.")]
 _Window = Annotated[
     Annotated[str, WithJsonSchema({"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"})] | SkipJsonSchema[None],
     Query(description="How far back from `to` events count, at most 2d; 30m if neither it nor `from` is given."),
@@ -41,28 +39,10 @@ _To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; n
 _StatusCode = Annotated[
     bool, Query(description="Answer 403 for fail and 503 for inconclusive, for callers that read only the status.")
 ]
-_BY_STATUS: Responses = {
-    403: {"model": CanaryModel, "description": "With `status_code`: fail"},
-    503: {"model": CanaryModel, **problem_answers(service_unavailable="With `status_code`: inconclusive")[503]},
-}
-_HOOK: Responses = {
-    200: {"description": "Go on; with `invert`: roll back", "content": _TEXT},
-    403: {"description": "The canary fails; with `invert`: it passes", "content": _TEXT},
-    503: {
-        "description": "Inconclusive",
-        "content": {**_TEXT, **problem_answers(service_unavailable="Inconclusive")[503]["content"]},
-    },
-}
 _STATUSES = {
     CanaryVerdictKind.PASS: HTTPStatus.OK,
     CanaryVerdictKind.FAIL: HTTPStatus.FORBIDDEN,
     CanaryVerdictKind.INCONCLUSIVE: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-# Only a clear failure is a reason to roll back.
-_INVERTED = {
-    HTTPStatus.OK: HTTPStatus.FORBIDDEN,
-    HTTPStatus.FORBIDDEN: HTTPStatus.OK,
-    HTTPStatus.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _Span = tuple[datetime, datetime]
 _Compare = Callable[[str, str, str, str, _Span], Awaitable[CanaryVerdict]]
@@ -98,7 +78,10 @@ def _add_comparison(router: APIRouter, compared: _Compare, clock: Clock) -> None
     @router.get(
         "",
         operation_id="compareVersions",
-        responses={**answers(CanaryModel, "What is said of the canary"), **_BY_STATUS},
+        responses={
+            **answers(CanaryModel, "What is said of the canary"),
+            **status_answers(CanaryModel, no="fail", unknown="inconclusive"),
+        },
     )
     async def compare(
         *,
@@ -124,14 +107,15 @@ def _add_comparison(router: APIRouter, compared: _Compare, clock: Clock) -> None
 
 def _add_flagger(router: APIRouter, compared: _Compare, clock: Clock) -> None:
     @router.post(
-        "/hooks/flagger", operation_id="compareVersionsForFlagger", response_class=PlainTextResponse, responses=_HOOK
+        "/hooks/flagger",
+        operation_id="compareVersionsForFlagger",
+        response_class=PlainTextResponse,
+        responses=hook_answers(no="The canary fails; with `invert`: it passes", unknown="Inconclusive"),
     )
     async def compare_for_flagger(
         given: Annotated[FlaggerHookModel, Body()],
         *,
-        invert: Annotated[
-            bool, Query(description="For hooks of the type `rollback`, to which 200 means: roll back.")
-        ] = False,
+        invert: Invert = False,
     ) -> Response:
         """The same for webhooks of Flagger, by the status; `metadata` has the parameters."""
         metadata = given.get("metadata") or {}
@@ -139,9 +123,7 @@ def _add_flagger(router: APIRouter, compared: _Compare, clock: Clock) -> None:
         span = _span(metadata.get("window"), None, None, at=clock.now())
         verdict = await compared(slo, label, baseline, canary, span)
         status = _STATUSES[verdict.kind]
-        if invert or metadata.get("invert", "").lower() == "true":
-            status = _INVERTED[status]
-        return PlainTextResponse(f"{verdict.kind}: {one_line(verdict.reason)}\n", status_code=status)
+        return hook_response(status, verdict.kind, verdict.reason, metadata=metadata, invert=invert)
 
 
 def _span(window: str | None, start: str | None, end: str | None, *, at: datetime) -> _Span:

@@ -11,8 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
+from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, is_set, status_answers
 from app.api.gate.models import LONGEST_NAME, DecisionsModel, FlaggerHookModel, GateModel
-from app.api.openapi import Responses, answers, problem_answers
+from app.api.openapi import answers
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
 from app.api.responses import JsonResponse
@@ -26,12 +27,11 @@ from app.wording.plain_text import one_line
 _MOST_SLOS = 100
 # Who gives no name is known by its program.
 _LONGEST_CALLER = 100
-_Word = Annotated[str, Query(max_length=LONGEST_NAME)]
-_Service = Annotated[_Word, Query(description="The service that is to be changed.", examples=["checkout"])]
+_Service = Annotated[Word, Query(description="The service that is to be changed.", examples=["checkout"])]
 _Environment = Annotated[
-    _Word, Query(description="Where; SLOs with a label `environment` of another one are left out.", examples=["prod"])
+    Word, Query(description="Where; SLOs with a label `environment` of another one are left out.", examples=["prod"])
 ]
-_Change = Annotated[_Word, Query(description="The kind of the change, as rules of policies name it.")]
+_Change = Annotated[Word, Query(description="The kind of the change, as rules of policies name it.")]
 _Slos = Annotated[
     list[Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST_NAME})]],
     Query(default_factory=list, max_length=_MOST_SLOS, description="Only these SLOs, by id; members of a group too."),
@@ -44,19 +44,6 @@ _StatusCode = Annotated[
     Query(description="Answer 403 for deny and 503 for unknown, for callers that read only the status."),
 ]
 _UnknownPasses = Annotated[bool, Query(description="Whether the caller takes `unknown` for a yes.")]
-_BY_STATUS: Responses = {
-    403: {"model": GateModel, "description": "With `status_code`: deny"},
-    503: {"model": GateModel, **problem_answers(service_unavailable="With `status_code`: unknown")[503]},
-}
-_TEXT = {"text/plain": {"schema": {"type": "string"}}}
-_HOOK: Responses = {
-    200: {"description": "Go on; with `invert`: roll back", "content": _TEXT},
-    403: {"description": "Do not go on; with `invert`: do not roll back", "content": _TEXT},
-    503: {
-        "description": "Not known",
-        "content": {**_TEXT, **problem_answers(service_unavailable="Not known")[503]["content"]},
-    },
-}
 
 
 def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
@@ -65,7 +52,12 @@ def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
 
     # In the event loop: it takes a millisecond, and must not wait for the threads of those who read much.
     @router.get(
-        "", operation_id="askGate", responses={**answers(GateModel, "Whether the change may go ahead"), **_BY_STATUS}
+        "",
+        operation_id="askGate",
+        responses={
+            **answers(GateModel, "Whether the change may go ahead"),
+            **status_answers(GateModel, no="deny", unknown="unknown"),
+        },
     )
     async def ask_gate(
         request: Request,
@@ -106,7 +98,12 @@ def flagger_routes(gate: Gate) -> APIRouter:
     """The hook of Flagger, which reads only the status."""
     router = APIRouter(prefix="/api/v1/gate/hooks", tags=["gate"])
 
-    @router.post("/flagger", operation_id="askGateFromFlagger", response_class=PlainTextResponse, responses=_HOOK)
+    @router.post(
+        "/flagger",
+        operation_id="askGateFromFlagger",
+        response_class=PlainTextResponse,
+        responses=hook_answers(no="Do not go on; with `invert`: do not roll back", unknown="Not known"),
+    )
     async def ask_from_flagger(
         request: Request,
         given: Annotated[FlaggerHookModel, Body()],
@@ -114,9 +111,7 @@ def flagger_routes(gate: Gate) -> APIRouter:
         service: _Service = "",
         environment: _Environment = "",
         change: _Change = "",
-        invert: Annotated[
-            bool, Query(description="For hooks of the type `rollback`, to which 200 means: roll back.")
-        ] = False,
+        invert: Invert = False,
         unknown_passes: _UnknownPasses = False,
     ) -> Response:
         """Whether a canary of Flagger may go on, by the status alone.
@@ -132,22 +127,12 @@ def flagger_routes(gate: Gate) -> APIRouter:
             slos=tuple(filter(None, (metadata.get("slo", ""),))),
         )
         answer = gate.ask(question, caller=_caller(request, f"flagger {namespace}/{name}"))
-        unknown_passes = unknown_passes or metadata.get("unknown_passes", "").lower() == "true"
+        unknown_passes = unknown_passes or is_set(metadata, "unknown_passes")
         status = _status(answer, unknown_passes=unknown_passes)
-        if invert or metadata.get("invert", "").lower() == "true":
-            # Only a clear no is a reason to roll back.
-            status = _INVERTED[status]
         verdict = answer.verdict
-        return PlainTextResponse(f"{verdict.decision}: {one_line(verdict.reason)}\n", status_code=status)
+        return hook_response(status, verdict.decision, verdict.reason, metadata=metadata, invert=invert)
 
     return router
-
-
-_INVERTED = {
-    HTTPStatus.OK: HTTPStatus.FORBIDDEN,
-    HTTPStatus.FORBIDDEN: HTTPStatus.OK,
-    HTTPStatus.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-}
 
 
 def _status(answer: GateAnswer, *, unknown_passes: bool) -> HTTPStatus:

@@ -1,0 +1,56 @@
+"""What the routes of the gate and of canaries share: Flagger reads only the status of an answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.gate.models import LONGEST_NAME
+from app.api.openapi import Responses, problem_answers
+from app.wording.plain_text import one_line
+
+Word = Annotated[str, Query(max_length=LONGEST_NAME)]
+Invert = Annotated[bool, Query(description="For hooks of the type `rollback`, to which 200 means: roll back.")]
+
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+# Only a clear no is a reason to roll back.
+_INVERTED = {
+    HTTPStatus.OK: HTTPStatus.FORBIDDEN,
+    HTTPStatus.FORBIDDEN: HTTPStatus.OK,
+    HTTPStatus.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def status_answers(model: type, *, no: str, unknown: str) -> Responses:
+    """What a route answers with `status_code`, where it does not answer 200; *no* and *unknown* name the decisions."""
+    unavailable = problem_answers(service_unavailable=f"With `status_code`: {unknown}")[503]
+    return {
+        403: {"model": model, "description": f"With `status_code`: {no}"},
+        503: {"model": model, **unavailable},
+    }
+
+
+def hook_answers(*, no: str, unknown: str) -> Responses:
+    """What a hook answers; *no* and *unknown* describe the answers that are not 200."""
+    unavailable = problem_answers(service_unavailable=unknown)[503]["content"]
+    return {
+        200: {"description": "Go on; with `invert`: roll back", "content": _TEXT},
+        403: {"description": no, "content": _TEXT},
+        503: {"description": unknown, "content": {**_TEXT, **unavailable}},
+    }
+
+
+def hook_response(
+    status: HTTPStatus, verdict: str, reason: str, *, metadata: Mapping[str, str], invert: bool
+) -> Response:
+    """The answer to a hook: *status*, inverted if the query or the hook's *metadata* asks for it, and one line."""
+    if invert or is_set(metadata, "invert"):
+        status = _INVERTED[status]
+    return PlainTextResponse(f"{verdict}: {one_line(reason)}\n", status_code=status)
+
+
+def is_set(metadata: Mapping[str, str], name: str) -> bool:
+    """Whether the metadata of a hook, which has only texts, says true."""
+    return metadata.get(name, "").lower() == "true"
