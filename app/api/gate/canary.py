@@ -159,8 +159,8 @@ def _document(verdict: CanaryVerdict, slo: str, label: str, span: _Span) -> Cana
             "verdict": verdict.kind,
             "ok": verdict.kind is CanaryVerdictKind.PASS,
             "reason": verdict.reason,
-            "p_value": None if math.isnan(verdict.p_value) else verdict.p_value,
-            "detectable_ratio": None if math.isnan(verdict.detectable_ratio) else verdict.detectable_ratio,
+            "p_value": verdict.p_value,
+            "detectable_ratio": verdict.detectable_ratio,
             "baseline": _version(verdict.baseline),
             "canary": _version(verdict.canary),
             "slo": slo,
@@ -172,7 +172,4 @@ def _document(verdict: CanaryVerdict, slo: str, label: str, span: _Span) -> Cana
 
 
 def _version(counts: VersionCounts) -> VersionModel:
-    ratio = counts.bad_ratio
-    return VersionModel(
-        version=counts.version, total=counts.total, bad=counts.bad, bad_ratio=None if math.isnan(ratio) else ratio
-    )
+    return VersionModel(version=counts.version, total=counts.total, bad=counts.bad, bad_ratio=counts.bad_ratio)

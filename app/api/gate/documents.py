@@ -1,6 +1,5 @@
-"""What the gate knows as JSON."""
+"""What the gate knows as JSON values; NaN stays NaN here and is written as null."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -24,12 +23,11 @@ _MOST_SLOS = 50
 def gate_document(answer: GateAnswer, *, external_url: str, unknown_passes: bool) -> GateModel:
     """An answer of the gate."""
     verdict, question = answer.verdict, answer.verdict.question
-    remaining = verdict.budget_remaining
     data = GateDataModel(
         ok=is_ok(answer, unknown_passes=unknown_passes),
         decision=verdict.decision,
         reason=verdict.reason,
-        budget_remaining=None if math.isnan(remaining) else remaining,
+        budget_remaining=verdict.budget_remaining,
         policy=verdict.policy,
         owners=list(verdict.slos[0].policy.owners) if verdict.slos else [],
         until=utc(verdict.until),
@@ -64,8 +62,8 @@ def _of_slo(verdict: SloVerdict, external_url: str) -> GateSloModel:
         rule=verdict.rule,
         until=utc(verdict.until),
         exception=None if verdict.exception is None else verdict.exception.id,
-        budget_remaining=None if math.isnan(facts.remaining) else facts.remaining,
-        burn_rate=None if math.isnan(facts.burn_rate) else facts.burn_rate,
+        budget_remaining=facts.remaining,
+        burn_rate=facts.burn_rate,
         dry_run=[{"name": name, "decision": decision} for name, decision in verdict.dry_runs],
         url=page_of(external_url, facts.slo),
     )
