@@ -22,9 +22,12 @@ outage to them, while no answer depends on a parameter."""
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_SEARCH = 200
+ID_PATTERN = "^[0-9a-f]{1,64}$"
+"""What ids of incidents, changes and exceptions look like."""
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
 Services = Annotated[list[str], Query(default_factory=list, description="Only SLOs of any of these services.")]
+SlosById = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
 LabelPairs = Annotated[
     # `selection` refuses others, in words that name the parameter.
     list[Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]],
@@ -89,9 +92,10 @@ Cursor = Annotated[
 _UNIX_SECONDS = {"type": "number", "minimum": EARLIEST.timestamp(), "exclusiveMaximum": LATEST.timestamp()}
 _RFC3339 = {"type": "string", "format": "date-time"}
 _STEP_SECONDS = {"type": "number", "minimum": 1, "maximum": LONGEST_STEP.total_seconds()}
-_DURATION = {"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"}
+DURATION = {"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"}
+"""The schema of a duration such as ``5m``."""
 Time = Annotated[str, WithJsonSchema({"anyOf": [_RFC3339, _UNIX_SECONDS]})] | SkipJsonSchema[None]
-Step = Annotated[str, WithJsonSchema({"anyOf": [_DURATION, _STEP_SECONDS]})] | SkipJsonSchema[None]
+Step = Annotated[str, WithJsonSchema({"anyOf": [DURATION, _STEP_SECONDS]})] | SkipJsonSchema[None]
 
 
 def refuse_unknown_parameters(request: Request) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, status_answers
 from app.api.gate.models import CanaryModel, FlaggerHookModel, VersionModel
 from app.api.openapi import answers
-from app.api.parameters import Time
+from app.api.parameters import DURATION, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse, utc
 from app.api.timespans import parse_time
@@ -31,7 +31,7 @@ _Label = Annotated[Word, Query(description="The label of its series that tells t
 _Baseline = Annotated[Word, Query(description="The value of the label of the old version.")]
 _Canary = Annotated[Word, Query(description="The value of the label of the new version.")]
 _Window = Annotated[
-    Annotated[str, WithJsonSchema({"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"})] | SkipJsonSchema[None],
+    Annotated[str, WithJsonSchema(DURATION)] | SkipJsonSchema[None],
     Query(description="How far back from `to` events count, at most 2d; 30m if neither it nor `from` is given."),
 ]
 _From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds, instead of `window`.")]

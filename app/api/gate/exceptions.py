@@ -10,7 +10,7 @@ from app.api.gate.documents import exception_document
 from app.api.gate.models import EndedByModel, ExceptionModel, ExceptionsModel, NewExceptionModel
 from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
-from app.api.parameters import DEFAULT_LIMIT, Limit
+from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Limit
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.clock import Clock
@@ -20,7 +20,7 @@ from app.status import EARLIEST, LATEST
 from app.store import StoreError
 from app.wording.plain_text import one_line
 
-_ExceptionId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$", examples=["5f2d7c01"], description="The id.")]
+_ExceptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["5f2d7c01"], description="The id.")]
 _Active = Annotated[bool, Query(description="Only those that hold now.")]
 
 
@@ -110,7 +110,7 @@ def _wanted(given: NewExceptionModel, *, at: datetime) -> ExceptionRequest:
 
 
 def _line(text: str, name: str) -> str:
-    line = one_line(text).strip()
+    line = one_line(text)
     if not line:
         raise invalid(f"{name} is empty: write it in words")
     return line

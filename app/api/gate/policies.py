@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from starlette.responses import PlainTextResponse, Response
 
 from app.api.gate.documents import policy_document
@@ -18,7 +18,7 @@ from app.api.gate.models import (
 )
 from app.api.openapi import Responses, answers, problem_answers
 from app.api.paging import decode_id, encode_id
-from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services
+from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services, SlosById
 from app.api.problems import not_found
 from app.api.responses import JsonResponse, utc
 from app.clock import Clock
@@ -28,7 +28,6 @@ from app.status import IncidentLog
 from app.store.incidents import IncidentFilter
 
 _Name = Annotated[str, Path(max_length=200, description="The name of the policy.", examples=["payments"])]
-_Slos = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
 _MARKDOWN: Responses = {
     200: {"description": "A page in Markdown", "content": {"text/markdown": {"schema": {"type": "string"}}}}
 }
@@ -118,7 +117,7 @@ def _add_changes(router: APIRouter, gate: Gate) -> None:
     def list_changes(
         *,
         service: Services,
-        slo: _Slos,
+        slo: SlosById,
         limit: Limit = DEFAULT_LIMIT,
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:

@@ -16,7 +16,7 @@ from app.api.incidents.documents import incident_detail, incident_document
 from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
 from app.api.openapi import Responses, answers, problem_answers
 from app.api.paging import decode_id, decode_time_and_id, encode_id, encode_time_and_id
-from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
+from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Cursor, LabelPairs, Limit, Services, SlosById, Time
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
@@ -28,16 +28,15 @@ from app.store.incidents import IncidentFilter, IncidentRecord
 from app.wording.links import incident_page
 
 IncidentId = Annotated[
-    str, Path(pattern="^[0-9a-f]{1,64}$", examples=["5f2d7c01a9b3e468"], description="The id of the incident.")
+    str, Path(pattern=ID_PATTERN, examples=["5f2d7c01a9b3e468"], description="The id of the incident.")
 ]
-_Slos = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
 _Severities = Annotated[list[Severity], Query(default_factory=list, description="Only those of any of these.")]
 _Kinds = Annotated[list[TransitionKind], Query(default_factory=list, description="Only those of any of these kinds.")]
 _States = Annotated[list[IncidentState], Query(default_factory=list, description="Only those in any of these states.")]
 _From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only what was under way since.")]
 _To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only what began until then.")]
 _Incident = Annotated[
-    Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")] | SkipJsonSchema[None],
+    Annotated[str, Field(pattern=ID_PATTERN)] | SkipJsonSchema[None],
     Query(description="Only those of this incident."),
 ]
 _MARKDOWN: Responses = {
@@ -108,7 +107,7 @@ def _add_list(router: APIRouter, board: Board, log: IncidentLog, external_url: s
         *,
         service: Services,
         label: LabelPairs,
-        slo: _Slos,
+        slo: SlosById,
         severity: _Severities,
         state: _States,
         mark: _Marks,
@@ -151,7 +150,7 @@ def transition_routes(board: Board, log: IncidentLog) -> APIRouter:
         *,
         service: Services,
         label: LabelPairs,
-        slo: _Slos,
+        slo: SlosById,
         severity: _Severities,
         kind: _Kinds,
         incident: _Incident = None,

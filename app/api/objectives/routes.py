@@ -43,9 +43,7 @@ _PERIOD = "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9
 Period = Annotated[
     Annotated[
         str,
-        WithJsonSchema(
-            {"type": "string", "pattern": "^(week|month|quarter|year|[1-9]d|[1-9][0-9]d|[12][0-9]{2}d|3[0-5][0-9]d)$"}
-        ),
+        WithJsonSchema({"type": "string", "pattern": _PERIOD}),
     ],
     Query(description="`week`, `month`, `quarter` or `year`; or the days before `at`, such as `30d`."),
 ]

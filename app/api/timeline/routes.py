@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from app.api.openapi import answers
 from app.api.paging import decode_time_and_id, encode_time_and_id
-from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
+from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Cursor, Limit, Time
 from app.api.problems import not_found
 from app.api.responses import JsonResponse
 from app.api.timeline.documents import change_document, cost_document
@@ -26,9 +26,7 @@ _Kinds = Annotated[list[ChangeKind], Query(default_factory=list, description="On
 _Sources = Annotated[list[str], Query(default_factory=list, description="Only those that any of these tools reported.")]
 _From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only what began since.")]
 _To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only what began until then.")]
-_Id = Annotated[
-    str, Path(pattern="^[0-9a-f]{1,64}$", examples=["9b1c40d2a7e35f86"], description="The id of the change.")
-]
+_Id = Annotated[str, Path(pattern=ID_PATTERN, examples=["9b1c40d2a7e35f86"], description="The id of the change.")]
 
 
 def timeline_routes(
