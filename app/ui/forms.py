@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 _MOST_FIELDS = 20
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -29,6 +29,10 @@ async def sent_form(request: Request) -> Mapping[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         return {}
+
+
+SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
+"""The form of a route that changes something."""
 
 
 def chosen_value(kind: type[_Choice], text: str) -> _Choice | None:

@@ -1,12 +1,10 @@
 """The routes of the page of alerts."""
 
 from collections import Counter
-from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.alerting import TransitionKind
@@ -15,7 +13,7 @@ from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
-from app.ui.forms import Refusal, chosen_value, refusal, sent_form
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -73,7 +71,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
     router.add_api_route("/alerts/mark", partial(_back, renderer))
 
     @router.post("/alerts/mark")
-    def mark(request: Request, form: Annotated[Mapping[str, str], Depends(sent_form)]) -> Response:
+    def mark(request: Request, form: SentForm) -> Response:
         query = HistoryQuery.parse(request.query_params.multi_items())
         refused = refusal(form, data.token)
         if refused is not None:

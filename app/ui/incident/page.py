@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.alerting import Notification
@@ -17,7 +17,7 @@ from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_r
 from app.store import StoreError
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
-from app.ui.forms import Refusal, chosen_value, refusal, sent_form
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
 from app.ui.rendering import Renderer
@@ -26,8 +26,6 @@ from app.wording.annotations import annotations
 from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
 from app.wording.sentences import event_words, incident_title, share, span, subject, why_stale
-
-_Form = Annotated[Mapping[str, str], Depends(sent_form)]
 
 
 class IncidentHistory(Protocol):
@@ -96,7 +94,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         return back(id, request.url.path.rpartition("/")[2])
 
     @router.post("/incidents/{id}/mark")
-    def mark(request: Request, id: str, form: _Form) -> Response:  # noqa: A002  as in the API
+    def mark(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
         refused = refusal(form, data.token)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused))
@@ -104,7 +102,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         return back(id, "mark")
 
     @router.post("/incidents/{id}/notes")
-    def add_note(request: Request, id: str, form: _Form) -> Response:  # noqa: A002  as in the API
+    def add_note(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
         text, author = visible(form.get("text", "")).strip(), one_line(form.get("author", ""))
         refused = refusal(form, data.token) or _unusable(text, author) or _add(data.log, id, text, author)
         if refused is None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.metrics import BuildInfo, Instruments, own_health
@@ -24,14 +24,13 @@ from app.status import (
 )
 from app.store import StoreError
 from app.store.dead_letters import MOST_ID, DeadLetter
-from app.ui.forms import Refusal, refusal, sent_form
+from app.ui.forms import Refusal, SentForm, refusal
 from app.ui.rendering import Renderer
 from app.ui.status.failing import failing
 
 _MOST_LETTERS = 50
 _MOST_PROBLEMS = 50
 _ID_DIGITS = len(str(MOST_ID))
-_Form = Annotated[Mapping[str, str], Depends(sent_form)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
     router.add_api_route("/status/retry", partial(back, "receivers"))
 
     @router.post("/status/reload")
-    async def reload(request: Request, form: _Form) -> Response:
+    async def reload(request: Request, form: SentForm) -> Response:
         refused = refusal(form, data.token)
         if refused is None:
             outcome = await data.reloader.reload()
@@ -95,7 +94,7 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
         return back("documents") if refused is None else await shown(request, refused)
 
     @router.post("/status/retry")
-    async def retry(request: Request, form: _Form) -> Response:
+    async def retry(request: Request, form: SentForm) -> Response:
         refused = refusal(form, data.token) or await _retry(data.deliveries, form.get("letter", ""))
         return back("receivers") if refused is None else await shown(request, refused)
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adjustments import (
@@ -23,12 +22,11 @@ from app.adjustments import (
 )
 from app.slo import SloId
 from app.status import Board, TooManyAdjustmentsError
-from app.ui.forms import Refusal, chosen_value, refusal, sent_form
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
 from app.wording.plain_text import one_line, shortened
 
-_Form = Annotated[Mapping[str, str], Depends(sent_form)]
 _MONTH, _YEAR = timedelta(days=30), timedelta(days=366)
 _SHOWN = 200
 _LONGEST_FIELD = 1_000
@@ -68,7 +66,7 @@ def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, da
         return back()
 
     @router.post("/adjustments/new")
-    def add(request: Request, form: _Form) -> Response:
+    def add(request: Request, form: SentForm) -> Response:
         refused = refusal(form, data.token)
         if refused is not None:
             return shown(request, refused, form)
@@ -81,7 +79,7 @@ def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, da
         return back()
 
     @router.post("/adjustments/withdraw")
-    def withdraw(request: Request, form: _Form) -> Response:
+    def withdraw(request: Request, form: SentForm) -> Response:
         refused = refusal(form, data.token)
         if refused is not None:
             return shown(request, refused)
