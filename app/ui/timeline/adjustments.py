@@ -20,6 +20,7 @@ from app.adjustments import (
     checked_adjustment,
     occurrences,
 )
+from app.adjustments.model import LONGEST_AUTHOR
 from app.slo import SloId
 from app.status import Board, TooManyAdjustmentsError
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal
@@ -30,6 +31,7 @@ from app.wording.plain_text import one_line, shortened
 _MONTH, _YEAR = timedelta(days=30), timedelta(days=366)
 _SHOWN = 200
 _LONGEST_FIELD = 1_000
+_EFFECTS = ((AdjustmentEffect.EXCLUDE, "are excluded"), (AdjustmentEffect.COUNT_AS_GOOD, "count as good"))
 
 
 def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, data: TimelineData) -> None:
@@ -48,7 +50,7 @@ def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, da
             form=form or {},
             services=sorted({one.slo.service for one in board.current.snapshots})[:_SHOWN],
             categories=tuple(AdjustmentCategory),
-            effects=tuple(AdjustmentEffect),
+            effects=_EFFECTS,
             may_change=bool(data.token),
         )
 
@@ -91,7 +93,7 @@ def _withdraw(data: TimelineData, form: Mapping[str, str], now: datetime) -> Non
     known = data.adjustments.find(form.get("id", ""))
     if known is not None and known.withdrawn_at is None:
         withdrawn = replace(known, withdrawn_at=now, updated_at=now)
-        data.adjustments.save([withdrawn], action="withdrawn", author=one_line(form.get("author", ""))[:100])
+        data.adjustments.save([withdrawn], action="withdrawn", author=one_line(form.get("author", ""))[:LONGEST_AUTHOR])
 
 
 def _row(adjustment: Adjustment, now: datetime) -> Mapping[str, object]:
@@ -132,7 +134,7 @@ def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
             effect=chosen_value(AdjustmentEffect, text("effect")) or AdjustmentEffect.EXCLUDE,
             category=chosen_value(AdjustmentCategory, text("category")) or AdjustmentCategory.MAINTENANCE,
             reason=text("reason"),
-            author=text("author")[:100],
+            author=text("author")[:LONGEST_AUTHOR],
             start=start,
             duration=end.replace(tzinfo=zone).astimezone(UTC) - start.replace(tzinfo=zone).astimezone(UTC),
             timezone=zone.key,
