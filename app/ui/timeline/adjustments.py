@@ -22,7 +22,7 @@ from app.adjustments import (
 )
 from app.adjustments.model import LONGEST_AUTHOR
 from app.slo import SloId
-from app.status import Board, TooManyAdjustmentsError
+from app.status import TooManyAdjustmentsError
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
@@ -34,7 +34,7 @@ _LONGEST_FIELD = 1_000
 _EFFECTS = ((AdjustmentEffect.EXCLUDE, "are excluded"), (AdjustmentEffect.COUNT_AS_GOOD, "count as good"))
 
 
-def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, data: TimelineData) -> None:
+def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineData) -> None:
     """Add the routes below ``/adjustments``."""
 
     def shown(request: Request, refused: Refusal | None = None, form: Mapping[str, str] | None = None) -> Response:
@@ -48,7 +48,6 @@ def add_adjustments_page(router: APIRouter, board: Board, renderer: Renderer, da
             count=len(known),
             refused=refused,
             form=form or {},
-            services=sorted({one.slo.service for one in board.current.snapshots})[:_SHOWN],
             categories=tuple(AdjustmentCategory),
             effects=_EFFECTS,
             may_change=bool(data.token),
