@@ -25,6 +25,7 @@ OFF = frozenset({"off", "false"})
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 _LABEL = re.compile(LABEL_PATTERN, re.ASCII)
 _ON = frozenset({"on", "true"})
+_ALL = Decimal(100)
 # Decimal computes with any number of digits, and a document may have millions.
 _LONGEST_NUMBER = 30
 _DIGITS_AROUND_THE_POINT = 15
@@ -42,6 +43,14 @@ def read_text(value: Any) -> str:
     if not isinstance(value, str):
         raise refuse(f"must be a string, not {kind(value)}", "write one value")
     return str(value)
+
+
+def read_one_or_more(value: Any) -> tuple[str, ...]:
+    """One text or a list of them."""
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise refuse("is empty", "write at least one value, or remove the key")
+    return tuple(read_text(item) for item in items)
 
 
 def read_name(value: Any) -> str:
@@ -109,6 +118,13 @@ def read_number(value: Any) -> Decimal:
     if not isinstance(value, NumberText) or "," in value:
         raise refuse(f"{value!r} is a string, not a number", f"write {number} without quotes")
     return Decimal(number)
+
+
+def read_percent(value: Any) -> Decimal:
+    """A percentage as people say it, with or without the percent sign, as a ratio."""
+    if isinstance(value, str) and value.endswith("%"):
+        return read_number(NumberText(value.removesuffix("%").rstrip())) / _ALL
+    return read_number(value) / _ALL
 
 
 def read_duration(value: Any) -> timedelta:

@@ -17,7 +17,17 @@ from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, Quer
 from app.sli.any_promql import reduced_ratio
 from app.sli.from_samples import SampleQuery, read_samples
 from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents
-from app.yamldoc.scalars import OFF, kind, read_choice, read_duration, read_label_name, read_number, read_text, refuse
+from app.yamldoc.scalars import (
+    OFF,
+    kind,
+    read_choice,
+    read_duration,
+    read_label_name,
+    read_number,
+    read_percent,
+    read_text,
+    refuse,
+)
 from app.yamldoc.tree import NumberText
 
 # With the dots and slashes of OpenTelemetry; other characters are more likely an expression than a name.
@@ -81,13 +91,6 @@ def read_id(value: Any) -> str:
     if ":" in text:
         raise refuse(f"{text!r} holds a colon, which separates an SLO from the members of its group", "write `-`")
     return text
-
-
-def read_percent(value: Any) -> Decimal:
-    """A percentage as people say it, with or without the percent sign, as a ratio."""
-    if isinstance(value, str) and value.endswith("%"):
-        return read_number(NumberText(value.removesuffix("%").rstrip())) / _ALL
-    return read_number(value) / _ALL
 
 
 def read_objective(value: Any) -> float:

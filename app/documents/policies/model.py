@@ -10,7 +10,6 @@ from app.policy import GateDecision
 from app.slo import Severity
 from app.yamldoc import scalars
 from app.yamldoc.scalars import DURATION_PATTERN, LABEL_PATTERN, OFF, kind, refuse
-from app.yamldoc.tree import NumberText
 
 POSTMORTEM_OFF: Final = "<no postmortems>"
 POSTMORTEM_ON: Final = "<postmortems>"
@@ -33,18 +32,14 @@ class PolicyPart(BaseModel):
 
 
 def _share(value: Any) -> float:
-    number = scalars.read_number(NumberText(value.removesuffix("%").rstrip()) if _is_percent(value) else value)
-    if not _LEAST_LEFT <= number / 100 <= 1:
+    ratio = scalars.read_percent(value)
+    if not _LEAST_LEFT <= ratio <= 1:
         raise refuse(f"{value} is not a share of the error budget", "write a percentage up to 100, such as 25%")
-    return float(number / 100)
+    return float(ratio)
 
 
 def _share_or_off(value: Any) -> float | None:
     return None if isinstance(value, str) and value.lower() in OFF else _share(value)
-
-
-def _is_percent(value: Any) -> bool:
-    return isinstance(value, str) and value.endswith("%")
 
 
 def _decision(value: Any) -> GateDecision:
@@ -56,13 +51,6 @@ def _decision(value: Any) -> GateDecision:
 
 def _severity(value: Any) -> Severity:
     return scalars.read_choice(Severity, value, "a severity")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value]
-    if not items:
-        raise refuse("is empty", "write at least one value, or remove the key")
-    return tuple(scalars.read_text(item) for item in items)
 
 
 def _severities(value: Any) -> tuple[Severity, ...]:
@@ -94,7 +82,9 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["12h"]}),
 ]
 Decision = Annotated[GateDecision, PlainValidator(_decision), WithJsonSchema({"enum": list(_DECISIONS)})]
-Several = Annotated[tuple[str, ...], PlainValidator(_texts), WithJsonSchema(_several(["checkout", "pay*"]))]
+Several = Annotated[
+    tuple[str, ...], PlainValidator(scalars.read_one_or_more), WithJsonSchema(_several(["checkout", "pay*"]))
+]
 Severities = Annotated[
     tuple[Severity, ...],
     PlainValidator(_severities),

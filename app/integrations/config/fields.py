@@ -45,15 +45,8 @@ def _duration(value: Any) -> timedelta:
     return scalars.read_duration(value)
 
 
-def _list_or_one(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value]
-    if not items:
-        raise refuse("is empty", "write at least one value, or remove the key")
-    return tuple(scalars.read_text(item) for item in items)
-
-
 def _no_proxy(value: Any) -> tuple[str, ...]:
-    entries = (entry.strip() for text in _list_or_one(value) for entry in text.split(","))
+    entries = (entry.strip() for text in scalars.read_one_or_more(value) for entry in text.split(","))
     return tuple(entry for entry in entries if entry)
 
 
@@ -65,7 +58,7 @@ Whole = Annotated[int, PlainValidator(_whole)]
 YesOrNo = Annotated[bool, PlainValidator(_yes_or_no)]
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 FilePath = Annotated[Path, PlainValidator(lambda value: Path(scalars.read_text(value)))]
-OneOrMore = Annotated[tuple[str, ...], PlainValidator(_list_or_one)]
+OneOrMore = Annotated[tuple[str, ...], PlainValidator(scalars.read_one_or_more)]
 
 
 class Model(BaseModel):
