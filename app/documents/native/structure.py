@@ -1,6 +1,7 @@
 """The keys of a native document, and what to write instead of common mistakes."""
 
 from app.documents.native.model import BRANCHES, DocumentModel
+from app.documents.policies.model import EXAMPLES as POLICY_EXAMPLES
 from app.yamldoc.explain import Structure
 from app.yamldoc.tree import NumberText, table_of
 
@@ -22,9 +23,7 @@ _EXAMPLES = {
     "calendar": "calendar: month",
     "long": "long: 1h",
     "short": "short: 5m",
-    "deploys": "deploys: deny, or allow or warn",
-    "decision": "decision: deny, or allow or warn",
-    "after": "after: 7d",
+    **POLICY_EXAMPLES,
 }
 
 _MISPLACED = {

@@ -15,6 +15,12 @@ POSTMORTEM_OFF: Final = "<no postmortems>"
 POSTMORTEM_ON: Final = "<postmortems>"
 BRANCHES: Final = frozenset({POSTMORTEM_OFF, POSTMORTEM_ON})
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
+EXAMPLES: Final = {
+    "deploys": "deploys: deny, or allow or warn",
+    "decision": "decision: deny, or allow or warn",
+    "after": "after: 7d",
+}
+"""What to write for a key that is missing."""
 _ANY_SCALAR = {"type": ["string", "number", "boolean"]}
 _SWITCH = {"enum": [True, False, "on", "off"]}
 _PERCENTAGE = {

@@ -1,7 +1,7 @@
 """From the text of a policy to the policy, or everything that is wrong with it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 
 from pydantic import ValidationError
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.documents.other_tools import tool_of
 from app.documents.policies.model import (
     BRANCHES,
+    EXAMPLES,
     MatchedPolicyEntry,
     PolicyEntry,
     PolicyFileModel,
@@ -30,13 +31,7 @@ _FILE = Structure(
     model=PolicyFileModel,
     reference="docs/slo-format.md#policy",
     branches=BRANCHES,
-    examples={
-        "name": "name: freeze",
-        "deploys": "deploys: deny, or allow or warn",
-        "decision": "decision: deny, or allow or warn",
-        "after": "after: 7d",
-        "policies": "policies: and a list of policies below it",
-    },
+    examples={**EXAMPLES, "name": "name: freeze", "policies": "policies: and a list of policies below it"},
 )
 
 
@@ -163,17 +158,7 @@ def _policy(model: PolicyEntry, name: str, match: PolicyMatchModel) -> BudgetPol
 
 
 # Who writes a policy wants to know when it freezes changes.
-_USUAL_STATES = tuple(
-    PolicyState(
-        name=state.name,
-        deploys=state.deploys,
-        budget_left=state.budget_left,
-        leave_above=state.leave_above,
-        minimum_stay=state.minimum_stay,
-        notify=state.deploys is GateDecision.DENY,
-    )
-    for state in DEFAULT_POLICY.states
-)
+_USUAL_STATES = tuple(replace(state, notify=state.deploys is GateDecision.DENY) for state in DEFAULT_POLICY.states)
 
 
 def _state(model: PolicyStateModel) -> PolicyState:
