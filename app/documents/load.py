@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from app.documents.composites import with_components
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
@@ -37,6 +38,7 @@ DIALECTS: tuple[Dialect, ...] = (
     NativeDialect(),
 )
 """Asked in this order; the first that recognises a document reads it."""
+_Placed = TypeVar("_Placed", PlacedSlo, PlacedPolicy)
 _DEFAULTS = Defaults()
 _NO_ALERTING = Alerting()
 NO_DOCUMENT = "no_document"
@@ -145,7 +147,8 @@ def _read(
     for document, dialect in documents:
         if dialect is None:
             _refuse(document, findings, are_slos=are_slos)
-    placed = _without_duplicates(_slos(documents, findings, defaults), findings)
+    slos = [(found.slo.id, found) for found in _slos(documents, findings, defaults)]
+    placed = _without_duplicates(slos, findings, "id", "SLO")
     return DocumentSet(
         files=tuple(files),
         documents=tuple(documents),
@@ -164,13 +167,8 @@ def _policies(
     )
     placed = [one for one in own if one is not None]
     placed += [policy for one in policy_files for policy in read_policy_file(one, findings)]
-    first: dict[str, PlacedPolicy] = {}
-    for found in placed:
-        earlier = first.setdefault(found.policy.name, found)
-        if earlier is not found:
-            problem = f"the name {found.policy.name} is taken by the policy at {earlier.place}"
-            findings.error(found.place, problem, "write another name, or remove one of them", field=found.field)
-    return tuple(found.policy for found in first.values())
+    named = [(found.policy.name, found) for found in placed]
+    return tuple(found.policy for found in _without_duplicates(named, findings, "name", "policy"))
 
 
 def _dialect_of(document: Document) -> Dialect | None:
@@ -208,11 +206,14 @@ def _refuse(document: Document, findings: Findings, *, are_slos: bool) -> None:
     findings.error(document.place(()), problem, remedy_for(root))
 
 
-def _without_duplicates(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:
-    first: dict[SloId, PlacedSlo] = {}
-    for found in placed:
-        earlier = first.setdefault(found.slo.id, found)
+def _without_duplicates(
+    named: Iterable[tuple[str, _Placed]], findings: Findings, what: str, owner: str
+) -> list[_Placed]:
+    """The first of each name; *what* the names are and who has them is said of the others."""
+    first: dict[str, _Placed] = {}
+    for name, found in named:
+        earlier = first.setdefault(name, found)
         if earlier is not found:
-            problem = f"the id {found.slo.id} is taken by the SLO at {earlier.place}"
+            problem = f"the {what} {name} is taken by the {owner} at {earlier.place}"
             findings.error(found.place, problem, "write another name, or remove one of them", field=found.field)
     return list(first.values())
