@@ -5,7 +5,7 @@ minutes. Equal questions of several SLIs are asked once.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -131,10 +131,10 @@ class HistoryReader:
             total, slow = found.get(labels.get(label, ""), (0.0, 0.0))
             events = float(np.nansum(values))
             # Bounds are spelled in several ways, such as 1 and 1.0.
-            upper = labels.get(BUCKET, "")
-            if upper == "+Inf":
+            upper = _upper_bound(labels)
+            if upper == np.inf:
                 total, slow = total + events, slow + events
-            elif _is_number(upper) and float(upper) == bound:
+            elif upper == bound:
                 slow -= events
             found[labels.get(label, "")] = total, slow
         return found
@@ -197,9 +197,8 @@ class HistoryReader:
         hourly: dict[float, Floats] = {}
         for matrix in await self._read(expr, HOUR, series):
             for labels, times, values in _series(matrix):
-                try:
-                    bound = float(labels.get(BUCKET, ""))
-                except ValueError:
+                bound = _upper_bound(labels)
+                if bound is None:
                     continue
                 of_bound = hourly.setdefault(bound, np.full(self.days * _HOURS_A_DAY, np.nan))
                 # One bound may be spelled in several ways, by instances of several versions.
@@ -279,12 +278,12 @@ class HistoryReader:
         return [answer]
 
 
-def _is_number(text: str) -> bool:
+def _upper_bound(labels: Mapping[str, str]) -> float | None:
+    """The upper bound of the bucket that a series counts; None where that is no number."""
     try:
-        float(text)
+        return float(labels.get(BUCKET, ""))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _added(parts: Sequence[Floats]) -> Floats:
