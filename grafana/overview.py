@@ -278,9 +278,6 @@ def _month() -> timeseries.Panel:
     at_end = chosen_slos("slo_error_budget_month_remaining_ratio", at=" @ end()")
     return panels.this_month(
         "Budgets of this calendar month, the ten worst",
-        "What is left of the budget of the month that began on the first: it falls with every bad event and never "
-        "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
-        "was spent than an even pace would have.",
         over_time(f"avg(max by (slo) ({_MONTH}))", "mean of all SLOs"),
         over_time(f"max by (slo) ({_MONTH}) and on (slo) bottomk(10, max by (slo) ({at_end}))", "{{slo}}"),
     )

@@ -80,8 +80,13 @@ def lines(title: str, description: str, *queries: Dataquery, unit: str = TIMES, 
     return panel
 
 
-def this_month(title: str, description: str, *queries: Dataquery) -> timeseries.Panel:
+def this_month(title: str, *queries: Dataquery) -> timeseries.Panel:
     """What is left of budgets since the first of the month, whatever the range of the dashboard."""
+    description = (
+        "What is left of the budget of the month that began on the first: it falls with every bad event and never "
+        "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
+        "was spent than an even pace would have."
+    )
     panel = lines(title, description, *queries, over_time(even_pace(), EVEN_PACE), unit=RATIO)
     panel.time_from("now/M").override_by_name(EVEN_PACE, [dashed(), colour(colours.PLAIN)])
     return with_limits(panel, colours.steps("transparent", (0, colours.BAD)))

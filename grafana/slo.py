@@ -213,9 +213,6 @@ def _budget_over_time() -> timeseries.Panel:
 def _month() -> timeseries.Panel:
     return panels.this_month(
         "Budget of this calendar month",
-        "What is left of the budget of the month that began on the first: it falls with every bad event and never "
-        "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
-        "was spent than an even pace would have.",
         over_time(_MONTH, "left of this month"),
     ).fill_opacity(15)
 
