@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.adjustments import AdjustedMember, Adjustment, CurrentAdjustments, Overlay, overlays_of
-from app.budget import BudgetFigures
 from app.evaluation.figures.adjusted_sums import AdjustedSums
-from app.evaluation.figures.figures import Figures, WindowFigures, compute
+from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member
 from app.ledger import AdjustedTime, Ledger
 from app.slo import SloId
@@ -47,7 +46,7 @@ class AdjustedFigures:
         if self.counted is None:
             return remaining
         places, figures = self.counted
-        whole: Floats = _column(remaining, places, figures.budget.remaining)
+        whole: Floats = _put(remaining, places, figures.budget.remaining)
         return whole
 
 
@@ -112,10 +111,10 @@ def compute_adjusted(
     places = np.array(sorted(overlays), dtype=np.int64)
     some = [members[place] for place in places.tolist()]
     mine = [overlays[place] for place in places.tolist()]
-    shown = _with(counted, places, compute(some, ledger, AdjustedSums(ledger, [one.budgets for one in mine])))
+    shown: Figures = _put(counted, places, compute(some, ledger, AdjustedSums(ledger, [one.budgets for one in mine])))
     # Alerts that are not muted fire by what was counted: nothing is left out of their windows.
     for_alerts = compute(some, ledger, AdjustedSums(ledger, [one.alerts for one in mine]))
-    judged = replace(shown, windows=_with(counted, places, for_alerts).windows)
+    judged = replace(shown, windows=_put(counted.windows, places, for_alerts.windows))
     at_s = at.timestamp()
     muted = {member.id: one.muted_because(at_s) for member, one in zip(some, mine, strict=True) if one.muting}
     return AdjustedFigures(
@@ -123,39 +122,32 @@ def compute_adjusted(
         judged=judged,
         muted={member: why for member, why in muted.items() if why is not None},
         left_out={member.id: one.alerts for member, one in zip(some, mine, strict=True) if one.alerts},
-        counted=(places, compute(some, ledger)),
+        counted=(places, _taken(counted, places)),
     )
-
-
-def _with(figures: Figures, places: Ints, some: Figures) -> Figures:
-    """The figures with those of *some* members at their places; windows that they do not need stay as they are."""
-    merged: dict[str, Any] = {}
-    for each in fields(Figures):
-        before, after = getattr(figures, each.name), getattr(some, each.name)
-        if each.name == "windows":
-            merged[each.name] = {
-                length: _put(window, places, after[length]) if length in after else window
-                for length, window in before.items()
-            }
-        elif isinstance(before, WindowFigures | BudgetFigures):
-            merged[each.name] = _put(before, places, after)
-        else:
-            merged[each.name] = _column(before, places, after)
-    return Figures(**merged)
 
 
 def _put(before: Any, places: Ints, after: Any) -> Any:
-    """A record of columns with other values at some places."""
-    return replace(
-        before,
-        **{
-            each.name: _column(getattr(before, each.name), places, getattr(after, each.name)) for each in fields(before)
-        },
-    )
-
-
-def _column(before: Any, places: Ints, after: Any) -> Any:
+    """Figures, records or columns with other values at some places; windows that those do not need stay as they are."""
+    if isinstance(before, Mapping):
+        return {key: _put(each, places, after[key]) if key in after else each for key, each in before.items()}
+    if not isinstance(before, np.ndarray):
+        return replace(
+            before,
+            **{
+                each.name: _put(getattr(before, each.name), places, getattr(after, each.name))
+                for each in fields(before)
+            },
+        )
     # A copy, as the figures without adjustments are shown beside.
     column = before.copy()
     column[places] = after
     return column
+
+
+def _taken(whole: Any, places: Ints) -> Any:
+    """Figures, records or columns of the members at some places only."""
+    if isinstance(whole, Mapping):
+        return {key: _taken(each, places) for key, each in whole.items()}
+    if not isinstance(whole, np.ndarray):
+        return replace(whole, **{each.name: _taken(getattr(whole, each.name), places) for each in fields(whole)})
+    return whole[places]
