@@ -131,7 +131,7 @@ def judge_all(
     """
     columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out)
     of_conditions = alerts_of_conditions(before)
-    states = _States(columns, members, figures, of_conditions, ledger, at=at)
+    states = _States(columns, members, figures, of_conditions, ledger, at=at, muted=muted)
     conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
@@ -143,7 +143,7 @@ def judge_all(
             of_member = conditions.alerts.get(member.id)
             alerts[member.id] = known if of_member is None else (*known, *of_member)
             continue
-        state = replace(states[index], muted=muted.get(member.id))
+        state = states[index]
         no_data = conditions.policy(member.slo, state.vanished)
         one = judge_slo(columns, index, known, state, since_resolved=since_resolved, no_data=no_data, at=at)
         alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
@@ -259,8 +259,10 @@ class _States:
         ledger: Ledger,
         *,
         at: datetime,
+        muted: Mapping[SloId, str],
     ) -> None:
         self._columns = columns
+        self._muted = muted
         self._vanished = vanished(members, figures, columns.stale, at_s=at.timestamp())
         without_traffic = {
             slo_id
@@ -277,7 +279,10 @@ class _States:
 
     def __getitem__(self, index: int) -> State:
         return self._columns.state(
-            index, self._vanished.get(index, PRESENT), traffic_stopped=self._traffic_stopped.get(index)
+            index,
+            self._vanished.get(index, PRESENT),
+            traffic_stopped=self._traffic_stopped.get(index),
+            muted=self._muted.get(self._columns.members[index].id),
         )
 
 
@@ -417,7 +422,7 @@ class _Columns:
             ).tolist()
         return calm
 
-    def state(self, index: int, gone_alone: Vanished, *, traffic_stopped: bool | None) -> State:
+    def state(self, index: int, gone_alone: Vanished, *, traffic_stopped: bool | None, muted: str | None) -> State:
         """What the conditions of one member are judged by."""
         wanted = self.members[index].slo.alerting.budget
         return State(
@@ -432,6 +437,7 @@ class _Columns:
             vanished=gone_alone,
             traffic_stopped=traffic_stopped,
             bad_goes_on=index in self.missing_totals,
+            muted=muted,
         )
 
     def _is_estimated(self, index: int) -> bool:
