@@ -114,7 +114,7 @@ def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | 
         leaves_in_s=leaves_in_s,
         at_most_s=at_most_s,
     )
-    month_remaining = _month_remaining(members, adjusted or ledger, rows, as_of, data_since)
+    month_remaining = _month_remaining(members, adjusted or ledger, rows, as_of, data_since, error_budget=error_budget)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
@@ -189,7 +189,13 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
 
 
 def _month_remaining(
-    members: Sequence[Member], ledger: Ledger | AdjustedSums, rows: Ints, as_of: Floats, data_since: Floats
+    members: Sequence[Member],
+    ledger: Ledger | AdjustedSums,
+    rows: Ints,
+    as_of: Floats,
+    data_since: Floats,
+    *,
+    error_budget: Floats,
 ) -> Floats:
     """Of the budget of each member's calendar month; what of it was not measured is taken to be as the rest."""
     # Nearly all members have the same few times and zones.
@@ -201,7 +207,6 @@ def _month_remaining(
             known[place] = _month_bounds(member, at_s)
         bounds.append(known[place])
     start_s, end_s = np.array(bounds).reshape(-1, 2).T
-    error_budget = np.array([member.slo.error_budget for member in members])
     month = _window(ledger, rows, start_s, as_of, error_budget)
     begin_s = np.fmax(start_s, data_since)
     remaining = period_remaining(month.burn_rate, (as_of - begin_s) / (end_s - begin_s))
