@@ -20,6 +20,15 @@ class SlotColumns:
         """So many slots without events, which take memory as they are used (ADR-0009)."""
         return cls(np.zeros(many), np.zeros(many), np.zeros(many))
 
+    def cut(self, begin: int, *, first: int, last: int) -> "SlotColumns":
+        """The slots from number *first* to *last*, without events where there are none; these are from *begin* on."""
+        cut = SlotColumns.empty(last - first + 1)
+        since, until = max(first, begin), min(last, begin + len(self.total) - 1)
+        if since <= until:
+            for column, whole in zip(cut.columns, self.columns, strict=True):
+                column[since - first : until - first + 1] = whole[since - begin : until - begin + 1]
+        return cut
+
     @property
     def columns(self) -> tuple[Floats, Floats, Floats]:
         """All three."""

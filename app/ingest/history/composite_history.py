@@ -65,12 +65,10 @@ class ComponentSlots:
 
     def read(self, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """The slots of a row from number *first* to *last*, zeros where there are none."""
-        slots = SlotColumns.empty(last - first + 1)
-        if row in self.rows:
-            begin, end = max(first, self.first), min(last, self.last)
-            for column, found in zip(slots.columns, self.rows[row].columns, strict=True):
-                column[begin - first : end - first + 1] = found[begin - self.first : end - self.first + 1]
-        return slots.columns
+        slots = self.rows.get(row)
+        if slots is None:
+            return SlotColumns.empty(last - first + 1).columns
+        return slots.cut(self.first, first=first, last=last).columns
 
     def _add(self, increments: Increments, ledger: Ledger) -> None:
         for row in np.unique(increments.row).tolist():

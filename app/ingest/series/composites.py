@@ -80,7 +80,7 @@ class HistorySlots:
     ledger: Ledger
     of_components: Callable[[int, int, int], _Columns]
     with_cells: bool = False
-    composed: dict[int, tuple[int, _Columns]] = field(default_factory=dict)
+    composed: dict[int, tuple[int, SlotColumns]] = field(default_factory=dict)
 
     def of_row(self, row: int, first: int, last: int, use: CellUse) -> _Columns:
         """The slots from number *first* to *last*."""
@@ -93,16 +93,13 @@ class HistorySlots:
     def _from_samples(self, row: int, first: int, last: int) -> _Columns:
         if row not in self.composed:
             return self.of_components(row, first, last)
-        begin, columns = self.composed[row]
-        cells = np.arange(first, last + 1) - begin
-        inside = (cells >= 0) & (cells < len(columns[0]))
-        total, bad, measured = (np.where(inside, column[np.clip(cells, 0, len(column) - 1)], 0.0) for column in columns)
-        return total, bad, measured
+        begin, slots = self.composed[row]
+        return slots.cut(begin, first=first, last=last).columns
 
     def add(self, row: int, slices: SliceRange) -> None:
         """Add the slices of a composite, as further composites count them."""
         if len(slices.ends):
-            self.composed[row] = slices.first_slot(self.ledger.interval_s), slots_of_slices(slices, self.ledger).columns
+            self.composed[row] = slices.first_slot(self.ledger.interval_s), slots_of_slices(slices, self.ledger)
 
 
 def slice_length_s(composition: Composition, interval_s: int) -> int:
