@@ -48,8 +48,8 @@ def count_slot(ledger_writer: LedgerWriter) -> None:
         _note_components(tracked, composition, ledger)
         # A composite that is made of this one comes after it.
         changed_from_s = np.minimum(changed_from_s, ledger.changed_from_s)
-        rows = [row for part in tracked.parts for row in part.rows.values()]
-        tracked.changed_from_s = min(tracked.changed_from_s, float(changed_from_s[rows].min(initial=np.inf)))
+        changed_s = changed_from_s[rows_of(tracked.parts)].min(initial=np.inf)
+        tracked.changed_from_s = min(tracked.changed_from_s, float(changed_s))
         progress = _progress(tracked, composition)
         if progress is not None:
             _count(tracked, composition, progress, ledger_writer)

@@ -78,6 +78,25 @@ class ComponentSlots:
             ledger.add_to_slots(slots, increments.only(increments.row == row), self.first)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """The slots from number *first* to *last* of the history of a composite, which are made at once."""
+
+    tracked: TrackedSli
+    first: int
+    last: int
+
+    @property
+    def slots(self) -> int:
+        """How many slots its components have in all."""
+        return (self.last - self.first + 1) * _rows_of(self.tracked)
+
+    @property
+    def components(self) -> list[tuple[str, int, int]]:
+        """What its components are kept by."""
+        return [(leaf.key, self.first, self.last) for leaf in leaves_of(self.tracked)]
+
+
 class CompositeHistories:
     """What was read so far of the history of composites, and how far."""
 
@@ -85,26 +104,24 @@ class CompositeHistories:
         self._ledger_writer = ledger_writer
         # By composite, its components in the end; one that is read for several composites counts once.
         self._components: dict[tuple[str, int, int], ComponentSlots] = {}
-        self._stretches: dict[str, tuple[int, int]] = {}
+        self._stretches: dict[str, _Stretch] = {}
 
     def missing_from_s(self, tracked: TrackedSli) -> float | None:
         """The end of the newest history of a composite that is to be read; None while it has to wait.
 
-        Since when a component began decides what is missing, so all of its history comes first; and few at a time are
-        read, since slots of a month take memory.
+        Since when a component began decides what is missing, so all of its history has been read; and few at a time
+        are, since slots of a month take memory.
         """
-        if not all(part.backfilled for part in tracked.parts):
-            return None
         if tracked.key not in self._stretches:
-            if self._stretches and self._size + self._slots_of(tracked) > _MOST_SLOTS:
+            taken = sum(stretch.slots for stretch in self._stretches.values())
+            if self._stretches and taken + self._slots_of(tracked) > _MOST_SLOTS:
                 return None
             self._begin(tracked)
         return max(slots.from_s for slots in self._slots(tracked).values())
 
     def wanted_from_s(self, tracked: TrackedSli) -> float:
         """How far the stretch goes that is read now."""
-        first, _ = self._stretches[tracked.key]
-        return (first - 1.0) * self._ledger_writer.ledger.interval_s
+        return (self._stretches[tracked.key].first - 1.0) * self._ledger_writer.ledger.interval_s
 
     def enter(self, tracked_slis: Iterable[TrackedSli], samples: Samples, *, since_s: float) -> None:
         """Count one piece of some composites; those of which a stretch has been read whole have their slices made."""
@@ -117,23 +134,21 @@ class CompositeHistories:
     def _begin(self, tracked: TrackedSli) -> None:
         ledger = self._ledger_writer.ledger
         last = round(tracked.complete_from_s) // ledger.interval_s
-        most = max(_MOST_SLOTS // max(self._rows_of(tracked), 1), COARSE_WIDTH_S // ledger.interval_s)
+        most = max(_MOST_SLOTS // max(_rows_of(tracked), 1), COARSE_WIDTH_S // ledger.interval_s)
         begin_s = max(tracked.wanted_from_s, tracked.complete_from_s - most * ledger.interval_s)
         # As far as pieces of history go, which begin on the coarsest grid.
         first = int(begin_s // COARSE_WIDTH_S) * COARSE_WIDTH_S // ledger.interval_s + 1
-        self._stretches[tracked.key] = first, last
-        for leaf in leaves_of(tracked):
-            self._components.setdefault(
-                (leaf.key, first, last), ComponentSlots(first=first, last=last, from_s=tracked.complete_from_s)
-            )
+        stretch = self._stretches[tracked.key] = _Stretch(tracked=tracked, first=first, last=last)
+        for key in stretch.components:
+            self._components.setdefault(key, ComponentSlots(first=first, last=last, from_s=tracked.complete_from_s))
 
     def _finish(self, tracked: TrackedSli) -> None:
-        ledger, (first, last) = self._ledger_writer.ledger, self._stretches.pop(tracked.key)
-        components = {leaf.key: self._components[leaf.key, first, last] for leaf in leaves_of(tracked)}
+        ledger, components = self._ledger_writer.ledger, self._slots(tracked)
+        stretch = self._stretches.pop(tracked.key)
         of_row = {row: components[leaf.key] for leaf in leaves_of(tracked) for row in leaf.rows.values()}
         for slots in components.values():
             slots.finish(ledger)
-        since_s, until_s = (first - 1.0) * ledger.interval_s, tracked.complete_from_s
+        since_s, until_s = (stretch.first - 1.0) * ledger.interval_s, tracked.complete_from_s
         recent = round(oldest_slots_s(ledger)) // ledger.interval_s + 1
 
         def read(row: int, begin: int, end: int) -> tuple[Floats, Floats, Floats]:
@@ -156,24 +171,16 @@ class CompositeHistories:
                 note_measured(ledger, row, slices)
         tracked.complete_from_s = since_s
         self._ledger_writer.set_history_progress(tracked)
-        used = {(leaf, *span) for key, span in self._stretches.items() for leaf in self._leaf_keys(key)}
+        used = {key for other in self._stretches.values() for key in other.components}
         self._components = {key: slots for key, slots in self._components.items() if key in used}
 
-    def _leaf_keys(self, key: str) -> list[str]:
-        return [leaf.key for one in self._ledger_writer.tracked_slis if one.key == key for leaf in leaves_of(one)]
-
     def _slots(self, tracked: TrackedSli) -> dict[str, ComponentSlots]:
-        span = self._stretches[tracked.key]
-        return {leaf.key: self._components[leaf.key, *span] for leaf in leaves_of(tracked)}
-
-    @property
-    def _size(self) -> int:
-        known = {tracked.key: tracked for tracked in self._ledger_writer.tracked_slis}
-        return sum((last - first + 1) * self._rows_of(known[key]) for key, (first, last) in self._stretches.items())
+        return {key[0]: self._components[key] for key in self._stretches[tracked.key].components}
 
     def _slots_of(self, tracked: TrackedSli) -> int:
         wanted_s = tracked.complete_from_s - tracked.wanted_from_s
-        return min(round(wanted_s) // self._ledger_writer.ledger.interval_s * self._rows_of(tracked), _MOST_SLOTS)
+        return min(round(wanted_s) // self._ledger_writer.ledger.interval_s * _rows_of(tracked), _MOST_SLOTS)
 
-    def _rows_of(self, tracked: TrackedSli) -> int:
-        return sum(len(leaf.rows) for leaf in leaves_of(tracked))
+
+def _rows_of(tracked: TrackedSli) -> int:
+    return sum(len(leaf.rows) for leaf in leaves_of(tracked))
