@@ -96,10 +96,12 @@ class LedgerWriter:
         forgotten, lagging = self._forgotten(tracked_slis, samples, at_s=at_s)
         if forgotten:
             self.finalise(forgotten)
-        if forgotten or lagging:
+        # By hash: where a whole server lags these are thousands.
+        apart = dict.fromkeys([*forgotten, *lagging])
+        if apart:
             # What lags is settled once it has caught up.
-            self.count_live([*forgotten, *lagging], self._only(samples, [*forgotten, *lagging]), at_s=at_s)
-            tracked_slis = [tracked for tracked in tracked_slis if tracked not in (*forgotten, *lagging)]
+            self.count_live([*apart], self._only(samples, [*apart]), at_s=at_s)
+            tracked_slis = [tracked for tracked in tracked_slis if tracked not in apart]
             samples = self._only(samples, tracked_slis)
         if not tracked_slis:
             return
