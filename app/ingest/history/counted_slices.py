@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.ingest.queries.query_batcher import QueryResults
+from app.ingest.series.composites import MEASURED_SHARE, WHOLE_S
 from app.ingest.series.evaluated import judged_slices
 from app.ingest.series.series_index import SeriesIndex
 from app.ingest.series.tracked_slis import TrackedSli
@@ -16,11 +17,6 @@ from app.ledger import COARSE_WIDTH_S, Ledger, Samples, past_slots
 from app.sli import TimeSlices
 from app.slo import Sli, SliceRule
 from app.slo.arrays import Bools, Floats
-
-# Of a slice of which Prometheus has nothing, as of one of a composite.
-_MEASURED_SHARE = 0.5
-# Measured seconds are single floats.
-_WHOLE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +108,8 @@ def _replaced(samples: Samples, counters: Sequence[int], slices: _Slices, rule: 
     length_s = round(rule.length.total_seconds())
     mine = np.isin(samples.counter, counters)
     answered_s = np.unique(samples.time[mine])
-    known = (slices.measured_s >= length_s - _WHOLE_S) | (
-        (slices.measured_s >= _MEASURED_SHARE * length_s) & ~np.isin(slices.ends, answered_s)
+    known = (slices.measured_s >= length_s - WHOLE_S) | (
+        (slices.measured_s >= MEASURED_SHARE * length_s) & ~np.isin(slices.ends, answered_s)
     )
     if not known.any():
         return samples

@@ -12,10 +12,10 @@ from app.sli import ComponentCounts, ComposedSlices, compose_slices
 from app.slo import Component, CompositeRule, Composition, GroupKey, MissingData
 from app.slo.arrays import Bools, Floats
 
-# Of a slice that must be measured of a component: a scrape that comes a little later leaves less.
-_MEASURED_SHARE = 0.5
-# Samples have milliseconds, and measured seconds are single floats.
-_WHOLE_S = 0.01
+MEASURED_SHARE = 0.5
+"""Of a slice that must be measured of what it is made of: a scrape that comes a little later leaves less."""
+WHOLE_S = 0.01
+"""What may be missing where all was measured: samples have milliseconds, and measured seconds are single floats."""
 _Columns = tuple[Floats, Floats, Floats]
 """Total and bad events, and measured seconds, of slots one after another."""
 
@@ -180,7 +180,7 @@ def _counts(rows: Sequence[int], slots: Slots, *, ends: Floats, length_s: int, u
         for i, row in enumerate(rows):
             columns[:, i] = np.array(slots.of_row(row, last - len(ends) * each + 1, last, use)).reshape(3, -1, each)
     total, bad, measured_s = columns.sum(axis=3)
-    known: Bools = measured_s >= _MEASURED_SHARE * length_s
+    known: Bools = measured_s >= MEASURED_SHARE * length_s
     began_s = np.fmin.reduce(slots.ledger.first_sample_s[rows], initial=np.inf)
     return ComponentCounts(total=total, bad=bad, known=known, began=ends > began_s)
 
@@ -194,11 +194,11 @@ def _filled(columns: _Columns, cells: PastSlots, *, first: int, interval_s: int,
     inside = slice(begin, begin + many * each)
     measured_s, held_s = (column[inside].reshape(many, each).sum(axis=1) for column in (columns[2], cells.measured_s))
     width_s = cells.width_s[inside].reshape(many, each).max(axis=1, initial=0)
-    usable = (held_s > measured_s + _WHOLE_S) & (width_s > 0)
+    usable = (held_s > measured_s + WHOLE_S) & (width_s > 0)
     held = np.array((cells.total[inside], cells.bad[inside], cells.measured_s[inside])).reshape(3, many, each)
     if use.length_s is None:
         # Their events add up, wherever in the cell they were; every slot has its share of what was measured.
-        share = np.where(use.whole & (held_s < COARSE_WIDTH_S - _WHOLE_S), 0.0, held_s / COARSE_WIDTH_S)
+        share = np.where(use.whole & (held_s < COARSE_WIDTH_S - WHOLE_S), 0.0, held_s / COARSE_WIDTH_S)
         spread = width_s > interval_s
         held[2, spread] = (share[spread] * interval_s)[:, None]
     else:
