@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Column,
@@ -12,16 +12,15 @@ from sqlalchemy import (
     Row,
     String,
     Table,
-    and_,
     delete,
     func,
-    or_,
     select,
 )
 
 from app.changes import Change, ChangeKind, ChangeStatus
 from app.store.json_text import deserialize, serialize, storable
 from app.store.moments import Moment
+from app.store.paging import newest_page, wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -85,11 +84,7 @@ def list_changes(
 ) -> Sequence[Change]:
     """The newest changes, newest first; those *before* the start (unix seconds) and id of the last of a page."""
     query = select(change).where(*_conditions(wanted))
-    if before is not None:
-        at, id_ = datetime.fromtimestamp(before[0], UTC), before[1]
-        same = and_(change.c.started_at == at, change.c.id < id_)
-        query = query.where(or_(change.c.started_at < at, same))
-    query = query.order_by(change.c.started_at.desc(), change.c.id.desc()).limit(limit)
+    query = newest_page(query, change.c.started_at, change.c.id, limit=limit, before=before)
     return [_change(row) for row in connection.execute(query)]
 
 
@@ -122,14 +117,12 @@ def _merged(known: Change, reported: Change) -> Change:
 
 
 def _conditions(wanted: ChangeFilter) -> Iterator[ColumnElement[bool]]:
-    for column, values in (
+    yield from wanted_values(
         (change.c.service, wanted.services),
         (change.c.environment, wanted.environments),
         (change.c.kind, wanted.kinds),
         (change.c.source, wanted.sources),
-    ):
-        if values:
-            yield column.in_(storable(values))
+    )
     if wanted.since is not None:
         yield change.c.started_at >= wanted.since
     if wanted.until is not None:

@@ -12,6 +12,7 @@ from app.policy import GateDecision, GateException
 from app.store.json_text import encoded, storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
+from app.store.paging import wanted_values
 from app.store.schema import metadata
 from app.store.upsert import insert_missing, upsert
 
@@ -145,14 +146,12 @@ def list_decisions(
     connection: Connection, wanted: DecisionFilter, *, limit: int, before: int | None = None
 ) -> tuple[tuple[int, DecisionRecord], ...]:
     """The newest decisions, newest first, each with its number; those *before* a number for the next page."""
-    query = select(gate_decision).order_by(gate_decision.c.number.desc()).limit(limit)
-    for column, values in (
+    chosen = wanted_values(
         (gate_decision.c.service, wanted.services),
         (gate_decision.c.environment, wanted.environments),
         (gate_decision.c.decision, wanted.decisions),
-    ):
-        if values:
-            query = query.where(column.in_(storable(map(str, values))))
+    )
+    query = select(gate_decision).where(*chosen).order_by(gate_decision.c.number.desc()).limit(limit)
     for word in storable(wanted.words):
         columns = (gate_decision.c.caller, gate_decision.c.change, gate_decision.c.reason, gate_decision.c.service)
         query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))

@@ -6,7 +6,7 @@ notifications of the alerts that still fire.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     JSON,
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    and_,
     delete,
     exists,
     false,
@@ -40,6 +39,7 @@ from app.store.incident_notes import IncidentMark, IncidentNote, incident_mark, 
 from app.store.json_text import storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
+from app.store.paging import newest_page, wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -284,11 +284,7 @@ def list_incidents(
 ) -> tuple[Incident, ...]:
     """The newest incidents, newest first; those *before* the start (unix seconds) and id of the last of a page."""
     query = _selected().where(*_conditions(wanted))
-    if before is not None:
-        at, id_ = datetime.fromtimestamp(before[0], UTC), before[1]
-        same = and_(incident.c.started_at == at, incident.c.id < id_)
-        query = query.where(or_(incident.c.started_at < at, same))
-    query = query.order_by(incident.c.started_at.desc(), incident.c.id.desc()).limit(limit)
+    query = newest_page(query, incident.c.started_at, incident.c.id, limit=limit, before=before)
     return tuple(_incident(row) for row in connection.execute(query))
 
 
@@ -411,10 +407,7 @@ def _selected() -> Select[tuple[object, ...]]:
 
 
 def _conditions(wanted: IncidentFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.services:
-        yield incident.c.service.in_(storable(wanted.services))
-    if wanted.slos:
-        yield incident.c.slo.in_(storable(wanted.slos))
+    yield from wanted_values((incident.c.service, wanted.services), (incident.c.slo, wanted.slos))
     for name, value in sorted(wanted.labels):
         if storable((name, value)) != [name, value]:
             yield false()

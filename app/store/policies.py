@@ -14,9 +14,10 @@ from app.policy import StateOfSlo
 from app.slo import Severity
 from app.store.alerts import load_active_alerts
 from app.store.gate import gate_exception
-from app.store.json_text import encoded, storable
+from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
+from app.store.paging import wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -146,11 +147,8 @@ def list_policy_changes(
     before_id: int | None = None,
 ) -> tuple[tuple[int, PolicyChange], ...]:
     """The newest changes, newest first, each with its number; those *before_id* for the next page."""
-    query = select(policy_change).order_by(policy_change.c.id.desc()).limit(limit)
-    if services:
-        query = query.where(policy_change.c.service.in_(storable(services)))
-    if slos:
-        query = query.where(policy_change.c.slo.in_(storable(slos)))
+    chosen = wanted_values((policy_change.c.service, services), (policy_change.c.slo, slos))
+    query = select(policy_change).where(*chosen).order_by(policy_change.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(policy_change.c.id < before_id)
     return tuple(

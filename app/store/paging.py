@@ -1,0 +1,33 @@
+"""What lists from several tables have in common: values that are wanted, and pages from the newest to the oldest."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, or_
+
+from app.store.json_text import storable
+
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+def wanted_values(*wanted: tuple[ColumnElement[str], Collection[str]]) -> Iterator[ColumnElement[bool]]:
+    """For each column that it has one of the values; nothing for one whose values do not matter."""
+    for column, values in wanted:
+        if values:
+            yield column.in_(storable(map(str, values)))
+
+
+def newest_page(
+    query: Select[T],
+    started_at: ColumnElement[datetime],
+    id_: ColumnElement[str],
+    *,
+    limit: int,
+    before: tuple[float, str] | None,
+) -> Select[T]:
+    """The newest rows, newest first; those *before* the start (unix seconds) and id of the last of a page."""
+    if before is not None:
+        at = datetime.fromtimestamp(before[0], UTC)
+        query = query.where(or_(started_at < at, and_(started_at == at, id_ < before[1])))
+    return query.order_by(started_at.desc(), id_.desc()).limit(limit)
