@@ -55,8 +55,8 @@ class AdjustedDays:
     def _row(self, segment: Segment, member: SloId, sums: DaySums) -> RowPast:
         """What was counted of a member in the days; of an SLI that is no longer counted only the days are known."""
         past, sli = self._engine.past(member), segment.definition.sli
-        known = past is not None and past.row is not None and past.slo.sli.key == sli
-        until_s = float(past.row.edges_s[0]) if known and past is not None and past.row is not None else np.inf
+        row = past.row if past is not None and past.slo.sli.key == sli else None
+        until_s = np.inf if row is None else float(row.edges_s[0])
         with self._database.read() as transaction:
             days = load_daily_totals(
                 transaction,
@@ -65,8 +65,8 @@ class AdjustedDays:
                 start_s=segment.days.start_s,
                 end_s=min(until_s, segment.days.end_s),
             )
-        if known and past is not None and past.row is not None:
-            return with_older_days(past, days).row or past.row
+        if past is not None and row is not None:
+            return with_older_days(past, days).row or row
         edges_s = np.array([*(day.start_s for day in days), days[-1].end_s if days else 0.0], dtype=np.float64)
         total, bad, measured_s = (
             np.array([getattr(day, name) for day in days], dtype=np.float64) for name in ("total", "bad", "measured_s")
