@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote
 
-from app.changes.fields import Fields
+from app.changes.fields import LONGEST_TEXT, Fields
 from app.changes.model import Change, ChangeKind, ChangeStatus, change_id
 from app.wording.plain_text import one_line
 
@@ -56,7 +56,7 @@ def read_cdevent(fields: Fields, *, at: datetime) -> Change | str:
         finished_at=happened_at,
         status=ChangeStatus.SUCCEEDED,
         title=f"{service} was removed" if removed else "",
-        labels=(("artifact", artifact[:200]),) if artifact else (),
+        labels=(("artifact", artifact[:LONGEST_TEXT]),) if artifact else (),
     )
 
 
@@ -68,6 +68,6 @@ def version_of(artifact: str) -> str:
     """
     tag = _TAG.search(artifact)
     if tag is not None:
-        return one_line(unquote(tag[1]))[:200]
+        return one_line(unquote(tag[1]))[:LONGEST_TEXT]
     _, at, rest = artifact.partition("@")
-    return one_line(unquote(re.split(r"[?#]", rest)[0]))[:200] if at else ""
+    return one_line(unquote(re.split(r"[?#]", rest)[0]))[:LONGEST_TEXT] if at else ""
