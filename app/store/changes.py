@@ -13,7 +13,6 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    func,
     select,
 )
 
@@ -91,12 +90,10 @@ def list_changes(
 def prune_changes(connection: Connection, *, at: datetime, most: int = MOST_CHANGES) -> int:
     """Delete old changes, and the oldest of too many; how many there were."""
     deleted = connection.execute(delete(change).where(change.c.started_at < at - CHANGES_KEPT)).rowcount
-    if (connection.execute(select(func.count()).select_from(change)).scalar() or 0) > most:
-        too_many = select(change.c.id).order_by(change.c.started_at.desc(), change.c.id.desc())
-        # SQLite knows no OFFSET without LIMIT.
-        old = too_many.offset(most).limit(most)
-        deleted += connection.execute(delete(change).where(change.c.id.in_(old))).rowcount
-    return deleted
+    newest = select(change.c.id).order_by(change.c.started_at.desc(), change.c.id.desc())
+    # SQLite knows no OFFSET without LIMIT.
+    too_many = newest.offset(most).limit(most)
+    return deleted + connection.execute(delete(change).where(change.c.id.in_(too_many))).rowcount
 
 
 def _merged(known: Change, reported: Change) -> Change:
