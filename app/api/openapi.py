@@ -42,6 +42,11 @@ def answers(model: type, description: str, **problems: str) -> Responses:
     return {200: {"model": model, "description": description}} | problem_answers(**problems)
 
 
+def text_answer(media_type: str, description: str) -> Responses:
+    """What a route answers whose answer is no JSON."""
+    return {200: {"description": description, "content": {media_type: {"schema": {"type": "string"}}}}}
+
+
 def problem_answers(**problems: str) -> Responses:
     """The error answers of a route by the name of their status, each with its description."""
     return {

@@ -12,7 +12,7 @@ from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, known_adjustment
 from app.api.adjustments.documents import adjustment_document, audited_document
 from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentListModel
-from app.api.openapi import Responses, answers
+from app.api.openapi import answers, text_answer
 from app.api.paging import page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import invalid
@@ -29,7 +29,6 @@ _From = Annotated[Time, Query(alias="from", description="Of occurrences; by defa
 _To = Annotated[Time, Query(alias="to", description="Of occurrences; by default in 30 days.")]
 _Withdrawn = Annotated[bool, Query(description="Whether those that were withdrawn are listed, too.")]
 _Occurring = Annotated[bool, Query(description="Whether only those with an occurrence in the range are listed.")]
-_ICS: Responses = {200: {"description": "A calendar", "content": {"text/calendar": {"schema": {"type": "string"}}}}}
 
 
 def adjustment_routes(
@@ -39,7 +38,12 @@ def adjustment_routes(
     router = APIRouter(prefix="/api/v1", tags=["adjustments"], default_response_class=JsonResponse)
     _add_list(router, board, log, now)
 
-    @router.get("/adjustments.ics", operation_id="getAdjustmentsCalendar", response_class=Response, responses=_ICS)
+    @router.get(
+        "/adjustments.ics",
+        operation_id="getAdjustmentsCalendar",
+        response_class=Response,
+        responses=text_answer("text/calendar", "A calendar"),
+    )
     def calendar() -> Response:
         """The adjustments that were not withdrawn, as an iCalendar feed."""
         current = [one for one in log.listed() if one.withdrawn_at is None]

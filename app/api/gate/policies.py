@@ -16,7 +16,7 @@ from app.api.gate.models import (
     PostmortemDueModel,
     PostmortemsModel,
 )
-from app.api.openapi import Responses, answers, problem_answers
+from app.api.openapi import answers, problem_answers, text_answer
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services, SlosById
 from app.api.problems import not_found
@@ -28,9 +28,6 @@ from app.status import IncidentLog
 from app.store.incidents import IncidentFilter
 
 _Name = Annotated[str, Path(max_length=200, description="The name of the policy.", examples=["payments"])]
-_MARKDOWN: Responses = {
-    200: {"description": "A page in Markdown", "content": {"text/markdown": {"schema": {"type": "string"}}}}
-}
 # As far back as incidents of one class are added up, and as many as one answer takes.
 _LONGEST = timedelta(days=366)
 _MOST_INCIDENTS = 5_000
@@ -59,7 +56,7 @@ def policy_routes(gate: Gate, incidents: IncidentLog, *, clock: Clock) -> APIRou
         "/policies/{name}/page",
         operation_id="getPolicyPage",
         response_class=PlainTextResponse,
-        responses={**_MARKDOWN, **problem_answers(not_found="No such policy")},
+        responses={**text_answer("text/markdown", "A page in Markdown"), **problem_answers(not_found="No such policy")},
     )
     def get_page(name: _Name) -> Response:
         """A policy as a page in Markdown, for people."""

@@ -14,7 +14,7 @@ from app.api.documents import transition_document
 from app.api.filters import parse_label, selection
 from app.api.incidents.documents import incident_detail, incident_document
 from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
-from app.api.openapi import Responses, answers, problem_answers
+from app.api.openapi import answers, problem_answers, text_answer
 from app.api.paging import decode_id, decode_time_and_id, encode_id, encode_time_and_id
 from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Cursor, LabelPairs, Limit, Services, SlosById, Time
 from app.api.problems import ProblemError, not_found
@@ -39,9 +39,6 @@ _Incident = Annotated[
     Annotated[str, Field(pattern=ID_PATTERN)] | SkipJsonSchema[None],
     Query(description="Only those of this incident."),
 ]
-_MARKDOWN: Responses = {
-    200: {"description": "A draft in Markdown", "content": {"text/markdown": {"schema": {"type": "string"}}}}
-}
 
 
 class MarkFilter(StrEnum):
@@ -78,7 +75,10 @@ def incident_routes(
         "/incidents/{id}/postmortem",
         operation_id="getPostmortem",
         response_class=PlainTextResponse,
-        responses={**_MARKDOWN, **problem_answers(not_found="No such incident")},
+        responses={
+            **text_answer("text/markdown", "A draft in Markdown"),
+            **problem_answers(not_found="No such incident"),
+        },
     )
     def get_postmortem(id: IncidentId) -> Response:  # noqa: A002  the contract's name
         """A draft of a postmortem in Markdown, with what is known filled in."""
