@@ -18,7 +18,7 @@ from app.adjustments import (
     InvalidAdjustmentError,
 )
 from app.adjustments.calendars import read_calendar
-from app.api.adjustments.documents import adjustment_document, read_adjustment, zone_of
+from app.api.adjustments.documents import MONTH, adjustment_document, read_adjustment, zone_of
 from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
 from app.api.filters import parse_label
 from app.api.openapi import answers, problem_answers
@@ -94,7 +94,7 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
     )
 
     def shown(adjustment: Adjustment) -> AdjustmentModel:
-        return adjustment_document(adjustment, now() - timedelta(days=30), now() + timedelta(days=30))
+        return adjustment_document(adjustment, now() - MONTH, now() + MONTH)
 
     @router.post(
         "",

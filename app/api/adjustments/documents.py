@@ -31,6 +31,8 @@ from app.store.adjustments import AuditedChange
 from app.wording.plain_text import one_line
 
 _MOST_OCCURRENCES = 1_000
+MONTH = timedelta(days=30)
+"""How far back and ahead of now occurrences are shown unless the request says it."""
 
 
 def adjustment_document(adjustment: Adjustment, since: datetime, until: datetime) -> AdjustmentModel:

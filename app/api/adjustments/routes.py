@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.adjustments import AdjustedMember, Adjustment, occurrences
 from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, known_adjustment
-from app.api.adjustments.documents import adjustment_document, audited_document
+from app.api.adjustments.documents import MONTH, adjustment_document, audited_document
 from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentListModel
 from app.api.openapi import answers, text_answer
 from app.api.paging import page
@@ -20,7 +20,6 @@ from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
 from app.status import AdjustmentLog, Board, Snapshot
 
-_MONTH = timedelta(days=30)
 _LONGEST_RANGE = timedelta(days=3 * 366)
 _MOST_MATCHES = 1_000
 _Slo = Annotated[list[str], Query(default_factory=list, description="Only those that mean any of these SLOs, by id.")]
@@ -106,7 +105,7 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
 
 def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
     since, until = parse_range(start, end)
-    since, until = since or now - _MONTH, until or now + _MONTH
+    since, until = since or now - MONTH, until or now + MONTH
     if not since < until <= since + _LONGEST_RANGE:
         raise invalid("from must be before to, at most three years")
     return since, until
