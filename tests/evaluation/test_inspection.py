@@ -12,7 +12,7 @@ from typing_extensions import override
 from app.ingest.queries.metric_inspection import Inspection
 from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 from app.prometheus import Matrix, MetricSource, UnreachableError
-from app.status import DataState, ProblemCode
+from app.status import DataState, Problem, ProblemCode
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import counter, document, requests, slos
 from tests.evaluation.running import Running
@@ -184,6 +184,18 @@ UNMATCHED = [
 ]
 
 
+def never_matched_problems(one: Running, metrics: Metrics) -> list[Problem]:
+    """What is said of selectors that have matched nothing, after two steps of the inspection."""
+    at = round(NOW.timestamp())
+    one.run(at - 120, at)
+    one.backfill(at)
+    inspection = Inspection(one.evaluator._ledger_writer.tracked_slis, metrics)
+    for _ in range(2):
+        one.do(inspection.step(NOW))
+    one.run(at, at + 60)
+    return [problem for problem in one.snapshot("shop-availability").problems if "never_matched" in problem.code]
+
+
 def never_matched(
     sli: dict[str, object], metrics: Metrics, folder: Path, *, hours: float
 ) -> tuple[str | None, list[str]]:
@@ -191,13 +203,7 @@ def never_matched(
     at = round(NOW.timestamp())
     source = MemorySource([counter(requests("shop"), (at - 3600 * hours, at + 3600))])
     with Running(slos([document("shop", sli)], folder / "slos"), source, folder / "db") as one:
-        one.run(at - 120, at)
-        one.backfill(at)
-        inspection = Inspection(one.evaluator._ledger_writer.tracked_slis, metrics)
-        for _ in range(2):
-            one.do(inspection.step(NOW))
-        one.run(at, at + 60)
-        found = [problem for problem in one.snapshot("shop-availability").problems if "never_matched" in problem.code]
+        found = never_matched_problems(one, metrics)
     return (found[0].level.value if found else None), metrics.named
 
 
@@ -237,18 +243,12 @@ def test_a_selector_of_an_expression_that_has_matched_nothing_is_named(
 ) -> None:
     """Of an expression with a fallback all seems well: it has values."""
     watched = slos([document("shop", {**sli, "every": "1m"})], tmp_path / "slos")
-    at, evaluated = round(NOW.timestamp()), watched[0].sli.evaluated
+    evaluated = watched[0].sli.evaluated
     assert evaluated is not None
     metrics.labels = {"m_total": ("job",), **metrics.labels}
     share = 1.0 if "1 -" in evaluated.value else 0.0
     with Running(watched, Computed({evaluated.value: {(): lambda _at: share}}), tmp_path / "db") as one:
-        one.run(at - 120, at)
-        one.backfill(at)
-        inspection = Inspection(one.evaluator._ledger_writer.tracked_slis, metrics)
-        for _ in range(2):
-            one.do(inspection.step(NOW))
-        one.run(at, at + 60)
-        found = [one for one in one.snapshot("shop-availability").problems if "never_matched" in one.code]
+        found = never_matched_problems(one, metrics)
         assert [(problem.code, problem.level) for problem in found] == ([] if said is None else [said])
 
 
