@@ -209,7 +209,7 @@ def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) ->
 
 
 def _denying_without_data(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> GateRule | None:
-    """The rule that denies a change whatever the budget and the alerts are; None if one before it depends on them."""
+    """The rule that denies a change with any budget and any alerts; None if one before it depends on them."""
     if policy.dry_run:
         return None
     for rule in policy.rules:
