@@ -1,6 +1,5 @@
 """What receivers get about policies: a state that lasts, its escalation, break-glass; and their ends."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 
@@ -18,35 +17,39 @@ _MEANINGS = {
 }
 
 
-def notifications_of_state(
-    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, *, at: datetime
-) -> Mapping[Severity, Notification]:
-    """The notifications that fire at a time, by severity; none of a state that does not notify."""
+def severities_of_state(policy: BudgetPolicy, known: StateOfSlo, *, at: datetime) -> tuple[Severity, ...]:
+    """The severities of the notifications that fire at a time; none of a state that does not notify."""
     place = policy.index_of(known.state)
     if place is None or not policy.states[place].notify or policy.dry_run:
-        return {}
-    found = {Severity.TICKET: _firing(snapshot, policy, known, Severity.TICKET, "", at=at)}
-    escalation = policy.escalation
-    if escalation is not None and at - known.since >= escalation.after:
-        to = f" to {', '.join(escalation.to)}" if escalation.to else ""
-        words = f"; escalated{to} after {format_duration(escalation.after)}"
-        found[Severity.PAGE] = _firing(snapshot, policy, known, Severity.PAGE, words, at=at)
-    return found
+        return ()
+    is_escalated = policy.escalation is not None and at - known.since >= policy.escalation.after
+    return (Severity.TICKET, Severity.PAGE) if is_escalated else (Severity.TICKET,)
 
 
-def _firing(
-    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, severity: Severity, words: str, *, at: datetime
+def identity_of_state(snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo) -> tuple[str, Labels]:
+    """The incident and the labels of its notifications: one that fires with the same is not sent again."""
+    labels = _labels(snapshot.slo.alert_labels, snapshot.group, policy=policy.name, policy_state=known.state)
+    return _incident(snapshot.id, known.state, known.since), labels
+
+
+def state_notification(
+    snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo, severity: Severity, *, at: datetime
 ) -> Notification:
-    slo, place = snapshot.slo, policy.index_of(known.state)
-    state = policy.states[place or 0]
+    """The notification of a state that begins, with one of its severities; a page is its escalation."""
+    slo, state = snapshot.slo, next(one for one in policy.states if one.name == known.state)
+    incident, labels = identity_of_state(snapshot, policy, known)
     description = f" ({state.description})" if state.description else ""
     # Not the present budget: it would be another sentence in each evaluation.
     left = f"{known.remaining * 100:.4g}% of the budget was left"
+    words, escalation = "", policy.escalation
+    if severity is Severity.PAGE and escalation is not None:
+        to = f" to {', '.join(escalation.to)}" if escalation.to else ""
+        words = f"; escalated{to} after {format_duration(escalation.after)}"
     return Notification(
         status=NotificationStatus.FIRING,
         slo=snapshot.id,
         severity=severity,
-        incident=_incident(snapshot.id, known.state, known.since),
+        incident=incident,
         alertname=ALERTNAMES[Cause.POLICY],
         service=slo.service,
         name=slo.name,
@@ -57,7 +60,7 @@ def _firing(
         starts_at=at,
         at=at,
         group=snapshot.group,
-        labels=_labels(slo.alert_labels, snapshot.group, policy=policy.name, policy_state=state.name),
+        labels=labels,
         annotations=slo.alerting.annotations,
         tier=state.name,
         budget_remaining=snapshot.budget.remaining_ratio,

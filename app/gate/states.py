@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 from app.alerting import End, EndCode, Notification, Routing, resolve
 from app.alerting.ends import SLO_REMOVED, SWITCHED_OFF
-from app.gate.notifications import notifications_of_state
+from app.gate.notifications import identity_of_state, severities_of_state, state_notification
 from app.policy import DEFAULT_POLICY, BudgetPolicy, StateOfSlo, policy_for_slo, step_state
-from app.slo import Severity, Slo
+from app.slo import Labels, Slo
 from app.status import DataState, Snapshot
 from app.store import Database, Transaction
 from app.store.policies import (
@@ -138,24 +138,23 @@ def _stepped(
     state = current_state(snapshot, policy, before, at=at)
     if state is None:
         return None
-    wanted = notifications_of_state(snapshot, policy, state, at=at)
-    if known is not None and state is before and _same(known.notifications, wanted):
-        return known
+    severities = severities_of_state(policy, state, at=at)
+    identity = identity_of_state(snapshot, policy, state) if severities else None
     kept = {} if known is None else known.notifications
-    # A notification that goes on stays as it was sent.
+    # A notification that goes on stays as it was sent: only one that begins is composed.
     notifications = {
-        severity: kept[severity] if severity in kept and _is_same(kept[severity], one) else one
-        for severity, one in wanted.items()
+        severity: kept[severity]
+        if severity in kept and _identity(kept[severity]) == identity
+        else state_notification(snapshot, policy, state, severity, at=at)
+        for severity in severities
     }
+    if known is not None and state is before and notifications == kept:
+        return known
     return StoredPolicyState(state=state, notifications=notifications)
 
 
-def _same(kept: Mapping[Severity, Notification], wanted: Mapping[Severity, Notification]) -> bool:
-    return kept.keys() == wanted.keys() and all(_is_same(kept[each], wanted[each]) for each in wanted)
-
-
-def _is_same(one: Notification, other: Notification) -> bool:
-    return (one.incident, one.labels) == (other.incident, other.labels)
+def _identity(notification: Notification) -> tuple[str, Labels]:
+    return notification.incident, notification.labels
 
 
 def _ended(known: StoredPolicyState | None, now: StoredPolicyState | None, *, at: datetime) -> list[Notification]:
@@ -174,7 +173,7 @@ def _ended(known: StoredPolicyState | None, now: StoredPolicyState | None, *, at
     return [
         resolve(one, at=at, end=end)
         for severity, one in known.notifications.items()
-        if severity not in after or not _is_same(one, after[severity])
+        if severity not in after or _identity(one) != _identity(after[severity])
     ]
 
 
@@ -183,7 +182,7 @@ def _begun(known: StoredPolicyState | None, now: StoredPolicyState) -> list[Noti
     return [
         one
         for severity, one in now.notifications.items()
-        if severity not in before or not _is_same(before[severity], one)
+        if severity not in before or _identity(before[severity]) != _identity(one)
     ]
 
 
