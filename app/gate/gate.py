@@ -17,7 +17,7 @@ import structlog
 from app.alerting import End, EndCode, Notification, Routing, resolve
 from app.clock import Clock
 from app.gate.notifications import break_glass_notification
-from app.gate.states import PolicyStates, current_state, policy_of_snapshot
+from app.gate.states import TRUSTED_DATA, PolicyStates, current_state
 from app.policy import (
     DEFAULT_POLICY,
     BudgetPolicy,
@@ -208,7 +208,7 @@ class Gate:
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""
         at, policies = self.clock.now(), self._policies()
-        known = ((snapshot, policy_of_snapshot(snapshot, policies)) for snapshot in self.board.snapshots)
+        known = ((snapshot, self.states.policy_of(snapshot, policies)) for snapshot in self.board.snapshots)
         return [
             (snapshot, policy, current_state(snapshot, policy, self.states.state_of(snapshot.id), at=at))
             for snapshot, policy in known
@@ -447,7 +447,7 @@ def _concerns(question: GateQuestion, snapshot: Snapshot) -> bool:
 
 def _doubt(snapshot: Snapshot) -> str | None:
     """Why the budget of an SLO cannot be relied on; None if it can."""
-    if snapshot.data not in {DataState.FRESH, DataState.NO_TRAFFIC}:
+    if snapshot.data not in TRUSTED_DATA:
         return f"its data is {snapshot.data}" + (f": {snapshot.problem}" if snapshot.problem else "")
     if math.isnan(snapshot.budget.remaining_ratio):
         return "there were no events in its window"

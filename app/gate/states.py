@@ -10,7 +10,7 @@ from app.gate.notifications import identity_of_state, severities_of_state, state
 from app.policy import DEFAULT_POLICY, BudgetPolicy, StateOfSlo, policy_for_slo, step_state
 from app.slo import Labels, Slo
 from app.status import DataState, Snapshot
-from app.store import Database, Transaction
+from app.store import Database
 from app.store.policies import (
     PolicyChange,
     StoredPolicyState,
@@ -21,7 +21,8 @@ from app.store.policies import (
 )
 from app.store.recipients import enqueue_routed
 
-_TRUSTED = frozenset({DataState.FRESH, DataState.NO_TRAFFIC})
+TRUSTED_DATA = frozenset({DataState.FRESH, DataState.NO_TRAFFIC})
+"""With any other data the budget of an SLO cannot be relied on."""
 _OTHER_STATE = End(code=EndCode.SUPERSEDED, reason="another state of the error budget policy began")
 
 
@@ -83,23 +84,14 @@ class PolicyStates:
         if written or gone:
             # In one transaction: a crash loses neither a state nor its notification.
             with self._database.begin() as transaction:
-                self._write(transaction, written, gone, changes)
+                save_policy_states(transaction, written)
+                forget_policy_states(transaction, gone)
+                append_policy_changes(transaction, changes)
                 for notification in notified:
                     enqueue_routed(transaction, notification, routing, at=at)
         # After the commit, so that a step that fails is done again by the next.
         self._stored = MappingProxyType(stepped if snapshots else dict(self._stored))
         return changes
-
-    def _write(
-        self,
-        transaction: Transaction,
-        written: Sequence[StoredPolicyState],
-        gone: Sequence[str],
-        changes: Sequence[PolicyChange],
-    ) -> None:
-        save_policy_states(transaction, written)
-        forget_policy_states(transaction, gone)
-        append_policy_changes(transaction, changes)
 
     def policy_of(self, snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
         """The policy of an SLO or group member; looked up once for each set of policies, from any thread."""
@@ -109,11 +101,11 @@ class PolicyStates:
             self._policies = policies, known
         found = known.get(snapshot.id)
         if found is None or found[0] is not snapshot.slo:
-            found = known[snapshot.id] = snapshot.slo, policy_of_snapshot(snapshot, policies)
+            found = known[snapshot.id] = snapshot.slo, _policy_of(snapshot, policies)
         return found[1]
 
 
-def policy_of_snapshot(snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
+def _policy_of(snapshot: Snapshot, policies: Sequence[BudgetPolicy]) -> BudgetPolicy:
     """The policy of an SLO or of a member of its group, which may be named by either id."""
     labels = (*snapshot.slo.labels, *snapshot.group)
     found = policy_for_slo(policies, slo=snapshot.id, service=snapshot.slo.service, labels=labels)
@@ -126,7 +118,7 @@ def current_state(
     snapshot: Snapshot, policy: BudgetPolicy, known: StateOfSlo | None, *, at: datetime
 ) -> StateOfSlo | None:
     """The state by a snapshot; as it was while its data cannot be relied on."""
-    if snapshot.data not in _TRUSTED:
+    if snapshot.data not in TRUSTED_DATA:
         return known
     return step_state(policy, known, slo=snapshot.id, remaining=snapshot.budget.remaining_ratio, at=at)
 
