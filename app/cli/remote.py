@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -82,8 +83,7 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
     Raises:
         RemoteError: it does not, or does not answer.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=headers)
+    _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=_bearer(token))
 
 
 def fetch_adjustments(url: str) -> "Iterator[AdjustmentModel]":
@@ -148,7 +148,7 @@ def _items(url: str, path: str, query: Sequence[tuple[str, str]]) -> Iterator[An
         try:
             items, cursor = page["items"], page["next"]
         except (KeyError, TypeError):
-            raise RemoteError(f"what answers at {url} is not Sloburn") from None
+            raise _not_sloburn(url) from None
         yield from items
         if cursor is None:
             return
@@ -160,10 +160,7 @@ def ask_gate(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "Gate
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
-    data = _data(url, f"/api/v1/gate?{urlencode(query)}", token)
-    if data.get("decision") not in {*GateDecision}:
-        raise RemoteError(f"what answers at {url} is not Sloburn")
-    return cast("GateDataModel", data)
+    return cast("GateDataModel", _verdict(url, "/api/v1/gate", query, token, ("decision", GateDecision)))
 
 
 def ask_canary(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "CanaryDataModel":
@@ -172,18 +169,18 @@ def ask_canary(url: str, query: Sequence[tuple[str, str]], *, token: str) -> "Ca
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
-    data = _data(url, f"/api/v1/canary?{urlencode(query)}", token)
-    if data.get("verdict") not in {*CanaryVerdictKind}:
-        raise RemoteError(f"what answers at {url} is not Sloburn")
-    return cast("CanaryDataModel", data)
+    return cast("CanaryDataModel", _verdict(url, "/api/v1/canary", query, token, ("verdict", CanaryVerdictKind)))
 
 
-def _data(url: str, path: str, token: str) -> dict[str, Any]:
-    headers = {"User-Agent": "sloburn gate", **({"Authorization": f"Bearer {token}"} if token else {})}
-    page = _ask(url, path, headers=headers)
+def _verdict(
+    url: str, path: str, query: Sequence[tuple[str, str]], token: str, kind: tuple[str, type[StrEnum]]
+) -> Mapping[str, Any]:
+    """The data of an answer; *kind* is a field of it, and the values that it may have."""
+    field, values = kind
+    page = _ask(url, f"{path}?{urlencode(query)}", headers={"User-Agent": "sloburn gate", **_bearer(token)})
     data = page.get("data") if isinstance(page, dict) else None
-    if not isinstance(data, dict):
-        raise RemoteError(f"what answers at {url} is not Sloburn")
+    if not isinstance(data, dict) or data.get(field) not in {*values}:
+        raise _not_sloburn(url)
     return data
 
 
@@ -197,7 +194,11 @@ def _ask(
     try:
         return json.loads(_open(url, path, method=method, headers=headers, body=body))
     except ValueError:
-        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+        raise _not_sloburn(url) from None
+
+
+def _not_sloburn(url: str) -> RemoteError:
+    return RemoteError(f"what answers at {url} is not Sloburn")
 
 
 def _open(
