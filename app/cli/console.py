@@ -76,14 +76,22 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def write_file(file: Path, text: str, *, make_folders: bool = False) -> None:
+def write_result(text: str, file: Path | None, *, make_folders: bool = False) -> None:
+    """Write the result of a command to a file, or to standard output without one."""
+    if file is None:
+        typer.echo(text, nl=bool(text) and not text.endswith("\n"))
+    else:
+        write_file(file, text, make_folders=make_folders)
+
+
+def write_file(file: Path, text: str, *, make_folders: bool = False, code: int = EXIT_USAGE) -> None:
     """Write a file that the command was asked for; where it cannot be written, the command fails."""
     try:
         if make_folders:
             file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        fail(f"cannot write {file}: {error.strerror or error}", code=EXIT_USAGE)
+        fail(f"cannot write {file}: {error.strerror or error}", code=code)
 
 
 def fail(message: str, *, code: int = EXIT_FAILED) -> NoReturn:

@@ -1,8 +1,6 @@
 """`sloburn policy`: error budget policies as pages for people."""
 
-import typer
-
-from app.cli.console import OutputFile, errors, write_file
+from app.cli.console import OutputFile, errors, write_result
 from app.cli.documents import Paths, sound_documents
 from app.policy import DEFAULT_POLICY, policy_for_slo, policy_page
 
@@ -23,8 +21,4 @@ def policy(paths: Paths, *, output: OutputFile = None) -> None:
         policies.append(DEFAULT_POLICY)
     if not policies:
         errors().print("there is no policy, and no SLO")
-    text = "\n".join(map(policy_page, policies))
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_file(output, text)
+    write_result("\n".join(map(policy_page, policies)), output)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.console import OutputFile, choice_of, fail, write_file
+from app.cli.console import OutputFile, choice_of, fail, write_result
 from app.cli.remote import RemoteError, Url, fetch_text
 from app.cli.status import Label, Service
 from app.reports import ReportFormat
@@ -58,7 +58,4 @@ def report(
         text = fetch_text(url, "/api/v1/reports", query)
     except RemoteError as error:
         fail(str(error))
-    if output is None:
-        typer.echo(text, nl=not text.endswith("\n"))
-    else:
-        write_file(output, text)
+    write_result(text, output)

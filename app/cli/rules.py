@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from app.cli.console import OutputFile, choice_of, errors, write_file
+from app.cli.console import OutputFile, choice_of, errors, write_result
 from app.cli.documents import Paths, sound_documents
 from app.promql.rules import RuleNames, rule_groups, rule_limits
 from app.sli import NotExpressibleError
@@ -55,10 +55,7 @@ def rules(
     ]
     groups = {"groups": rule_groups(kept, names, native_histograms=native_histograms)}
     text = "".join(_head(differences)) + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_file(output, text)
+    write_result(text, output)
     for difference in differences:
         errors().print(f"difference: {difference}", markup=False, soft_wrap=True)
 

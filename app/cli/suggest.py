@@ -22,7 +22,7 @@ from app.cli.console import (
     fail,
     print_json,
     progress_bar,
-    write_file,
+    write_result,
 )
 from app.cli.console import output as standard_output
 from app.cli.convert import Force
@@ -191,11 +191,7 @@ def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> N
     elif format is SuggestionFormat.TABLE:
         figures_table(found, standard_output())
     else:
-        text = document_text(found)
-        if file is None:
-            typer.echo(text, nl=False)
-        else:
-            write_file(file, text, make_folders=True)
+        write_result(document_text(found), file, make_folders=True)
         figures_table(found, errors())
         written = file or _USUAL_FILE
         first = "" if file is not None else f"sloburn suggest ... -o {written}, then "

@@ -4,16 +4,15 @@ from typing import Annotated
 
 import typer
 
-from app.cli.console import Format, output, print_json
+from app.cli.console import Format, FormatOption, fail, output, print_json
 from app.cli.gate.command import (
     EXIT_DENY,
+    EXIT_MISUSED,
     EXIT_UNKNOWN,
     REFUSED,
     FailOpen,
-    GateFormat,
     TokenFile,
     duration_text,
-    misused,
     token_of,
 )
 from app.cli.remote import RemoteError, Url, ask_canary
@@ -34,7 +33,7 @@ def canary(
     ] = "30m",
     fail_open: FailOpen = False,
     token_file: TokenFile = None,
-    format: GateFormat = Format.TEXT,  # noqa: A002  the contract's name
+    format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
     """Compare the errors of a new version with those of the old one.
 
@@ -50,7 +49,7 @@ def canary(
         data = ask_canary(url, query, token=token_of(token_file))
     except RemoteError as error:
         if error.status in REFUSED:
-            misused(str(error))
+            fail(str(error), code=EXIT_MISUSED)
         output().print(f"inconclusive: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(0 if fail_open else EXIT_UNKNOWN) from None
     if format is Format.JSON:

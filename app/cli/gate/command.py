@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand
 from typing_extensions import override
 
 from app.cli.configuration import settings_for
-from app.cli.console import Format, choice_of, errors, output, print_json
+from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json, write_file
 from app.cli.gate.reports import (
     append_github_files,
     github_annotation,
@@ -122,10 +122,6 @@ PipelineOption = Annotated[
         parser=choice_of(Pipeline),
     ),
 ]
-GateFormat = Annotated[
-    Format,
-    typer.Option("--format", help="For people or for machines.", metavar="<text|json>", parser=choice_of(Format)),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +150,7 @@ def gate(
     dotenv: Dotenv = None,
     annotations: Annotations = None,
     pipeline: PipelineOption = Pipeline.AUTO,
-    format: GateFormat = Format.TEXT,  # noqa: A002  the contract's name
+    format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
     """Ask a running service whether a change may go ahead.
 
@@ -167,17 +163,21 @@ def gate(
     Example: sloburn gate --service checkout --environment prod --change feature
     """
     if not (service or slo or label):
-        misused("name what is changed: --service, --slo or --label")
+        fail("name what is changed: --service, --slo or --label", code=EXIT_MISUSED)
     values = [("service", service), ("environment", environment), ("change", change), ("caller", caller)]
     query = [(name, value) for name, value in values if value]
     query += [("slo", one) for one in slo or ()] + [("label", one) for one in label or ()]
     question = _Question(url=url, query=query, token=token_of(token_file))
     data = _answer(question, wait_s=_seconds(wait), every_s=_seconds(every))
     _report(data, pipeline=_pipeline(pipeline), format_=format)
-    _write(junit, junit_xml(data))
-    _write(summary, summary_page(data))
-    _write(dotenv, "".join(f"GATE_{name.upper()}={value}\n" for name, value in variables(data).items()))
-    _write(annotations, gitlab_annotations(data))
+    for file, text in (
+        (junit, junit_xml(data)),
+        (summary, summary_page(data)),
+        (dotenv, "".join(f"GATE_{name.upper()}={value}\n" for name, value in variables(data).items())),
+        (annotations, gitlab_annotations(data)),
+    ):
+        if file is not None:
+            write_file(file, text, code=EXIT_MISUSED)
     code = {GateDecision.DENY: EXIT_DENY, GateDecision.WARN: warn_exit_code}.get(GateDecision(data["decision"]), 0)
     if data["decision"] == GateDecision.UNKNOWN and not fail_open:
         code = EXIT_UNKNOWN
@@ -207,7 +207,7 @@ def _asked(question: _Question) -> "GateDataModel":
             return ask_gate(question.url, question.query, token=question.token)
         except RemoteError as error:
             if error.status in REFUSED:
-                misused(str(error))
+                fail(str(error), code=EXIT_MISUSED)
             if attempt == _ATTEMPTS:
                 return _no_answer(question, str(error))
             time.sleep(_PAUSE_S if error.status is not None else 0.0)
@@ -263,18 +263,3 @@ def token_of(file: Path | None) -> str:
     except typer.Exit as error:
         raise typer.Exit(EXIT_MISUSED) from error
     return "" if settings.api_token is None else settings.api_token.get_secret_value()
-
-
-def _write(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        misused(f"cannot write {file}: {error.strerror or error}")
-
-
-def misused(message: str) -> NoReturn:
-    """End the command for a mistake of its user."""
-    errors().print(f"sloburn: {message}", markup=False, soft_wrap=True)
-    raise typer.Exit(EXIT_MISUSED)
