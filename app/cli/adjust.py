@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from app.adjustments import AdjustmentCategory, AdjustmentEffect
-from app.cli.configuration import settings_for
+from app.cli.configuration import TokenOption, api_token
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import (
+    DEFAULT_URL,
     RemoteError,
     Url,
     add_adjustment,
@@ -27,10 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_DEFAULT_URL = "http://127.0.0.1:9720"
-TokenOption = Annotated[
-    str | None, typer.Option("--token-file", help="File with the API token.", metavar="FILE", show_default=False)
-]
 Services = Annotated[
     list[str],
     typer.Option("--service", help="Only SLOs of this service; repeatable.", metavar="NAME", show_default=False),
@@ -62,7 +59,7 @@ Category = Annotated[
 
 
 @app.command("list")
-def list_adjustments(*, url: Url = _DEFAULT_URL, format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
+def list_adjustments(*, url: Url = DEFAULT_URL, format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
     """List the adjustments that were not withdrawn.
 
     The one that begins last comes first, with its id.
@@ -100,7 +97,7 @@ def add(
     category: Category = AdjustmentCategory.MAINTENANCE,
     mute_alerts: Mute = False,
     author: Author = "",
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     token_file: TokenOption = None,
 ) -> None:
     """Adjust some time, ahead or after the fact.
@@ -126,7 +123,7 @@ def add(
         "author": author,
     }
     try:
-        made = add_adjustment(url, given, token=_token(token_file))
+        made = add_adjustment(url, given, token=api_token(token_file))
     except RemoteError as error:
         fail(str(error))
     output().print(_line(made), markup=False, soft_wrap=True)
@@ -137,7 +134,7 @@ def withdraw(
     adjustment: Annotated[str, typer.Argument(metavar="ID", hidden=True)],
     *,
     author: Author = "",
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     token_file: TokenOption = None,
 ) -> None:
     """Withdraw an adjustment: it has no effect any more.
@@ -147,14 +144,14 @@ def withdraw(
     Example: sloburn adjust withdraw 5e1c09a7d2b84f36 --author ada
     """
     try:
-        withdraw_adjustment(url, adjustment, author=author, token=_token(token_file))
+        withdraw_adjustment(url, adjustment, author=author, token=api_token(token_file))
     except RemoteError as error:
         fail(str(error))
     output().print(f"{adjustment} is withdrawn", markup=False)
 
 
 @app.command("export")
-def export_calendar(*, url: Url = _DEFAULT_URL) -> None:
+def export_calendar(*, url: Url = DEFAULT_URL) -> None:
     """Print the adjustments as an iCalendar.
 
     Example: sloburn adjust export > adjustments.ics
@@ -178,7 +175,7 @@ def import_calendar(
     effect: Effect = AdjustmentEffect.EXCLUDE,
     mute_alerts: Mute = False,
     author: Author = "",
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     token_file: TokenOption = None,
 ) -> None:
     """Read an iCalendar: each event is an adjustment.
@@ -202,7 +199,7 @@ def import_calendar(
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}", code=EXIT_USAGE)
     try:
-        found = import_adjustments(url, calendar, query, token=_token(token_file))
+        found = import_adjustments(url, calendar, query, token=api_token(token_file))
     except RemoteError as error:
         fail(str(error))
     counts = ", ".join(f"{len(found[name])} {name}" for name in ("created", "updated", "unchanged", "skipped"))
@@ -216,11 +213,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise typer.BadParameter(f"{text!r} is not a label: write NAME=VALUE")
     return name, value
-
-
-def _token(token_file: str | None) -> str:
-    settings = settings_for({"api_token_file": token_file})
-    return settings.api_token.get_secret_value() if settings.api_token is not None else ""
 
 
 def _line(one: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from app.alerting import Notification, NotificationStatus, resolve
-from app.cli.configuration import settings_for
+from app.cli.configuration import TokenOption, api_token, settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
-from app.cli.remote import RemoteError, Url, fetch_dead_letters, retry_dead_letter
+from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
@@ -49,11 +49,6 @@ def _letter_id(text: str) -> int:
     return int(text)
 
 
-TokenOption = Annotated[
-    str | None, typer.Option("--token-file", help="File with the API token.", metavar="FILE", show_default=False)
-]
-
-
 @app.command("test")
 def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityOption = Severity.TICKET) -> None:
     """Send a test notification to one receiver.
@@ -88,7 +83,7 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
 
 
 @app.command()
-def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
+def dead(*, url: Url = DEFAULT_URL, format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
     """List the dead letters of a running service.
 
     Dead letters are notifications that were given up; the newest comes first.
@@ -113,7 +108,7 @@ def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TE
 def retry(
     number: Annotated[int, typer.Argument(metavar="ID", hidden=True, parser=_letter_id)],
     *,
-    url: Url = "http://127.0.0.1:9720",
+    url: Url = DEFAULT_URL,
     token_file: TokenOption = None,
 ) -> None:
     """Retry a dead letter of a running service.
@@ -122,8 +117,7 @@ def retry(
 
     Example: sloburn notify retry 42
     """
-    settings = settings_for({"api_token_file": token_file})
-    token = settings.api_token.get_secret_value() if settings.api_token is not None else ""
+    token = api_token(token_file)
     try:
         retry_dead_letter(url, number, token=token)
     except RemoteError as error:

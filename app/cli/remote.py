@@ -33,6 +33,8 @@ def service_url(text: str) -> str:
     return text.rstrip("/")
 
 
+DEFAULT_URL = "http://127.0.0.1:9720"
+"""Where a service listens that runs on the same machine."""
 Url = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL", parser=service_url)]
 
 

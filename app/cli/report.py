@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.console import OutputFile, choice_of, fail, write_result
-from app.cli.remote import RemoteError, Url, fetch_text
+from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_text
 from app.cli.status import Label, Service
 from app.reports import ReportFormat
 
@@ -34,7 +34,7 @@ Form = Annotated[
 
 def report(
     *,
-    url: Url = "http://127.0.0.1:9720",
+    url: Url = DEFAULT_URL,
     period: Period = "month",
     at: At = None,
     service: Service = None,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from app.alerting import EndCode
 from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
-from app.cli.remote import RemoteError, Url, slos, unhealthy_reasons
+from app.cli.remote import DEFAULT_URL, RemoteError, Url, slos, unhealthy_reasons
 from app.slo import Cause
 from app.status import UNKNOWN, DataState, HealthState, ProblemLevel, rounded_percent, severities_words, state_words
 from app.wording.sentences import listed
@@ -63,7 +63,7 @@ State = Annotated[
 
 def status(
     *,
-    url: Url = "http://127.0.0.1:9720",
+    url: Url = DEFAULT_URL,
     service: Service = None,
     label: Label = None,
     status: State = None,

@@ -15,7 +15,7 @@ from app.cli.gate.command import (
     duration_text,
     token_of,
 )
-from app.cli.remote import RemoteError, Url, ask_canary
+from app.cli.remote import DEFAULT_URL, RemoteError, Url, ask_canary
 from app.policy import CanaryVerdictKind
 
 _CODES = {CanaryVerdictKind.PASS: 0, CanaryVerdictKind.FAIL: EXIT_DENY, CanaryVerdictKind.INCONCLUSIVE: EXIT_UNKNOWN}
@@ -23,7 +23,7 @@ _CODES = {CanaryVerdictKind.PASS: 0, CanaryVerdictKind.FAIL: EXIT_DENY, CanaryVe
 
 def canary(
     *,
-    url: Url = "http://127.0.0.1:9720",
+    url: Url = DEFAULT_URL,
     slo: Annotated[str, typer.Option("--slo", help="The SLO whose events are compared.", metavar="ID")],
     label: Annotated[str, typer.Option("--label", help="The label that tells versions apart.", metavar="NAME")],
     baseline: Annotated[str, typer.Option("--baseline", help="Its value of the old version.", metavar="VALUE")],

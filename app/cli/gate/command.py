@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 from typing_extensions import override
 
-from app.cli.configuration import settings_for
+from app.cli.configuration import api_token
 from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json, write_file
 from app.cli.gate.reports import (
     append_github_files,
@@ -24,7 +24,7 @@ from app.cli.gate.reports import (
     summary_page,
     variables,
 )
-from app.cli.remote import RemoteError, Url, ask_gate
+from app.cli.remote import DEFAULT_URL, RemoteError, Url, ask_gate
 from app.policy import GateDecision
 from app.slo import DurationError, parse_duration
 
@@ -133,7 +133,7 @@ class _Question:
 
 def gate(
     *,
-    url: Url = "http://127.0.0.1:9720",
+    url: Url = DEFAULT_URL,
     service: Service = "",
     environment: Environment = "",
     change: Change = "",
@@ -259,7 +259,6 @@ def _pipeline(wanted: Pipeline) -> Pipeline:
 def token_of(file: Path | None) -> str:
     """The token to send; empty if there is none."""
     try:
-        settings = settings_for({"api_token_file": file})
+        return api_token(file)
     except typer.Exit as error:
         raise typer.Exit(EXIT_MISUSED) from error
-    return "" if settings.api_token is None else settings.api_token.get_secret_value()
