@@ -81,7 +81,7 @@ def lines(title: str, description: str, *queries: Dataquery, unit: str = TIMES, 
 
 
 def this_month(title: str, *queries: Dataquery) -> timeseries.Panel:
-    """What is left of budgets since the first of the month, whatever the range of the dashboard."""
+    """What is left of budgets since the first of the month, with any time range of the dashboard."""
     description = (
         "What is left of the budget of the month that began on the first: it falls with every bad event and never "
         "rises. The month is that of the SLO window's time zone, UTC for a rolling window. Below the dashed line more "
