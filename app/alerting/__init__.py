@@ -1,10 +1,10 @@
 """When an alert fires and resolves: the default burn-rate rules, and the life cycle as one pure `step`.
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
-`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default rules, `ends.py` why
-alerts end, `definition.py` what they are judged by, `notification.py` what receivers are notified of, `labels.py` the
-labels that they get, `routing.py` who they are, `conditions.py` the tickets that are not about a burn,
-`scrape_interval.py` windows for rarely scraped counters.
+`reading.py` what is known at one and `measured.py` how it comes from figures, `evidence.py` whether that is enough,
+`policy.py` the default rules, `ends.py` why alerts end, `definition.py` what they are judged by, `notification.py` what
+receivers are notified of, `labels.py` the labels that they get, `routing.py` who they are, `conditions.py` the tickets
+that are not about a burn, `scrape_interval.py` windows for rarely scraped counters.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
@@ -37,6 +37,7 @@ from app.alerting.evidence import (
 )
 from app.alerting.labels import OVERRIDABLE, RESERVED, sent_labels
 from app.alerting.lifecycle import freeze_unseen, long_window, retire, step, step_slo
+from app.alerting.measured import MeasuredWindow, MeasuredWindows, are_at_rest, is_stale, reading_of
 from app.alerting.notification import (
     IncidentErrors,
     Notification,
@@ -69,6 +70,8 @@ __all__ = [
     "End",
     "EndCode",
     "IncidentErrors",
+    "MeasuredWindow",
+    "MeasuredWindows",
     "Notification",
     "NotificationStatus",
     "Notified",
@@ -81,6 +84,7 @@ __all__ = [
     "Verdict",
     "WindowCounts",
     "alert_key",
+    "are_at_rest",
     "check_rule",
     "compose",
     "compose_condition",
@@ -90,6 +94,7 @@ __all__ = [
     "freeze_unseen",
     "is_calm",
     "is_estimated",
+    "is_stale",
     "judge",
     "long_window",
     "may_be_one_failure",
@@ -98,6 +103,7 @@ __all__ = [
     "no_traffic",
     "notifications_for",
     "of_budget",
+    "reading_of",
     "relabel",
     "resolve",
     "retire",

@@ -9,7 +9,7 @@ from itertools import repeat
 
 import numpy as np
 
-from app.alerting import Alert, is_estimated
+from app.alerting import Alert, is_estimated, is_stale
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import (
@@ -37,14 +37,6 @@ _AT_RISK = 0.1
 _AT_REST = {
     severity: AlertView(severity=severity, state=AlertState.INACTIVE, since=None, tier=None) for severity in Severity
 }
-
-
-def is_stale(as_of_s: float, *, at_s: float, interval_s: float) -> bool:
-    """Whether the newest measured slot is more than two slots behind; no data at all is stale too.
-
-    So is what was measured in the future, by a clock that has been set back since: it says nothing of now.
-    """
-    return not abs(at_s - as_of_s) <= 2 * interval_s
 
 
 def snapshots(

@@ -15,21 +15,21 @@ from app.alerting import (
     BudgetCounts,
     Definition,
     End,
+    MeasuredWindow,
     Notification,
     Reading,
-    RuleReading,
     Transition,
-    WindowCounts,
     alert_key,
+    are_at_rest,
     compose,
     definition_of,
     end_of_member,
     is_calm,
     is_estimated,
+    is_stale,
     long_window,
-    may_be_one_failure,
-    needed_windows,
     notifications_for,
+    reading_of,
     relabel,
     resolve,
     retire,
@@ -39,7 +39,7 @@ from app.budget import exhausting_burn_rate
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import bad_never_matched, ended_series, hides_errors, why_not_measured
-from app.evaluation.figures.snapshots import exhaustion_time, is_stale
+from app.evaluation.figures.snapshots import exhaustion_time
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.missing_total import missing_totals
@@ -139,7 +139,7 @@ def judge_all(
         policies, known = member.slo.alerting.policies, before.get(member.id, ())
         if member.id in of_conditions:
             known = tuple(alert for alert in known if alert.cause is Cause.BURN)
-        if _at_rest(known, policies) and columns.calm(index, policies):
+        if are_at_rest(known, policies) and columns.calm(index, policies):
             of_member = conditions.alerts.get(member.id)
             alerts[member.id] = known if of_member is None else (*known, *of_member)
             continue
@@ -340,14 +340,6 @@ def _why_gone(member: SloId, alerts: Sequence[Alert], documents: Mapping[SloId, 
     return end_of_member(fired_by, definition_of(slo, Cause.BURN, Severity.PAGE))
 
 
-def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
-    """Whether the alerts of all policies are there and have nothing to say: quiet data leaves them as they are."""
-    for alert in alerts:
-        if alert.state is not AlertState.INACTIVE or alert.frozen is not None or alert.suppressed is not None:
-            return False
-    return {alert.severity for alert in alerts} == {policy.severity for policy in policies}
-
-
 def _explained(notification: Notification, top_contributors: Mapping[str, str]) -> Notification:
     text = top_contributors.get(notification.key)
     return notification if text is None else replace(notification, top_contributors=text)
@@ -539,18 +531,14 @@ class _Columns:
         estimated = None if missing is None else missing.reading(policy, error_budget, self._ledger)
         if estimated is not None:
             return estimated
-        readings = tuple(self._rule_reading(index, rule, guarded=policy.evidence is not None) for rule in policy.rules)
-        with_evidence = with_evidence or any(
-            measured.trips(rule) for rule, measured in zip(policy.rules, readings, strict=True)
-        )
-        recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if with_evidence else ()
-        return Reading(
-            rules=readings,
+        return reading_of(
+            _MemberWindows(self, index),
+            policy,
+            error_budget=error_budget,
+            with_evidence=with_evidence,
             stale=stale,
             stale_because=self._stale_because(index) if stale else None,
             partial=self.partial(index, policy),
-            recent=recent,
-            error_budget=error_budget,
         )
 
     def _stale_because(self, index: int) -> str | None:
@@ -579,37 +567,20 @@ class _Columns:
             return tracked.partial_history_explained
         return tracked.partial_explained
 
-    def _window(self, length: timedelta) -> "_Window":
+    def window(self, index: int, length: timedelta) -> MeasuredWindow:
+        """The figures of a window of one member."""
         window = self._windows.get(length)
         if window is None:
             window = self._windows[length] = _Window(self._figures.windows[length])
-        return window
-
-    def _counts(self, index: int, length: timedelta) -> WindowCounts:
-        window = self._window(length)
-        return WindowCounts(
-            window=length,
-            total=window.good[index] + window.bad[index],
+        return MeasuredWindow(
+            burn_rate=window.burn_rate[index],
+            good=window.good[index],
             bad=window.bad[index],
             coverage=window.coverage[index],
         )
 
-    def _rule_reading(self, index: int, rule: BurnRateRule, *, guarded: bool) -> RuleReading:
-        far, near = self._window(rule.long), self._window(rule.short)
-        measured = RuleReading(
-            long_burn_rate=far.burn_rate[index],
-            short_burn_rate=near.burn_rate[index],
-            long_coverage=far.coverage[index],
-            short_coverage=near.coverage[index],
-            good=far.good[index],
-            bad=far.bad[index],
-        )
-        # In how many slots events were bad is a search in the ledger: asked only where it can decide.
-        if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(rule):
-            return measured
-        return replace(measured, bad_slots=self._bad_slots(index, rule.long))
-
-    def _bad_slots(self, index: int, length: timedelta) -> float:
+    def bad_slots(self, index: int, length: timedelta) -> float:
+        """In how many slots of a window of one member events were bad."""
         row, end_s = self.members[index].row, self.as_of[index]
         if row is None:
             return math.inf
@@ -623,3 +594,19 @@ class _Window:
         self.coverage = window.coverage.tolist()
         self.good = (window.total - window.bad).tolist()
         self.bad = window.bad.tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class _MemberWindows:
+    """The windows of one member, as alerts are judged by them."""
+
+    columns: _Columns
+    index: int
+
+    def window(self, length: timedelta) -> MeasuredWindow:
+        """The figures of a window."""
+        return self.columns.window(self.index, length)
+
+    def bad_slots(self, length: timedelta) -> float:
+        """In how many slots of a window events were bad: a search in the ledger."""
+        return self.columns.bad_slots(self.index, length)
