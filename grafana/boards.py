@@ -5,6 +5,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DashboardCursorSync, DashboardLinkType
 from typing_extensions import override
 
+from grafana import colours
 from grafana.queries import DATA_SOURCE, data_source_variable, hidden_variable
 
 OVERVIEW = "sloburn-overview"
@@ -51,15 +52,18 @@ def sloburn_page(title: str, path: str = "") -> builders.DashboardLink:
     )
 
 
-class AlertMarks(Builder[AnnotationQuery]):
+class GraphMarks(Builder[AnnotationQuery]):
     """Marks on every graph where *expr* has a value; *text* names what fired, such as ``{{slo}}``.
 
-    Those that are not *shown* can be switched on at the top of the dashboard.
+    Those that are not *shown* can be switched on at the top of the dashboard. With *at_value* there is one mark for
+    each value of a series, which is its time in milliseconds.
     """
 
-    def __init__(self, name: str, expr: str, text: str, colour: str, *, shown: bool = True) -> None:
+    def __init__(
+        self, name: str, expr: str, text: str, colour: str, *, shown: bool = True, at_value: bool = False
+    ) -> None:
         self._marks = _Marks(name=name, datasource=DATA_SOURCE, icon_color=colour, expr=expr, enable=shown)
-        self._marks.text = text
+        self._marks.text, self._marks.at_value = text, at_value
 
     @override
     def build(self) -> AnnotationQuery:
@@ -70,10 +74,25 @@ class _Marks(AnnotationQuery):
     """The SDK's annotation lacks the fields that only Prometheus annotations have."""
 
     text = ""
+    at_value = False
 
     @override
     def to_json(self) -> dict[str, object]:
-        return super().to_json() | {"titleFormat": self.name, "textFormat": self.text, "step": "30s"}
+        return super().to_json() | {
+            "titleFormat": self.name,
+            "textFormat": self.text,
+            "step": "30s",
+            "useValueForTime": self.at_value,
+        }
+
+
+def change_marks(expr: str, *, shown: bool) -> GraphMarks:
+    """Marks where changes of services began; *expr* are series of `slo_last_change_timestamp_seconds`."""
+    # Only of the hour after each: a month of marks would else be a month of samples of each.
+    begun = f"1000 * (max by (slo_service, environment, kind, version) ({expr}) > time() - 3600)"
+    # Grafana writes the name of a label that is not there.
+    described = f'label_join({begun}, "change", " ", "kind", "version", "environment")'
+    return GraphMarks("Change", described, "{{slo_service}}: {{change}}", colours.CHANGE, shown=shown, at_value=True)
 
 
 def _siblings() -> builders.DashboardLink:

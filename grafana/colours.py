@@ -18,6 +18,7 @@ PLAIN = "text"
 FROZEN = "blue"
 PAGE = "semi-dark-red"
 TICKET = "semi-dark-orange"
+CHANGE = "semi-dark-purple"
 
 LEAST_COVERAGE = 0.9
 """Below this share of measured slots an alert freezes."""

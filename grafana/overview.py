@@ -56,10 +56,11 @@ def dashboard() -> builders.Dashboard:
         .with_variable(_service_variable())
         .with_variable(_label_variable())
         .with_variable(_value_variable())
-        .annotation(boards.AlertMarks("Page", f"max by (slo) ({_PAGE}) > 0", "{{slo}}", colours.PAGE))
+        .annotation(boards.GraphMarks("Page", f"max by (slo) ({_PAGE}) > 0", "{{slo}}", colours.PAGE))
         .annotation(
-            boards.AlertMarks("Ticket", f"max by (slo) ({_TICKET}) > 0", "{{slo}}", colours.TICKET, shown=False)
+            boards.GraphMarks("Ticket", f"max by (slo) ({_TICKET}) > 0", "{{slo}}", colours.TICKET, shown=False)
         )
+        .annotation(boards.change_marks(of_services("slo_last_change_timestamp_seconds"), shown=False))
         .with_panel(_how_many())
         .with_panel(_exhausted())
         .with_panel(_at_risk())

@@ -27,6 +27,7 @@ _COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
 _BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
 _FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
 _THRESHOLD = 'max by (slo, severity, window) (slo_alert_threshold{slo="$slo"})'
+_CHANGES = 'slo_last_change_timestamp_seconds and on (slo_service) slo_objective_ratio{slo="$slo"}'
 _STATES = (
     (1, "pending", colours.DOUBTFUL),
     (2, "suppressed", colours.PLAIN),
@@ -51,6 +52,7 @@ def dashboard() -> builders.Dashboard:
         .with_variable(_histogram_variable("selector"))
         .annotation(_marks("page", "Page", colours.PAGE))
         .annotation(_marks("ticket", "Ticket", colours.TICKET))
+        .annotation(boards.change_marks(_CHANGES, shown=True))
         .with_panel(_objective())
         .with_panel(_sli())
         .with_panel(_budget_left())
@@ -79,8 +81,8 @@ def _histogram_variable(label: str) -> builders.QueryVariable:
     return hidden_variable(label, f'label_values(slo_latency_threshold{{slo="$slo"}}, {label})')
 
 
-def _marks(severity: str, name: str, colour: str) -> boards.AlertMarks:
-    return boards.AlertMarks(
+def _marks(severity: str, name: str, colour: str) -> boards.GraphMarks:
+    return boards.GraphMarks(
         name, f'max by (slo) (slo_alert_firing{{slo="$slo", severity="{severity}"}}) > 0', "{{slo}}", colour
     )
 

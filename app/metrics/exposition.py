@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from app.changes import Change
+from app.metrics.change_samples import render_changes
 from app.metrics.collector import render_families
 from app.metrics.instruments import Instruments
 from app.metrics.slo_lines import KnownTexts
@@ -100,12 +102,14 @@ class Exposition:
         instruments: Instruments,
         *,
         names: MetricNames = MetricNames.SLOBURN,
+        changes: Callable[[], Iterable[Change]] = tuple,
         many: int = _MANY,
         rest: Callable[[float], object] = time.sleep,
     ) -> None:
         self._board = board
         self._instruments = instruments
         self._rendered: dict[_Kind, _Rendered] = {}
+        self._changes = changes
         self._known = KnownTexts()
         self._turn = Lock()
         self._sloth = SlothTexts() if names is MetricNames.SLOTH else None
@@ -128,8 +132,11 @@ class Exposition:
         kind = _Kind(openmetrics, accepts_gzip(accept_encoding))
         self._asked_at[kind] = self._evaluations
         slos = self._slos(kind)
+        # Of this moment: a deploy is no reason to render all SLOs again.
+        changes = render_changes(self._changes(), slos.snapshots, openmetrics=openmetrics).encode()
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
-        return Page(slos.and_then(encode(self._instruments.registry)), content_type, gzipped=kind.gzipped)
+        more = changes + encode(self._instruments.registry)
+        return Page(slos.and_then(more), content_type, gzipped=kind.gzipped)
 
     def _slos(self, kind: _Kind) -> _Rendered:
         cached, ahead = self._rendered.get(kind), self._ahead

@@ -62,6 +62,11 @@ SLO_THRESHOLD = Family(
     "gauge",
     "Burn rate of a window at which an alert trips; the least of its tiers.",
 )
+SLO_LAST_CHANGE = Family(
+    "slo_last_change_timestamp_seconds",
+    "gauge",
+    "Start of the newest change of a service with SLOs; absent two days later.",
+)
 SLO_PROBLEM_COUNTS = Family("sloburn_slo_problems", "gauge", "SLOs that have a problem with their data.")
 SLO_REFUSED_MEMBERS = Family(
     "slo_group_refused_members", "gauge", "Members of a group that are not evaluated since it has too many."
@@ -88,6 +93,7 @@ FAMILIES = (
     SLO_STATE,
     SLO_FACTOR,
     SLO_THRESHOLD,
+    SLO_LAST_CHANGE,
     SLO_PROBLEM_COUNTS,
     SLO_REFUSED_MEMBERS,
     SLO_COUNT,

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.changes import Change
 from app.evaluation import ExposedPast, PastFigures, WindowPast
 from app.metrics import families
+from app.metrics.change_samples import change_labels
 from app.metrics.families import Family
 from app.metrics.labels import Label
 from app.metrics.slo_lines import identity_labels, info_labels, rules_of_severities, thresholds_of, window_label
-from app.past_metrics.recorded import IncidentSpan, firing_at
+from app.past_metrics.recorded import NOTHING_RECORDED, IncidentSpan, Recorded, firing_at, newest_changes_at
 from app.slo import Cause, Severity, format_duration
 from app.slo.arrays import Floats
 
@@ -35,17 +37,16 @@ EXPORTED = (
     families.SLO_COVERAGE,
     families.SLO_FIRING,
     families.SLO_THRESHOLD,
+    families.SLO_LAST_CHANGE,
 )
 """The families that have a past, in the order in which `/metrics` has them."""
 
 
-def past_series(
-    exposed: ExposedPast, figures: PastFigures, incidents: Sequence[IncidentSpan] | None = None
-) -> list[PastSeries]:
+def past_series(exposed: ExposedPast, figures: PastFigures, recorded: Recorded = NOTHING_RECORDED) -> list[PastSeries]:
     """Every series of one SLO or group member, family by family in the order of `EXPORTED`.
 
     What a document says (the objective, the labels) is shown as it is now, from the first sample of the SLI on.
-    Alerts fire in *incidents*, if those are known.
+    Alerts fire in the incidents that were *recorded*, if those are known; its changes are those of the whole service.
     """
     slo = exposed.past.slo
     own = identity_labels(exposed.id, slo, exposed.group)
@@ -68,13 +69,25 @@ def past_series(
         PastSeries(families.SLO_COVERAGE, tuple(own), figures.coverage),
         *(
             PastSeries(families.SLO_FIRING, (*own, ("severity", severity)), there * firing)
-            for severity, firing in _firing(exposed, figures.at_s, incidents)
+            for severity, firing in _firing(exposed, figures.at_s, recorded.incidents)
         ),
         *(
             PastSeries(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), there * factor)
             for (severity, window), factor in thresholds_of(rules_of_severities(slo)).items()
         ),
+        *_changes(recorded.changes, figures.at_s),
     ]
+
+
+def _changes(changes: Sequence[Change], at_s: Floats) -> Iterator[PastSeries]:
+    """One series for the changes with the same labels, such as deploys without a version."""
+    by_labels: dict[tuple[Label, ...], Floats] = {}
+    for change, values in newest_changes_at(at_s, changes):
+        labels = change_labels(change)
+        earlier = by_labels.get(labels)
+        by_labels[labels] = values if earlier is None else np.where(np.isnan(values), earlier, values)
+    for labels, values in by_labels.items():
+        yield PastSeries(families.SLO_LAST_CHANGE, labels, values)
 
 
 def _firing(

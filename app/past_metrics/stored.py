@@ -52,6 +52,7 @@ def stored_pasts(
     with database.read() as transaction:
         interval = timedelta(seconds=load_interval(transaction) or _ANY_INTERVAL_S)
     by_key = {slo.sli.key: slo for slo in among}
+    services = set[str]()
     # Budgets at the start look back a whole window.
     timing = EvaluationTiming(interval=interval, settle=interval, timeout=interval, older=now - start)
     for first in range(0, len(slos), _AT_ONCE):
@@ -69,7 +70,15 @@ def stored_pasts(
             exposed = evaluator.exposed_past(member_id)
             if exposed is None or exposed.past.slo.id not in wanted:
                 continue
-            recorded = read_recorded(database, member_id, start_s=start.timestamp(), end_s=now.timestamp())
+            service = exposed.past.slo.service
+            recorded = read_recorded(
+                database,
+                member_id,
+                start_s=start.timestamp(),
+                end_s=now.timestamp(),
+                changes_of=None if service in services else service,
+            )
+            services.add(service)
             yield StoredPast(exposed=exposed, recorded=recorded)
 
 

@@ -9,12 +9,11 @@ import numpy as np
 
 from app.evaluation import ExposedPast, past_figures
 from app.metrics.labels import Label
-from app.metrics.slo_samples import slo_samples
+from app.metrics.slo_samples import SloSample
 from app.past_metrics import PastSeries, Recorded, past_series, with_added
 from app.remote_write.messages import RequestBody, halved_body
 from app.remote_write.options import RemoteWriteOptions
 from app.slo.arrays import Floats, Ints
-from app.status import Snapshot
 from app.store.remote_write import RemoteWritePart
 
 PROBE = "sloburn_remote_write_probe"
@@ -40,12 +39,12 @@ def probe_request(at_s: float, labels: Sequence[Label]) -> WriteRequest:
 
 
 def live_requests(
-    snapshots: Iterable[Snapshot], at: datetime, labels: Sequence[Label], *, most_samples: int
+    samples: Iterable[SloSample], at: datetime, labels: Sequence[Label], *, most_samples: int
 ) -> Iterator[WriteRequest]:
     """The figures of an evaluation, as `/metrics` shows them."""
     at_s = at.timestamp()
     stamp, body = [_milliseconds(at_s)], RequestBody()
-    for sample in slo_samples(snapshots):
+    for sample in samples:
         body.add(sample.family.name, with_added(sample.labels, labels), stamp, [sample.value])
         if body.samples >= most_samples:
             yield _request(body, at_s)
@@ -127,7 +126,7 @@ def _left_of(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOp
     added = [*options.labels, *([(_REVISION, str(part.revision))] if part.revision > 1 else [])]
     series = [
         (one, [*with_added(one.labels, added)])
-        for one in past_series(exposed, figures, recorded.incidents)
+        for one in past_series(exposed, figures, recorded)
         if not np.isnan(one.values).all()
     ]
     return _Left(series, at_s, np.flatnonzero(wanted))

@@ -5,8 +5,9 @@ newest slot. Nothing is queued in memory either: what could not be sent is in th
 """
 
 import asyncio
+import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from app.changes import Change
 from app.clock import Clock
 from app.evaluation import ExposedPast, MemberHistory
 from app.http.backoff import Backoff
+from app.metrics.change_samples import change_samples
+from app.metrics.slo_samples import slo_samples
 from app.past_metrics import Recorded, read_recorded
 from app.remote_write.client import WriteClient, WriteOutcome, WriteResult
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
@@ -81,6 +85,7 @@ class EvaluatedSlot:
 
     at: datetime
     snapshots: Sequence[Snapshot]
+    changes: Sequence[Change]
     members: Mapping[SloId, MemberHistory]
     past_of: Callable[[SloId], ExposedPast | None]
 
@@ -105,6 +110,7 @@ class RemoteWriter:
         self._parts = PartsToSend(options.key)
         self._newest: EvaluatedSlot | None = None
         self._noted: EvaluatedSlot | None = None
+        self._firsts: frozenset[SloId] = frozenset()
         self._evaluated = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="remote-write")
         self._backoff = Backoff(base=options.queue.min_backoff, cap=options.queue.max_backoff)
@@ -175,6 +181,7 @@ class RemoteWriter:
             return False
         if self._options.history and self._noted is not newest:
             self._parts.note_members(newest.members, newest.at.timestamp())
+            self._firsts = frozenset(_first_of_services(newest.snapshots))
             self._noted = newest
         more = await self._send_live(newest) if self._options.live else None
         if more is None:
@@ -208,7 +215,8 @@ class RemoteWriter:
         # An earlier slot than the last one: the clock was ahead, and evaluations go on from where it is right.
         if live_s is not None and (at_s == live_s or is_early):
             return None
-        requests = live_requests(newest.snapshots, newest.at, self._options.labels, most_samples=self._most_samples)
+        samples = itertools.chain(slo_samples(newest.snapshots), change_samples(newest.changes, newest.snapshots))
+        requests = live_requests(samples, newest.at, self._options.labels, most_samples=self._most_samples)
         encoding_s = 0.0
         while True:
             began = self._clock.monotonic()
@@ -239,7 +247,7 @@ class RemoteWriter:
     def _joint_request(
         self, pasts: Sequence[tuple[ExposedPast, RemoteWritePart]]
     ) -> tuple[WriteRequest | None, list[RemoteWritePart]]:
-        recorded = ((exposed, part, self._recorded(part)) for exposed, part in pasts)
+        recorded = ((exposed, part, self._recorded(exposed, part)) for exposed, part in pasts)
         return joint_request(recorded, self._options, most_samples=self._most_samples)
 
     async def _send_part(self, newest: EvaluatedSlot, part: RemoteWritePart | None, *, probed: bool) -> bool:
@@ -268,13 +276,15 @@ class RemoteWriter:
         return request
 
     def _requests(self, exposed: ExposedPast, part: RemoteWritePart) -> Iterator[WriteRequest]:
-        recorded = self._recorded(part)
+        recorded = self._recorded(exposed, part)
         return past_requests(exposed, part, self._options, recorded=recorded, most_samples=self._most_samples)
 
-    def _recorded(self, part: RemoteWritePart) -> Recorded:
+    def _recorded(self, exposed: ExposedPast, part: RemoteWritePart) -> Recorded:
         since_s = unsent_since_s(part, self._options)
+        # Those of a service are one set of series, which belongs to no revision of an SLI.
+        changes_of = exposed.past.slo.service if part.slo in self._firsts and part.revision == 1 else None
         try:
-            return read_recorded(self._database, part.slo, start_s=since_s, end_s=part.until_s)
+            return read_recorded(self._database, part.slo, start_s=since_s, end_s=part.until_s, changes_of=changes_of)
         except StoreError:
             # Budgets are computed instead, from the same counts; whether alerts fired is not known.
             return Recorded()
@@ -401,3 +411,12 @@ class RemoteWriter:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
             self._encoded_s += self._clock.monotonic() - began
+
+
+def _first_of_services(snapshots: Sequence[Snapshot]) -> Iterable[SloId]:
+    """One SLO of each service, which brings the changes of the service with its past."""
+    firsts: dict[str, SloId] = {}
+    for snapshot in snapshots:
+        service = snapshot.slo.service
+        firsts[service] = min(firsts.get(service, snapshot.id), snapshot.id)
+    return firsts.values()

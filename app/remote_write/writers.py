@@ -14,7 +14,7 @@ from app.http.client_options import ClientOptions
 from app.remote_write.client import WriteClient
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
-from app.status import Board
+from app.status import Board, RecentChanges
 from app.store import Database
 
 _PAUSE = timedelta(seconds=10)
@@ -69,13 +69,14 @@ class RemoteWriters:
             for writer in self._writers
         )
 
-    def evaluation_ended(self, at: datetime, evaluator: Evaluator, board: Board) -> None:
+    def evaluation_ended(self, at: datetime, evaluator: Evaluator, board: Board, changes: RecentChanges) -> None:
         """Leave a note of the newest evaluation; takes no time where there is no receiver."""
         if not self._writers:
             return
         slot = EvaluatedSlot(
             at=at,
             snapshots=board.snapshots,
+            changes=changes.newest(at),
             members=evaluator.member_histories(),
             past_of=evaluator.exposed_past,
         )

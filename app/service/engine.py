@@ -332,7 +332,7 @@ class Engine:
         self._compare_clocks()
         await asyncio.to_thread(self._gate.step, at)
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
-        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board)
+        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board, self._components.recent_changes)
         if len(self._components.board.snapshots) >= _MANY_SLOS:
             trim_memory()
 

@@ -208,7 +208,7 @@ def _serve(
         reloader=status.reloader,
         config=status.config,
         remote_write=status.remote_write,
-        metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
+        metrics=_exposition(components, settings),
         build=status.build,
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
@@ -332,6 +332,15 @@ def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
 def _reports(engine: Engine, components: Components) -> StoredReports:
     adjust = AdjustedDays(engine, components.database, components.adjustments)
     return StoredReports(components.database, components.clock, adjust=adjust)
+
+
+def _exposition(components: Components, settings: Settings) -> Exposition:
+    return Exposition(
+        components.board,
+        components.instruments,
+        names=settings.metric_names,
+        changes=lambda: components.recent_changes.newest(components.clock.now()),
+    )
 
 
 def _publish_stored(components: Components) -> None:

@@ -45,7 +45,7 @@ from app.status.range_series import (
     RangeSeries,
     round_step,
 )
-from app.status.recent_changes import RECENT, RecentChanges
+from app.status.recent_changes import CHANGE_KINDS, RECENT, RecentChanges
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -72,6 +72,7 @@ from app.status.stored_changes import StoredChanges
 from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
 
 __all__ = [
+    "CHANGE_KINDS",
     "EARLIEST",
     "LATEST",
     "MOST_LABELS",

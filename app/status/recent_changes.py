@@ -1,7 +1,7 @@
 """The newest changes of each service in memory, for evaluations: an alert names the one before its errors."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from app.changes import Change, ChangeKind, concerns, last_before
@@ -12,7 +12,10 @@ RECENT = timedelta(days=2)
 _MOST_OF_A_SERVICE = 50
 _MOST_SERVICES = 20_000
 # Others change nothing that runs.
-_KINDS = frozenset({ChangeKind.DEPLOY, ChangeKind.ROLLBACK, ChangeKind.CONFIG, ChangeKind.FLAG, ChangeKind.EXPERIMENT})
+CHANGE_KINDS = frozenset(
+    {ChangeKind.DEPLOY, ChangeKind.ROLLBACK, ChangeKind.CONFIG, ChangeKind.FLAG, ChangeKind.EXPERIMENT}
+)
+"""The kinds of changes that are known here."""
 
 
 class RecentChanges:
@@ -26,7 +29,7 @@ class RecentChanges:
         """Note changes, each in place of what was known of it."""
         with self._writing:
             for change in changes:
-                if change.kind not in _KINDS or not change.service or change.started_at < at - RECENT:
+                if change.kind not in CHANGE_KINDS or not change.service or change.started_at < at - RECENT:
                     continue
                 known = self._by_service.get(change.service, ())
                 if not known and len(self._by_service) >= _MOST_SERVICES:
@@ -36,6 +39,16 @@ class RecentChanges:
                 newest = sorted([*others, change], key=lambda each: each.started_at)[-_MOST_OF_A_SERVICE:]
                 # Another tuple each time, since evaluations read without the lock.
                 self._by_service[change.service] = tuple(newest)
+
+    def newest(self, at: datetime) -> Sequence[Change]:
+        """The newest change of each service, environment and kind that began in the time `RECENT` before *at*."""
+        found = {
+            (change.service, change.environment, change.kind): change
+            for known in tuple(self._by_service.values())
+            for change in known
+            if at - RECENT <= change.started_at <= at
+        }
+        return list(found.values())
 
     def before(self, service: str, labels: Labels, at: datetime, *, within: timedelta) -> Change | None:
         """The newest change that began in the time *within* before *at* and concerns an SLO of a service."""

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from app.metrics import BuildInfo, Exposition, Instruments, MetricNames
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
 from testbed.metrics_page import serving_page
+from tests.support.changes import a_change
 from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 
@@ -47,7 +48,8 @@ def instruments() -> Instruments:
 def exporter(names: MetricNames = MetricNames.SLOBURN) -> Iterator[str]:
     """The URL of the metrics page; its events go on at every scrape."""
     board, own = Board(), instruments()
-    exposition = Exposition(board, own, names=names)
+    deploy = a_change(service="checkout", version="v42", started_at=datetime.now(UTC) - timedelta(minutes=1))
+    exposition = Exposition(board, own, names=names, changes=lambda: [deploy])
     scrapes = count(1)
 
     def page() -> bytes:

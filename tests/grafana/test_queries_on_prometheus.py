@@ -1,5 +1,6 @@
 """Every query of every panel against a real Prometheus that scrapes Sloburn's metrics as the Operator has it do."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,10 +38,23 @@ def test_durations_are_those_of_the_histogram_that_the_slo_counts(asked: Asked) 
     assert [asked.series(query, asked.variables(slo=_PAGING)) for query in queries] == [[], [], [], []]
 
 
-def test_a_page_in_force_is_marked_on_the_graphs(asked: Asked) -> None:
+def test_a_page_and_a_deploy_are_marked_on_the_graphs(asked: Asked) -> None:
     variables = asked.variables(slo=_PAGING)
-    marked = {query.panel for query in mark_queries() if asked.series(query, variables)}
-    assert marked == {"marks Page"}
+    marked = {(query.dashboard, query.panel): asked.series(query, variables) for query in mark_queries()}
+    boards = ("overview.json", "slo.json")
+    assert {at for at, found in marked.items() if found} == {
+        (board, mark) for board in boards for mark in ("marks Page", "marks Change")
+    }
+    for board in boards:
+        (change,) = marked[board, "marks Change"]
+        assert (change["metric"]["slo_service"], change["metric"]["change"].strip()) == ("checkout", "deploy v42 prod")
+        assert 0 < time.time() - float(change["values"][-1][1]) / 1000 < 3600
+
+
+def test_changes_of_other_services_are_not_marked_on_an_slo(asked: Asked) -> None:
+    """They have a service of their own in the metric, whatever targets Prometheus has."""
+    (changes,) = (query for query in mark_queries() if (query.dashboard, query.panel) == ("slo.json", "marks Change"))
+    assert asked.series(changes, asked.variables(slo="search-availability")) == []
 
 
 def test_every_member_of_a_group_can_be_chosen(asked: Asked) -> None:

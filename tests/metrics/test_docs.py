@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
 from app.slo import Sla
 from app.status import Board
-from tests.support.snapshots import a_latency_slo, a_snapshot, an_slo
+from tests.support.changes import a_change
+from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 HEADER = re.compile(r"^# TYPE (slo\w+) (\w+)$", re.MULTILINE)
@@ -20,7 +21,9 @@ def exposition() -> str:
     slo = replace(an_slo(by=("route",)), sla=Sla(contract=0.995))
     latency = a_latency_slo()
     board.publish([a_snapshot(slo, group=(("route", "/pay"),), problem="no series match"), a_snapshot(latency)])
-    return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
+    changes = [a_change(version="v42", started_at=AS_OF)]
+    own = Instruments(build=BuildInfo.current())
+    return Exposition(board, own, changes=lambda: changes).render().body.decode()
 
 
 def test_the_docs_list_exactly_the_metrics_that_there_are() -> None:
@@ -44,4 +47,8 @@ def test_the_docs_name_the_labels_of_every_slo_metric() -> None:
 
     samples = [sample for family in parse_text(exposition()) for sample in family.samples]
     labels = {sample.name: set(sample.labels) - FREE_LABELS for sample in samples if sample.name in documented}
-    assert labels == {name: own | {"slo", "slo_service", "slo_name"} for name, own in documented.items()}
+    of_service = {"slo_last_change_timestamp_seconds"}
+    assert labels == {
+        name: own if name in of_service else own | {"slo", "slo_service", "slo_name"}
+        for name, own in documented.items()
+    }

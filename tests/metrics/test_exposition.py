@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from app.changes import Change
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.metrics.collector import render_families
 from app.status import Board
 from testbed.servers import promtool_binary
 from testbed.waiting import PATIENCE_S, wait_until
-from tests.support.snapshots import a_snapshot, an_slo
+from tests.support.changes import a_change
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -104,3 +106,18 @@ def test_pages_of_several_threads_are_rendered_one_after_another(monkeypatch: py
         pages = list(threads.map(lambda accept: exposition.render(accept=accept), ("", OPENMETRICS)))
     assert [b"slo_info" in page.body for page in pages] == [True, True]
     assert most == [1]
+
+
+def test_the_newest_changes_of_services_with_slos_are_there_at_once() -> None:
+    """A deploy is reported between two evaluations; one of another service would be a series nobody can use."""
+    board, changes = a_board(), list[Change]()
+    exposition = Exposition(board, Instruments(build=BuildInfo.current()), changes=lambda: changes)
+    assert b"slo_last_change" not in exposition.render().body
+    changes += [a_change(version='v"42"', started_at=AS_OF), a_change("other", started_at=AS_OF)]
+    for accept in ("", OPENMETRICS):
+        page = exposition.render(accept=accept, accept_encoding="gzip")
+        lines = [
+            line for line in gzip.decompress(page.body).decode().splitlines() if line.startswith("slo_last_change")
+        ]
+        labels = r'slo_service="checkout",environment="prod",kind="deploy",version="v\"42\""'
+        assert lines == [f"slo_last_change_timestamp_seconds{{{labels}}} {AS_OF.timestamp()}"]

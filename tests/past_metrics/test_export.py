@@ -1,6 +1,8 @@
 """`sloburn export`: from the database of a service into a real Prometheus, for the queries of the dashboards."""
 
 import subprocess
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
+from app.store.changes import save_change
 from testbed.servers import prometheus, promtool_binary
 from tests.past_metrics.shop import BEGAN, DAY, INCIDENT, NOW, SLO, drawn_budget, run_shop
+from tests.support.changes import a_change
 
 _LABELS = ("--label", "job=sloburn", "--label", "instance=sloburn:9720")
 
@@ -19,6 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database and the documents of a service that has stopped; it kept a month more than its window."""
     found = tmp_path_factory.mktemp("service")
     with run_shop(found / "db", found / "slos") as one:
+        with one.database.begin() as transaction:
+            for version, ago in (("v1", 3 * DAY), ("v2", 7_200), ("v3", 7_100)):
+                deploy = a_change("shop", version=version, started_at=datetime.fromtimestamp(NOW - ago, UTC))
+                save_change(transaction, deploy)
         one.tick(NOW + 30)
     return found
 
@@ -74,7 +82,12 @@ def test_what_is_written_is_openmetrics_with_the_labels_that_a_scrape_adds(folde
         "slo_coverage_ratio",
         "slo_alert_firing",
         "slo_alert_threshold",
+        "slo_last_change_timestamp_seconds",
     }
+    changes = families["slo_last_change_timestamp_seconds"].samples
+    shown = Counter((sample.labels["version"], sample.value - NOW) for sample in changes)
+    # The next one began before the next of the times; an older one was shown for two days.
+    assert shown == {("v2", -7_200): 1, ("v3", -7_100): 8}
     samples = families["slo_coverage_ratio"].samples
     assert len(samples) == 97
     assert samples[0].labels == {

@@ -31,9 +31,7 @@ def _past(one: Running, at_s: Floats) -> Mapping[Key, Floats]:
     figures = past_figures(exposed, at_s)
     assert figures is not None
     found = read_recorded(one.database, SloId(SLO), start_s=float(at_s[0]), end_s=float(at_s[-1]))
-    return {
-        (each.family.name, tuple(each.labels)): each.values for each in past_series(exposed, figures, found.incidents)
-    }
+    return {(each.family.name, tuple(each.labels)): each.values for each in past_series(exposed, figures, found)}
 
 
 def _shown(one: Running) -> dict[Key, float]:

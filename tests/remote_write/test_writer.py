@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,14 @@ from app.past_metrics import Recorded
 from app.remote_write import QueueOptions, RemoteWriteOptions
 from app.remote_write.requests import joint_request
 from app.slo import SloId
+from app.status import StoredChanges
 from app.store.remote_write import RemoteWritePart
 from tests.evaluation.running import INTERVAL_S
 from tests.past_metrics.shop import DAY, HOUR, MINUTE, NOW, SLO, run_shop
 from tests.remote_write.receiver import Sample, Series, WriteReceiver
 from tests.remote_write.writing import Writing
+from tests.support.changes import a_change
+from tests.support.set_clock import SetClock
 
 BUDGET = "slo_error_budget_remaining_ratio"
 # A day of history, in samples an hour apart: enough to tell, and quick.
@@ -48,7 +51,11 @@ def _only(found: dict[Series, list[Sample]]) -> list[Sample]:
 
 
 def test_live_figures_come_first_and_then_the_past_once(tmp_path: Path, receiver: WriteReceiver) -> None:
+    began = datetime.fromtimestamp(NOW - HOUR + 1, UTC)
     with _writing(tmp_path, receiver, labels=(("cluster", "eu"),)) as writing:
+        StoredChanges(writing.one.database, writing.one.recent_changes, SetClock(began)).add(
+            a_change("shop", version="v42", started_at=began)
+        )
         writing.evaluate(NOW + INTERVAL_S)
         budget = _only(receiver.of(BUDGET, slo=SLO, cluster="eu"))
         first, *past = _times(budget)
@@ -67,6 +74,9 @@ def test_live_figures_come_first_and_then_the_past_once(tmp_path: Path, receiver
     budget = _only(receiver.of(BUDGET, slo=SLO))
     assert len(budget) == DAY // 300 + 3
     assert _times(budget)[-2:] == [NOW + 2 * INTERVAL_S, NOW + 3 * INTERVAL_S]
+    changes = _only(receiver.of("slo_last_change_timestamp_seconds", slo_service="shop", cluster="eu"))
+    assert changes[0] == (float(NOW + INTERVAL_S), began.timestamp())
+    assert changes[1:-2] == [(float(at), began.timestamp()) for at in range(NOW - HOUR + 300, NOW + 1, 300)]
     assert all(len({at for at, _ in samples}) == len(samples) for samples in receiver.series.values())
     assert all(list(series) == sorted(series) for series in receiver.series)
 

@@ -70,6 +70,7 @@ class Writing:
         slot = EvaluatedSlot(
             at=datetime.fromtimestamp(at, UTC),
             snapshots=self.one.board.snapshots,
+            changes=self.one.recent_changes.newest(datetime.fromtimestamp(at, UTC)),
             members=evaluator.member_histories(),
             past_of=evaluator.exposed_past,
         )

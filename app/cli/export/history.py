@@ -77,7 +77,7 @@ class _Export:
                 for stored in _shown(self._pasts(database), len(self.wanted)):
                     figures = past_figures(stored.exposed, self.at_s, recorded=stored.recorded.budgets)
                     if figures is not None:
-                        page.add(self.at_s, past_series(stored.exposed, figures, stored.recorded.incidents))
+                        page.add(self.at_s, past_series(stored.exposed, figures, stored.recorded))
                 with _opened(file) as out:
                     return page.write(out)
         finally:

@@ -1,0 +1,43 @@
+"""The newest changes of services as samples: what dashboards mark on their graphs."""
+
+from collections.abc import Iterable, Iterator
+
+from app.changes import Change
+from app.metrics.families import SLO_LAST_CHANGE
+from app.metrics.labels import Label, render_labels
+from app.metrics.sample_lines import number_text
+from app.metrics.slo_samples import SloSample
+from app.status import Snapshot
+
+# Tools write whole commit messages into a version; labels are to be read on a graph.
+_LONGEST = 80
+
+
+def change_labels(change: Change) -> tuple[Label, ...]:
+    """What a change is told apart by; a label without a value would be none."""
+    labels = (
+        ("slo_service", change.service),
+        ("environment", change.environment),
+        ("kind", change.kind.value),
+        ("version", change.version),
+    )
+    return tuple(
+        (name, value[:_LONGEST]) if name != "slo_service" else (name, value) for name, value in labels if value
+    )
+
+
+def change_samples(changes: Iterable[Change], snapshots: Iterable[Snapshot]) -> Iterator[SloSample]:
+    """When each of the changes began, of services that have an SLO."""
+    services = {snapshot.slo.service for snapshot in snapshots}
+    for change in changes:
+        if change.service in services:
+            yield SloSample(SLO_LAST_CHANGE, change_labels(change), change.started_at.timestamp())
+
+
+def render_changes(changes: Iterable[Change], snapshots: Iterable[Snapshot], *, openmetrics: bool) -> str:
+    """The family of the changes; nothing without any."""
+    lines = [
+        f"{sample.family.name}{{{render_labels(sample.labels)}}} {number_text(sample.value)}\n"
+        for sample in change_samples(changes, snapshots)
+    ]
+    return SLO_LAST_CHANGE.header(openmetrics=openmetrics) + "".join(lines) if lines else ""
