@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.alerting import conditions, evidence
-from app.alerting.routing import DEFAULT_FALLBACK_AFTER
+from app.alerting.notifications.routing import DEFAULT_FALLBACK_AFTER
 from app.api import admission, guard, parameters, past_turn, timespans
 from app.api.charts import routes
 from app.budget import exhaustion

@@ -2,9 +2,9 @@
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
 `reading.py` what is known at one and `measured.py` how it comes from figures, `evidence.py` whether that is enough,
-`policy.py` the default rules, `ends.py` why alerts end, `definition.py` what they are judged by, `notification.py` what
-receivers are notified of, `labels.py` the labels that they get, `routing.py` who they are, `conditions.py` the tickets
-that are not about a burn, `scrape_interval.py` windows for rarely scraped counters.
+`policy.py` the default rules, `ends.py` why alerts end, `definition.py` what they are judged by, `conditions.py` the
+tickets that are not about a burn, `scrape_interval.py` windows for rarely scraped counters, `notifications/` what
+receivers are notified of.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
@@ -32,13 +32,15 @@ from app.alerting.evidence import (
     BudgetCounts,
     WindowCounts,
     is_estimated,
+    lowest_factor,
     may_be_one_failure,
     needed_windows,
+    recovery_windows,
 )
-from app.alerting.labels import OVERRIDABLE, RESERVED, sent_labels
 from app.alerting.lifecycle import freeze_unseen, long_window, retire, step, step_slo
 from app.alerting.measured import MeasuredWindow, MeasuredWindows, are_at_rest, is_stale, reading_of
-from app.alerting.notification import (
+from app.alerting.notifications.labels import OVERRIDABLE, RESERVED, sent_labels
+from app.alerting.notifications.notification import (
     IncidentErrors,
     Notification,
     NotificationStatus,
@@ -46,10 +48,10 @@ from app.alerting.notification import (
     notifications_for,
     resolve,
 )
+from app.alerting.notifications.relabelling import relabel
+from app.alerting.notifications.routing import Notified, Route, Routing
 from app.alerting.policy import check_rule, default_policies
-from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge
-from app.alerting.relabelling import relabel
-from app.alerting.routing import Notified, Route, Routing
+from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge, trips
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
@@ -97,6 +99,7 @@ __all__ = [
     "is_stale",
     "judge",
     "long_window",
+    "lowest_factor",
     "may_be_one_failure",
     "needed_windows",
     "no_data",
@@ -104,6 +107,7 @@ __all__ = [
     "notifications_for",
     "of_budget",
     "reading_of",
+    "recovery_windows",
     "relabel",
     "resolve",
     "retire",
@@ -112,5 +116,6 @@ __all__ = [
     "step",
     "step_conditions",
     "step_slo",
+    "trips",
     "with_windows_of_at_least",
 ]

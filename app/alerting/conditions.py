@@ -13,7 +13,7 @@ from app.alerting.definition import definition_of
 from app.alerting.ends import SUPERSEDED, SWITCHED_OFF, End
 from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
-from app.alerting.notification import Notification, firing_notification
+from app.alerting.notifications.notification import Notification, firing_notification
 from app.slo import AlertState, BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
 
 ALERTNAMES = {

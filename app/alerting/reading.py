@@ -55,11 +55,16 @@ def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages:
     Pairs are of the long and the short window, arrays of shape (members,). Such a reading is quiet: an alert that is
     inactive, and neither frozen nor suppressed, stays as it is.
     """
-    reached = rule.factor * (1.0 - _ROUNDING)
-    trips = (burn_rates[0] >= reached) & (burn_rates[1] >= reached)
     adequate = (coverages[0] >= ADEQUATE_COVERAGE) & (coverages[1] >= ADEQUATE_COVERAGE)
-    calm: Bools = adequate & ~trips
+    calm: Bools = adequate & ~trips(rule, *burn_rates)
     return calm
+
+
+def trips(rule: BurnRateRule, long_burn_rates: Floats, short_burn_rates: Floats) -> Bools:
+    """What `RuleReading.trips` says, for many SLOs or slots at once."""
+    reached = rule.factor * (1.0 - _ROUNDING)
+    both: Bools = (long_burn_rates >= reached) & (short_burn_rates >= reached)
+    return both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

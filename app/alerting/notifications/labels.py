@@ -1,6 +1,6 @@
 """The labels of an alert as every receiver gets them: its identity at Alertmanager."""
 
-from app.alerting.notification import Notification
+from app.alerting.notifications.notification import Notification
 from app.slo import classic_label_name
 
 RESERVED = frozenset({"alertname", "slo", "service", "severity"})

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.alerting.ends import RELABELLED
-from app.alerting.labels import sent_labels
-from app.alerting.notification import Notification, resolve
+from app.alerting.notifications.labels import sent_labels
+from app.alerting.notifications.notification import Notification, resolve
 
 
 def relabel(

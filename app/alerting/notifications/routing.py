@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
-from app.alerting.labels import sent_labels
-from app.alerting.notification import Notification, NotificationStatus
+from app.alerting.notifications.labels import sent_labels
+from app.alerting.notifications.notification import Notification, NotificationStatus
 from app.slo import Severity
 
 # Longer than a restart or a deployment of a receiver, and short enough for a page at a burn rate of 14.4.
