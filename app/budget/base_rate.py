@@ -1,0 +1,102 @@
+"""The normal share of bad events of a service, with its incidents left out: one definition for forecasts and alerts.
+
+Counts are in hours, oldest first, whole days of 24 that end with the newest hour; shape (SLIs, hours). Hours of the day
+are counted back from that end, so no time zone is needed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.slo.arrays import Bools, Floats
+
+HOURS = 24
+"""Hours of a day: the histories are whole days of so many."""
+# An hour is left out as part of an incident if its bad events are three times what is normal at its hour of the day...
+_UNUSUAL = 3.0
+# ...are two at least, and are no chance: a deviance of 15 is 3.9 standard deviations, in a month of 720 hours without
+# incidents one hour in 30 months.
+_LEAST_BAD = 2.0
+_DEVIANCE = 15.0
+# What is expected of an hour with bad events but without a total.
+_LEAST_EXPECTED = 1e-9
+# Bad events that would be expected before an hour of the day has a normal share of its own: with fewer, chance decides.
+_PRIOR_BAD = 5.0
+# That no event was bad so far does not mean that none ever is: half an event is added (Jeffreys).
+_UNSEEN_BAD = 0.5
+# An incident hides in the share that it raised itself; leaving it out lowers the share and shows smaller ones. Two or
+# three rounds find all; the bound keeps shares that fall on and on (a slow recovery over weeks) from being followed.
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRates:
+    """What is normal for each SLI.
+
+    *share* is bad/total, shape (SLIs,), NaN without events; *by_hour* a factor of it for each hour of the day, oldest
+    first, shape (SLIs, 24); *left_out* says which hours belong to incidents, shape (SLIs, hours).
+    """
+
+    share: Floats
+    by_hour: Floats
+    left_out: Bools
+
+    def expected_bad(self, total: Floats) -> Floats:
+        """Bad events that are normal among *total* events of each hour, shape (SLIs, hours)."""
+        hours = total.reshape(len(total), -1, HOURS)
+        expected: Floats = hours * (np.nan_to_num(self.share)[:, None] * self.by_hour)[:, None, :]
+        return expected.reshape(total.shape)
+
+
+def base_rates(total: Floats, bad: Floats) -> BaseRates:
+    """The normal shares of SLIs by their *total* and *bad* events of each hour.
+
+    Hours whose bad events are far above what is normal at that hour of the day, beyond chance, are left out, and the
+    share is taken again without them until no further hour is. What fails every night at the same hour is normal.
+
+    Raises:
+        ValueError: the shapes differ, or are not whole days.
+    """
+    if total.shape != bad.shape or total.shape[1] % HOURS:
+        raise ValueError(f"total {total.shape} and bad {bad.shape} must share a shape of whole days")
+    total = np.maximum(total, bad)
+    found = _rates(total, bad, np.zeros(total.shape, dtype=bool))
+    # What was left out stays so: shares only fall.
+    open_rows = np.arange(len(total))
+    for _ in range(_ROUNDS):
+        mine = BaseRates(
+            share=found.share[open_rows], by_hour=found.by_hour[open_rows], left_out=found.left_out[open_rows]
+        )
+        unusual = _unusual(total[open_rows], bad[open_rows], mine) & ~mine.left_out
+        changed = unusual.any(axis=1)
+        if not changed.any():
+            break
+        open_rows = open_rows[changed]
+        again = _rates(total[open_rows], bad[open_rows], mine.left_out[changed] | unusual[changed])
+        found.share[open_rows], found.by_hour[open_rows] = again.share, again.by_hour
+        found.left_out[open_rows] = again.left_out
+    return found
+
+
+def _rates(total: Floats, bad: Floats, left_out: Bools) -> BaseRates:
+    kept_total, kept_bad = np.where(left_out, 0.0, total), np.where(left_out, 0.0, bad)
+    by_hour_total, by_hour_bad = (
+        column.reshape(len(column), -1, HOURS).sum(axis=1) for column in (kept_total, kept_bad)
+    )
+    all_total = by_hour_total.sum(axis=1)
+    share = np.divide(
+        by_hour_bad.sum(axis=1) + _UNSEEN_BAD,
+        all_total + _UNSEEN_BAD,
+        out=np.full(len(total), np.nan),
+        where=all_total > 0,
+    )
+    expected = by_hour_total * np.nan_to_num(share)[:, None]
+    return BaseRates(share=share, by_hour=(by_hour_bad + _PRIOR_BAD) / (expected + _PRIOR_BAD), left_out=left_out)
+
+
+def _unusual(total: Floats, bad: Floats, rates: BaseRates) -> Bools:
+    expected = rates.expected_bad(total)
+    unusual = (bad >= _LEAST_BAD) & (bad >= _UNUSUAL * expected)
+    some, normal = bad[unusual], np.maximum(expected[unusual], _LEAST_EXPECTED)
+    unusual[unusual] = 2.0 * (some * np.log(some / normal) - (some - normal)) >= _DEVIANCE
+    return unusual
