@@ -4,9 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.adjustments.model import LONGEST, MOST_SELECTED, Adjustment, InvalidAdjustmentError
 from app.adjustments.recurrence import check_recurrence
-
-# Far from the first and the last time that datetime holds: computations may shift a start by years.
-_EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+from app.slo import EARLIEST, LATEST
 
 
 def checked_adjustment(adjustment: Adjustment) -> Adjustment:
@@ -27,8 +25,8 @@ def checked_adjustment(adjustment: Adjustment) -> Adjustment:
         )
     if not timedelta(seconds=1) <= adjustment.duration <= LONGEST:
         raise InvalidAdjustmentError(f"end must be at least a second and at most {LONGEST.days} days after start")
-    if not _EARLIEST <= _starts_at(adjustment) < _LATEST:
-        raise InvalidAdjustmentError(f"start must be between {_EARLIEST.year} and {_LATEST.year}")
+    if not EARLIEST <= _starts_at(adjustment) < LATEST:
+        raise InvalidAdjustmentError(f"start must be between {EARLIEST.year} and {LATEST.year}")
     if not adjustment.reason.strip():
         raise InvalidAdjustmentError("reason is missing: say why budgets are adjusted")
     if adjustment.rrule:

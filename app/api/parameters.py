@@ -11,8 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.paging import CURSOR_PATTERN
 from app.api.problems import invalid
 from app.api.timespans import LONGEST_STEP
-from app.slo import AlertState, SliKind
-from app.status import EARLIEST, LATEST, DataState, HealthState, SortColumn
+from app.slo import EARLIEST, LATEST, AlertState, SliKind
+from app.status import DataState, HealthState, SortColumn
 
 IGNORING_PARAMETERS = frozenset({"/metrics", "/-/healthy", "/-/ready"})
 """Routes that take any parameter: scrape configurations and load balancers add their own, and a refusal would be an

@@ -4,8 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from app.api.problems import invalid
-from app.slo import parse_duration
-from app.status import EARLIEST, LATEST
+from app.slo import EARLIEST, LATEST, parse_duration
 
 MAX_POINTS = 11_000
 """As many points as Prometheus gives for one range query."""

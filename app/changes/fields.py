@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from app.slo import Labels
+from app.slo import EARLIEST, LATEST, Labels
 from app.wording.plain_text import one_line, shortened
 
 LONGEST_TEXT = 200
@@ -15,7 +15,6 @@ LONGEST_TITLE = 1_000
 LONGEST_URL = 2_000
 MOST_LABELS = 30
 
-_EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 # GitLab writes `2021-04-28 21:50:00 +0200` and `2021-04-28 21:50:00 UTC`.
 _OFFSET = re.compile(r"\s*(UTC|Z|z|[+-]\d\d:?\d\d)$", re.ASCII)
 # What a browser opens when somebody clicks it.
@@ -74,8 +73,8 @@ class Fields:
             at = _time(given)
         except (ValueError, OverflowError, OSError) as error:
             raise MalformedChangeError(f"{self._at(name)} is not a time: write 2026-03-01T12:00:00Z") from error
-        if not _EARLIEST <= at < _LATEST:
-            raise MalformedChangeError(f"{self._at(name)} must be between {_EARLIEST.year} and {_LATEST.year}")
+        if not EARLIEST <= at < LATEST:
+            raise MalformedChangeError(f"{self._at(name)} must be between {EARLIEST.year} and {LATEST.year}")
         return at
 
     def choice(self, name: str, kind: type[_E], default: _E) -> _E:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.slo import Labels
+from app.slo import Labels, is_in_environment
 
 # 64 bits: two of the 200,000 changes that are kept share an id with a chance of one in a billion.
 _ID_DIGITS = 16
-# As OpenTelemetry, Datadog and most clusters name it.
-_ENVIRONMENT_LABELS = frozenset({"environment", "env", "deployment_environment_name"})
 
 
 class ChangeKind(StrEnum):
@@ -76,7 +74,4 @@ def last_before(changes: Iterable[Change], at: datetime) -> Change | None:
 
 def concerns(change: Change, service: str, labels: Labels) -> bool:
     """Whether a change concerns an SLO of a service: one in another environment than that of its labels does not."""
-    if change.service != service:
-        return False
-    own = {value for name, value in labels if name in _ENVIRONMENT_LABELS}
-    return not own or not change.environment or change.environment in own
+    return change.service == service and is_in_environment(labels, change.environment)

@@ -8,10 +8,7 @@ from datetime import datetime
 from app.policy.exceptions import GateException, covering
 from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
 from app.policy.states import StateOfSlo
-from app.slo import Labels, Severity, format_duration
-
-ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "deployment_environment_name")
-"""Labels of an SLO that say which environment it is about; one without any of them is about all."""
+from app.slo import Labels, Severity, format_duration, is_in_environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +33,7 @@ class GateQuestion:
         own = dict(labels)
         if any(own.get(name) != value for name, value in self.labels):
             return False
-        environment = next((own[name] for name in ENVIRONMENT_LABELS if name in own), None)
-        return not self.environment or environment is None or environment == self.environment
+        return is_in_environment(own.items(), self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

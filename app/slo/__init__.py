@@ -19,6 +19,7 @@ from app.slo.alerts import (
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
 from app.slo.days import day_starts
 from app.slo.durations import DurationError, duration_with_weeks, format_duration, parse_duration
+from app.slo.environments import is_in_environment
 from app.slo.label_names import classic_label_name
 from app.slo.model import (
     Alerting,
@@ -31,6 +32,7 @@ from app.slo.model import (
     group_in_id,
     ungrouped_id,
 )
+from app.slo.moments import EARLIEST, LATEST
 from app.slo.percentages import format_percent
 from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
@@ -48,6 +50,8 @@ from app.slo.slices import SliceRule, WithoutEvents
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
     "AlertState",
     "Alerting",
     "BudgetAlerts",
@@ -94,6 +98,7 @@ __all__ = [
     "format_percent",
     "group_id",
     "group_in_id",
+    "is_in_environment",
     "month_of",
     "parse_duration",
     "ungrouped_id",

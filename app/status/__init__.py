@@ -36,8 +36,6 @@ from app.status.operations import (
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.range_series import (
-    EARLIEST,
-    LATEST,
     BudgetCost,
     DaySummary,
     RangeMark,
@@ -73,8 +71,6 @@ from app.status.wording import UNKNOWN, rounded_percent, severities_words, short
 
 __all__ = [
     "CHANGE_KINDS",
-    "EARLIEST",
-    "LATEST",
     "MOST_LABELS",
     "RECENT",
     "UNKNOWN",

@@ -36,7 +36,7 @@ def costs_of_change(
     """From the start of a change until an hour after its end, or the next deploy of its service."""
     members: dict[SloId, list[Snapshot]] = {}
     for snapshot in snapshots:
-        if concerns(change, snapshot.slo.service, snapshot.slo.labels):
+        if concerns(change, snapshot.slo.service, (*snapshot.slo.labels, *snapshot.group)):
             members.setdefault(snapshot.slo.id, []).append(snapshot)
     if not members:
         return ()

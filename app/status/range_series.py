@@ -3,16 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from app.slo import SloId
 
-EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
-"""The first time that can be asked for: a year after the unix epoch, so that no step or window leads out of it."""
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Before it ends what can be asked for, centuries from the last time that datetime holds."""
 # Steps that people read off a time axis, from the default slot to a week.
 _ROUND_STEPS = tuple(
     timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)

@@ -25,8 +25,7 @@ from app.api.adjustments.models import (
     OccurrenceModel,
 )
 from app.api.responses import utc
-from app.slo import SloId
-from app.status import EARLIEST, LATEST
+from app.slo import EARLIEST, LATEST, SloId
 from app.store.adjustments import AuditedChange
 from app.wording.plain_text import one_line
 

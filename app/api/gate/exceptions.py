@@ -15,8 +15,7 @@ from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.clock import Clock
 from app.gate import LONGEST_EXCEPTION, ExceptionRequest, Gate
-from app.slo import format_duration
-from app.status import EARLIEST, LATEST
+from app.slo import EARLIEST, LATEST, format_duration
 from app.store import StoreError
 from app.wording.plain_text import one_line
 

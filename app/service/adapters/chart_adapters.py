@@ -136,8 +136,7 @@ class EnginePasts(Pasts):
 
     def _adjusted(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Iterator[RangeMark]:
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
-        known = {slo.id: slo for slo in self._engine.documents.slos}
-        members = [_adjusted_member(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
+        members = self._members(slos)
         for adjustment in self._engine.adjustments.all:
             if any(adjustment.selector.matches(member) for member in members):
                 for one in occurrences(adjustment, start, end)[-_MOST_MARKS:]:
@@ -149,18 +148,22 @@ class EnginePasts(Pasts):
                         path="/adjustments",
                     )
 
+    def _members(self, slos: Sequence[SloId]) -> list[AdjustedMember]:
+        """The SLOs and members that documents have, with their labels."""
+        known = {slo.id: slo for slo in self._engine.documents.slos}
+        return [_adjusted_member(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
+
     def _changes(
         self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
     ) -> Sequence[Change]:
         """The newest changes in a range that concern any of the SLOs."""
-        ids = {ungrouped_id(slo) for slo in slos}
-        chosen = [slo for slo in self._engine.documents.slos if slo.id in ids]
-        services = frozenset(slo.service for slo in chosen)
+        chosen = self._members(slos)
+        services = frozenset(member.service for member in chosen)
         if not services:
             return ()
         wanted = ChangeFilter(services=services, since=start, until=end)
         found = list_changes(transaction, wanted, limit=_MOST_MARKS)
-        return [each for each in found if any(concerns(each, slo.service, slo.labels) for slo in chosen)]
+        return [each for each in found if any(concerns(each, one.service, (*one.labels, *one.group)) for one in chosen)]
 
     def _pasts(self, members: Sequence[SloId], start: datetime, *, adjusted: bool = True) -> Iterator[Past]:
         """The past of each member, for a range from *start* on, with the days that the ledger has forgotten."""

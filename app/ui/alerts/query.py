@@ -8,8 +8,8 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from app.alerting import TransitionKind
-from app.slo import Severity, SloId
-from app.status import EARLIEST, LATEST, IncidentState
+from app.slo import EARLIEST, LATEST, Severity, SloId
+from app.status import IncidentState
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter

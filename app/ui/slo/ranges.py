@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.slo import DurationError, format_duration, parse_duration
-from app.status import EARLIEST, LATEST
+from app.slo import EARLIEST, LATEST, DurationError, format_duration, parse_duration
 from app.ui.views import rfc3339
 
 CHOICES = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))

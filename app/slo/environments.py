@@ -1,0 +1,12 @@
+"""Which environment an SLO is about, by its labels."""
+
+from collections.abc import Iterable
+
+# As OpenTelemetry, Datadog and most clusters name it.
+_LABELS = frozenset({"environment", "env", "deployment_environment", "deployment_environment_name"})
+
+
+def is_in_environment(labels: Iterable[tuple[str, str]], environment: str) -> bool:
+    """Whether an SLO with these labels may be about an environment; an empty one is any."""
+    own = {value for name, value in labels if name in _LABELS}
+    return not environment or not own or environment in own
