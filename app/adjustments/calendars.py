@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, vRecur
+from icalendar import Calendar, Event, Timezone, vRecur
 
 from app.adjustments.checks import checked_adjustment
 from app.adjustments.model import (
@@ -49,9 +50,13 @@ _WINDOWS_ZONES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCalendar:
-    """The adjustments of a calendar; *skipped* are events that could not be read, each with the reason."""
+    """The adjustments of a calendar; *skipped* are events that could not be read, each with the reason.
+
+    *cancelled* are the ids of those whose events the calendar has cancelled.
+    """
 
     adjustments: tuple[Adjustment, ...]
+    cancelled: frozenset[str]
     skipped: tuple[str, ...]
 
 
@@ -61,11 +66,10 @@ def write_calendar(adjustments: Sequence[Adjustment], *, url: str) -> bytes:
     calendar.add("prodid", "-//Sloburn//Adjustments//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", "Sloburn adjustments")
-    for adjustment in adjustments:
-        calendar.add_component(_event(adjustment, url))
+    head, end, rest = bytes(calendar.to_ical()).partition(b"END:VCALENDAR")
     # With the zones that the events name.
-    calendar.add_missing_timezones()
-    return bytes(calendar.to_ical())
+    zones = map(_zone_text, sorted({one.timezone for one in adjustments} - {"UTC"}))
+    return b"".join((head, *zones, *(_event_text(one, url) for one in adjustments), end, rest))
 
 
 def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalendar:
@@ -84,15 +88,29 @@ def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalenda
     moved = {one for event in events if (one := _moved_start(event)) is not None}
     found: list[Adjustment] = []
     skipped: list[str] = []
+    cancelled: set[str] = set()
     for event in events:
         try:
-            if str(event.get("status", "")).upper() != "CANCELLED":
+            if str(event.get("status", "")).upper() == "CANCELLED":
+                cancelled.add(_id_of(_uid_of(event)))
+            else:
                 found.append(_adjustment(event, moved, like, at))
         # One event that cannot be read must not keep out the rest of a calendar.
         except (InvalidAdjustmentError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             title = shortened(one_line(str(event.get("summary", event.get("uid", "an event")))), 100)
             skipped.append(f"{title}: {error}")
-    return ReadCalendar(adjustments=tuple(found), skipped=tuple(skipped))
+    return ReadCalendar(adjustments=tuple(found), cancelled=frozenset(cancelled), skipped=tuple(skipped))
+
+
+@lru_cache(maxsize=100)
+def _zone_text(name: str) -> bytes:
+    return bytes(Timezone.from_tzid(name).to_ical())
+
+
+# A feed is fetched every few minutes, and its events hardly change: 10,000 of them take seconds to write.
+@lru_cache(maxsize=10_000)
+def _event_text(adjustment: Adjustment, url: str) -> bytes:
+    return bytes(_event(adjustment, url).to_ical())
 
 
 def _event(adjustment: Adjustment, url: str) -> Event:
@@ -140,19 +158,30 @@ def _start_of(moment: Any) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) and value.tzinfo else str(value)
 
 
-def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: datetime) -> Adjustment:
+def _uid_of(event: Any) -> str:
+    """The UID; with its start for an occurrence that was moved, which is an adjustment of its own."""
     uid = one_line(str(event.get("uid", "")))
     if not uid:
         raise InvalidAdjustmentError("it has no UID")
+    return f"{uid}/{_start_of(event['recurrence-id'])}" if _is_moved(event) else uid
+
+
+def _id_of(uid: str) -> str:
+    # The same at each import, so that a calendar that is imported again replaces what it was.
+    return hashlib.sha256(uid.encode(errors="replace")).hexdigest()[:16]
+
+
+def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: datetime) -> Adjustment:
+    own = _uid_of(event)
+    uid = one_line(str(event["uid"]))
     zone, start = _local_start(event["dtstart"], like)
     rules = event.get("rrule", [])
     rules = rules if isinstance(rules, list) else [rules]
     if len(rules) > 1 or "rdate" in event or "exrule" in event:
         raise InvalidAdjustmentError("one RRULE can be read, and neither RDATE nor EXRULE")
-    # An occurrence that was moved is an adjustment of its own, and left out of the series.
-    own = f"{uid}/{_start_of(event['recurrence-id'])}" if _is_moved(event) else uid
     exdates = [*_exdates(event, zone)]
     if not _is_moved(event):
+        # An occurrence that was moved or cancelled is left out of the series.
         exdates += [
             datetime.fromisoformat(start_).astimezone(zone).replace(tzinfo=None)
             for of_uid, start_ in moved
@@ -165,8 +194,7 @@ def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: d
     category = _category(event, like)
     found = replace(
         like,
-        # The same at each import, so that a calendar that is imported again replaces what it was.
-        id=hashlib.sha256(own.encode(errors="replace")).hexdigest()[:16],
+        id=_id_of(own),
         uid=own,
         start=start,
         timezone=zone.key,

@@ -202,7 +202,9 @@ def import_calendar(
         found = import_adjustments(url, calendar, query, token=api_token(token_file))
     except RemoteError as error:
         fail(str(error))
-    counts = ", ".join(f"{len(found[name])} {name}" for name in ("created", "updated", "unchanged", "skipped"))
+    counts = ", ".join(
+        f"{len(found[name])} {name}" for name in ("created", "updated", "unchanged", "withdrawn", "skipped")
+    )
     output().print(counts, markup=False)
     for skipped in found["skipped"]:
         errors().print(f"skipped: {skipped}", markup=False, soft_wrap=True)

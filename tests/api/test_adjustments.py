@@ -129,7 +129,9 @@ def test_the_feed_is_a_calendar_that_can_be_imported_again(client: TestClient) -
     id_ = add(client, exdates=["2026-04-05T02:00:00"]).json()["id"]
     feed = client.get(f"{PATH}.ics")
     assert feed.headers["content-type"].startswith("text/calendar")
-    (event,) = Calendar.from_ical(feed.content).walk("VEVENT")
+    calendar = Calendar.from_ical(feed.content)
+    assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Europe/Berlin"]
+    (event,) = calendar.walk("VEVENT")
     assert (str(event["uid"]), event["rrule"].to_ical()) == (f"{id_}@sloburn", b"FREQ=MONTHLY;BYDAY=1SU")
     read = client.post(f"{PATH}/import?service=search", content=feed.content, headers=BEARER)
     TypeAdapter(ImportedModel).validate_json(read.content)
@@ -139,6 +141,28 @@ def test_the_feed_is_a_calendar_that_can_be_imported_again(client: TestClient) -
     assert (found["exdates"], found["services"]) == (["2026-04-05T02:00:00"], ["search"])
     again = client.post(f"{PATH}/import?service=search", content=feed.content, headers=BEARER).json()
     assert (len(again["unchanged"]), again["created"], again["updated"]) == (1, [], [])
+
+
+def test_an_import_revives_nothing_that_was_withdrawn_and_withdraws_what_is_cancelled(client: TestClient) -> None:
+    def read(text: str) -> dict[str, list[str]]:
+        answer = client.post(f"{PATH}/import?service=search", content=text, headers=BEARER)
+        return {name: ids for name, ids in answer.json().items() if ids}
+
+    event = (
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\nDTSTART:20260301T000000Z\nDURATION:PT1H\n"
+        "STATUS:CONFIRMED\nEND:VEVENT\nEND:VCALENDAR\n"
+    ).replace("\n", "\r\n")
+    cancelled = event.replace("CONFIRMED", "CANCELLED")
+    assert read(cancelled) == {}
+    (id_,) = read(event)["created"]
+    assert client.delete(f"{PATH}/{id_}", headers=BEARER).status_code == 200
+    assert read(event) == {"withdrawn": [id_]}
+    assert client.get(PATH).json()["items"] == []
+    assert client.put(f"{PATH}/{id_}", json=GIVEN, headers=BEARER).status_code == 200
+    assert read(cancelled) == {"withdrawn": [id_]}
+    assert client.get(PATH).json()["items"] == []
+    audit = client.get(f"{PATH}/{id_}").json()["audit"]
+    assert [entry["action"] for entry in audit] == ["imported", "withdrawn", "changed", "imported"]
 
 
 CALENDAR = """BEGIN:VCALENDAR

@@ -42,7 +42,7 @@ def test_an_adjustment_is_made_listed_exported_imported_and_withdrawn(url: str, 
     calendar = tmp_path / "adjustments.ics"
     calendar.write_text(adjust("export", "--url", url).stdout)
     read = adjust("import", calendar, "--everything", "--url", url)
-    assert read.stdout == "1 created, 0 updated, 0 unchanged, 0 skipped\n"
+    assert read.stdout == "1 created, 0 updated, 0 unchanged, 0 withdrawn, 0 skipped\n"
     assert adjust("withdraw", one["id"], "--url", url).exit_code == 0
     assert one["id"] not in adjust("list", "--url", url).stdout
 

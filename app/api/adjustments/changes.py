@@ -192,18 +192,28 @@ def _imported(log: AdjustmentLog, text: bytes, like: Adjustment, at: datetime) -
     except InvalidAdjustmentError as error:
         raise invalid(str(error)) from error
     known = {one.id: one for one in log.listed()}
-    document: ImportedModel = {"created": [], "updated": [], "unchanged": [], "skipped": [*found.skipped]}
-    changed = []
+    document: ImportedModel = {
+        "created": [],
+        "updated": [],
+        "unchanged": [],
+        "withdrawn": sorted(found.cancelled & known.keys()),
+        "skipped": [*found.skipped],
+    }
+    cancelled = (known[id_] for id_ in document["withdrawn"])
+    changed = [replace(one, withdrawn_at=at, updated_at=at) for one in cancelled if one.withdrawn_at is None]
     for one in found.adjustments:
         before = known.get(one.id)
-        if (
+        # Somebody has decided that it does not apply, and the calendar does not know.
+        if before is not None and before.withdrawn_at is not None:
+            document["withdrawn"].append(one.id)
+        elif (
             before is not None
             and replace(one, created_at=before.created_at, updated_at=before.updated_at, author=before.author) == before
         ):
             document["unchanged"].append(one.id)
-            continue
-        document["created" if before is None else "updated"].append(one.id)
-        changed.append(one if before is None else replace(one, created_at=before.created_at))
+        else:
+            document["created" if before is None else "updated"].append(one.id)
+            changed.append(one if before is None else replace(one, created_at=before.created_at))
     if changed:
         save(log, changed, action="imported", author=like.author)
     return document

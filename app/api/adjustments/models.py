@@ -150,4 +150,8 @@ class ImportedModel(TypedDict):
     created: list[str]
     updated: list[str]
     unchanged: list[str]
+    withdrawn: Annotated[
+        list[str],
+        Field(description="Those that were withdrawn, which an import does not bring back, or are cancelled now."),
+    ]
     skipped: Annotated[list[str], Field(description="Events that could not be read, each with the reason.")]
