@@ -87,7 +87,7 @@ def create_app(
     app.include_router(slo_routes(board, history, turn))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
     app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
-    app.include_router(incident_change_routes(incidents, token))
+    app.include_router(incident_change_routes(incidents, token, now=timeline.now))
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn))

@@ -25,7 +25,7 @@ from app.policy.model import (
     policy_for_slo,
 )
 from app.policy.page import policy_page
-from app.policy.postmortems import PastIncident, PostmortemDue, postmortems_due
+from app.policy.postmortems import PastIncident, PostmortemDue, WrittenPostmortem, postmortems_due
 from app.policy.states import StateOfSlo, step_state
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "SloVerdict",
     "StateOfSlo",
     "VersionCounts",
+    "WrittenPostmortem",
     "combined",
     "compare_versions",
     "covering",

@@ -12,8 +12,20 @@ from app.slo import Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenPostmortem:
+    """A postmortem that is done; *url* is where it is, empty if that is not known."""
+
+    written_at: datetime
+    author: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastIncident:
-    """One incident: what it *spent* of the budget, a ratio, None where not known; *ended_at* None while it lasts."""
+    """One incident: what it *spent* of the budget, a ratio, None where not known; *ended_at* None while it lasts.
+
+    *written* is its postmortem, None if there is none.
+    """
 
     id: str
     slo: str
@@ -21,13 +33,15 @@ class PastIncident:
     started_at: datetime
     ended_at: datetime | None
     spent: float | None
+    written: WrittenPostmortem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostmortemDue:
     """A postmortem that is needed: of one incident, or of all *incidents* of a class, oldest first; *reason* says why.
 
-    It is *due_at* some time after the newest of them ended; None while that lasts.
+    It is *due_at* some time after the newest of them ended; None while that lasts. *written* is the postmortem of the
+    newest of them: one about a class is written when the class was seen last.
     """
 
     incidents: tuple[str, ...]
@@ -35,6 +49,7 @@ class PostmortemDue:
     spent: float
     reason: str
     due_at: datetime | None
+    written: WrittenPostmortem | None = None
 
 
 def postmortems_due(
@@ -74,6 +89,7 @@ def _due(rule: PostmortemRule, incidents: tuple[PastIncident, ...], subject: str
         spent=sum(one.spent or 0.0 for one in incidents),
         reason=reason,
         due_at=None if ended is None else ended + rule.due_in,
+        written=incidents[-1].written,
     )
 
 

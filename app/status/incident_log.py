@@ -1,9 +1,11 @@
 """How readers get at incidents and transitions, and people mark and annotate them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from app.alerting import Transition
+from app.policy import PastIncident, WrittenPostmortem
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
@@ -26,6 +28,14 @@ class IncidentLog(Protocol):
         self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
     ) -> Sequence[tuple[int, Transition]]:
         """The newest transitions, each with its number, newest first; *before_id* is the last of a page."""
+        ...
+
+    def past(self, slos: Collection[str], *, since: datetime, label: str) -> Sequence[PastIncident]:
+        """The incidents of some SLOs that lasted or began since a time, each with its value of one *label*."""
+        ...
+
+    def set_postmortem(self, incident: str, written: WrittenPostmortem | None) -> bool:
+        """Note that the postmortem of an incident is written, or is not; False if there is no such incident."""
         ...
 
     def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:

@@ -1,5 +1,6 @@
 """Incidents for those who display: with the figures of this moment, and as a timeline."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from enum import StrEnum
 
 from app.alerting import Notification, TransitionKind
 from app.changes import change_title
+from app.policy import PastIncident
 from app.status.board import BoardContent
 from app.store.deliveries import Delivery
 from app.store.incidents import Incident, IncidentRecord, with_firing
@@ -50,6 +52,20 @@ def live_incidents(incidents: Iterable[Incident], known: BoardContent) -> list[I
     """Incidents with the newest figures of those whose alerts fire."""
     firing = _firing(known)
     return [with_firing(each, firing.get(each.id, ())) or each for each in incidents]
+
+
+def live_past(incidents: Iterable[PastIncident], known: BoardContent) -> list[PastIncident]:
+    """Incidents with what those whose alerts fire have spent by now."""
+    firing = _firing(known)
+    return [
+        replace(each, ended_at=None, spent=_most_spent(firing[each.id], each.spent)) if each.id in firing else each
+        for each in incidents
+    ]
+
+
+def _most_spent(firing: Iterable[Notification], known: float | None) -> float | None:
+    spent = [known or 0.0, *(each.spent for each in firing if math.isfinite(each.spent))]
+    return None if known is None and len(spent) == 1 else max(spent)
 
 
 def live_record(incident: str, kept: IncidentRecord | None, known: BoardContent) -> IncidentRecord | None:

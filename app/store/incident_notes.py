@@ -1,4 +1,4 @@
-"""What people add to incidents: whether an incident was worth its notifications, and notes."""
+"""What people add to incidents: whether an incident was worth its notifications, notes, and postmortems."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, delete, func, insert, select
 
+from app.policy import WrittenPostmortem
 from app.store.moments import Moment
 from app.store.schema import metadata
 from app.store.upsert import upsert
@@ -27,10 +28,18 @@ incident_note = Table(
     Column("text", String, nullable=False),
     Index("incident_note_by_incident", "incident", "id"),
 )
+postmortem = Table(
+    "postmortem",
+    metadata,
+    Column("incident", String, primary_key=True),
+    Column("written_at", Moment, nullable=False),
+    Column("author", String, nullable=False),
+    Column("url", String, nullable=False),
+)
 
 MOST_NOTES = 100
 """Notes of one incident: more are no notes but a chat, and all of them are one page."""
-LONGEST_NOTE, LONGEST_AUTHOR = 10_000, 100
+LONGEST_NOTE, LONGEST_AUTHOR, LONGEST_URL = 10_000, 100, 2_000
 """Characters that the API and the pages take."""
 
 
@@ -83,3 +92,18 @@ def notes_of(connection: Connection, incident: str) -> tuple[IncidentNote, ...]:
     return tuple(
         IncidentNote(id=row.id, at=row.at, author=row.author, text=row.text) for row in connection.execute(mine)
     )
+
+
+def set_postmortem(connection: Connection, incident_id: str, written: WrittenPostmortem | None) -> None:
+    """Note that the postmortem of an incident is written, or that it is not."""
+    if written is None:
+        connection.execute(delete(postmortem).where(postmortem.c.incident == incident_id))
+        return
+    values = {"written_at": written.written_at, "author": written.author, "url": written.url}
+    upsert(connection, postmortem, [{"incident": incident_id, **values}])
+
+
+def find_postmortem(connection: Connection, incident_id: str) -> WrittenPostmortem | None:
+    """The postmortem of an incident; None if it is not written."""
+    row = connection.execute(select(postmortem).where(postmortem.c.incident == incident_id)).one_or_none()
+    return None if row is None else WrittenPostmortem(written_at=row.written_at, author=row.author, url=row.url)

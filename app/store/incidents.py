@@ -30,12 +30,21 @@ from sqlalchemy import (
 
 from app.alerting import Alert, Notification, NotificationStatus, Transition, TransitionKind
 from app.changes import Change, concerns
+from app.policy import WrittenPostmortem
 from app.reports import IncidentFacts
 from app.slo import AlertState, Severity, SloId
 from app.store.alerts import TransitionFilter, alert, list_transitions, transition
 from app.store.changes import ChangeFilter, list_changes
 from app.store.deliveries import Delivery, deliveries_of, delivery
-from app.store.incident_notes import IncidentMark, IncidentNote, incident_mark, incident_note, notes_of
+from app.store.incident_notes import (
+    IncidentMark,
+    IncidentNote,
+    find_postmortem,
+    incident_mark,
+    incident_note,
+    notes_of,
+    postmortem,
+)
 from app.store.json_text import storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
@@ -120,6 +129,7 @@ class IncidentRecord:
     deliveries: tuple[Delivery, ...] = ()
     notes: tuple[IncidentNote, ...] = ()
     changes: tuple[Change, ...] = ()
+    postmortem: WrittenPostmortem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +234,7 @@ def load_incident(connection: Connection, id_: str) -> IncidentRecord | None:
         deliveries=deliveries_of(connection, id_),
         notes=notes_of(connection, id_),
         changes=_changes_of(connection, found),
+        postmortem=find_postmortem(connection, id_),
     )
 
 
@@ -336,6 +347,7 @@ def prune_incidents(connection: Connection, *, at: datetime, kept: timedelta = K
             incident_label.c.incident,
             incident_mark.c.incident,
             incident_note.c.incident,
+            postmortem.c.incident,
             delivery.c.incident,
             transition.c.incident,
         ):

@@ -7,7 +7,7 @@ from app.store.changes import change
 from app.store.definitions import slo_definition
 from app.store.deliveries import delivery
 from app.store.gate import gate_decision, gate_exception
-from app.store.incident_notes import incident_mark, incident_note
+from app.store.incident_notes import incident_mark, incident_note, postmortem
 from app.store.incidents import incident, incident_label
 from app.store.instances import instance
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
@@ -42,6 +42,7 @@ __all__ = [
     "outbox",
     "policy_change",
     "policy_state",
+    "postmortem",
     "remote_write_part",
     "remote_write_receiver",
     "sli_provisional",

@@ -172,4 +172,15 @@ def test_policies_with_their_states_pages_changes_and_postmortems(served: Served
     changes = client.get("/api/v1/gate/changes?service=search").json()["items"]
     assert [(one["before"], one["state"]) for one in changes] == [(None, "freeze")]
     due = client.get("/api/v1/policies/default/postmortems").json()["items"]
-    assert [(one["incidents"], one["budget_spent_ratio"]) for one in due] == [(["5f2d"], 0.3)]
+    assert [(one["incidents"], one["budget_spent_ratio"], one["postmortem"]) for one in due] == [(["5f2d"], 0.3, None)]
+    path, given = "/api/v1/incidents/5f2d/postmortem", {"author": "ada", "url": "https://wiki.example.org/42"}
+    assert client.put(path, json=given).status_code == 401
+    assert client.put(path, json={**given, "url": "javascript:x"}, headers=BEARER).status_code == 422
+    assert client.put("/api/v1/incidents/77/postmortem", json=given, headers=BEARER).status_code == 404
+    written = client.put(path, json=given, headers=BEARER).json()
+    assert {**written, "written_at": None} == {**given, "written_at": None}
+    found = client.get("/api/v1/policies/default/postmortems").json()["items"]
+    assert [one["postmortem"] for one in found] == [written]
+    assert client.get("/api/v1/incidents/5f2d").json()["postmortem"] == written
+    assert client.delete(path, headers=BEARER).status_code == 204
+    assert client.get("/api/v1/incidents/5f2d").json()["postmortem"] is None

@@ -1,6 +1,6 @@
 """Incidents as evaluations and deliveries write them, and the log of them that pages and the API read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing_extensions import override
 from app.adjustments import Adjustment, CurrentAdjustments
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
 from app.changes import Change
+from app.policy import PastIncident, WrittenPostmortem
 from app.reports import ObjectivesReport, ReportQuestion
 from app.service.adapters.api_adapters import StoredIncidents
 from app.slo import AlertState, SloId
@@ -190,6 +191,14 @@ class _Lazy(IncidentLog):
         self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
     ) -> Sequence[tuple[int, Transition]]:
         return self._stored.transitions(wanted, limit=limit, before_id=before_id)
+
+    @override
+    def past(self, slos: Collection[str], *, since: datetime, label: str) -> Sequence[PastIncident]:
+        return self._stored.past(slos, since=since, label=label)
+
+    @override
+    def set_postmortem(self, incident: str, written: WrittenPostmortem | None) -> bool:
+        return self._stored.set_postmortem(incident, written)
 
     @override
     def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.incidents.models import WrittenPostmortemModel
 from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
 
@@ -297,6 +298,10 @@ class PostmortemDueModel(TypedDict):
     budget_spent_ratio: float
     reason: str
     due_at: Annotated[datetime | None, Field(description="Null while the incident lasts.")]
+    postmortem: Annotated[
+        WrittenPostmortemModel | None,
+        Field(description="That of the newest of the incidents; null until it is written."),
+    ]
 
 
 @with_config(_EXACT)

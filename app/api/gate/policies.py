@@ -16,6 +16,7 @@ from app.api.gate.models import (
     PostmortemDueModel,
     PostmortemsModel,
 )
+from app.api.incidents.documents import postmortem_document
 from app.api.openapi import answers, problem_answers, text_answer
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services, SlosById
@@ -23,14 +24,12 @@ from app.api.problems import not_found
 from app.api.responses import JsonResponse, utc
 from app.clock import Clock
 from app.gate import Gate
-from app.policy import DEFAULT_POLICY, BudgetPolicy, PastIncident, policy_page, postmortems_due
-from app.status import IncidentLog
-from app.store.incidents import IncidentFilter
+from app.policy import DEFAULT_POLICY, BudgetPolicy, policy_page, postmortems_due
+from app.status import IncidentLog, live_past
 
 _Name = Annotated[str, Path(max_length=200, description="The name of the policy.", examples=["payments"])]
-# As far back as incidents of one class are added up, and as many as one answer takes.
+# As far back as incidents of one class are added up.
 _LONGEST = timedelta(days=366)
-_MOST_INCIDENTS = 5_000
 
 
 def policy_routes(gate: Gate, incidents: IncidentLog, *, clock: Clock) -> APIRouter:
@@ -79,19 +78,8 @@ def _add_postmortems(
         """The postmortems that a policy asks for, for incidents of its SLOs in the last year."""
         policy, at = find(name), clock.now()
         own = {snapshot.id for snapshot, of_slo, _ in gate.current_states() if of_slo.name == policy.name}
-        found = incidents.listed(IncidentFilter(since=at - _LONGEST), limit=_MOST_INCIDENTS)
-        past = [
-            PastIncident(
-                id=one.id,
-                slo=one.slo,
-                labels=one.notification.labels,
-                started_at=one.started_at,
-                ended_at=one.ended_at,
-                spent=one.spent,
-            )
-            for one in found
-            if one.slo in own
-        ]
+        found = incidents.past(own, since=at - _LONGEST, label=policy.postmortem.class_label)
+        past = live_past(found, gate.board.current)
         items = [
             PostmortemDueModel(
                 incidents=list(one.incidents),
@@ -99,6 +87,7 @@ def _add_postmortems(
                 budget_spent_ratio=one.spent,
                 reason=one.reason,
                 due_at=utc(one.due_at),
+                postmortem=postmortem_document(one.written),
             )
             for one in postmortems_due(policy.postmortem, past, at=at)
         ]

@@ -1,23 +1,27 @@
 """Routes by which people mark incidents and add notes; they need the token."""
 
+from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
+from starlette.responses import Response
 
-from app.api.incidents.documents import note_document
-from app.api.incidents.models import MarkModel, NewNoteModel, NoteModel
+from app.api.incidents.documents import note_document, postmortem_document
+from app.api.incidents.models import MarkModel, NewNoteModel, NewPostmortemModel, NoteModel, WrittenPostmortemModel
 from app.api.incidents.routes import IncidentId, unknown_incident
 from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid
 from app.api.responses import JsonResponse
+from app.policy import WrittenPostmortem
 from app.status import IncidentLog
 from app.store.incident_notes import TooManyNotesError
 from app.wording.plain_text import one_line, visible
 
 
-def incident_change_routes(log: IncidentLog, token: str | None) -> APIRouter:
+def incident_change_routes(log: IncidentLog, token: str | None, *, now: Callable[[], datetime]) -> APIRouter:
     """The routes below ``/api/v1/incidents`` that write, for the bearer of *token* only."""
     router = APIRouter(
         prefix="/api/v1/incidents",
@@ -36,6 +40,8 @@ def incident_change_routes(log: IncidentLog, token: str | None) -> APIRouter:
         if not log.set_mark(id, given["mark"]):
             raise unknown_incident(id)
         return JsonResponse(given)
+
+    _add_postmortems(router, log, now)
 
     @router.post(
         "/{id}/notes",
@@ -62,3 +68,29 @@ def incident_change_routes(log: IncidentLog, token: str | None) -> APIRouter:
         return JsonResponse(note_document(note), status_code=HTTPStatus.CREATED)
 
     return router
+
+
+def _add_postmortems(router: APIRouter, log: IncidentLog, now: Callable[[], datetime]) -> None:
+    @router.put(
+        "/{id}/postmortem",
+        operation_id="notePostmortem",
+        responses=answers(WrittenPostmortemModel, "It is noted", **NOT_AUTHORISED, not_found="No such incident"),
+    )
+    def note_postmortem(id: IncidentId, given: Annotated[NewPostmortemModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
+        """Note that the postmortem of an incident is written."""
+        written = WrittenPostmortem(written_at=now(), author=one_line(given["author"]), url=given["url"])
+        if not log.set_postmortem(id, written):
+            raise unknown_incident(id)
+        return JsonResponse(postmortem_document(written))
+
+    @router.delete(
+        "/{id}/postmortem",
+        operation_id="forgetPostmortem",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=problem_answers(**NOT_AUTHORISED, not_found="No such incident"),
+    )
+    def forget_postmortem(id: IncidentId) -> Response:  # noqa: A002  the contract's name
+        """Note that the postmortem of an incident is not written."""
+        if not log.set_postmortem(id, None):
+            raise unknown_incident(id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)

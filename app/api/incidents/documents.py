@@ -7,8 +7,10 @@ from app.api.incidents.models import (
     IncidentFactsModel,
     IncidentModel,
     NoteModel,
+    WrittenPostmortemModel,
 )
 from app.api.responses import utc
+from app.policy import WrittenPostmortem
 from app.status import state_of, timeline
 from app.store.deliveries import Delivery
 from app.store.incident_notes import IncidentNote
@@ -30,6 +32,7 @@ def incident_detail(record: IncidentRecord, *, external_url: str, alertmanager_u
     return {
         **_facts(record.incident, external_url),
         "notes": [note_document(note) for note in record.notes],
+        "postmortem": postmortem_document(record.postmortem),
         "summary": said["summary"],
         "description": said["description"],
         "budget_remaining": notification.budget_remaining,
@@ -41,6 +44,13 @@ def incident_detail(record: IncidentRecord, *, external_url: str, alertmanager_u
         "deliveries": [_delivery(delivery) for delivery in record.deliveries],
         "timeline": [{"at": utc(entry.at), "kind": entry.kind, "text": entry.text} for entry in timeline(record)],
     }
+
+
+def postmortem_document(written: WrittenPostmortem | None) -> WrittenPostmortemModel | None:
+    """A postmortem; null if it is not written."""
+    if written is None:
+        return None
+    return {"written_at": utc(written.written_at), "author": written.author, "url": written.url}
 
 
 def note_document(note: IncidentNote) -> NoteModel:

@@ -11,7 +11,7 @@ from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
-from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark
+from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, LONGEST_URL, IncidentMark
 from app.store.outbox import EntryState
 
 _EXACT = ConfigDict(extra="forbid")
@@ -82,8 +82,10 @@ _DETAIL_EXAMPLE: JsonDict = {
             "held": False,
         }
     ],
+    "postmortem": None,
     "timeline": [{"at": "2026-03-01T11:48:30Z", "kind": "transition", "text": "The page fires (1h/5m)"}],
 }
+_POSTMORTEM_REQUEST: JsonDict = {"author": "ada", "url": "https://wiki.example.org/postmortems/42"}
 _NOTE_REQUEST: JsonDict = {"text": "Rolled back **v42**.", "author": "ada"}
 
 
@@ -172,11 +174,21 @@ class NoteModel(TypedDict):
     text: str
 
 
+@with_config(_EXACT)
+class WrittenPostmortemModel(TypedDict):
+    """A postmortem that is written."""
+
+    written_at: datetime
+    author: str
+    url: Annotated[str, Field(description="Where it is; empty if that is not known.")]
+
+
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_DETAIL_EXAMPLE]}))
 class IncidentDetailModel(IncidentFactsModel):
     """All that is kept of an incident."""
 
     notes: Annotated[list[NoteModel], Field(description="Oldest first.")]
+    postmortem: Annotated[WrittenPostmortemModel | None, Field(description="Null until it is written.")]
     summary: Annotated[str, Field(description="The newest summary of its most urgent alert, as sent.")]
     description: str
     budget_remaining: Annotated[float | None, Field(description="Unspent share of the budget, as last sent.")]
@@ -207,6 +219,14 @@ class MarkModel(TypedDict):
     """Whether the notifications of an incident were useful or noise; null takes the mark away."""
 
     mark: IncidentMark | None
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_POSTMORTEM_REQUEST]}))
+class NewPostmortemModel(TypedDict):
+    """A postmortem that is done: who wrote it, and where it is."""
+
+    author: Annotated[str, Field(max_length=LONGEST_AUTHOR)]
+    url: Annotated[str, Field(max_length=LONGEST_URL, pattern=r"^(https?://[^\s<>\"'`\\]+)?$")]
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_NOTE_REQUEST]}))

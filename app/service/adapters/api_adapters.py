@@ -18,6 +18,7 @@ from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments, own_health
+from app.policy import PastIncident, WrittenPostmortem
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
@@ -39,7 +40,7 @@ from app.status import (
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
-from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark
+from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark, set_postmortem
 from app.store.incidents import (
     Incident,
     IncidentFilter,
@@ -48,6 +49,7 @@ from app.store.incidents import (
     list_incidents,
     load_incident,
 )
+from app.store.postmortems import past_incidents
 from app.store.receiver_records import receiver_records
 from app.ui import BurnDowns
 from app.yamldoc import ErrorFinding
@@ -195,6 +197,19 @@ class StoredIncidents(IncidentLog):
     ) -> Sequence[tuple[int, Transition]]:
         with self._database.read() as transaction:
             return list_transitions(transaction, wanted, limit=limit, before_id=before_id)
+
+    @override
+    def past(self, slos: Collection[str], *, since: datetime, label: str) -> Sequence[PastIncident]:
+        with self._database.read() as transaction:
+            return [*past_incidents(transaction, slos, since=since, label=label)]
+
+    @override
+    def set_postmortem(self, incident: str, written: WrittenPostmortem | None) -> bool:
+        with self._database.begin() as transaction:
+            if find_incident(transaction, incident) is None:
+                return False
+            set_postmortem(transaction, incident, written)
+        return True
 
     @override
     def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:

@@ -290,6 +290,14 @@ def _make_notes() -> None:
     )
     op.create_index("incident_note_by_incident", "incident_note", ["incident", "id"])
     op.create_table(
+        "postmortem",
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("written_at", sa.Float(53), nullable=False),
+        sa.Column("author", sa.String, nullable=False),
+        sa.Column("url", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("incident", name="pk_postmortem"),
+    )
+    op.create_table(
         "delivery",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("incident", sa.String, nullable=False),
