@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.slo import Slo
+from app.slo import Slo, SloId
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running, differences
@@ -248,3 +248,24 @@ def test_what_is_counted_across_holes_is_in_the_slices_whenever_they_are_made(tm
             assert both.total == 2 * 24 * 60
             assert (together.total, together.bad) == pytest.approx((cart.total + pay.total, pay.bad), rel=1e-9)
         assert differences(live.figures, fresh.figures, coverage=1e-6) == {}
+
+
+def test_a_sum_of_slos_goes_on_until_a_component_vanishes(tmp_path: Path) -> None:
+    """Ten minutes into a quarter of an hour, 29 hours ago: of that cell the part with both is known and counted."""
+    quarter = (END - 29 * HOUR) // 900 * 900
+    span = (END - 2 * DAY - 2 * HOUR, END + HOUR)
+    series = [
+        counter(requests("cart"), span, per_second=2.0),
+        counter(requests("pay"), span, per_second=3.0, without=[(quarter + 585, quarter + 4500)]),
+    ]
+    steps = [availability(job, window="2d") for job in ("cart", "pay")]
+    journey = {"name": "sum", "objective": 99, "window": "2d", "sli": {"sum_of": [CART, PAY]}}
+    watched = slos([*steps, {"service": "shop", "slos": [journey]}], tmp_path / "slos")
+    with live_and_fresh(watched, series, tmp_path) as both:
+        for each in both:
+            past = each.evaluator.past(SloId("shop-sum"))
+            assert past is not None
+            assert past.row is not None
+            total, _, measured_s = past.row.counted_before(np.array([quarter, quarter + 900.0]))
+            assert np.diff(total).item() == pytest.approx(5 * 600, abs=300)
+            assert np.diff(measured_s).item() == pytest.approx(600, abs=60)

@@ -198,9 +198,10 @@ def _filled(columns: _Columns, cells: PastSlots, *, first: int, interval_s: int,
     held = np.array((cells.total[inside], cells.bad[inside], cells.measured_s[inside])).reshape(3, many, each)
     if use.length_s is None:
         # Their events add up, wherever in the cell they were; every slot has its share of what was measured.
-        share = np.where(use.whole & (held_s < COARSE_WIDTH_S - WHOLE_S), 0.0, held_s / COARSE_WIDTH_S)
         spread = width_s > interval_s
-        held[2, spread] = (share[spread] * interval_s)[:, None]
+        held[2, spread] = (held_s[spread] / COARSE_WIDTH_S * interval_s)[:, None]
+        # Where it is not known in which slots data is missing, samples know some of them.
+        usable &= ~(spread & use.whole & (held_s < COARSE_WIDTH_S - WHOLE_S))
     else:
         usable &= use.length_s % np.maximum(width_s, 1) == 0
     filled = np.array(columns)
