@@ -30,6 +30,11 @@ class Increments:
         """Rows that were measured, and since when."""
         return self.row[self.seen], self.since[self.seen]
 
+    @property
+    def times_seen(self) -> tuple[Ints, Floats, Floats]:
+        """Rows that were measured, since when and until when."""
+        return self.row[self.seen], self.since[self.seen], self.at[self.seen]
+
     def only(self, keep: Bools) -> "Increments":
         """Some of the increments."""
         return Increments(

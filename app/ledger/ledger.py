@@ -12,6 +12,7 @@ from enum import Enum
 import numpy as np
 
 from app.ledger.edge_slots import HOUR_S, EdgeSlots
+from app.ledger.history_edge import HistoryEdge
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
@@ -44,9 +45,10 @@ _LONG_CELLS = 12
 
 
 class Stage(Enum):
-    """What becomes of recorded increments: history, final counts, or counts that may be rewound."""
+    """What becomes of recorded increments: history, for good or to be counted again, final or provisional counts."""
 
     PAST = "past"
+    PARTIAL_PAST = "partial past"
     FINAL = "final"
     PROVISIONAL = "provisional"
 
@@ -100,6 +102,7 @@ class Ledger:
         self.coarse = Resolution(COARSE_WIDTH_S)
         self.resolutions = (self.fine, self.middle, self.coarse)
         self.edge_slots = EdgeSlots(interval_s)
+        self.history_edge = HistoryEdge()
         self.newest_s = 0.0
         self.horizon_s = np.empty(0)
         self.first_sample_s = np.empty(0)
@@ -143,6 +146,7 @@ class Ledger:
         self.fine.add_rows(np.full(many, FINE_REACH_S // self.interval_s + _SLACK_CELLS))
         self.middle.add_rows(np.full(many, MIDDLE_REACH_S // MIDDLE_WIDTH_S + _SLACK_CELLS))
         self.coarse.add_rows((horizon_s // COARSE_WIDTH_S).astype(np.int64) + _SLACK_CELLS)
+        self.history_edge.add_rows(many)
         for name, value in (
             ("horizon_s", horizon_s),
             ("first_sample_s", np.nan),
@@ -200,13 +204,18 @@ class Ledger:
             if value is not None:
                 column[rows] = value
 
+    def set_history_edge(self, rows: Ints, until_s: float) -> None:
+        """Note up to where the history of rows is not counted for good: it may be taken back."""
+        self.history_edge.move(rows, until_s, interval_s=self.interval_s)
+
     def record(self, increments: Increments, stage: Stage) -> None:
         """Add increments to the resolutions; all but history count for the counters that never reset."""
         row, cell, total, bad = self.events(increments)
         counted = (total != 0) | (bad != 0)
         row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
         np.minimum.at(self.changed_from_s, row, (cell - 1.0) * self.interval_s)
-        if stage is not Stage.PAST:
+        live = stage in {Stage.FINAL, Stage.PROVISIONAL}
+        if live:
             np.add.at(self.ever_total, row, total)
             np.add.at(self.ever_bad, row, bad)
         if stage is Stage.PROVISIONAL:
@@ -214,8 +223,12 @@ class Ledger:
             if early.any():
                 self.add_settled(row[early], cell[early], total[early], bad[early])
             row, cell, total, bad = row[~early], cell[~early], total[~early], bad[~early]
+        elif stage is not Stage.PARTIAL_PAST:
+            self.history_edge.note(row, cell, total, bad, interval_s=self.interval_s)
         self._add(row, cell, total, bad, to_save=True)
-        self._measure(increments, live=stage is not Stage.PAST)
+        if stage is not Stage.PARTIAL_PAST:
+            self.history_edge.note_measured(*increments.times_seen)
+        self._measure(increments, live=live)
 
     def extend(self, rows: Ints, row_seen_s: Floats) -> None:
         """Count the time since the newest sample as measured where the next one is not overdue yet.
@@ -293,6 +306,7 @@ class Ledger:
         kept = []
         for row, cell, total, bad in self._provisional_in_settled:
             mine = np.isin(row, rows)
+            self.history_edge.note(row[mine], cell[mine], total[mine], bad[mine], interval_s=self.interval_s)
             for resolution in self.resolutions:
                 resolution.mark_changed(row[mine], self._into(resolution, cell[mine]))
             if not mine.all():
@@ -301,17 +315,23 @@ class Ledger:
         self.settled_s[rows] = self.counted_s[rows]
 
     def forget_until(self, row: int, at_s: float) -> None:
-        """Take back what was counted of a row's history before *at_s*, to count it again; *at_s* ends a middle cell."""
-        # The first scrape after *at_s* has measured the time since the one before it, and is not counted again.
-        before_s = float(np.nan_to_num(self.scrape_s[row], nan=self.interval_s))
-        cells = np.arange(int((at_s - before_s) // self.interval_s) + 1, int(at_s // self.interval_s) + 1)
-        measured_before = self.fine.read(row, int(cells[0]), int(cells[-1]))[2] if len(cells) else np.empty(0)
+        """Take back what was counted of a row's history before *at_s*, to count it again; *at_s* ends a middle cell.
+
+        What samples behind *at_s* have counted and measured before it stays: they are not counted again.
+        """
+        edge = self.history_edge
+        if edge.until_s[row] != at_s:
+            edge.forget(row)
+            # The first scrape after *at_s* has measured the time since the one before it.
+            edge.measured_from_s[row] = at_s - float(np.nan_to_num(self.scrape_s[row], nan=self.interval_s))
         self.fine.clear_until(row, int(at_s // self.interval_s))
         self.middle.clear_until(row, int(at_s // MIDDLE_WIDTH_S))
         self.coarse.clear_until(row, int(at_s // COARSE_WIDTH_S))
+        for resolution in (self.fine, self.middle):
+            self._put_back(resolution, row, until_s=at_s)
         self._sum_up_cut(row, at_s)
-        for resolution in self.resolutions:
-            resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
+        # The coarse cell that holds *at_s* is the sum of its middle cells now, or was not emptied.
+        self._put_back(self.coarse, row, until_s=at_s // COARSE_WIDTH_S * COARSE_WIDTH_S)
 
     def forget_in_cut(self, row: int, at_s: float) -> None:
         """Take back what was counted of a row before *at_s* in the coarse cell that holds it.
@@ -321,7 +341,19 @@ class Ledger:
         first, cut = int(at_s // COARSE_WIDTH_S) * (COARSE_WIDTH_S // MIDDLE_WIDTH_S) + 1, int(at_s // MIDDLE_WIDTH_S)
         nothing = np.zeros(max(cut - first + 1, 0))
         self.middle.write(row, first, nothing, nothing, nothing)
+        self._put_back(self.middle, row, since_s=(first - 1.0) * MIDDLE_WIDTH_S, until_s=at_s)
         self._sum_up_cut(row, at_s)
+
+    def _put_back(self, resolution: Resolution, row: int, *, since_s: float = -np.inf, until_s: float) -> None:
+        """Count again in (since, until], in cells that were emptied, what samples behind the row's history show."""
+        final = (*self.history_edge.counts.T, True)
+        for of_row, slot, total, bad, to_save in (final, *((*one, False) for one in self._provisional_in_settled)):
+            mine = (of_row == row) & (slot * self.interval_s > since_s) & (slot * self.interval_s <= until_s)
+            into = self._into(resolution, slot[mine].astype(np.int64))
+            resolution.add(np.full(len(into), row), into, total[mine], bad[mine], to_save=to_save)
+        measured_s = max(since_s, float(self.history_edge.measured_from_s[row]))
+        span = np.array([row]), np.array([measured_s]), np.array([until_s])
+        resolution.measure(*_seconds_in_cells(*span, resolution.width_s))
 
     def _sum_up_cut(self, row: int, at_s: float) -> None:
         """Make the coarse cell that holds *at_s* what its middle cells come to, as far as these are known."""

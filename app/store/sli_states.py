@@ -45,6 +45,7 @@ sli_state = Table(
     Column("first_sightings", LargeBinary, nullable=False),
     Column("first_values", LargeBinary, nullable=False),
     Column("new_series", LargeBinary, nullable=False),
+    Column("history_cells", LargeBinary, nullable=False),
     Column("checksum", BigInteger, nullable=False),
     Column("used_at_s", Float(53), nullable=False),
 )
@@ -80,6 +81,7 @@ class FinalState(NamedTuple):
     first_sightings: bytes
     first_values: bytes
     new_series: bytes
+    history_cells: bytes
 
     @property
     def checksum(self) -> int:

@@ -229,7 +229,7 @@ class LedgerStore:
         writer.ledger.advance(counted_s)
         self._load_chunks(transaction, rows)
         self._load_members(states, members, rows)
-        self._load_settled_cells(states, rows)
+        self._load_hole_cells(states, rows)
         self._load_counters(states, rows)
         for state in states:
             tracked, final = known[state.final.sli], state.final
@@ -293,6 +293,7 @@ class LedgerStore:
         found, row = _of_rows(members, rows)
         for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s"):
             getattr(ledger, name)[row] = found[name]
+        ledger.history_edge.measured_from_s[row] = found["history_measured_from_s"]
         for name in ("counted_s", "covered_s", "ever_total", "ever_bad", "good_shown", "bad_shown"):
             getattr(ledger, name)[row] = found[name]
         for last_samples, prefix in ((writer.settled, ""), (writer.live, "live_")):
@@ -312,13 +313,15 @@ class LedgerStore:
                 own = cells[end - length : end]
                 ledger.restore(rows[row_id], first, own["total"], own["bad"], own["measured_s"].astype(np.float64))
 
-    def _load_settled_cells(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
-        every = np.concatenate(
-            [records.read_records(records.SETTLED_CELL, state.provisional.settled_cells) for state in states]
-        )
-        found, row = _of_rows(every, rows)
+    def _load_hole_cells(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
+        ledger = self._writer.ledger
+        settled = [state.provisional.settled_cells for state in states]
+        found, row = _of_rows(np.concatenate([records.read_records(records.HOLE_CELL, one) for one in settled]), rows)
         if len(found):
-            self._writer.ledger.add_settled(row, found["cell"], found["total"], found["bad"])
+            ledger.add_settled(row, found["cell"], found["total"], found["bad"])
+        history = [state.final.history_cells for state in states]
+        found, row = _of_rows(np.concatenate([records.read_records(records.HOLE_CELL, one) for one in history]), rows)
+        ledger.history_edge.add(row, found["cell"], found["total"], found["bad"])
 
     def _load_counters(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
         writer, registry = self._writer, self._writer.ledger.registry

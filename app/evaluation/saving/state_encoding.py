@@ -12,7 +12,7 @@ from app.evaluation.saving.state_records import Records
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Dip, LastSamples
-from app.slo.arrays import Ints
+from app.slo.arrays import Floats, Ints
 from app.store.sli_states import STATE_FORMAT, FinalState, ProvisionalState
 
 
@@ -50,6 +50,7 @@ class States:
         self._members_of, self._provisional_members, self._cells = self._members()
         self._counters_of, self._provisional_counters = self._counters()
         self._dips_of = self._dips()
+        self._history_cells = self._hole_cells(writer.ledger.history_edge.counts)
 
     def blocks(self) -> Iterator[tuple[range, bytes]]:
         """The numbers of neighbouring SLIs whose turn is the same, with a digest of all that is final of them."""
@@ -63,6 +64,7 @@ class States:
         block = self._started[numbers.start : numbers.stop]
         digest = blake2b(self._members_of.joined(numbers), digest_size=16)
         digest.update(self._counters_of.joined(numbers))
+        digest.update(self._history_cells.joined(numbers))
         times = [(one.settled_s, one.complete_from_s, one.wanted_from_s) for one in block]
         digest.update(np.array(times).tobytes())
         digest.update(repr([one.key for one in block]).encode())
@@ -96,11 +98,12 @@ class States:
                 first_sightings=sightings,
                 first_values=values,
                 new_series=new_series,
+                history_cells=self._history_cells[number],
             )
 
     def provisionals(self) -> Iterator[ProvisionalState]:
         """What is provisional, of each SLI, by number."""
-        settled_cells = self._settled_cells()
+        settled_cells = self._hole_cells(self._writer.ledger.provisional_in_settled)
         for number, tracked in enumerate(self._started):
             yield ProvisionalState(
                 sli=tracked.key,
@@ -125,6 +128,7 @@ class States:
         final["row_id"] = np.array(self._row_ids, dtype=np.int64)[order]
         for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s"):
             final[name] = getattr(ledger, name)[order]
+        final["history_measured_from_s"] = ledger.history_edge.measured_from_s[order]
         for name in ("counted_s", "covered_s", "ever_total", "ever_bad", "good_shown", "bad_shown"):
             provisional[name] = getattr(ledger, name)[order]
         for found, last_samples in ((final, self._writer.settled), (provisional, self._writer.live)):
@@ -156,13 +160,13 @@ class States:
         each = self._each(self._sli_of_row[arrays.row[order]])
         return _Column.of(final, each), _Column.of(provisional, each)
 
-    def _settled_cells(self) -> _Column:
-        settled_cells = self._writer.ledger.provisional_in_settled
-        row = settled_cells[:, 0].astype(np.int64)
+    def _hole_cells(self, cells: Floats) -> _Column:
+        """Cells of row, slot, total and bad as records; shape (n, 4)."""
+        row = cells[:, 0].astype(np.int64)
         order = self._by_sli(np.arange(len(row)), self._sli_of_row[row])
-        found = np.empty(len(order), records.SETTLED_CELL)
+        found = np.empty(len(order), records.HOLE_CELL)
         found["row_id"] = np.array(self._row_ids, dtype=np.int64)[row[order]]
-        for name, column in zip(("cell", "total", "bad"), settled_cells[order, 1:].T, strict=True):
+        for name, column in zip(("cell", "total", "bad"), cells[order, 1:].T, strict=True):
             found[name] = column
         return _Column.of(found, self._each(self._sli_of_row[row[order]]))
 

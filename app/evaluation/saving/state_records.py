@@ -23,7 +23,11 @@ _LAST_SAMPLE = [
 LAST_SAMPLE_COLUMNS = tuple(name for name, _ in _LAST_SAMPLE[:-1])
 
 MEMBER = np.dtype(
-    [("row_id", "<i8"), *((name, "<f8") for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s")), *_SEEN]
+    [
+        ("row_id", "<i8"),
+        *((name, "<f8") for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s", "history_measured_from_s")),
+        *_SEEN,
+    ]
 )
 COUNTER = np.dtype(
     [
@@ -57,8 +61,8 @@ WHOLE_MEMBER = np.dtype(
 )
 PROVISIONAL_COUNTER = np.dtype(_LAST_SAMPLE)
 CELL = np.dtype([("total", "<f8"), ("bad", "<f8"), ("measured_s", "<f4")])
-# Provisional counts in cells that are final otherwise: of holes that began before.
-SETTLED_CELL = np.dtype([("row_id", "<i8"), ("cell", "<i8"), ("total", "<f8"), ("bad", "<f8")])
+# Of holes: provisional counts in cells that are final otherwise, and final ones in history that is not counted yet.
+HOLE_CELL = np.dtype([("row_id", "<i8"), ("cell", "<i8"), ("total", "<f8"), ("bad", "<f8")])
 DIP = np.dtype(
     [
         ("row_id", "<i8"),

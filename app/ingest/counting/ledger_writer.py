@@ -78,6 +78,7 @@ class LedgerWriter:
             tracked.settled_s = tracked.counted_s = tracked.complete_from_s = at_s
             tracked.wanted_from_s = at_s - min(tracked.horizon_s, self.history_s)
             self.ledger.set_progress(rows_of([tracked]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+            self.ledger.set_history_edge(rows_of([tracked]), at_s)
 
     def set_start_positions(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters positions at *until_s*, without counting."""
@@ -191,7 +192,7 @@ class LedgerWriter:
         for tracked in tracked_slis:
             tracked.partial_history_from_s = since_s
             self.set_history_progress(tracked)
-        self._record(past.increments, Stage.PAST)
+        self._record(past.increments, Stage.PARTIAL_PAST)
 
     def _count_range(self, samples: Samples, *, since_s: float, until_s: float, starts: Starts | None = None) -> Count:
         """Count *samples* of history after *since_s*; those before show where the counters stood then."""
@@ -264,6 +265,7 @@ class LedgerWriter:
         counted_from_s = tracked.partial_history_from_s
         counted_from_s = tracked.complete_from_s if counted_from_s is None else counted_from_s
         self.ledger.set_progress(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
+        self.ledger.set_history_edge(rows_of([tracked]), tracked.complete_from_s)
 
     def finalise(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""

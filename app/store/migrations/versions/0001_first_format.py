@@ -93,6 +93,7 @@ def _make_ledger() -> None:
         sa.Column("first_sightings", sa.LargeBinary, nullable=False),
         sa.Column("first_values", sa.LargeBinary, nullable=False),
         sa.Column("new_series", sa.LargeBinary, nullable=False),
+        sa.Column("history_cells", sa.LargeBinary, nullable=False),
         sa.Column("checksum", sa.BigInteger, nullable=False),
         sa.Column("used_at_s", sa.Float(53), nullable=False),
         sa.PrimaryKeyConstraint("sli", name="pk_sli_state"),
