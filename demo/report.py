@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from app.status import UNKNOWN, rounded_percent
+from app.slo import UNKNOWN_FIGURE, rounded_percent
 from demo.ports import Ports
 
 Item = Mapping[str, Any]
@@ -66,7 +66,7 @@ def print_guide(console: Console, ports: Ports, api_token: str) -> None:
 
 
 def _percent(ratio: float | None) -> str:
-    return UNKNOWN if ratio is None else rounded_percent(ratio, 1)
+    return UNKNOWN_FIGURE if ratio is None else rounded_percent(ratio, 1)
 
 
 def _own_command() -> str:

@@ -14,8 +14,19 @@ from app.ingest.series.tracked_slis import MOST_GROUPS
 from app.prometheus import Matrix, PrometheusClient, PrometheusError
 from app.promql import probe
 from app.sli import NotExpressibleError
-from app.slo import Evaluated, GroupKey, Sli, SliKind, Slo, SloId, format_duration, format_percent
-from app.status import UNKNOWN, rounded_percent, short
+from app.slo import (
+    UNKNOWN_FIGURE,
+    Evaluated,
+    GroupKey,
+    Sli,
+    SliKind,
+    Slo,
+    SloId,
+    format_duration,
+    format_percent,
+    rounded_percent,
+    short,
+)
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
@@ -210,7 +221,7 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         console.print(table)
         return
     for slo_id, cells in rows:
-        known = [f"{heading} {cell}" for heading, cell in zip(headings, cells, strict=True) if cell != UNKNOWN]
+        known = [f"{heading} {cell}" for heading, cell in zip(headings, cells, strict=True) if cell != UNKNOWN_FIGURE]
         # The first is what the SLI is, which is known without Prometheus.
         figures = ", ".join(known) if len(known) > 1 else "no figures"
         console.print(f"{slo_id}: {figures}", markup=False, soft_wrap=True)
@@ -218,24 +229,24 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
 
 def _cells(slo: Slo, figures: LiveFigures | None) -> list[str]:
     if figures is None:
-        return [str(slo.sli.kind), *[UNKNOWN] * 8]
+        return [str(slo.sli.kind), *[UNKNOWN_FIGURE] * 8]
     every_s = figures.scraped_every_s
     shortest = min((rule.short for policy in slo.alerting.policies for rule in policy.rules), default=None)
     return [
         figures.metrics,
         f"{figures.series:,}",
-        UNKNOWN if figures.groups is None else f"{figures.groups:,}",
-        UNKNOWN if every_s is None else f"{short(every_s, 1)}s",
+        UNKNOWN_FIGURE if figures.groups is None else f"{figures.groups:,}",
+        UNKNOWN_FIGURE if every_s is None else f"{short(every_s, 1)}s",
         _length(shortest),
-        UNKNOWN if figures.history is None else f"{_length(figures.history)} of {_length(slo.window.nominal)}",
-        UNKNOWN if figures.events_a_day is None else short(figures.events_a_day, 0),
-        UNKNOWN if figures.sli is None else rounded_percent(figures.sli, 4),
-        UNKNOWN if figures.budget_remaining is None else rounded_percent(figures.budget_remaining, 1),
+        UNKNOWN_FIGURE if figures.history is None else f"{_length(figures.history)} of {_length(slo.window.nominal)}",
+        UNKNOWN_FIGURE if figures.events_a_day is None else short(figures.events_a_day, 0),
+        UNKNOWN_FIGURE if figures.sli is None else rounded_percent(figures.sli, 4),
+        UNKNOWN_FIGURE if figures.budget_remaining is None else rounded_percent(figures.budget_remaining, 1),
     ]
 
 
 def _length(duration: timedelta | None) -> str:
-    return UNKNOWN if duration is None else format_duration(timedelta(seconds=round(duration.total_seconds())))
+    return UNKNOWN_FIGURE if duration is None else format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
 def _metrics_of(sli: Sli) -> str:

@@ -11,8 +11,8 @@ from rich.text import Text
 from app.alerting import EndCode
 from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, slos, unhealthy_reasons
-from app.slo import Cause
-from app.status import UNKNOWN, DataState, HealthState, ProblemLevel, rounded_percent, severities_words, state_words
+from app.slo import UNKNOWN_FIGURE, Cause, rounded_percent
+from app.status import DataState, HealthState, ProblemLevel, severities_words, state_words
 from app.wording.sentences import listed
 
 if TYPE_CHECKING:
@@ -195,11 +195,11 @@ def _data(item: "SloModel") -> str:
 def _burn(item: "SloModel", window: str) -> str:
     rates = {rate["window"]: rate["burn_rate"] for rate in item["burn_rates"]}
     rate = rates.get(window)
-    return UNKNOWN if rate is None else f"{rate:,.2f}".rstrip("0").rstrip(".") + "x"
+    return UNKNOWN_FIGURE if rate is None else f"{rate:,.2f}".rstrip("0").rstrip(".") + "x"
 
 
 def _percent(ratio: float | None, digits: int) -> str:
-    return UNKNOWN if ratio is None else rounded_percent(ratio, digits)
+    return UNKNOWN_FIGURE if ratio is None else rounded_percent(ratio, digits)
 
 
 def _remaining(item: "SloModel") -> tuple[bool, float]:

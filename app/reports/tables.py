@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from app.reports.figures import PeriodVerdict, SloFigures
 from app.reports.report import ObjectivesReport
 from app.reports.toil import WORTH_A_PAGE
-from app.slo import format_percent
+from app.slo import UNKNOWN_FIGURE, format_percent
 from app.wording.markdown import as_markdown
 from app.wording.sentences import event_words, share, span
 
@@ -27,7 +27,6 @@ class ReportFormat(StrEnum):
     HTML = "html"
 
 
-UNKNOWN_FIGURE = "–"  # noqa: RUF001  an en dash, as tables have it
 _MOST_INCIDENTS = 50
 _COLUMNS = (
     "period", "from", "to", "service", "slo", "objective", "sli", "verdict", "good_events", "bad_events",

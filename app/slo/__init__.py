@@ -33,7 +33,7 @@ from app.slo.model import (
     ungrouped_id,
 )
 from app.slo.moments import EARLIEST, LATEST
-from app.slo.percentages import format_percent
+from app.slo.percentages import UNKNOWN_FIGURE, format_percent, rounded_percent, short
 from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
     CellFunction,
@@ -52,6 +52,7 @@ from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window,
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "UNKNOWN_FIGURE",
     "AlertState",
     "Alerting",
     "BudgetAlerts",
@@ -101,5 +102,7 @@ __all__ = [
     "is_in_environment",
     "month_of",
     "parse_duration",
+    "rounded_percent",
+    "short",
     "ungrouped_id",
 ]

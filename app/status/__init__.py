@@ -68,13 +68,12 @@ from app.status.snapshot import (
 )
 from app.status.stored_adjustments import StoredAdjustments
 from app.status.stored_changes import StoredChanges
-from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
+from app.status.wording import severities_words, sla_words, state_words
 
 __all__ = [
     "CHANGE_KINDS",
     "MOST_LABELS",
     "RECENT",
-    "UNKNOWN",
     "WORST_FIRST",
     "AdjustmentLog",
     "AlertView",
@@ -134,9 +133,7 @@ __all__ = [
     "ordered",
     "postmortem_of",
     "round_step",
-    "rounded_percent",
     "severities_words",
-    "short",
     "shown_as",
     "sla_words",
     "state_of",

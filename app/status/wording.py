@@ -1,26 +1,12 @@
 """Figures and the state of an alert in the words that pages and tables share."""
 
-import math
 from collections.abc import Iterable
 
-from app.slo import AlertState, Cause, Sla
+from app.slo import AlertState, Cause, Sla, rounded_percent, short
 
 SUPPRESSED = str(AlertState.SUPPRESSED)
-UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
-
-_NO_TENTHS_FROM = 10.0
 # Digits of what somebody chose, which is never rounded: an objective of 99.99999% is not 100%.
 _EXACT = 10
-
-
-def rounded_percent(ratio: float, digits: int = 2) -> str:
-    """A ratio as people say it, without trailing zeros, thousands apart; of 1,000% and more no tenths.
-
-    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0), rounded_percent(-83.463, 1)
-    ('99.9%', '-99.7%', '100%', '-8,346%')
-    """
-    digits = digits if abs(ratio) < _NO_TENTHS_FROM else 0
-    return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN
 
 
 def sla_words(sla: Sla, objective: float) -> str:
@@ -34,16 +20,6 @@ def sla_words(sla: Sla, objective: float) -> str:
     penalty = f" (penalty below {rounded_percent(sla.penalty_below, _EXACT)})" if sla.penalty_free else ""
     buffer = short(sla.buffer(objective) * 100, _EXACT)
     return f"SLA {rounded_percent(sla.contract, _EXACT)}{penalty}, buffer {buffer} percentage points"
-
-
-def short(value: float, digits: int) -> str:
-    """A number with at most so many digits after the point, and none that is an idle zero; thousands apart.
-
-    >>> short(14.4, 2), short(-0.001, 2), short(1234.5, 2)
-    ('14.4', '0', '1,234.5')
-    """
-    text = f"{value:z,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def state_words(state: str, *, reason: str | None, tier: str | None, cause: str = Cause.BURN) -> str:

@@ -9,8 +9,7 @@ import numpy as np
 from app.documents.native.writing.scalars import written_percent
 from app.documents.native.writing.slis import written_selector, written_threshold
 from app.promql.selector_text import render
-from app.slo import Selector, format_duration, format_percent
-from app.status import rounded_percent
+from app.slo import Selector, format_duration, format_percent, rounded_percent
 from app.suggestions.objectives import DAY, Basis, ProposedObjective, budget_text
 from app.suggestions.proposals import GroupFigures, Proposal, ServiceProposals, Suggestions
 from app.suggestions.slis import CountedEvents, FastEvents, GoodSamples, SummedGauges, ValueWithin

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.alerting import Notification
-from app.slo import Severity, SloId
-from app.status import UNKNOWN
+from app.slo import UNKNOWN_FIGURE, Severity, SloId
 from app.ui.views import grouped
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
@@ -59,7 +58,7 @@ def _incident(notification: Notification) -> IncidentView:
         summary=said["summary"],
         starts_at=notification.starts_at,
         exhausted_at=notification.exhausted_at,
-        spent=UNKNOWN if spent is None else share(spent),
+        spent=UNKNOWN_FIGURE if spent is None else share(spent),
         top_contributors=notification.top_contributors,
         stale=""
         if notification.stale is None

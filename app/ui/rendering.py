@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse, Response
 
 from app.clock import Clock
 from app.metrics import accepts_gzip
-from app.slo import format_duration
-from app.status import HealthState, rounded_percent, sla_words
+from app.slo import format_duration, rounded_percent
+from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
 from app.wording.sentences import rounded_exhaustion, span

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notification
-from app.slo import AlertState, CalendarWindow, Severity, format_duration
-from app.status import (
-    UNKNOWN,
-    AlertView,
-    ContributorShare,
-    Snapshot,
-    rounded_percent,
-    severities_words,
-    short,
-    state_words,
-)
+from app.slo import UNKNOWN_FIGURE, AlertState, CalendarWindow, Severity, format_duration, rounded_percent, short
+from app.status import AlertView, ContributorShare, Snapshot, severities_words, state_words
 from app.wording.annotations import annotations
 from app.wording.sentences import ago, share, span
 
@@ -68,18 +59,18 @@ def rfc3339(at: datetime) -> str:
 def grouped(events: float) -> str:
     """A number of events, grouped by thousands: ``27,365,987``."""
     if not math.isfinite(events):
-        return UNKNOWN
+        return UNKNOWN_FIGURE
     return f"{events:,.0f}"
 
 
 def multiple(burn_rate: float) -> str:
     """A burn rate as a multiple: ``14.4x``."""
-    return f"{short(burn_rate, 2)}x" if math.isfinite(burn_rate) else UNKNOWN
+    return f"{short(burn_rate, 2)}x" if math.isfinite(burn_rate) else UNKNOWN_FIGURE
 
 
 def spent(ratio: float) -> str:
     """A share in percent, three digits that count: ``4.21%``."""
-    return share(ratio) if math.isfinite(ratio) else UNKNOWN
+    return share(ratio) if math.isfinite(ratio) else UNKNOWN_FIGURE
 
 
 def label_names(items: Sequence[ContributorShare]) -> list[str]:
@@ -89,7 +80,7 @@ def label_names(items: Sequence[ContributorShare]) -> list[str]:
 
 def moment(at: datetime | None) -> str:
     """A time in UTC."""
-    return UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return UNKNOWN_FIGURE if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -135,7 +126,7 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
             BurnView(
                 window=window,
                 burn_rate=multiple(view.burn_rate),
-                factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN,
+                factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN_FIGURE,
                 alerts_never=not compared,
                 bar=bar(view.burn_rate / limit),
                 over=view.burn_rate >= limit,

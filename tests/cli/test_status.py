@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from app.alerting import SLO_REMOVED, End, EndCode
 from app.cli.application import app
-from app.slo import AlertState, Severity
-from app.status import UNKNOWN, AlertView, HealthState, Problem, ProblemCode, ProblemLevel
+from app.slo import UNKNOWN_FIGURE, AlertState, Severity
+from app.status import AlertView, HealthState, Problem, ProblemCode, ProblemLevel
 from testbed.process import closed_port
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
@@ -45,7 +45,7 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert re.split(r"  +", heading.strip()) == HEADING
     assert re.split(r"  +", worst.strip()) == [*WORST, "page firing", "fresh"]
     assert fine.startswith("checkout-availability ")
-    assert re.split(r"  +", unknown.strip())[2:5] == ["99.9%", UNKNOWN, UNKNOWN]
+    assert re.split(r"  +", unknown.strip())[2:5] == ["99.9%", UNKNOWN_FIGURE, UNKNOWN_FIGURE]
     assert "error: no series match" in unknown
 
 

@@ -15,9 +15,8 @@ from app.promql.selector_text import parse_selector
 from app.sli.condition import Comparison, Condition
 from app.sli.expression import Expression
 from app.sli.gauge import Gauge
-from app.slo import AlertState, Severity, Sli, SloId
+from app.slo import UNKNOWN_FIGURE, AlertState, Severity, Sli, SloId
 from app.status import (
-    UNKNOWN,
     AlertView,
     Board,
     DataState,
@@ -209,7 +208,7 @@ def test_what_was_not_measured_is_a_gap_and_no_row_says_100_percent() -> None:
     assert '<rect class="unmeasured"' in text
     unmeasured = re.search(r'<tr><td><time datetime="2026-02-25T06[^\n]*</tr>', text)
     assert unmeasured is not None
-    assert unmeasured[0].count(f'<td class="num">{UNKNOWN}</td>') == 5
+    assert unmeasured[0].count(f'<td class="num">{UNKNOWN_FIGURE}</td>') == 5
     assert '<td class="num">0%</td></tr>' in unmeasured[0]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.status import HistoryPoint, rounded_percent
+from app.slo import rounded_percent
+from app.status import HistoryPoint
 from app.store.incidents import Incident
 from app.ui.views import moment
 from app.wording.sentences import event_words, share

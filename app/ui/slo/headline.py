@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.slo import Severity
-from app.status import DataState, HealthState, RangeSeries, Snapshot, rounded_percent
+from app.slo import Severity, rounded_percent
+from app.status import DataState, HealthState, RangeSeries, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
