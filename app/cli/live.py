@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
-from app.cli.live_figures import FiguresReader, LiveFigures, findings_of
+from app.cli.live_figures import FiguresReader, LiveFigures, findings_of, newest_interval_s
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import (
@@ -347,10 +347,10 @@ class Inspector:
         scraped = (await self._ask(probe.scraped_series(slo.sli.terms[0].selector))).labels
         if not scraped:
             return
-        times = np.sort((await self._ask(probe.samples_of(slo.sli.terms[0].selector, scraped[0]))).times)
-        if len(times) <= 1:
+        samples = await self._ask(probe.samples_of(slo.sli.terms[0].selector, scraped[0]))
+        every_s = newest_interval_s(samples.times)
+        if every_s is None:
             return
-        every_s = float(np.median(np.diff(times)))
         widened = with_windows_of_at_least(slo, timedelta(seconds=float(shortest_windows_s(np.array([every_s]))[0])))
         if widened != slo:
             pairs = zip(slo.alerting.policies, widened.alerting.policies, strict=True)

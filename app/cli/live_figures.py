@@ -27,12 +27,15 @@ from app.slo import (
     rounded_percent,
     short,
 )
+from app.slo.arrays import Floats
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 # Prometheus reads 50 million samples for one query at most, and a small one is to answer others meanwhile.
 _MOST_SAMPLES = 10_000_000
 _USUAL_SCRAPE_S = 30.0
+# One scrape that is missed or late among them changes nothing.
+_NEWEST_INTERVALS = 5
 # Each group has budgets, alerts and series of its own; more are rarely what is meant.
 _MANY_GROUPS = 100
 # Rich measures a table up to the width it is given: one that no table reaches.
@@ -140,8 +143,8 @@ class FiguresReader:
     async def _scraped_every_s(self, slo: Slo) -> float | None:
         selector = slo.sli.terms[0].selector
         scraped = (await self._ask(probe.scraped_series(selector))).labels
-        times = np.sort((await self._ask(probe.samples_of(selector, scraped[0]))).times) if scraped else np.array([])
-        return float(np.median(np.diff(times))) if len(times) > 1 else None
+        times = (await self._ask(probe.samples_of(selector, scraped[0]))).times if scraped else np.array([])
+        return newest_interval_s(times)
 
     def _span(self, slo: Slo, history: timedelta | None, series: int, every_s: float | None) -> timedelta | None:
         """The part of the SLO window that can be read; None where nothing is known of a day."""
@@ -172,6 +175,18 @@ class FiguresReader:
 
     async def _ask(self, expr: str, *, at: datetime | None = None) -> Matrix:
         return await self.client.instant(expr, at or self.at, deadline=self.deadline_s)
+
+
+def newest_interval_s(times: Floats) -> float | None:
+    """How far apart the newest of some samples are, in seconds; None of fewer than two.
+
+    Older ones may be of another interval, or have been imported.
+
+    >>> newest_interval_s(np.array([0.0, 300.0, 600.0, 605.0, 610.0, 615.0, 620.0]))
+    5.0
+    """
+    intervals = np.diff(np.sort(times))[-_NEWEST_INTERVALS:]
+    return float(np.median(intervals)) if len(intervals) else None
 
 
 def findings_of(slo: Slo, figures: LiveFigures) -> Iterator[FiguresFinding]:

@@ -165,17 +165,17 @@ def rounded_exhaustion(at: datetime, now: datetime) -> datetime:
 
 
 def span(duration: timedelta) -> str:
-    """A duration in its two largest units.
+    """A duration in its two largest units, none of which is zero.
 
-    >>> span(timedelta(hours=62)), span(timedelta(minutes=864)), span(timedelta(seconds=95))
-    ('2d 14h', '14h 24m', '1m')
+    >>> span(timedelta(hours=62)), span(timedelta(minutes=864)), span(timedelta(seconds=95)), span(timedelta(days=2))
+    ('2d 14h', '14h 24m', '1m', '2d')
     """
     seconds = int(duration.total_seconds())
     days, hours, minutes = seconds // _DAY_S, seconds % _DAY_S // _HOUR_S, seconds % _HOUR_S // 60
     if days:
-        return f"{days}d {hours}h"
+        return f"{days}d {hours}h" if hours else f"{days}d"
     if hours:
-        return f"{hours}h {minutes}m"
+        return f"{hours}h {minutes}m" if minutes else f"{hours}h"
     return f"{minutes}m" if minutes else f"{seconds}s"
 
 

@@ -143,7 +143,9 @@ def _own_path(placed: PlacedSlo) -> FieldPath:
 
 def _words(warning: WarningFinding) -> str:
     remedy = f"; {warning.remedy}" if warning.code in _STILL_TO_DO else ""
-    subject = f"{warning.field}: " if warning.field else ""
+    # A problem that is no sentence of its own goes on after the name of the field.
+    colon = "" if warning.problem.startswith("is ") else ":"
+    subject = f"{warning.field}{colon} " if warning.field else ""
     return f"{subject}{warning.problem}{remedy} (line {warning.line})"
 
 

@@ -210,7 +210,7 @@ class _Service:
 
 def _warn_of_plugins(plugins: ChainModel | None, scope: Scope) -> None:
     for i, _ in enumerate(plugins.chain if plugins is not None else ()):
-        problem = "is ignored: it changes rules of Sloth, and Sloburn evaluates the SLO itself"
+        problem = "is ignored, since it changes rules of Sloth, and Sloburn evaluates the SLO itself"
         scope.below("chain", i).warning(problem, "remove it", "plugin_ignored")
 
 
