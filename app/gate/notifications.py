@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 from app.alerting import ALERTNAMES, Notification, NotificationStatus
 from app.policy import BudgetPolicy, GateDecision, GateException, StateOfSlo
-from app.slo import Cause, Labels, Severity, SloId, format_duration
+from app.slo import Cause, Labels, Severity, SloId, format_duration, rounded_percent
 from app.status import Snapshot
 
 BREAK_GLASS = "DeployGateBreakGlass"
@@ -40,7 +40,7 @@ def state_notification(
     incident, labels = identity_of_state(snapshot, policy, known)
     description = f" ({state.description})" if state.description else ""
     # Not the present budget: it would be another sentence in each evaluation.
-    left = f"{known.remaining * 100:.4g}% of the budget was left"
+    left = f"{rounded_percent(known.remaining, 1)} of the budget was left"
     words, escalation = "", policy.escalation
     if severity is Severity.PAGE and escalation is not None:
         to = f" to {', '.join(escalation.to)}" if escalation.to else ""

@@ -8,7 +8,7 @@ from datetime import datetime
 from app.policy.exceptions import GateException, covering
 from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
 from app.policy.states import StateOfSlo
-from app.slo import Labels, Severity, format_duration, is_in_environment
+from app.slo import Labels, Severity, format_duration, is_in_environment, rounded_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +233,6 @@ def _applies(rule: GateRule, question: GateQuestion, facts: SloFacts, state: str
 
 
 def _why(facts: SloFacts, state: str, rule: GateRule | None) -> str:
-    left = "an unknown share" if math.isnan(facts.remaining) else f"{facts.remaining * 100:.4g}%"
+    left = "an unknown share" if math.isnan(facts.remaining) else rounded_percent(facts.remaining, 1)
     why = f"{left} of the error budget is left, state {state}"
     return why if rule is None else f"{why}, rule {rule.name!r}"

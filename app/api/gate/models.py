@@ -60,6 +60,10 @@ _NEW_EXCEPTION_EXAMPLE: JsonDict = {
     "environments": ["prod"],
     "break_glass": False,
 }
+_Until = Annotated[
+    datetime | None,
+    Field(description="When it can change for the better at the earliest; where an exception decided, when that ends."),
+]
 Values = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MOST_PATTERNS)]
 
 
@@ -83,7 +87,7 @@ class GateSloModel(TypedDict):
     state_since: datetime | None
     policy: str
     rule: Annotated[str | None, Field(description="The rule that decided; null where its state did.")]
-    until: Annotated[datetime | None, Field(description="When it can change for the better at the earliest.")]
+    until: _Until
     exception: Annotated[str | None, Field(description="The id of the exception that lets the change go ahead.")]
     budget_remaining: Annotated[float | None, Field(description="Unspent share of the budget; null if not known.")]
     burn_rate: Annotated[float | None, Field(description="That of the last hour; null if not known.")]
@@ -103,7 +107,7 @@ class GateDataModel(TypedDict):
     budget_remaining: Annotated[float | None, Field(description="The least of all SLOs; null if none is known.")]
     policy: Annotated[str | None, Field(description="The policy that decided; null without an SLO.")]
     owners: list[str]
-    until: Annotated[datetime | None, Field(description="When it can change for the better at the earliest.")]
+    until: _Until
     exception: str | None
     service: str
     environment: str

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import orjson
 
 from app.policy import GateDecision
+from app.slo import rounded_percent
 from app.wording.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def report_lines(data: "GateDataModel") -> Iterator[str]:
         for slo in others:
             yield f"  {slo['id']}: {slo['decision']}{_dry_runs(slo)}: {_left(slo)}"
     if data["until"] is not None:
-        yield f"until at least {data['until']}"
+        # An exception that lets a change go ahead has an end; what denies may last longer.
+        yield f"until {'' if GateDecision(data['decision']).ok else 'at least '}{data['until']}"
     if data["owners"] and data["decision"] != GateDecision.ALLOW:
         yield one_line(f"owners: {', '.join(data['owners'])}")
 
@@ -140,7 +142,7 @@ def _dry_runs(slo: "GateSloModel") -> str:
 
 
 def _share(ratio: float | None) -> str:
-    return "unknown" if ratio is None else f"{ratio * 100:.4g}%"
+    return "unknown" if ratio is None else rounded_percent(ratio, 1)
 
 
 def _cell(text: str) -> str:
