@@ -27,7 +27,7 @@ class SloFigures:
     Ratios are NaN without events. *consumed* is the share of the error budget that its events allow, of which
     *by_incidents* was spent while alerts fired, and *after_changes* of that in incidents that a deploy or another
     change preceded. *consumed_before* is that of the period before. *objective* is the one that held, weighted by
-    events where it changed.
+    events where it changed. *adjusted* says that adjustments have changed its figures.
     """
 
     slo: SloId
@@ -49,6 +49,7 @@ class SloFigures:
     after_changes: float
     consumed: float
     consumed_before: float
+    adjusted: bool = False
 
     @property
     def good(self) -> float:
@@ -97,6 +98,7 @@ def slo_figures(
     *,
     removed: bool = False,
     consumed_before: float = math.nan,
+    adjusted: bool = False,
 ) -> SloFigures:
     """The figures of an SLO from the definitions that held, each with the days on which it did."""
     newest = parts[-1][0]
@@ -134,6 +136,7 @@ def slo_figures(
         after_changes=_ratio(after_changes, allowed),
         consumed=_ratio(bad, allowed),
         consumed_before=consumed_before,
+        adjusted=adjusted,
     )
 
 

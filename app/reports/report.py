@@ -94,6 +94,11 @@ class ObjectivesReport:
     verdicts: Counter[PeriodVerdict] = field(default_factory=Counter)
 
     @property
+    def adjusted(self) -> int:
+        """How many SLOs have figures that adjustments changed."""
+        return sum(one.adjusted for one in self.slos)
+
+    @property
     def incidents(self) -> list[IncidentFacts]:
         """All incidents, those that spent most first."""
         found = [incident for one in self.slos for incident in one.incidents]
@@ -143,10 +148,25 @@ def make_report(
     for incident in incidents:
         of_slo.setdefault(ungrouped_id(incident.slo), []).append(incident)
     earlier = {slo: consumed_of(parts) for slo, parts in _parts(before, sums, adjust).items()}
+    adjusted = set[SloId]()
+
+    def noting(segment: Segment, counted: Sequence[DaySums]) -> Sequence[DaySums]:
+        found = adjust(segment, counted)
+        if list(found) != list(counted):
+            adjusted.add(segment.definition.slo)
+        return found
+
+    parts = _parts(now_segments, sums, noting)
     removed = {segment.definition.slo for segment in now_segments if segment.removed}
     slos = [
-        slo_figures(parts, of_slo.get(slo, ()), removed=slo in removed, consumed_before=earlier.get(slo, math.nan))
-        for slo, parts in _parts(now_segments, sums, adjust).items()
+        slo_figures(
+            own,
+            of_slo.get(slo, ()),
+            removed=slo in removed,
+            consumed_before=earlier.get(slo, math.nan),
+            adjusted=slo in adjusted,
+        )
+        for slo, own in parts.items()
     ]
     slos.sort(key=_rank)
     until_s = max((one.end_s for segment in now_segments for one in _sums(sums, segment)), default=None)

@@ -33,7 +33,7 @@ _COLUMNS = (
     "total_events", "budget_spent_ratio", "budget_spent_by_incidents_ratio", "budget_spent_after_changes_ratio",
      "budget_spent_otherwise_ratio",
     "budget_spent_before_ratio", "coverage_ratio", "incidents", "pages", "marked_useful", "marked_noise",
-    "sla_contract", "sla_margin", "labels",
+    "sla_contract", "sla_margin", "labels", "adjusted",
 )  # fmt: skip
 # What a spreadsheet would take for a formula.
 # Source: https://owasp.org/www-community/attacks/CSV_Injection
@@ -61,7 +61,7 @@ def report_csv(report: ObjectivesReport) -> str:
                 *(_number(one.objective), _number(one.sli), one.verdict.value),
                 *map(_number, (one.good, one.bad, one.total, *ratios)),
                 *(len(one.incidents), one.pages, one.useful, one.noise),
-                *(_number(contract), _number(one.sla_margin), _cell(labels)),
+                *(_number(contract), _number(one.sla_margin), _cell(labels), "yes" if one.adjusted else "no"),
             ]
         )
     return text.getvalue()
@@ -92,6 +92,21 @@ def compliance_words(report: ObjectivesReport) -> str:
     return f"{met} of {met + missed} objectives met{so_far}, {missed} missed{rest}"
 
 
+def coverage_sentences(report: ObjectivesReport) -> Iterator[str]:
+    """Until when events are counted, and of how many SLOs adjustments have changed the figures."""
+    if report.until is None:
+        yield "No day of the period has been counted."
+    else:
+        yield f"Whole days are counted, until {report.until:%Y-%m-%d %H:%M} UTC" + (
+            "." if report.over else ": what happened since then is not in it."
+        )
+    if report.adjusted:
+        yield (
+            f"Adjustments have changed the figures of {report.adjusted} "
+            f"{'SLO' if report.adjusted == 1 else 'SLOs'}, marked as adjusted; incidents count events as they were."
+        )
+
+
 def _title(report: ObjectivesReport) -> str:
     return f"Objectives, {report.question.period.name}"
 
@@ -99,8 +114,9 @@ def _title(report: ObjectivesReport) -> str:
 def _lines(report: ObjectivesReport) -> Iterator[str]:
     yield f"# {_title(report)}"
     yield ""
-    until = f"counted until {report.until:%Y-%m-%d %H:%M} UTC" if report.until else "no day has been counted"
-    yield f"{compliance_words(report)}; {until}."
+    yield f"{compliance_words(report)}."
+    yield ""
+    yield " ".join(coverage_sentences(report))
     yield ""
     yield from _slo_table(report.slos)
     yield from _trends(report)
@@ -116,7 +132,13 @@ def _slo_table(slos: Sequence[SloFigures]) -> Iterator[str]:
         heads,
         [
             [
-                *(one.slo, one.service, format_percent(one.objective), _sli(one.sli), one.verdict.value),
+                *(
+                    f"{one.slo} (adjusted)" if one.adjusted else one.slo,
+                    one.service,
+                    format_percent(one.objective),
+                    _sli(one.sli),
+                    one.verdict.value,
+                ),
                 *map(_share, (one.consumed, one.by_incidents, one.after_changes, one.background, one.consumed_before)),
                 *(_share(one.coverage), _points(one.sla_margin)),
             ]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,9 +10,11 @@ import pytest
 
 from app.alerting import resolve
 from app.reports import (
+    DaySums,
     ObjectivesReport,
     PeriodVerdict,
     QuestionError,
+    Segment,
     SloFigures,
     report_csv,
     report_html,
@@ -270,9 +273,34 @@ def test_a_report_is_written_as_csv_markdown_and_a_page(kept: KeptIncidents) -> 
     assert second["slo"] == "search-<b>fast|_x_</b>"
     text = report_markdown(report)
     assert "| SLO | Service | Objective | SLI | Verdict | Budget spent | By incidents | After changes |" in text
-    assert "0 of 2 objectives met, 2 missed; counted until 2026-04-01 00:00 UTC." in text
+    assert "0 of 2 objectives met, 2 missed." in text
+    assert "Whole days are counted, until 2026-04-01 00:00 UTC." in text
     assert "| checkout-availability | =cmd() | 99.9% | 99.85% | missed | 150% |" in text
     page = report_html(report)
     assert "<td>search-&lt;b&gt;fast|_x_&lt;/b&gt;</td>" in page
     assert "<b>" not in page
     assert SloId("checkout-availability") in page
+
+
+def test_a_report_says_where_it_ends_and_that_adjustments_changed_it(kept: KeptIncidents) -> None:
+    documents = Documents(kept.database)
+    for slo in ("checkout-availability", "search-availability"):
+        documents.say(FEBRUARY, slo=slo)
+        count_days(kept.database, MARCH, _days(0.5)[:10], slo=slo)
+    kept.clock.at = datetime(2026, 3, 11, 12, tzinfo=UTC)
+    question = report_question(period="month", at="2026-03-01", now=kept.clock.at)
+
+    def adjust(segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
+        return [one._replace(bad=0.0) for one in sums] if segment.definition.slo == "checkout-availability" else sums
+
+    report = StoredReports(kept.database, kept.clock, adjust=adjust).report(question)
+    assert {slo.slo: slo.adjusted for slo in report.slos} == {
+        "checkout-availability": True,
+        "search-availability": False,
+    }
+    text = report_markdown(report)
+    assert "until 2026-03-11 00:00 UTC: what happened since then is not in it." in text
+    assert "Adjustments have changed the figures of 1 SLO, marked as adjusted" in text
+    assert "| checkout-availability (adjusted) |" in text
+    adjusted = {row["slo"]: row["adjusted"] for row in csv.DictReader(io.StringIO(report_csv(report)))}
+    assert adjusted == {"checkout-availability": "yes", "search-availability": "no"}

@@ -89,6 +89,7 @@ def _slo(one: SloFigures) -> ReportSloModel:
         "labels": dict(one.labels),
         "objective": one.objective,
         "objective_changed": one.objective_changed,
+        "adjusted": one.adjusted,
         "removed": one.removed,
         "verdict": one.verdict,
         "sli": one.sli,

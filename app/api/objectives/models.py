@@ -59,6 +59,7 @@ _EXAMPLE: JsonDict = {
             "labels": {"team": "payments"},
             "objective": 0.999,
             "objective_changed": False,
+            "adjusted": False,
             "removed": False,
             "verdict": "missed",
             "sli": 0.99868,
@@ -199,6 +200,7 @@ class ReportSloModel(TypedDict):
     labels: dict[str, str]
     objective: Annotated[float, Field(description="As it was then; where it changed, weighted by events.")]
     objective_changed: bool
+    adjusted: Annotated[bool, Field(description="Whether adjustments have changed its figures.")]
     removed: Annotated[bool, Field(description="Whether no document has it any more.")]
     verdict: Annotated[
         PeriodVerdict, Field(description="`unknown`: no events, or less than 90% of the time was measured.")
