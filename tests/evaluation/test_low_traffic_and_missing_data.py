@@ -203,6 +203,8 @@ def test_the_status_is_unknown_until_the_window_is_read(tmp_path: Path) -> None:
         running.run(START + 47.9 * HOUR, START + 47.94 * HOUR, backfill=False)
         assert running.snapshot(ID).budget.remaining_ratio == 1
         assert running.snapshot(ID).health is HealthState.UNKNOWN
+        frozen = [alert.reason for alert in running.snapshot(ID).alerts if alert.state is AlertState.FROZEN]
+        assert [str(reason)[:23] for reason in frozen] == ["history is being read: "] * len(frozen) != []
         assert ProblemCode.HISTORY_INCOMPLETE in {problem.code for problem in running.snapshot(ID).problems}
         running.run(START + 47.94 * HOUR, START + 47.97 * HOUR, backfill=False)
         assert running.snapshot(ID).budget.remaining_ratio < 0

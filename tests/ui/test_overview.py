@@ -17,7 +17,7 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.clock import SystemClock
 from app.slo import AlertState, Severity, SloId
-from app.status import AlertView, Board, HealthState, Snapshot
+from app.status import AlertView, Board, DataState, HealthState, Progress, Snapshot
 from app.ui import BurnDowns, pages
 from app.ui.overview import query, sparkline
 from app.ui.overview.query import OverviewQuery
@@ -44,7 +44,7 @@ def site(board: Board, *, prefix: str = "", lines: BurnDowns | None = None) -> T
 
 
 def attention(text: str) -> str:
-    return text.partition("Needs attention now")[2].partition("</section>")[0]
+    return text.partition('<section class="attention"')[2].partition("</section>")[0]
 
 
 def table(text: str) -> str:
@@ -111,6 +111,19 @@ def test_what_is_exhausted_or_cannot_be_judged_needs_attention_too_and_says_why(
     assert linked(found) == [f"{service}-availability" for service in ("burning", "login", "dark", "mail")]
     assert "no series match &lt;x&gt;" in found
     assert "the data is old" in found
+
+
+def test_history_that_is_being_read_is_no_failure_and_says_how_far_it_is() -> None:
+    new = a_snapshot(an_slo("new"), health=HealthState.UNKNOWN, data=DataState.BACKFILLING, alerts=[FROZEN],
+                     backfill=Progress(done_hours=180.0, wanted_hours=720.0))  # fmt: skip
+    text = overview(new).get("/").text
+    found = attention(text)
+    assert linked(found) == ["new-availability"]
+    assert "History is being read" in found
+    assert "25% read" in found
+    assert "Cannot be judged" not in found
+    assert "Needs attention" not in text
+    assert '<span class="ratio">–</span>' in text  # noqa: RUF001  an en dash
 
 
 def test_that_nothing_needs_attention_is_said_only_where_it_is_known() -> None:

@@ -26,6 +26,7 @@ from app.status import (
     Problem,
     ProblemCode,
     ProblemLevel,
+    Progress,
     RangeSeries,
     Snapshot,
 )
@@ -101,6 +102,13 @@ def _since_exhausted() -> RangeSeries:
         (a_snapshot(bad=1_100, health=HealthState.EXHAUSTED), "Exhausted", AS_OF - timedelta(hours=3)),
         (a_snapshot(data=DataState.STALE), "Not known", AS_OF),
         (an_unmeasured_snapshot(), "Not known", None),
+        (
+            a_snapshot(
+                data=DataState.BACKFILLING, health=HealthState.UNKNOWN, backfill=Progress(done_hours=1, wanted_hours=4)
+            ),
+            "Reading history",
+            None,
+        ),
     ],
 )
 def test_a_page_begins_with_what_is_the_matter_and_since_when(

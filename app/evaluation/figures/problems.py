@@ -205,7 +205,7 @@ def _of_missing_parts(tracked: TrackedSli) -> Problem:
 def _of_no_samples(tracked: TrackedSli) -> Problem:
     """Why nothing has been counted so far."""
     if not tracked.backfilled:
-        reading = _history_unreadable(tracked) or "history is being read"
+        reading = _history_unreadable(tracked) or f"{_share_read(tracked):.0%} of the history is read"
         return _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
     lately_s = tracked.counted_s - _LATELY_S
     if tracked.impossible_seen_s > lately_s:
@@ -252,9 +252,9 @@ def _of_mostly_bad(share: float) -> Problem:
 def _of_history(tracked: TrackedSli, *, window_read: bool, unknown_before_s: float) -> Iterator[Problem]:
     """Why the history of the SLO window is not known, or not yet."""
     if not window_read and _history_unreadable(tracked) is None:
-        wanted_s = tracked.settled_s - tracked.wanted_from_s
-        read = 0.0 if wanted_s <= 0 else (tracked.settled_s - tracked.complete_from_s) / wanted_s
-        detail = f"{read:.0%} of the history is read: the status is unknown until the whole SLO window is"
+        detail = (
+            f"{_share_read(tracked):.0%} of the history is read: the status is unknown until the whole SLO window is"
+        )
         yield _warning(ProblemCode.HISTORY_INCOMPLETE, detail)
     if tracked.backfilled and unknown_before_s > tracked.made_from_s + _TWO_CELLS_S:
         made, since = (
@@ -266,6 +266,11 @@ def _of_history(tracked: TrackedSli, *, window_read: bool, unknown_before_s: flo
             "its samples, and the ledger keeps what is older than a day in cells of 5m, than three days of 15m"
         )
         yield Problem(code=ProblemCode.HISTORY_TOO_COARSE, level=ProblemLevel.HINT, detail=detail)
+
+
+def _share_read(tracked: TrackedSli) -> float:
+    wanted_s = tracked.settled_s - tracked.wanted_from_s
+    return 0.0 if wanted_s <= 0 else max(0.0, (tracked.settled_s - tracked.complete_from_s) / wanted_s)
 
 
 def ended_series(tracked: TrackedSli, ended_s: float) -> str:

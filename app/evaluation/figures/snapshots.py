@@ -135,6 +135,8 @@ class _Rows:
             unknown_before_s=self.unknown_before[index],
         )
         unjudgeable, estimated = is_unjudgeable(problems), self._is_estimated(index, member)
+        backfill = _progress(member)
+        is_reading = backfill is not None and not stale
         return Snapshot(
             id=member.id,
             slo=member.slo,
@@ -155,10 +157,12 @@ class _Rows:
             total=whole.total,
             budget=self._budget(index, estimated=estimated),
             windows=self._windows(index, member),
-            alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
+            alerts=tuple(
+                _alert(alert, is_reading=is_reading) for alert in alerts if alert.cause is Cause.BURN or alert.firing
+            ),
             good_ever=self.good_ever[index],
             bad_ever=self.bad_ever[index],
-            backfill=_progress(member),
+            backfill=backfill,
             refused_members=len(member.tracked.refused_groups) if member.slo.sli.by else None,
         )
 
@@ -245,17 +249,21 @@ def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool, est
     return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
 
 
-def _alert(alert: Alert) -> AlertView:
+def _alert(alert: Alert, *, is_reading: bool) -> AlertView:
+    """The alert as it is shown; *is_reading*: the history that it lacks is still being read."""
     says_nothing = alert.frozen is None and alert.suppressed is None and alert.tier is None and alert.ended is None
     if says_nothing and alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN:
         return _AT_REST[alert.severity]
     quiet = alert.state is AlertState.INACTIVE and alert.frozen is None
+    reason = alert.frozen or alert.suppressed
+    if is_reading and alert.frozen is not None and alert.frozen_cause is None:
+        reason = f"history is being read: {reason}"
     return AlertView(
         severity=alert.severity,
         state=alert.shown_state,
         since=None if quiet else alert.since,
         tier=alert.tier if alert.firing or alert.frozen is None else None,
-        reason=alert.frozen or alert.suppressed,
+        reason=reason,
         cause=alert.cause,
         muted=alert.firing and alert.muted,
         ended_at=None if alert.ended is None else alert.resolved_at,

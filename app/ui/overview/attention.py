@@ -18,7 +18,8 @@ _NOT_JUDGED = {DataState.ERROR, DataState.STALE}
 class Attention:
     """The most urgent of each kind, and how many there are.
 
-    *spent* are SLOs exhausted or at risk without an active alert, *blind* those that cannot be judged.
+    *spent* are SLOs exhausted or at risk without an active alert, *blind* those that cannot be judged, *reading* those
+    of which history is still being read.
     """
 
     alerts: Sequence[IncidentView]
@@ -27,9 +28,16 @@ class Attention:
     spent_count: int
     blind: Sequence[tuple[Snapshot, str]]
     blind_count: int
+    reading: Sequence[Snapshot]
+    reading_count: int
+
+    @property
+    def needed(self) -> bool:
+        """Whether something needs attention; history that is being read does not."""
+        return bool(self.alert_count or self.spent_count or self.blind_count)
 
     def __bool__(self) -> bool:
-        return bool(self.alert_count or self.spent_count or self.blind_count)
+        return self.needed or bool(self.reading_count)
 
 
 def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool, by_status: bool = False) -> Attention:
@@ -43,6 +51,8 @@ def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool
     troubled = (snapshot for snapshot in chosen if snapshot.health in _IN_TROUBLE and snapshot.id not in alerting)
     spent = [] if by_status else ordered(troubled, SortColumn.STATUS)
     blind = ordered((snapshot for snapshot in chosen if _is_not_judged(snapshot)), SortColumn.STATUS)
+    # The least known first; most of them end at the same time.
+    reading = sorted((snapshot for snapshot in chosen if _is_reading(snapshot)), key=lambda one: (_read(one), one.id))
     return Attention(
         alerts=incidents(active[:ALERTS_SHOWN]),
         alert_count=len(active),
@@ -50,11 +60,22 @@ def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool
         spent_count=len(spent),
         blind=[(snapshot, _why(snapshot)) for snapshot in blind[:SLOS_SHOWN]],
         blind_count=len(blind),
+        reading=reading[:SLOS_SHOWN],
+        reading_count=len(reading),
     )
 
 
+def _is_reading(snapshot: Snapshot) -> bool:
+    return snapshot.data is DataState.BACKFILLING
+
+
+def _read(snapshot: Snapshot) -> float:
+    return 0.0 if snapshot.backfill is None else snapshot.backfill.ratio
+
+
 def _is_not_judged(snapshot: Snapshot) -> bool:
-    return snapshot.data in _NOT_JUDGED or views.is_blind(snapshot)
+    # A new SLO is not judged since its history is being read, which ends by itself.
+    return not _is_reading(snapshot) and (snapshot.data in _NOT_JUDGED or views.is_blind(snapshot))
 
 
 def _why(snapshot: Snapshot) -> str:

@@ -46,6 +46,10 @@ def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = Non
     if slo.data is DataState.STALE:
         sentence = "No data comes in; the figures are old."
         return Headline(kind="unknown", word="Not known", sentence=sentence, since=slo.as_of)
+    if slo.data is DataState.BACKFILLING and slo.health is HealthState.UNKNOWN:
+        read = 0.0 if slo.backfill is None else slo.backfill.ratio
+        sentence = f"{rounded_percent(read, 0)} of the history is read; the error budget is known once all of it is."
+        return Headline(kind="backfilling", word="Reading history", sentence=sentence)
     if slo.health is HealthState.UNKNOWN or math.isnan(slo.budget.remaining_ratio):
         return Headline(
             kind="unknown", word="Not known", sentence="There is not enough data to judge the error budget."
