@@ -77,6 +77,16 @@ def test_an_incident_that_goes_on_answers_what_who_was_paged_asks(client: TestCl
     assert set(parse_qs(burned.query)) == {"from", "to"}
 
 
+def test_an_incident_of_an_slo_with_adjustments_says_that_it_counts_events_as_they_were(kept: KeptIncidents) -> None:
+    (page,) = incident_board().current.by_key.values()
+    burning = incident_board().current.find(page.slo)
+    assert burning is not None
+    said = "leave out adjusted time"
+    for shown, is_said in ((burning, False), (replace(burning, counted=burning), True)):
+        answer = TestClient(site(board([shown], [page]), incidents=kept)).get(f"/incidents/{page.incident}")
+        assert (said in text_of(answer)) is is_said
+
+
 def test_an_incident_that_is_over_has_its_cost_its_times_and_who_was_notified(client: TestClient) -> None:
     seen = text_of(client.get("/incidents/0a0b"))
     for words in (

@@ -285,3 +285,12 @@ def test_an_slo_without_data_has_a_page_without_charts() -> None:
     text = _client(an_unmeasured_snapshot()).get("/slos/checkout-availability").text
     assert "Nothing is known of this range." in text
     assert '<svg class="calendar"' not in text
+
+
+def test_adjusted_figures_stand_beside_those_that_alerts_are_judged_by() -> None:
+    adjusted = replace(a_snapshot(), counted=a_snapshot(bad=1_100))
+    assert (
+        "Adjustments</a> have changed these figures; without them -9.9%"
+        in _client(adjusted).get(f"/slos/{adjusted.id}").text
+    )
+    assert "have changed these figures" not in _client(a_snapshot()).get(f"/slos/{adjusted.id}").text

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.alerting import Notification
 from app.slo import SloId
-from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_record, postmortem_of, timeline
+from app.status import Board, HistoryPoint, IncidentLog, Snapshot, has_muted_alert, live_record, postmortem_of, timeline
 from app.store import StoreError
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
@@ -76,6 +76,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             status=status,
             draft=draft,
             muted=has_muted_alert(record, board.current),
+            is_adjusted=_is_adjusted(board.current.find(record.incident.slo)),
             **_context(record, renderer.clock.now(), data),
         )
 
@@ -110,6 +111,10 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         return shown(request, id, _Draft(refused=refused, text=text, author=author))
 
     return router
+
+
+def _is_adjusted(snapshot: Snapshot | None) -> bool:
+    return snapshot is not None and snapshot.counted is not None
 
 
 def _add(log: IncidentLog, incident: str, text: str, author: str) -> Refusal | None:
