@@ -179,6 +179,7 @@ class MemorySource(Source):
 
 # Every slot asks the same questions.
 _parse = lru_cache(maxsize=1024)(promql.parse)
+_compile = lru_cache(maxsize=1024)(re2.compile)
 
 
 def _matchers(parsed: promql.VectorSelector) -> list[tuple[str, str, str]]:
@@ -203,7 +204,7 @@ def _selects(matchers: Sequence[tuple[str, str, str]], labels: Mapping[str, str]
     """Written apart from the service's own: a mistake in one is none in the other. A label that is absent is empty."""
     for name, op, wanted in matchers:
         value = labels.get(name, "")
-        found = re2.fullmatch(f"(?s:{wanted})", value) is not None if op in _BY_REGEX else value == wanted
+        found = _compile(f"(?s:{wanted})").fullmatch(value) is not None if op in _BY_REGEX else value == wanted
         if found == (op in _NEGATED):
             return False
     return True
