@@ -346,8 +346,9 @@ def test_a_body_that_no_route_reads_changes_nothing(client: TestClient, body: by
         headers = {"Content-Type": "application/json"}
         response = client.request(method, PATHS[path], params=ENDING.get(path), content=body, headers=headers)
 
-        # A mark and a note are read, and these are neither.
-        expected = {404} if path.endswith("/retry") else {400, 422} if path.endswith(("/mark", "/notes")) else {200}
+        # A mark, a note and where a postmortem is are read, and these are none of them.
+        is_read = path.endswith(("/mark", "/notes")) or (method, path.endswith("/postmortem")) == ("PUT", True)
+        expected = {404} if path.endswith("/retry") else {400, 422} if is_read else {200}
         if path.startswith((*_MADE_FIRST, "/api/v1/canary")) or (method == "POST" and path in _REPORTED):
             # Flagger is told by the status alone.
             expected = {200, 400, 401, 403, 404, 422, 503}
