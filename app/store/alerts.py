@@ -1,7 +1,7 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -23,11 +23,11 @@ from sqlalchemy import (
 
 from app.alerting import Alert, Definition, End, EndCode, Notification, Transition, TransitionKind
 from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
-from app.store.json_text import storable
-from app.store.moments import Moment
+from app.store.json_text import serialize, storable
+from app.store.moments import Moment, stored_moment
 from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
-from app.store.upsert import upsert
+from app.store.upsert import upsert_records
 
 alert = Table(
     "alert",
@@ -73,8 +73,6 @@ transition = Table(
 
 _ENCODED = frozenset({"state", "waiting", "notification", "fired_by", "end_code", "end_reason"})
 _REMEMBERED = tuple(column.name for column in alert.c if column.name not in _ENCODED)
-# By name: `asdict` copies deeply, and every evaluation writes all alerts that fire.
-_OF_DEFINITION = tuple(field.name for field in fields(Definition))
 # Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
 # "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
@@ -110,7 +108,7 @@ def load_active_alerts(connection: Connection) -> tuple[Notification, ...]:
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert], notifications: Mapping[str, Notification]) -> None:
     """Write alerts over what was there; active ones with their notifications."""
-    upsert(connection, alert, [_row(changed, notifications.get(changed.key)) for changed in alerts])
+    upsert_records(connection, alert, [_record(changed, notifications.get(changed.key)) for changed in alerts])
 
 
 def forget_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
@@ -208,22 +206,31 @@ def _transition_conditions(wanted: TransitionFilter, before_id: int | None) -> I
         yield transition.c.at <= wanted.until
 
 
-def _row(changed: Alert, notification: Notification | None) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
-    notified = notification if changed.is_notified else None
-    enums = {
-        "severity": changed.severity.value,
-        "cause": changed.cause.value,
-        "state": changed.state.value,
-        "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
-    }
-    waiting = [[rule, since.timestamp()] for rule, since in changed.waiting] or None
-    ended = {
-        "end_code": None if changed.ended is None else changed.ended.code.value,
-        "end_reason": None if changed.ended is None else changed.ended.reason,
-    }
-    fired_by = None if changed.fired_by is None else {name: getattr(changed.fired_by, name) for name in _OF_DEFINITION}
-    return {**row, **enums, **ended, "fired_by": fired_by, "waiting": waiting, "notification": notified}
+def _record(changed: Alert, notification: Notification | None) -> tuple[object, ...]:
+    """The columns of an alert, in the order of its table."""
+    ended, fired_by = changed.ended, changed.fired_by
+    waiting = [[rule, since.timestamp()] for rule, since in changed.waiting]
+    return (
+        changed.slo,
+        changed.severity.value,
+        changed.cause.value,
+        changed.state.value,
+        stored_moment(changed.since),
+        changed.tier,
+        changed.incident,
+        stored_moment(changed.quiet_since),
+        changed.frozen,
+        None if changed.frozen_cause is None else changed.frozen_cause.value,
+        changed.muted,
+        changed.announced,
+        stored_moment(changed.resolved_at),
+        stored_moment(changed.silent_since),
+        None if fired_by is None else serialize(fired_by),
+        None if ended is None else ended.code.value,
+        None if ended is None else ended.reason,
+        serialize(waiting) if waiting else None,
+        serialize(notification) if changed.is_notified and notification is not None else None,
+    )
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Float, Index, Integer, String, Table,
 
 from app.slo import SloId
 from app.store.schema import metadata
-from app.store.upsert import insert_missing
+from app.store.upsert import insert_missing_records
 
 budget_record = Table(
     "budget_record",
@@ -30,7 +30,7 @@ class RecordedBudget(NamedTuple):
 
 def save_budgets(connection: Connection, records: Iterable[RecordedBudget]) -> None:
     """Write what was shown; a slot that was written already stays as it is."""
-    insert_missing(connection, budget_record, [record._asdict() for record in records])
+    insert_missing_records(connection, budget_record, list(records))
 
 
 def load_budgets(connection: Connection, slo: SloId, *, start_s: float, end_s: float) -> Sequence[tuple[int, float]]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select
 from app.reports import DayRange, DaySums
 from app.slo import GroupKey
 from app.store.ledger import daily_total, ledger_row, load_rows
-from app.store.upsert import upsert
+from app.store.upsert import upsert_records
 
 # Rows in one statement, beside the days of a year: SQLite allows 32,766 parameters.
 _AT_ONCE = 500
@@ -35,7 +35,7 @@ class DailyTotal(NamedTuple):
 
 def save_daily_totals(connection: Connection, days: Sequence[DailyTotal]) -> None:
     """Write days over what was there."""
-    upsert(connection, daily_total, [day._asdict() for day in days])
+    upsert_records(connection, daily_total, days)
 
 
 def load_daily_totals(

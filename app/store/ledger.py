@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.slo import GroupKey
 from app.store.moments import Moment
 from app.store.schema import metadata
-from app.store.upsert import insert_missing, upsert
+from app.store.upsert import insert_missing, upsert, upsert_records
 
 ledger_row = Table(
     "ledger_row",
@@ -115,7 +115,7 @@ def load_chunks(connection: Connection, row_ids: Iterable[int]) -> Iterable[Stor
 
 def save_chunks(connection: Connection, chunks: Sequence[StoredChunk]) -> None:
     """Write chunks over what was there."""
-    upsert(connection, ledger_chunk, [chunk._asdict() for chunk in chunks])
+    upsert_records(connection, ledger_chunk, chunks)
 
 
 def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> None:

@@ -9,6 +9,11 @@ from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
 
+def stored_moment(value: datetime | None) -> float | None:
+    """An instant as the database holds it, for records that are written without SQLAlchemy's types."""
+    return None if value is None else value.timestamp()
+
+
 class Moment(TypeDecorator[datetime]):
     """An instant, exact to the microsecond, that compares and sorts as a number in every database."""
 
@@ -17,7 +22,7 @@ class Moment(TypeDecorator[datetime]):
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:
-        return None if value is None else value.timestamp()
+        return stored_moment(value)
 
     @override
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from app.store.ledger import forget_rows_of, ledger_row
 from app.store.schema import metadata
-from app.store.upsert import upsert
+from app.store.upsert import upsert_records
 
 STATE_FORMAT = 1
 """Raised whenever the layout of a binary column changes; `app/evaluation/saving/state_records.py` has the layouts."""
@@ -136,13 +136,12 @@ def load_states(connection: Connection, slis: Iterable[str]) -> list[SliState]:
 
 def save_finals(connection: Connection, states: Sequence[tuple[FinalState, int]], *, at_s: float) -> None:
     """Write states with their checksums over what was there."""
-    rows = [{**state._asdict(), "checksum": checksum, "used_at_s": at_s} for state, checksum in states]
-    upsert(connection, sli_state, rows)
+    upsert_records(connection, sli_state, [(*state, checksum, at_s) for state, checksum in states])
 
 
 def save_provisionals(connection: Connection, states: Sequence[tuple[ProvisionalState, int]]) -> None:
     """Write states with their checksums over what was there."""
-    upsert(connection, sli_provisional, [{**state._asdict(), "checksum": checksum} for state, checksum in states])
+    upsert_records(connection, sli_provisional, [(*state, checksum) for state, checksum in states])
 
 
 def mark_used(connection: Connection, slis: Sequence[str], *, at_s: float) -> None:
