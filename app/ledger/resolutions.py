@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.ledger.edge_slots import EdgeSlots
-from app.slo.arrays import Bools, Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints, each_once
 
 # Adding and subtracting fractions of events leaves 1e-10; the smallest share of a hole is far larger.
 _ROUNDING_EVENTS = 1e-6
@@ -226,7 +226,7 @@ class Resolution:
         """
         if not self._changed_places:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        changed = np.unique(np.concatenate(self._changed_places))
+        changed = each_once(np.concatenate(self._changed_places))
         block = np.searchsorted(self._starts, changed, side="right") - 1
         place, beside = np.divmod(changed - self._starts[block], self._widths[block])
         row = self._rows[self._first_rows[block] + beside]
@@ -237,14 +237,17 @@ class Resolution:
         self._changed_places = [changed[~ripe]]
         if not ripe.any():
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        chunks = np.unique(np.stack([row[ripe], (cell[ripe] - 1) // each]), axis=1)
-        return chunks[0], chunks[1]
+        # Both in one number: pairs are sorted ten times as slowly.
+        chunk = (cell[ripe] - 1) // each
+        first, many = int(chunk.min()), int(np.ptp(chunk)) + 1
+        rows, chunks = np.divmod(each_once(row[ripe] * many + (chunk - first)), many)
+        return rows, chunks + first
 
     def _mark_changed(self, at: Ints) -> None:
         """Note that cells at these places differ from what was taken last."""
         self._changed_places.append(at)
         if len(self._changed_places) > _NOTES_KEPT:
-            self._changed_places = [np.unique(np.concatenate(self._changed_places))]
+            self._changed_places = [each_once(np.concatenate(self._changed_places))]
 
     def length(self, row: int) -> int:
         """How many cells a row keeps."""

@@ -12,7 +12,7 @@ import numpy as np
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.series.tracked_slis import LateSamples, TrackedSli
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Floats, Ints, each_once
 
 # What was silent for less is looked for in every slot; few lengths, so that SLIs share their queries.
 _LOOK_BACKS_S = (120.0, 300.0, 900.0)
@@ -99,6 +99,8 @@ def returning(
     counter, first_s = counter[known], first_s[known]
     # Comparisons with NaN are False: what was never seen has not been silent.
     back = (since_s - cursor.time[counter] > shortest_s) & (first_s - since_s <= shortest_s)
+    if not back.any():
+        return []
     rows = ledger_writer.series_index.registry.arrays.row[counter[back]]
     return [
         tracked
@@ -117,7 +119,7 @@ def reopen(ledger_writer: LedgerWriter, samples: Samples) -> None:
     seen_s = ledger_writer.settled.row
     late = row < len(seen_s)
     late[late] &= (samples.time[late] > seen_s[row[late]]) & (samples.time[late] <= ledger.settled_s[row[late]])
-    for one in np.unique(row[late]).tolist():
+    for one in each_once(row[late]).tolist():
         # A little before was counted as measured, since the next sample was not overdue yet.
         ledger.covered_s[one] = min(ledger.covered_s[one], seen_s[one] + ledger.interval_s)
 
@@ -153,18 +155,18 @@ def _newest(row_seen_s: Sequence[float], tracked: TrackedSli) -> float:
 
 def _first_samples(samples: Samples) -> tuple[Ints, Floats]:
     """The counters that have samples, and the first of each."""
-    counter, place = np.unique(samples.counter, return_inverse=True)
-    first_s = np.full(len(counter), np.inf)
-    np.minimum.at(first_s, place, samples.time)
-    return counter, first_s
+    counter = each_once(samples.counter)
+    first_s = np.full(int(counter.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(first_s, samples.counter, samples.time)
+    return counter, first_s[counter]
 
 
 def _newest_samples(samples: Samples) -> tuple[Ints, Floats]:
     """The counters that have samples, and the newest of each."""
-    counter, place = np.unique(samples.counter, return_inverse=True)
-    newest_s = np.full(len(counter), -np.inf)
-    np.maximum.at(newest_s, place, samples.time)
-    return counter, newest_s
+    counter = each_once(samples.counter)
+    newest_s = np.full(int(counter.max(initial=-1)) + 1, -np.inf)
+    np.maximum.at(newest_s, samples.counter, samples.time)
+    return counter, newest_s[counter]
 
 
 def _note(tracked: TrackedSli, times_s: Floats, at_s: float, *, interval_s: float) -> None:

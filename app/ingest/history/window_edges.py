@@ -1,6 +1,6 @@
 """Where windows start: the hours whose slots are read again, so that what leaves a long window leaves it at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from app.ingest.counting.composites import edge_increments
@@ -39,11 +39,7 @@ class WindowEdges:
     @property
     def missing(self) -> bool:
         """Whether an hour in which a window starts now has not been read, and Prometheus has not refused it."""
-        return self._not_before is None and any(
-            (hour, tracked.key) not in self._there and self._seen(tracked, hour)
-            for tracked in self._ledger_writer.tracked_slis
-            for hour in _hours(tracked, 0.0)
-        )
+        return self._not_before is None and any(self._wanted(0.0))
 
     async def read(self, now: datetime) -> tuple[int, QueryResults] | None:
         """The next hour that is missing, as Prometheus remembers it; None if there is none to ask for now."""
@@ -52,10 +48,8 @@ class WindowEdges:
         if self._nothing_new(now):
             return None
         wanted: dict[int, list[TrackedSli]] = {}
-        for tracked in self._ledger_writer.tracked_slis:
-            for hour in {*_hours(tracked, 0.0), *_hours(tracked, _AHEAD_S)}:
-                if (hour, tracked.key) not in self._there and self._seen(tracked, hour):
-                    wanted.setdefault(hour, []).append(tracked)
+        for hour, tracked in self._wanted(0.0, _AHEAD_S):
+            wanted.setdefault(hour, []).append(tracked)
         self._nothing_until = None if wanted else now + _REST
         if not wanted:
             return None
@@ -97,10 +91,25 @@ class WindowEdges:
         same, self._backfilled = backfilled == self._backfilled, backfilled
         return same and self._nothing_until is not None and now < self._nothing_until
 
-    def _seen(self, tracked: TrackedSli, hour: int) -> bool:
-        """Whether the SLI had its first sample by the end of an hour."""
-        first_sample_s = self._ledger_writer.ledger.first_sample_s
-        return any(first_sample_s[row] < hour * HOUR_S for row in tracked.rows.values())
+    def _wanted(self, *ahead_s: float) -> Iterator[tuple[int, TrackedSli]]:
+        """The hours that are not there, in which windows of an SLI start so many seconds ahead, with the SLI.
+
+        Only those by whose end it had its first sample.
+        """
+        # A list, since reading numpy element by element is slow.
+        first_sample_s = self._ledger_writer.ledger.first_sample_s.tolist()
+        # Thousands of SLIs are counted up to the same slot, and have the same few windows.
+        known: dict[tuple[bool, float, tuple[float, ...]], Collection[int]] = {}
+        for tracked in self._ledger_writer.tracked_slis:
+            alike = tracked.backfilled, tracked.counted_s, tracked.long_windows_s
+            hours = known.get(alike)
+            if hours is None:
+                hours = known[alike] = {hour for ahead in ahead_s for hour in _hours(tracked, ahead)}
+            for hour in hours:
+                if (hour, tracked.key) not in self._there and any(
+                    first_sample_s[row] < hour * HOUR_S for row in tracked.rows.values()
+                ):
+                    yield hour, tracked
 
 
 def _hours(tracked: TrackedSli, ahead_s: float) -> Iterator[int]:

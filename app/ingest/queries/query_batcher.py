@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from app.ingest.queries.partitioning import LabelQueries, too_large
 from app.ingest.series.buckets import Unmeasured
 from app.ingest.series.series_index import SeriesIndex
@@ -24,6 +22,7 @@ from app.promql.metric_names import NAME
 from app.promql.plan import Batch, Shape, batches
 from app.promql.selector_text import render
 from app.slo import MatchOp, Selector
+from app.slo.arrays import each_once
 
 Ask = Callable[[str], Awaitable[Matrix]]
 """Asks one query for a selector that is given as text."""
@@ -318,7 +317,7 @@ class QueryBatcher:
         if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring wanted series only
             return
         series, _ = self.series_index.counters(matrix)
-        wanted = len(np.unique(series))
+        wanted = len(each_once(series))
         if len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
             self.barred.add(batch.shape)
             self._packed.clear()

@@ -12,7 +12,7 @@ import numpy as np
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.samples import Samples
 from app.ledger.registry import Registry
-from app.slo.arrays import Ints
+from app.slo.arrays import Ints, each_once
 
 # Start times are of the target's clock, and scrapes of Prometheus's.
 _SKEW_S = 1.0
@@ -62,7 +62,7 @@ def unproven_since(samples: Samples, cursor: LastSamples, registry: Registry) ->
         for column in (cursor.time, cursor.value)
     )
     new = ~(samples.time <= time) & (np.isnan(time) | (samples.value < value))
-    found: Ints = np.unique(samples.counter[new])
+    found = each_once(samples.counter[new])
     # A counter at a lower level is judged by what follows.
     return found[[counter not in cursor.dips for counter in arrays.stream[found].tolist()]] if cursor.dips else found
 
@@ -76,8 +76,7 @@ def unproven_within(samples: Samples) -> Ints:
     first = np.append(True, counter[1:] != counter[:-1])
     appears = first & (time > time.min() + _FIRST_SCRAPES_S)
     falls = ~first & (value < np.append(np.inf, value[:-1]))
-    found: Ints = np.unique(counter[appears | falls])
-    return found
+    return each_once(counter[appears | falls])
 
 
 def _note(known: dict[int, set[float]], key: int, at: float) -> None:
