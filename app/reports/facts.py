@@ -76,6 +76,7 @@ class IncidentFacts:
     spent: float | None
     useful: bool | None = None
     change: str = ""
+    last_bad_at: datetime | None = None
 
     @property
     def detected_after(self) -> timedelta | None:

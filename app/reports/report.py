@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from app.reports.facts import DayRange, DaySums, IncidentFacts, Segment, SloDefinition, segments
@@ -23,8 +24,20 @@ MOST_TRENDS = 10
 _ORDER = {PeriodVerdict.MISSED: 0, PeriodVerdict.UNKNOWN: 1, PeriodVerdict.MET: 2}
 Sums = Mapping[tuple[str, DayRange], Sequence[DaySums]]
 """Sums of days by the key of an SLI and a range of days."""
-Adjust = Callable[[Segment, Sequence[DaySums]], Sequence[DaySums]]
-"""The sums of the days of a definition, without what has been adjusted of them."""
+
+
+class Adjust(Protocol):
+    """What adjustments take from a report."""
+
+    def days(self, segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
+        """The sums of the days of a definition, without what has been adjusted of them."""
+        ...
+
+    def incidents(
+        self, definition: SloDefinition, sums: Sequence[DaySums], incidents: Sequence[IncidentFacts]
+    ) -> Sequence[IncidentFacts]:
+        """The incidents of an SLO, with the bad events and the share of the budget that have not been adjusted."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,33 +151,26 @@ def make_report(
     incidents: Iterable[IncidentFacts],
     *,
     at: datetime,
-    adjust: Adjust = lambda _segment, sums: sums,
+    adjust: Adjust | None = None,
 ) -> ObjectivesReport:
     """The report of what was counted; *incidents* that began in the period, of any SLO.
 
-    *adjust* gives the sums of a definition's days without what has been adjusted of them.
+    *adjust* takes what has been adjusted from days and incidents; without it they are as counted.
     """
     of_slo: dict[SloId, list[IncidentFacts]] = {}
     for incident in incidents:
         of_slo.setdefault(ungrouped_id(incident.slo), []).append(incident)
     earlier = {slo: consumed_of(parts) for slo, parts in _parts(before, sums, adjust).items()}
-    adjusted = set[SloId]()
-
-    def noting(segment: Segment, counted: Sequence[DaySums]) -> Sequence[DaySums]:
-        found = adjust(segment, counted)
-        if list(found) != list(counted):
-            adjusted.add(segment.definition.slo)
-        return found
-
-    parts = _parts(now_segments, sums, noting)
+    counted = _parts(now_segments, sums, None)
+    parts = counted if adjust is None else _parts(now_segments, sums, adjust)
     removed = {segment.definition.slo for segment in now_segments if segment.removed}
     slos = [
         slo_figures(
             own,
-            of_slo.get(slo, ()),
+            _adjusted(own, of_slo.get(slo, ()), adjust),
             removed=slo in removed,
             consumed_before=earlier.get(slo, math.nan),
-            adjusted=slo in adjusted,
+            adjusted=own != counted.get(slo),
         )
         for slo, own in parts.items()
     ]
@@ -183,13 +189,23 @@ def make_report(
     )
 
 
+def _adjusted(
+    parts: Sequence[tuple[SloDefinition, Sequence[DaySums]]], incidents: Sequence[IncidentFacts], adjust: Adjust | None
+) -> Sequence[IncidentFacts]:
+    if adjust is None or not incidents:
+        return incidents
+    return adjust.incidents(parts[-1][0], [one for _, sums in parts for one in sums], incidents)
+
+
 def _parts(
-    found: Sequence[Segment], sums: Sums, adjust: Adjust
+    found: Sequence[Segment], sums: Sums, adjust: Adjust | None
 ) -> dict[SloId, list[tuple[SloDefinition, Sequence[DaySums]]]]:
     """By SLO its definitions, each with its days; an SLO of which nothing was counted in the period is left out."""
     parts: dict[SloId, list[tuple[SloDefinition, Sequence[DaySums]]]] = {}
     for segment in found:
-        parts.setdefault(segment.definition.slo, []).append((segment.definition, adjust(segment, _sums(sums, segment))))
+        own = _sums(sums, segment)
+        own = own if adjust is None else adjust.days(segment, own)
+        parts.setdefault(segment.definition.slo, []).append((segment.definition, [*own]))
     return {slo: known for slo, known in parts.items() if any(own for _, own in known)}
 
 

@@ -37,7 +37,7 @@ class Reports(Protocol):
 class StoredReports(Reports):
     """Reports of what the database has."""
 
-    def __init__(self, database: Database, clock: Clock, *, adjust: Adjust = lambda _segment, sums: sums) -> None:
+    def __init__(self, database: Database, clock: Clock, *, adjust: Adjust | None = None) -> None:
         self._database = database
         self._clock = clock
         self._adjust = adjust

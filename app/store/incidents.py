@@ -301,7 +301,7 @@ def list_incidents(
 
 def incident_facts(connection: Connection, *, since: datetime, until: datetime) -> list[IncidentFacts]:
     """What reports count of the incidents that began in [*since*, *until*), oldest first."""
-    names = ("id", "slo", "severity", "started_at", "ended_at", "first_bad_at", "bad_events", "spent")
+    names = ("id", "slo", "severity", "started_at", "ended_at", "first_bad_at", "last_bad_at", "bad_events", "spent")
     marked = incident.outerjoin(incident_mark, incident_mark.c.incident == incident.c.id)
     change = incident.c.notification["recent_change"].as_string()
     began = (

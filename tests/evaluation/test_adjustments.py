@@ -16,7 +16,7 @@ from app.evaluation import Past, days, points, range_series
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.saving.budget_record import recorded_budgets
 from app.ledger import AdjustedTime, Ledger, WindowSums
-from app.reports import DayRange, Segment, SloDefinition
+from app.reports import DayRange, IncidentFacts, Segment, SloDefinition
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.engine import Engine
 from app.slo import AlertState, Severity, SloId
@@ -221,20 +221,40 @@ def test_the_days_of_a_report_are_adjusted_and_the_stored_ones_are_not(shop: Run
         slo=shop.slos[0].id, since_s=0, sli=shop.slos[0].sli.key, service="shop", name="availability", objective=0.99
     )
     adjust = AdjustedDays(cast("Engine", shop.evaluator), shop.database, shop.adjustments)
-    assert adjust(Segment(definition, days, removed=False), [sums]) == [sums]
+    assert adjust.days(Segment(definition, days, removed=False), [sums]) == [sums]
     _adjust(shop, INCIDENT[0], INCIDENT[0] + 15 * MINUTE)
-    (found,) = adjust(Segment(definition, days, removed=False), [sums])
+    (found,) = adjust.days(Segment(definition, days, removed=False), [sums])
     assert sums.total - found.total == pytest.approx(9_000, abs=2)
     assert sums.bad - found.bad == pytest.approx(3_000, abs=2)
+    # An incident in that time has cost nothing, one that began before it what it cost before.
+    incident = IncidentFacts(
+        id="5f2d",
+        slo=definition.slo,
+        severity=Severity.PAGE,
+        started_at=datetime.fromtimestamp(INCIDENT[0], UTC),
+        ended_at=None,
+        first_bad_at=datetime.fromtimestamp(INCIDENT[0], UTC),
+        last_bad_at=datetime.fromtimestamp(MAINTENANCE[1], UTC),
+        bad_events=3_000.0,
+        spent=0.35,
+    )
+    (without,) = adjust.incidents(definition, [sums], [incident])
+    assert without.bad_events == 0.0
+    assert without.spent == pytest.approx(0.0, abs=1e-6)
+    _adjust(shop, INCIDENT[0] + 5 * MINUTE, INCIDENT[0] + 15 * MINUTE)
+    (without,) = adjust.incidents(definition, [sums], [incident])
+    assert without.bad_events == pytest.approx(1_500, rel=0.06)
+    (old,) = adjust.incidents(replace(definition, sli="gone"), [sums], [incident])
+    assert old.bad_events == pytest.approx(1_500, rel=0.06)
     with shop.database.read() as transaction:
         assert sum_days(transaction, days, [shop.slos[0].sli.key]) == stored
     # Of days that are left out as a whole not even a rounding error is left.
     _adjust(shop, day_s, day_s + DAY)
-    (found,) = adjust(Segment(definition, days, removed=False), [sums._replace(bad=sums.bad + 1e-9)])
+    (found,) = adjust.days(Segment(definition, days, removed=False), [sums._replace(bad=sums.bad + 1e-9)])
     assert (found.total, found.bad) == (0.0, 0.0)
     _adjust(shop, INCIDENT[0], INCIDENT[0] + 15 * MINUTE)
     gone = replace(definition, slo=SloId("shop-gone"))
-    (found,) = adjust(Segment(gone, days, removed=True), [sums])
+    (found,) = adjust.days(Segment(gone, days, removed=True), [sums])
     assert sums.total - found.total == pytest.approx(sums.total / 96, rel=0.01)
 
 

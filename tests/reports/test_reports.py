@@ -3,18 +3,22 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from typing_extensions import override
 
 from app.alerting import resolve
 from app.reports import (
+    Adjust,
     DaySums,
+    IncidentFacts,
     ObjectivesReport,
     PeriodVerdict,
     QuestionError,
     Segment,
+    SloDefinition,
     SloFigures,
     report_csv,
     report_html,
@@ -282,6 +286,23 @@ def test_a_report_is_written_as_csv_markdown_and_a_page(kept: KeptIncidents) -> 
     assert SloId("checkout-availability") in page
 
 
+@dataclass
+class WithoutBad(Adjust):
+    """One SLO without bad events."""
+
+    slo: str
+
+    @override
+    def days(self, segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
+        return [one._replace(bad=0.0) for one in sums] if segment.definition.slo == self.slo else sums
+
+    @override
+    def incidents(
+        self, definition: SloDefinition, sums: Sequence[DaySums], incidents: Sequence[IncidentFacts]
+    ) -> Sequence[IncidentFacts]:
+        return incidents
+
+
 def test_a_report_says_where_it_ends_and_that_adjustments_changed_it(kept: KeptIncidents) -> None:
     documents = Documents(kept.database)
     for slo in ("checkout-availability", "search-availability"):
@@ -290,10 +311,7 @@ def test_a_report_says_where_it_ends_and_that_adjustments_changed_it(kept: KeptI
     kept.clock.at = datetime(2026, 3, 11, 12, tzinfo=UTC)
     question = report_question(period="month", at="2026-03-01", now=kept.clock.at)
 
-    def adjust(segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
-        return [one._replace(bad=0.0) for one in sums] if segment.definition.slo == "checkout-availability" else sums
-
-    report = StoredReports(kept.database, kept.clock, adjust=adjust).report(question)
+    report = StoredReports(kept.database, kept.clock, adjust=WithoutBad("checkout-availability")).report(question)
     assert {slo.slo: slo.adjusted for slo in report.slos} == {
         "checkout-availability": True,
         "search-availability": False,
