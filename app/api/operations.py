@@ -1,7 +1,7 @@
 """Routes of the service itself: health, metrics, build, configuration, reload."""
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -196,13 +196,14 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     return router
 
 
-def bearer_of(token: str | None, *, otherwise: str = "") -> Callable[..., None]:
+def bearer_of(token: str | None, *, otherwise: str = "") -> Callable[..., Awaitable[None]]:
     """A dependency that lets the bearer of *token* pass, and no request where there is none.
 
     *otherwise* is what to do instead where there is none, if there is another way.
     """
 
-    def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
+    # Not a plain function, which would wait for a thread before who asks is known.
+    async def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
         if not token:
             detail = "changes over HTTP are off: set SLOBURN_API_TOKEN"
             raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)

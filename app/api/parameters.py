@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
+from app.api.defaults import no_values
 from app.api.paging import CURSOR_PATTERN
 from app.api.problems import invalid
 from app.api.timespans import LONGEST_STEP
@@ -28,30 +29,30 @@ ID_PATTERN = "^[0-9a-f]{1,64}$"
 """What ids of incidents, changes and exceptions look like."""
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
-Services = Annotated[list[str], Query(default_factory=list, description="Only SLOs of any of these services.")]
-SlosById = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
+Services = Annotated[list[str], Query(default_factory=no_values, description="Only SLOs of any of these services.")]
+SlosById = Annotated[list[str], Query(default_factory=no_values, description="Only those of any of these SLOs, by id.")]
 LabelPairs = Annotated[
     # `selection` refuses others, in words that name the parameter.
     list[Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]],
     Query(
-        default_factory=list,
+        default_factory=no_values,
         description="Only SLOs with all of these labels, of the document or the group, written `name=value`.",
         examples=[["team=payments"]],
     ),
 ]
-States = Annotated[list[HealthState], Query(default_factory=list, description="Only SLOs in any of these states.")]
+States = Annotated[list[HealthState], Query(default_factory=no_values, description="Only SLOs in any of these states.")]
 AlertStates = Annotated[
     list[AlertState],
     Query(
-        default_factory=list,
+        default_factory=no_values,
         description="Only SLOs with an alert in any of these states; `inactive`: with no alert in another one.",
     ),
 ]
 Kinds = Annotated[
-    list[SliKind], Query(default_factory=list, description="Only SLOs with an SLI of any of these kinds.")
+    list[SliKind], Query(default_factory=no_values, description="Only SLOs with an SLI of any of these kinds.")
 ]
 DataStates = Annotated[
-    list[DataState], Query(default_factory=list, description="Only SLOs whose data is in any of these states.")
+    list[DataState], Query(default_factory=no_values, description="Only SLOs whose data is in any of these states.")
 ]
 Search = Annotated[
     str,
@@ -100,7 +101,8 @@ Time = Annotated[str, WithJsonSchema({"anyOf": [_RFC3339, _UNIX_SECONDS]})] | Sk
 Step = Annotated[str, WithJsonSchema({"anyOf": [DURATION, _STEP_SECONDS]})] | SkipJsonSchema[None]
 
 
-def refuse_unknown_parameters(request: Request) -> None:
+# Not a plain function, which would wait for a thread: the gate and probes answer while readers have all of them.
+async def refuse_unknown_parameters(request: Request) -> None:
     """Let a request pass whose parameters the API's description gives to its route, each once unless it is a list.
 
     Raises:

@@ -40,6 +40,7 @@ from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
 from app.service.signals import Signals, StopRequestedError
+from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
@@ -78,6 +79,7 @@ def run(settings: Settings) -> int:
 def _run(settings: Settings, signals: Signals) -> int:
     configure_logging(settings.log_format, settings.log_level)
     settle_memory()
+    shorten_turns()
     for warning in settings.warnings:
         _log.warning(warning)
     # Before they are read, so that what changes meanwhile is seen later.

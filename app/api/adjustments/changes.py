@@ -20,6 +20,7 @@ from app.adjustments import (
 from app.adjustments.calendars import read_calendar
 from app.api.adjustments.documents import MONTH, adjustment_document, read_adjustment, zone_of
 from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
+from app.api.defaults import no_values
 from app.api.filters import parse_label
 from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
@@ -150,11 +151,11 @@ def _add_import(router: APIRouter, log: AdjustmentLog, now: Callable[[], datetim
     )
     async def import_calendar(
         request: Request,
-        slo: Annotated[list[str], Query(default_factory=list, description="Only these SLOs, by id.")],
-        service: Annotated[list[str], Query(default_factory=list, description="Only SLOs of these services.")],
+        slo: Annotated[list[str], Query(default_factory=no_values, description="Only these SLOs, by id.")],
+        service: Annotated[list[str], Query(default_factory=no_values, description="Only SLOs of these services.")],
         label: Annotated[
             list[str],
-            Query(default_factory=list, description="Only SLOs with all of these labels, written `name=value`."),
+            Query(default_factory=no_values, description="Only SLOs with all of these labels, written `name=value`."),
         ],
         *,
         everything: Annotated[bool, Query(description="All SLOs.")] = False,

@@ -12,6 +12,7 @@ from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, known_adjustment
 from app.api.adjustments.documents import MONTH, adjustment_document, audited_document
 from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentListModel
+from app.api.defaults import no_values
 from app.api.openapi import answers, text_answer
 from app.api.paging import page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
@@ -22,8 +23,12 @@ from app.status import AdjustmentLog, Board, Snapshot
 
 _LONGEST_RANGE = timedelta(days=3 * 366)
 _MOST_MATCHES = 1_000
-_Slo = Annotated[list[str], Query(default_factory=list, description="Only those that mean any of these SLOs, by id.")]
-_Service = Annotated[list[str], Query(default_factory=list, description="Only those that mean SLOs of these services.")]
+_Slo = Annotated[
+    list[str], Query(default_factory=no_values, description="Only those that mean any of these SLOs, by id.")
+]
+_Service = Annotated[
+    list[str], Query(default_factory=no_values, description="Only those that mean SLOs of these services.")
+]
 _From = Annotated[Time, Query(alias="from", description="Of occurrences; by default 30 days ago.")]
 _To = Annotated[Time, Query(alias="to", description="Of occurrences; by default in 30 days.")]
 _Withdrawn = Annotated[bool, Query(description="Whether those that were withdrawn are listed, too.")]

@@ -16,6 +16,7 @@ from app.api.charts.documents import (
     ranges_document,
 )
 from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, RangesModel
+from app.api.defaults import no_values
 from app.api.documents import slo_document
 from app.api.filters import parse_label
 from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
@@ -45,7 +46,7 @@ GroupId = Annotated[
 Ids = Annotated[
     list[str],
     Query(
-        default_factory=list,
+        default_factory=no_values,
         max_length=_MOST_SLOS,
         description="The id of an SLO, of one member of a group, or of a group, whose members are summed.",
         examples=[["checkout-availability"]],
@@ -60,7 +61,7 @@ Points = Annotated[int, Query(ge=1, le=_MOST_POINTS, description="How many steps
 By = Annotated[
     list[str],
     Query(
-        default_factory=list,
+        default_factory=no_values,
         max_length=MOST_LABELS,
         description="Labels whose values are the contributors; without it any label may be one.",
         examples=[["route"]],
@@ -69,7 +70,7 @@ By = Annotated[
 Within = Annotated[
     list[str],
     Query(
-        default_factory=list,
+        default_factory=no_values,
         max_length=MOST_LABELS,
         description="Only events with all of these labels, written `name=value`.",
         examples=[["route=/pay"]],

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
+from app.api.defaults import no_values
 from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
 from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, is_set, status_answers
@@ -34,7 +35,9 @@ _Environment = Annotated[
 _Change = Annotated[Word, Query(description="The kind of the change, as rules of policies name it.")]
 _Slos = Annotated[
     list[Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST_NAME})]],
-    Query(default_factory=list, max_length=_MOST_SLOS, description="Only these SLOs, by id; members of a group too."),
+    Query(
+        default_factory=no_values, max_length=_MOST_SLOS, description="Only these SLOs, by id; members of a group too."
+    ),
 ]
 _Caller = Annotated[
     str, Query(max_length=_LONGEST_CALLER, description="Who asks, for the log; the `User-Agent` if it is not given.")
@@ -147,9 +150,11 @@ def _caller(request: Request, name: str) -> GateCaller:
     return GateCaller(name=given, address="" if request.client is None else request.client.host)
 
 
-_Services = Annotated[list[str], Query(default_factory=list, description="Only about any of these services.")]
-_Environments = Annotated[list[str], Query(default_factory=list, description="Only about any of these environments.")]
-_Decisions = Annotated[list[GateDecision], Query(default_factory=list, description="Only any of these decisions.")]
+_Services = Annotated[list[str], Query(default_factory=no_values, description="Only about any of these services.")]
+_Environments = Annotated[
+    list[str], Query(default_factory=no_values, description="Only about any of these environments.")
+]
+_Decisions = Annotated[list[GateDecision], Query(default_factory=no_values, description="Only any of these decisions.")]
 _Search = Annotated[
     str, Query(max_length=MAX_SEARCH, description="Only with all of these words in service, caller, change or reason.")
 ]

@@ -10,6 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
 from app.alerting import TransitionKind
+from app.api.defaults import no_values
 from app.api.documents import transition_document
 from app.api.filters import parse_label, selection
 from app.api.incidents.documents import incident_detail, incident_document
@@ -30,9 +31,13 @@ from app.wording.links import incident_page
 IncidentId = Annotated[
     str, Path(pattern=ID_PATTERN, examples=["5f2d7c01a9b3e468"], description="The id of the incident.")
 ]
-_Severities = Annotated[list[Severity], Query(default_factory=list, description="Only those of any of these.")]
-_Kinds = Annotated[list[TransitionKind], Query(default_factory=list, description="Only those of any of these kinds.")]
-_States = Annotated[list[IncidentState], Query(default_factory=list, description="Only those in any of these states.")]
+_Severities = Annotated[list[Severity], Query(default_factory=no_values, description="Only those of any of these.")]
+_Kinds = Annotated[
+    list[TransitionKind], Query(default_factory=no_values, description="Only those of any of these kinds.")
+]
+_States = Annotated[
+    list[IncidentState], Query(default_factory=no_values, description="Only those in any of these states.")
+]
 _From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only what was under way since.")]
 _To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only what began until then.")]
 _Incident = Annotated[
@@ -50,7 +55,8 @@ class MarkFilter(StrEnum):
 
 
 _Marks = Annotated[
-    list[MarkFilter], Query(default_factory=list, description="Only those with any of these marks; `none`: without.")
+    list[MarkFilter],
+    Query(default_factory=no_values, description="Only those with any of these marks; `none`: without."),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from app.api.defaults import no_values
 from app.api.openapi import answers
 from app.api.paging import decode_time_and_id, encode_time_and_id
 from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Cursor, Limit, Time
@@ -18,12 +19,14 @@ from app.changes import ChangeKind
 from app.status import Board, ChangeCost, Pasts, costs_of_change
 from app.store.changes import ChangeFilter
 
-_Services = Annotated[list[str], Query(default_factory=list, description="Only those of any of these services.")]
+_Services = Annotated[list[str], Query(default_factory=no_values, description="Only those of any of these services.")]
 _Environments = Annotated[
-    list[str], Query(default_factory=list, description="Only those in any of these environments.")
+    list[str], Query(default_factory=no_values, description="Only those in any of these environments.")
 ]
-_Kinds = Annotated[list[ChangeKind], Query(default_factory=list, description="Only those of any of these kinds.")]
-_Sources = Annotated[list[str], Query(default_factory=list, description="Only those that any of these tools reported.")]
+_Kinds = Annotated[list[ChangeKind], Query(default_factory=no_values, description="Only those of any of these kinds.")]
+_Sources = Annotated[
+    list[str], Query(default_factory=no_values, description="Only those that any of these tools reported.")
+]
 _From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only what began since.")]
 _To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only what began until then.")]
 _Id = Annotated[str, Path(pattern=ID_PATTERN, examples=["9b1c40d2a7e35f86"], description="The id of the change.")]
