@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import anyio
+import httpx
 import orjson
 import pytest
 from fastapi.testclient import TestClient
@@ -63,6 +65,22 @@ def test_the_answer_is_200_unless_the_status_is_asked_for(
     assert (data["decision"], data["ok"]) == (decision, ok)
     assert data["reason"]
     assert client.get(f"/api/v1/gate?{query}&status_code=true").status_code == status
+
+
+def test_the_gate_answers_while_readers_have_all_threads(served: Served) -> None:
+    """Nor does it look for an SLO that does not exist among all others."""
+
+    async def asked() -> int:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        for _ in range(int(limiter.total_tokens)):
+            await limiter.acquire_on_behalf_of(object())
+        transport = httpx.ASGITransport(served.app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://sloburn") as client:
+            found = await client.get("/api/v1/gate?service=checkout&slo=checkout-availability&slo=none")
+            assert (await client.post("/api/v1/gate/exceptions")).status_code == 401
+            return found.status_code
+
+    assert anyio.run(asked) == 200
 
 
 def test_a_deny_says_on_which_figures(served: Served) -> None:
