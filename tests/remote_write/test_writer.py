@@ -123,6 +123,39 @@ def test_what_could_not_be_sent_is_sent_from_the_ledger_before_newer_figures(
     assert later == sorted(set(later))
 
 
+def test_a_crash_behind_a_request_loses_nothing_and_contradicts_nothing(
+    tmp_path: Path, receiver: WriteReceiver
+) -> None:
+    """What was sent before the crash is sent again with the same values, which Prometheus takes.
+
+    It refuses a whole request for one other value. The slot of the second crash ends a step, and is in the gap, too.
+    """
+
+    def answer(samples: list[tuple[Series, Sample]]) -> tuple[int, str]:
+        other = [(at, value) for series, (at, value) in samples for value in stored(series, at) - {value}]
+        return (400, "duplicate sample for timestamp") if other else (204, "")
+
+    def stored(series: Series, time: float) -> set[float]:
+        return {value for at, value in receiver.series.get(series, ()) if at == time and value == value}  # noqa: PLR0124
+
+    receiver.answer = answer
+    short = {"history": timedelta(hours=6), "queue": QueueOptions(max_samples_per_send=1000)}
+    with _writing(tmp_path, receiver, **short) as writing:
+        writing.crash(NOW + INTERVAL_S, requests=3)
+        writing.evaluate(NOW + 2 * INTERVAL_S)
+        writing.crash(NOW + 5 * MINUTE, requests=1)
+        writing.evaluate_all(NOW + 11 * MINUTE, NOW + 12 * MINUTE)
+        status = writing.writer.status
+        assert (status.samples_dropped, status.parts_pending, status.problem) == (0, 0, None)
+    for name in (BUDGET, "slo_coverage_ratio"):
+        times = sorted(set(_times(_only(receiver.of(name, slo=SLO)))))
+        assert times[0] == NOW - 6 * HOUR + 300
+        assert max(np.diff(times)) <= 300
+        assert times[-1] == NOW + 12 * MINUTE
+        # The first crash came behind requests of the past.
+        assert len(_only(receiver.of(name, slo=SLO))) > len(times)
+
+
 def test_history_waits_for_a_receiver_that_refuses_old_samples(tmp_path: Path, receiver: WriteReceiver) -> None:
     """It is asked with a sample of a series that no query reads; live figures are sent meanwhile."""
 

@@ -54,6 +54,16 @@ class Writing:
         self.one.do(self.writer.aclose())
         self.writer = self._open()
 
+    def crash(self, at: float, *, requests: int) -> None:
+        """Evaluate a slot, send so many requests, and stop before any progress is written; another process begins."""
+        self.one.tick(at)
+        self.writer._saved_at = self.clock.monotonic() + 3600.0
+        self.writer.evaluation_ended(self._slot(at))
+        self.one.do(self._sent(requests))
+        self.one.do(self.writer._client.aclose())
+        self.one.restart()
+        self.writer = self._open()
+
     def evaluate(self, *slots: float) -> None:
         """Evaluate slots; after each, send all that can be sent now."""
         for at in slots:
@@ -66,15 +76,7 @@ class Writing:
 
     def send(self, at: float) -> None:
         """Send all that can be sent after the evaluation of a slot."""
-        evaluator = self.one.evaluator
-        slot = EvaluatedSlot(
-            at=datetime.fromtimestamp(at, UTC),
-            snapshots=self.one.board.snapshots,
-            changes=self.one.recent_changes.newest(datetime.fromtimestamp(at, UTC)),
-            members=evaluator.member_histories(),
-            past_of=evaluator.exposed_past,
-        )
-        self.writer.evaluation_ended(slot)
+        self.writer.evaluation_ended(self._slot(at))
         self.one.do(self._drained())
 
     def wait(self, span: timedelta) -> None:
@@ -94,6 +96,20 @@ class Writing:
             clock=self.clock,
             instruments=self.instruments,
         )
+
+    def _slot(self, at: float) -> EvaluatedSlot:
+        evaluator = self.one.evaluator
+        return EvaluatedSlot(
+            at=datetime.fromtimestamp(at, UTC),
+            snapshots=self.one.board.snapshots,
+            changes=self.one.recent_changes.newest(datetime.fromtimestamp(at, UTC)),
+            members=evaluator.member_histories(),
+            past_of=evaluator.exposed_past,
+        )
+
+    async def _sent(self, requests: int) -> None:
+        for _ in range(requests):
+            await self.writer._send_next()
 
     async def _drained(self) -> None:
         while await self.writer._send_next():
