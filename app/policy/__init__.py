@@ -24,7 +24,7 @@ from app.policy.model import (
     PostmortemRule,
     policy_for_slo,
 )
-from app.policy.page import policy_page
+from app.policy.page import policy_page, rule_sentence, state_conditions
 from app.policy.postmortems import PastIncident, PostmortemDue, WrittenPostmortem, postmortems_due
 from app.policy.states import StateOfSlo, step_state
 
@@ -55,5 +55,7 @@ __all__ = [
     "policy_for_slo",
     "policy_page",
     "postmortems_due",
+    "rule_sentence",
+    "state_conditions",
     "step_state",
 ]

@@ -27,7 +27,7 @@ def _lines(policy: BudgetPolicy) -> Iterator[str]:
     yield from (_row(state) for state in policy.states)
     if policy.rules:
         yield from ("", "## Rules", "", "The first rule that applies decides, before the state does.", "")
-        yield from (f"{number}. {_rule(rule)}" for number, rule in enumerate(policy.rules, 1))
+        yield from (f"{number}. {rule_sentence(rule)}" for number, rule in enumerate(policy.rules, 1))
     yield from ("", "## Missing data", "", "Without fresh data the gate answers `unknown`; each caller decides.")
     yield from ("", "## Exceptions", "")
     yield "An exception has a reason, an owner and an end. Break-glass works at any time, and receivers are notified."
@@ -60,7 +60,8 @@ def _scope(policy: BudgetPolicy) -> str:
     return ", ".join(given) or "every SLO without another policy"
 
 
-def _row(state: PolicyState) -> str:
+def state_conditions(state: PolicyState) -> tuple[str, str, str]:
+    """When a state is entered and left, and what it means for changes, in words."""
     entered = (
         "at first" if state.budget_left is None else f"when {_share(state.budget_left)} of the budget or less is left"
     )
@@ -70,10 +71,16 @@ def _row(state: PolicyState) -> str:
         if state.minimum_stay:
             left += f", after {format_duration(state.minimum_stay)} at the earliest"
     meaning = _MEANINGS[state.deploys] + ("; receivers are notified" if state.notify else "")
+    return entered, left, meaning
+
+
+def _row(state: PolicyState) -> str:
+    entered, left, meaning = state_conditions(state)
     return f"| {_text(state.name)} | {entered} | {left} | {meaning} |"
 
 
-def _rule(rule: GateRule) -> str:
+def rule_sentence(rule: GateRule) -> str:
+    """A rule in words, as Markdown."""
     conditions = [
         *([f"changes of kind {_any(rule.changes)}"] if rule.changes else ["changes"]),
         *([f"in {_any(rule.environments)}"] if rule.environments else []),

@@ -45,7 +45,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import IncidentData, ObjectivesData, SloData, StatusData, TimelineData, pages
+from app.ui import IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
@@ -229,6 +229,7 @@ def _serve(
             status_data=status,
             objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
             timeline_data=_timeline_data(timeline, slo_data),
+            policy_data=PolicyData(engine.gate),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, TypeVar
@@ -10,7 +11,11 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
+from app.slo import EARLIEST, LATEST
+
 _MOST_FIELDS = 20
+# More digits are more than a column of numbers holds.
+_LONGEST_NUMBER = 15
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -38,6 +43,23 @@ SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
 def chosen_value(kind: type[_Choice], text: str) -> _Choice | None:
     """The value that a field of a form or an address chooses; None if it is none of its kind."""
     return next((choice for choice in kind if choice.value == text), None)
+
+
+def chosen_day(text: str, *, ends: bool = False) -> datetime | None:
+    """The beginning of a day in UTC, or its end; None if the field of an address is no day."""
+    try:
+        at = datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        return None
+    if not EARLIEST <= at < LATEST:
+        return None
+    return at + timedelta(days=1) if ends else at
+
+
+def chosen_number(text: str) -> int | None:
+    """The number in a field of an address; None if it is none."""
+    known = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+    return int(text) if known else None
 
 
 def refusal(form: Mapping[str, str], token: str | None) -> Refusal | None:

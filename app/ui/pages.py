@@ -15,6 +15,7 @@ from app.ui.assets import asset_routes
 from app.ui.incident import IncidentData, incident_page_routes
 from app.ui.objectives import ObjectivesData, objectives_page
 from app.ui.overview import BurnDowns, overview_page
+from app.ui.policy import PolicyData, policy_pages
 from app.ui.rendering import Renderer
 from app.ui.slo import SloData, slo_pages
 from app.ui.status import StatusData, status_page
@@ -33,6 +34,7 @@ def pages(
     status_data: StatusData | None = None,
     objectives_data: ObjectivesData | None = None,
     timeline_data: TimelineData | None = None,
+    policy_data: PolicyData | None = None,
     show_problems: Callable[[Callable[[Request, Mapping[str, Any]], Response]], None] | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
@@ -40,20 +42,22 @@ def pages(
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
-    of the service itself, without *objectives_data* none of periods, without *timeline_data* none of changes.
+    of the service itself, without *objectives_data* none of periods, without *timeline_data* none of changes,
+    without *policy_data* none of error budget policies.
     *show_problems* is given the page that shows problem details to browsers.
     """
     optional = {
         "/alerts": incident_data,
         "/objectives": objectives_data,
         "/events": timeline_data,
+        "/policy": policy_data,
         "/status": status_data,
     }
     left_out = [path for path, data in optional.items() if data is None]
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))
-    router.include_router(slo_pages(board, renderer, slo_data))
+    router.include_router(slo_pages(board, renderer, slo_data, policy_data))
     if incident_data is not None:
         router.include_router(alerts_page(board, renderer, incident_data))
         router.include_router(incident_page_routes(board, renderer, incident_data))
@@ -63,6 +67,8 @@ def pages(
         router.include_router(objectives_page(renderer, objectives_data))
     if timeline_data is not None:
         router.include_router(timeline_pages(board, renderer, timeline_data))
+    if policy_data is not None:
+        router.include_router(policy_pages(renderer, policy_data))
     router.include_router(asset_routes(renderer.assets))
     if show_problems is not None:
         show_problems(partial(_problem_page, renderer))

@@ -23,6 +23,7 @@ NAVIGATION = (
     ("Alerts", "/alerts"),
     ("Objectives", "/objectives"),
     ("Timeline", "/events"),
+    ("Policy", "/policy"),
     ("Status", "/status"),
     ("API", "/docs"),
 )

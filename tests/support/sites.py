@@ -13,7 +13,17 @@ from app.api import path_prefix, show_problems_to_browsers
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
-from app.ui import BurnDowns, IncidentData, ObjectivesData, SloData, StatusData, Surroundings, TimelineData, pages
+from app.ui import (
+    BurnDowns,
+    IncidentData,
+    ObjectivesData,
+    PolicyData,
+    SloData,
+    StatusData,
+    Surroundings,
+    TimelineData,
+    pages,
+)
 from app.ui.incident import IncidentHistory
 from tests.support.api import BUILD, Served, listening
 from tests.support.incidents import KeptIncidents
@@ -136,6 +146,7 @@ def site_of(served: Served) -> FastAPI:
                 turn=asyncio.Semaphore(1),
                 token=served.token,
             ),
+            policy_data=PolicyData(served.gate),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

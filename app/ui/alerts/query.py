@@ -2,26 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
 from app.alerting import TransitionKind
-from app.slo import EARLIEST, LATEST, Severity, SloId
+from app.slo import LATEST, Severity, SloId
 from app.status import IncidentState
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter
-from app.ui.forms import chosen_value
+from app.ui.forms import chosen_day, chosen_number, chosen_value
 
 UNMARKED = "none"
 TRANSITIONS = "transitions"
 _FILTERS = ("service", "slo", "label", "severity", "state", "mark", "kind", "start", "end")
 # Where a name in the address is another one.
 _NAMES = {"start": "from", "end": "to"}
-# More digits are more than a column of numbers holds.
-_LONGEST_NUMBER = 15
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -71,8 +68,8 @@ class HistoryQuery:
             active=None if state is None else state is IncidentState.ACTIVE,
             marks=_chosen(IncidentMark, self.mark),
             unmarked=self.mark == UNMARKED,
-            since=_day(self.start),
-            until=_day(self.end, ends=True),
+            since=chosen_day(self.start),
+            until=chosen_day(self.end, ends=True),
         )
 
     @property
@@ -82,8 +79,8 @@ class HistoryQuery:
             slos=frozenset(map(SloId, _given(self.slo))) or None,
             severities=_chosen(Severity, self.severity),
             kinds=_chosen(TransitionKind, self.kind),
-            since=_day(self.start),
-            until=_day(self.end, ends=True),
+            since=chosen_day(self.start),
+            until=chosen_day(self.end, ends=True),
         )
 
     @property
@@ -98,8 +95,7 @@ class HistoryQuery:
     @property
     def transition_before(self) -> int | None:
         """The number of the last transition of the page before."""
-        known = self.before.isascii() and self.before.isdecimal() and len(self.before) <= _LONGEST_NUMBER
-        return int(self.before) if known else None
+        return chosen_number(self.before)
 
 
 def _given(text: str) -> frozenset[str]:
@@ -109,14 +105,3 @@ def _given(text: str) -> frozenset[str]:
 def _chosen(kind: type[_Choice], text: str) -> frozenset[_Choice]:
     choice = chosen_value(kind, text)
     return frozenset(() if choice is None else {choice})
-
-
-def _day(text: str, *, ends: bool = False) -> datetime | None:
-    """The beginning of a day in UTC, or its end."""
-    try:
-        at = datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        return None
-    if not EARLIEST <= at < LATEST:
-        return None
-    return at + timedelta(days=1) if ends else at

@@ -29,6 +29,7 @@ from app.status import (
 )
 from app.ui import views
 from app.ui.incidents import incidents
+from app.ui.policy.page import STATUS_OF_DECISION, PolicyData
 from app.ui.rendering import Renderer
 from app.ui.slo import charts
 from app.ui.slo.calendar import calendar
@@ -81,7 +82,7 @@ def _newest(snapshots: Sequence[Snapshot]) -> datetime | None:
     return max((one.as_of for one in snapshots if one.as_of is not None), default=None)
 
 
-def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRouter:
+def slo_pages(board: Board, renderer: Renderer, data: SloData | None, policy: PolicyData | None = None) -> APIRouter:
     """The route ``/slos/{id}``."""
     router = APIRouter(include_in_schema=False)
 
@@ -114,6 +115,8 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRout
         context = await _common(members, asked, renderer, data)
         if part == _CONTRIBUTORS:
             return await asyncio.to_thread(renderer.page, request, "slo/contributors.html", **context)
+        context["verdict"] = None if policy is None else policy.verdict(asked.id)
+        context["decision_states"] = STATUS_OF_DECISION
         is_one = known.find(asked.id) is not None
         return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
 

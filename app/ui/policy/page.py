@@ -1,0 +1,180 @@
+"""The pages ``/policy`` and ``/policy/decisions``: what changes may go ahead now, and what the gate has answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+
+from app.gate import Gate
+from app.policy import (
+    DEFAULT_POLICY,
+    BudgetPolicy,
+    GateDecision,
+    GateException,
+    GateQuestion,
+    GateVerdict,
+    PolicyState,
+    rule_sentence,
+    state_conditions,
+)
+from app.slo import SloId
+from app.store import StoreError
+from app.ui.incident.notes import rendered_note
+from app.ui.policy.query import PolicyQuery
+from app.ui.policy.services import ServiceGate
+from app.ui.rendering import Renderer
+
+_SERVICES_A_PAGE = 25
+# With more SLOs in all, those of a service are shown once it is opened.
+_MOST_OPEN = 40
+_MOST_SLOS = 200
+_DECISIONS_A_PAGE = 50
+_MOST_CHANGES = 20
+_MOST_ENDED = 20
+STATUS_OF_DECISION = {
+    GateDecision.ALLOW: "meeting",
+    GateDecision.WARN: "at_risk",
+    GateDecision.DENY: "exhausted",
+    GateDecision.UNKNOWN: "unknown",
+}
+"""A decision has the colour and the shape of a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyData:
+    """Where the pages get what they show."""
+
+    gate: Gate
+    services: ServiceGate = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "services", ServiceGate(self.gate))
+
+    def verdict(self, slo: SloId) -> GateVerdict:
+        """What the gate answers of one SLO or group for a change of no kind in no environment."""
+        return self.gate.verdict(GateQuestion(slos=(slo,)), at=self.gate.clock.now())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Policy:
+    """A policy with its states in words and how many SLOs are in each, and its rules as HTML."""
+
+    policy: BudgetPolicy
+    states: Sequence[tuple[PolicyState, tuple[str, str, str], int]]
+    rules: Sequence[Markup]
+    slos: int
+
+
+def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
+    """The routes ``/policy`` and ``/policy/decisions``."""
+    router = APIRouter(include_in_schema=False)
+
+    # Plain functions run in worker threads: no reader of the database holds up the event loop.
+    @router.get("/policy")
+    def policy(request: Request) -> Response:
+        query = PolicyQuery.parse(request.query_params.multi_items())
+        if _sent_by_a_form(request):
+            return RedirectResponse(f"{renderer.prefix}/policy{query.with_changes()}", 303)
+        return renderer.page(request, "policy/policy.html", query=query, **_context(data, query))
+
+    @router.get("/policy/decisions")
+    def decisions(request: Request) -> Response:
+        query = PolicyQuery.parse(request.query_params.multi_items())
+        if _sent_by_a_form(request):
+            return RedirectResponse(f"{renderer.prefix}/policy/decisions{query.with_changes()}", 303)
+        found = data.gate.decisions(query.decisions, limit=_DECISIONS_A_PAGE + 1, before=query.decision_before)
+        older = None
+        if len(found) > _DECISIONS_A_PAGE:
+            older = query.with_changes(before=str(found[_DECISIONS_A_PAGE - 1][0]))
+        return renderer.page(
+            request,
+            "policy/decisions.html",
+            query=query,
+            decisions=[record for _, record in found[:_DECISIONS_A_PAGE]],
+            older=older,
+            states=STATUS_OF_DECISION,
+        )
+
+    return router
+
+
+def _sent_by_a_form(request: Request) -> bool:
+    """Whether filters are sent that were not chosen: links are shorter without them."""
+    return any(not value for _, value in request.query_params.multi_items()) and "hx-request" not in request.headers
+
+
+def _context(data: PolicyData, query: PolicyQuery) -> dict[str, Any]:
+    gate = data.gate
+    at = gate.clock.now()
+    known, decision = data.services.verdicts(at), query.chosen_decision
+    chosen = [
+        (name, verdict)
+        for name, verdict in known.services
+        if (not query.service or name == query.service) and (decision is None or verdict.decision is decision)
+    ]
+    pages = max(1, -(-len(chosen) // _SERVICES_A_PAGE))
+    page = min(query.page_number, pages)
+    shown = chosen[(page - 1) * _SERVICES_A_PAGE : page * _SERVICES_A_PAGE]
+    exceptions = gate.exceptions()
+    return {
+        "services": shown,
+        "is_open": len(shown) == 1 or sum(len(verdict.slos) for _, verdict in shown) <= _MOST_OPEN,
+        "most_slos": _MOST_SLOS,
+        "count": len(chosen),
+        "total": len(known.services),
+        "page": page,
+        "pages": pages,
+        "slos": known.slos,
+        "states": STATUS_OF_DECISION,
+        "snapshots": gate.board.current.by_id,
+        "active": [one for one in exceptions if one.is_active(at)],
+        "coming": [one for one in exceptions if at < one.starts_at and at < one.until],
+        "ended": [one for one in exceptions if one.until <= at][:_MOST_ENDED],
+        "policies": _policies(gate),
+        "changes": _changes(gate, query.service),
+        "scope_of": _scope_words,
+    }
+
+
+def _policies(gate: Gate) -> list[_Policy]:
+    counts: dict[str, dict[str, int]] = {}
+    for _, policy, state in gate.current_states():
+        name = "" if state is None else state.state
+        of_policy = counts.setdefault(policy.name, {})
+        of_policy[name] = of_policy.get(name, 0) + 1
+    known = [*gate.policies, *([DEFAULT_POLICY] if DEFAULT_POLICY.name in counts else [])]
+    return [
+        _Policy(
+            policy=policy,
+            states=[
+                (state, state_conditions(state), counts.get(policy.name, {}).get(state.name, 0))
+                for state in policy.states
+            ],
+            rules=[rendered_note(rule_sentence(rule)) for rule in policy.rules],
+            slos=sum(counts.get(policy.name, {}).values()),
+        )
+        for policy in known
+    ]
+
+
+def _changes(gate: Gate, service: str) -> Sequence[Any] | None:
+    """The newest changes of states; None while they cannot be read, which keeps nothing else from being shown."""
+    try:
+        found = gate.changes(services=(service,) if service else (), slos=(), limit=_MOST_CHANGES)
+    except StoreError:
+        return None
+    return [change for _, change in found]
+
+
+def _scope_words(exception: GateException) -> str:
+    """What an exception is about, in words."""
+    given = (
+        ("services", exception.services),
+        ("environments", exception.environments),
+        ("changes", exception.changes),
+        ("SLOs", exception.slos),
+    )
+    return "; ".join(f"{name}: {', '.join(values)}" for name, values in given if values) or "everything"

@@ -1,0 +1,68 @@
+"""What the gate answers for every service, the worst first."""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.gate import Gate
+from app.policy import GateDecision, GateQuestion, GateVerdict
+from app.status import BoardContent
+
+# The gate judges 10,000 SLOs in 0.2 s; readers who come together share one answer.
+_FRESH_S = 5.0
+_RANKS = (GateDecision.DENY, GateDecision.UNKNOWN, GateDecision.WARN, GateDecision.ALLOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceVerdicts:
+    """The answers for each service, the worst first, and how many SLOs each decision has."""
+
+    content: BoardContent
+    exceptions: tuple[str, ...]
+    answered_s: float
+    services: Sequence[tuple[str, GateVerdict]] = ()
+    slos: Mapping[GateDecision, int] = field(default_factory=dict)
+
+
+class ServiceGate:
+    """Asks the gate for a change of no kind in no environment, without a log; from any thread."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._turn = threading.Lock()
+        self._known: ServiceVerdicts | None = None
+
+    def verdicts(self, at: datetime) -> ServiceVerdicts:
+        """The answers for all services; some seconds old at most."""
+        with self._turn:
+            content, known = self._gate.board.current, self._known
+            exceptions = tuple(one.id for one in self._gate.active_exceptions(at))
+            now_s = self._gate.clock.monotonic()
+            if (
+                known is None
+                or known.content is not content
+                or known.exceptions != exceptions
+                or now_s - known.answered_s > _FRESH_S
+            ):
+                known = self._known = self._asked(content, exceptions, now_s, at)
+            return known
+
+    def _asked(self, content: BoardContent, exceptions: tuple[str, ...], now_s: float, at: datetime) -> ServiceVerdicts:
+        names = dict.fromkeys(snapshot.slo.service for snapshot in content.snapshots)
+        found = [(name, self._gate.verdict(GateQuestion(service=name), at=at)) for name in names]
+        return ServiceVerdicts(
+            content=content,
+            exceptions=exceptions,
+            answered_s=now_s,
+            services=sorted(found, key=_badness),
+            slos=Counter(one.decision for _, verdict in found for one in verdict.slos),
+        )
+
+
+def _badness(answer: tuple[str, GateVerdict]) -> tuple[int, float, str]:
+    name, verdict = answer
+    remaining = verdict.budget_remaining
+    return _RANKS.index(verdict.decision), 1.0 if math.isnan(remaining) else remaining, name
