@@ -10,19 +10,24 @@ from app.documents.files import FilesState, files_state
 from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlike_a_counter
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
 from app.documents.native import json_schema
+from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
+from app.documents.pyrra.windows import TIERS as PYRRA_RULES
 
 __all__ = [
     "COUNTER_NAME",
     "NAMES",
     "NO_DOCUMENT",
+    "PYRRA_RULES",
     "Defaults",
     "FilesState",
     "LoadResult",
+    "ProposedRules",
     "digest",
     "files_state",
     "json_schema",
     "lint",
     "load_documents",
     "name_as_written",
+    "read_proposed_rules",
     "unlike_a_counter",
 ]

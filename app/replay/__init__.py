@@ -1,12 +1,50 @@
 """The past, judged again: what alerts would have done, by the rules of a document or by others.
 
 The functions are those of live evaluations (`app.alerting`), stepped over counts by slot instead of a ledger; what
-nothing can change is skipped by conditions on whole columns. Start at `stepping.py`; `slot_history.py` is what it steps
-over, `window_series.py` the figures of windows at every slot, `resting.py` which slots change nothing.
+nothing can change is skipped by conditions on whole columns. Pure but for reading history. Start at `stepping.py`;
+`slot_history.py` is what it steps over, `window_series.py` the figures of windows at every slot, `resting.py` which
+slots change nothing. `backtest.py` compares sets of rules: `prometheus_alerts.py` are those of others, `incidents.py`
+what they should tell of, `scoring.py` what they were worth.
 """
 
+from app.replay.backtest import (
+    TODAY,
+    BacktestedSlo,
+    BacktestQuestion,
+    BacktestResult,
+    RulesOutcome,
+    SloOutcome,
+    backtest_slo,
+)
+from app.replay.incidents import IncidentSource, ReplayIncident, Spending, found_incidents
+from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
+from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
 from app.replay.window_series import WindowSeries
 
-__all__ = ["Firing", "Replayed", "SlotHistory", "WindowSeries", "firings_of", "replay"]
+__all__ = [
+    "TODAY",
+    "BacktestQuestion",
+    "BacktestResult",
+    "BacktestedSlo",
+    "Firing",
+    "IncidentSource",
+    "JudgedFiring",
+    "PrometheusAlert",
+    "PrometheusRules",
+    "ReplayIncident",
+    "Replayed",
+    "RulesOutcome",
+    "RulesScore",
+    "SloOutcome",
+    "SlotHistory",
+    "Spending",
+    "WindowSeries",
+    "backtest_slo",
+    "firings_of",
+    "found_incidents",
+    "judge_firings",
+    "replay",
+    "rules_of_others",
+]

@@ -20,10 +20,11 @@ from app.reports.report import (
     wanted_segments,
 )
 from app.reports.tables import ReportFormat, compliance_words, report_csv, report_html, report_markdown
-from app.reports.toil import Toil
+from app.reports.toil import WORTH_A_PAGE, Toil, night_of
 
 __all__ = [
     "BY_LABEL_PREFIX",
+    "WORTH_A_PAGE",
     "Adjust",
     "DayRange",
     "DaySums",
@@ -42,6 +43,7 @@ __all__ = [
     "Toil",
     "compliance_words",
     "make_report",
+    "night_of",
     "read_period",
     "report_csv",
     "report_html",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.reports.facts import IncidentFacts
@@ -46,10 +46,7 @@ def toil_of(incidents: Iterable[IncidentFacts], timezone: str) -> Toil:
     zone, known = ZoneInfo(timezone), list(incidents)
     pages = [one for one in known if one.severity is Severity.PAGE]
     local = [one.started_at.astimezone(zone) for one in pages]
-    # A page at 02:00 belongs to the night that began the day before.
-    nights = [
-        (at - timedelta(hours=NIGHT_UNTIL_H)).date() for at in local if not NIGHT_UNTIL_H <= at.hour < NIGHT_FROM_H
-    ]
+    nights = [night for at in local if (night := night_of(at)) is not None]
     weekends = [at.date() for at in local if at.weekday() >= _SATURDAY]
     spent = [one.spent for one in pages if one.spent is not None]
     return Toil(
@@ -63,3 +60,11 @@ def toil_of(incidents: Iterable[IncidentFacts], timezone: str) -> Toil:
         pages_worth=sum(share >= WORTH_A_PAGE for share in spent),
         pages_judged=len(spent),
     )
+
+
+def night_of(at: datetime) -> date | None:
+    """The date on which the night began that a local time is in; None by day.
+
+    A page at 02:00 belongs to the night that began the day before.
+    """
+    return None if NIGHT_UNTIL_H <= at.hour < NIGHT_FROM_H else (at - timedelta(hours=NIGHT_UNTIL_H)).date()

@@ -1,0 +1,165 @@
+"""A backtest: what several sets of rules would have notified of in a stretch of the past, and what that was worth."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from app.replay.incidents import ReplayIncident, Spending, found_incidents
+from app.replay.prometheus_alerts import rules_of_others
+from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
+from app.replay.slot_history import SlotHistory
+from app.replay.stepping import Firing, firings_of, replay
+from app.replay.window_series import WindowSeries
+from app.reports import WORTH_A_PAGE
+from app.slo import Alerting, GroupKey, Slo, SloId
+
+TODAY = "today"
+"""The name of the rules that the documents have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestQuestion:
+    """What is asked: the stretch of time, which incidents alerts are compared with, and which other rules beside.
+
+    *found_share* is the share of the budget from which on a contiguous time that spent it is an incident, where none
+    are *given*. *timezone* is that of the nights.
+    """
+
+    start: datetime
+    end: datetime
+    timezone: str = "UTC"
+    found_share: float = WORTH_A_PAGE
+    with_others: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestedSlo:
+    """One SLO, or a member of its group, with what was counted of it.
+
+    *proposed* are the rules to be tried, by their names. *incidents* are those that are known of it, None to find them;
+    *are_complete* says that there were no others.
+    """
+
+    id: SloId
+    slo: Slo
+    history: SlotHistory
+    group: GroupKey = ()
+    proposed: tuple[tuple[str, Alerting], ...] = ()
+    incidents: tuple[ReplayIncident, ...] | None = None
+    are_complete: bool = True
+
+
+class RulesOutcome(NamedTuple):
+    """What one set of rules would have notified of."""
+
+    rules: str
+    firings: tuple[JudgedFiring, ...]
+    score: RulesScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloOutcome:
+    """What all rules would have done for one SLO.
+
+    *measured* is which share of the stretch was measured, *resolution_s* the widest cells that the counts come from.
+    """
+
+    id: SloId
+    service: str
+    name: str
+    objective: float
+    measured: float
+    resolution_s: int
+    incidents: tuple[ReplayIncident, ...]
+    outcomes: tuple[RulesOutcome, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class BacktestResult:
+    """All SLOs, and what each set of rules was worth over all of them; *problems* say by SLO what could not be done."""
+
+    question: BacktestQuestion
+    slos: list[SloOutcome] = field(default_factory=list)
+    scores: dict[str, RulesScore] = field(default_factory=dict)
+    problems: dict[SloId, str] = field(default_factory=dict)
+
+    def add(self, outcome: SloOutcome) -> None:
+        """Take in one SLO."""
+        self.slos.append(outcome)
+        for rules, _, score in outcome.outcomes:
+            self.scores.setdefault(rules, RulesScore()).merge(score)
+
+    @property
+    def resolution_s(self) -> int:
+        """The widest cells that counts come from."""
+        return max((outcome.resolution_s for outcome in self.slos), default=0)
+
+
+def backtest_slo(wanted: BacktestedSlo, question: BacktestQuestion) -> SloOutcome:
+    """Judge one SLO by all rules, in the slots that end in (start, end]."""
+    slo, history = wanted.slo, wanted.history
+    series = WindowSeries(history, error_budget=slo.error_budget)
+    since = max(history.place(question.start.timestamp()) + 1, 0)
+    stretch = _cut(history, since)
+    spending = Spending.of(stretch, error_budget=slo.error_budget, window=slo.window.nominal)
+    incidents = wanted.incidents
+    if incidents is None:
+        incidents = found_incidents(spending, error_budget=slo.error_budget, share=question.found_share)
+    within = tuple(_with_spending(incidents, spending, question))
+    outcomes = []
+    for rules, firings in _firings(wanted, series, question, since):
+        judged = judge_firings(firings, within, spending, are_complete=wanted.are_complete)
+        score = RulesScore()
+        score.add(judged, within, timezone=question.timezone)
+        outcomes.append(RulesOutcome(rules, judged, score))
+    measured_s = float(stretch.slots.measured_s.sum())
+    return SloOutcome(
+        id=wanted.id,
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        measured=measured_s / (len(stretch) * history.interval_s) if len(stretch) else 0.0,
+        resolution_s=history.resolution_s,
+        incidents=within,
+        outcomes=tuple(outcomes),
+    )
+
+
+def _firings(
+    wanted: BacktestedSlo, series: WindowSeries, question: BacktestQuestion, since: int
+) -> Iterable[tuple[str, Sequence[Firing]]]:
+    for name, alerting in ((TODAY, wanted.slo.alerting), *wanted.proposed):
+        yield name, firings_of(replay(series, alerting, slo=wanted.id, since=question.start))
+    if question.with_others:
+        for rules in rules_of_others(wanted.slo.window.nominal):
+            yield rules.name, rules.firings(series, since=since)
+
+
+def _with_spending(
+    incidents: Iterable[ReplayIncident], spending: Spending, question: BacktestQuestion
+) -> Iterable[ReplayIncident]:
+    for incident in incidents:
+        if incident.end > question.start and incident.start < question.end:
+            spent = incident.spent if not np.isnan(incident.spent) else spending.share(incident.start, incident.end)
+            yield ReplayIncident(
+                start=incident.start,
+                end=incident.end,
+                source=incident.source,
+                is_noise=incident.is_noise,
+                spent=spent,
+            )
+
+
+def _cut(history: SlotHistory, since: int) -> SlotHistory:
+    """The slots from a place on."""
+    size = len(history)
+    return SlotHistory(
+        first=history.first + since,
+        interval_s=history.interval_s,
+        slots=history.slots.cut(history.first, first=history.first + since, last=history.first + size - 1),
+        first_sample_s=history.first_sample_s,
+        resolution_s=history.resolution_s,
+    )
