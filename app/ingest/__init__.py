@@ -5,6 +5,21 @@ by way of `queries/` (many SLIs in few queries) and `series/` (which SLIs a seri
 counted).
 """
 
+from app.ingest.history.backfill import BoundedSource
+from app.ingest.history.history_counter import HistoryCounter
+from app.ingest.history.history_reader import TimeRange, read_range
 from app.ingest.ports import EvaluationInstruments, Source
+from app.ingest.queries.query_batcher import QueryBatcher
+from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 
-__all__ = ["EvaluationInstruments", "Source"]
+__all__ = [
+    "BoundedSource",
+    "EvaluationInstruments",
+    "HistoryCounter",
+    "QueryBatcher",
+    "Source",
+    "TimeRange",
+    "TrackedSli",
+    "read_range",
+    "tracked_slis_of",
+]

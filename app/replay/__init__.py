@@ -16,6 +16,7 @@ from app.replay.backtest import (
     SloOutcome,
     backtest_slo,
 )
+from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
 from app.replay.incidents import IncidentSource, ReplayIncident, Spending, found_incidents
 from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
@@ -29,8 +30,11 @@ __all__ = [
     "BacktestResult",
     "BacktestedSlo",
     "Firing",
+    "HistoryDetail",
     "IncidentSource",
     "JudgedFiring",
+    "MemberPast",
+    "PastReader",
     "PrometheusAlert",
     "PrometheusRules",
     "ReplayIncident",
@@ -45,6 +49,7 @@ __all__ = [
     "firings_of",
     "found_incidents",
     "judge_firings",
+    "past_bounds",
     "replay",
     "rules_of_others",
 ]

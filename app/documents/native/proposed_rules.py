@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.alerting import check_rule
-from app.documents.native.model import BRANCHES, AlertingModel, DocumentPart
+from app.documents.native.model import BRANCHES, AlertingModel
 from app.documents.native.parts import policies_of
+from app.documents.native.sli_model import DocumentPart
 from app.slo import Alerting, Slo
 from app.yamldoc.explain import Structure
 from app.yamldoc.findings import ErrorFinding, FieldFinding, Findings, Place

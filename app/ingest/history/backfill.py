@@ -50,7 +50,7 @@ class Backfill:
         self._batcher = batcher
         # By the keys of time slices, what they are slices of.
         self._counted: dict[str, CountedSli] = {}
-        self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
+        self.source = BoundedSource(source, asyncio.Semaphore(_AT_ONCE))
         # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
         self._composites = CompositeHistories(ledger_writer)
         self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
@@ -262,18 +262,20 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounded:
+class BoundedSource:
     """A source that leaves room for evaluations: few questions at once."""
 
     source: Source
     room: asyncio.Semaphore
 
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        """As in `Source`."""
         async with self.room:
             return await self.source.instant(expr, at, deadline=deadline)
 
     async def range(
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
     ) -> Matrix:
+        """As in `Source`."""
         async with self.room:
             return await self.source.range(expr, start, end, step, deadline=deadline)

@@ -1,0 +1,130 @@
+"""Counting stretches of the past for a reader of its own, who keeps no ledger: slots by row."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+
+from app.ingest.counting.composites import edge_increments
+from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
+from app.ingest.series.series_index import SeriesIndex
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import (
+    LOOKBACK_S,
+    Increments,
+    LastSamples,
+    Samples,
+    SlotColumns,
+    count,
+    count_first_samples,
+)
+
+
+class HistoryCounter:
+    """Counts what was read of the past of some SLIs; a stretch that follows on another goes on where that ended.
+
+    Counters that were not seen for hours are so counted as live ones are. A stretch that follows on none is counted by
+    itself.
+    """
+
+    def __init__(self, tracked_slis: Sequence[TrackedSli], *, interval_s: int) -> None:
+        self._writer = LedgerWriter(tracked_slis, interval_s=interval_s, history=timedelta(0))
+        self._interval_s = interval_s
+        self._cursor = LastSamples.empty()
+        self._counted_s: dict[str, float] = {}
+        self._first_sample_s: dict[int, float] = {}
+        self._scrape_s: dict[int, float] = {}
+
+    @property
+    def tracked_slis(self) -> tuple[TrackedSli, ...]:
+        """The SLIs, with the rows that were found so far."""
+        return self._writer.tracked_slis
+
+    @property
+    def series_index(self) -> SeriesIndex:
+        """Which SLIs a series belongs to."""
+        return self._writer.series_index
+
+    def first_sample_s(self, row: int) -> float:
+        """When a row was first measured, NaN if it was not."""
+        return self._first_sample_s.get(row, np.nan)
+
+    def scrape_s(self, row: int) -> float:
+        """How far apart the samples of a row are, NaN where that is not known; cells do not tell."""
+        return self._scrape_s.get(row, np.nan)
+
+    def count(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> dict[int, SlotColumns]:
+        """The slots in (since, until] by row, from *samples* that reach from a look-back before to one after it."""
+        composites = [tracked for tracked in tracked_slis if tracked.parts]
+        following = [tracked for tracked in tracked_slis if self._counted_s.get(tracked.key) == since_s]
+        apart = [tracked for tracked in tracked_slis if tracked not in following and not tracked.parts]
+        following = [tracked for tracked in following if not tracked.parts]
+        parts = []
+        if following:
+            parts.append(self._count_on(following, samples, until_s=until_s))
+        if apart:
+            parts.append(self._count_apart(apart, samples, since_s=since_s, until_s=until_s))
+        if composites:
+            found = edge_increments(composites, samples, self._writer, since_s=since_s, until_s=until_s)
+            parts.append(found)
+        increments = Increments.joined(parts)
+        self._note(increments)
+        return self._slots(increments, rows_of(tracked_slis).tolist(), since_s=since_s, until_s=until_s)
+
+    def _count_on(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> Increments:
+        registry, rows = self._writer.ledger.registry, rows_of(tracked_slis)
+        own = samples.of_counters(np.isin(registry.arrays.row, rows))
+        counted = count(
+            own,
+            self._cursor,
+            registry,
+            until=until_s,
+            gap_s=self._writer.ledger.gap_s,
+            known_s=until_s + LOOKBACK_S,
+        )
+        self._go_on(tracked_slis, counted.cursor, until_s=until_s)
+        first = count_first_samples(counted.new_targets, counted.new_series, registry)
+        return Increments.joined([counted.increments, first])
+
+    def _count_apart(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> Increments:
+        counted = self._writer.count_apart(tracked_slis, samples, since_s=since_s, until_s=until_s)
+        # A stretch that was read again, finer, is no place to go on from.
+        new = [tracked for tracked in tracked_slis if self._counted_s.get(tracked.key, since_s) <= since_s]
+        self._go_on(new, counted.cursor, until_s=until_s)
+        first = count_first_samples(counted.new_targets, counted.new_series, self._writer.ledger.registry)
+        return Increments.joined([counted.increments, first])
+
+    def _go_on(self, tracked_slis: Sequence[TrackedSli], cursor: LastSamples, *, until_s: float) -> None:
+        if tracked_slis:
+            self._cursor.grow(self._writer.ledger.registry.sizes)
+            self._cursor.copy_from(cursor, rows_of(tracked_slis), self._writer.ledger.registry)
+        for tracked in tracked_slis:
+            self._counted_s[tracked.key] = until_s
+
+    def _note(self, increments: Increments) -> None:
+        """Note when rows were first seen, and how far apart their samples are."""
+        seen = increments.only(increments.seen)
+        for row in np.unique(seen.row).tolist():
+            mine = seen.row == row
+            since_s = float(seen.since[mine].min())
+            self._first_sample_s[row] = min(self._first_sample_s.get(row, np.inf), since_s)
+            if row not in self._scrape_s:
+                self._scrape_s[row] = float(np.median((seen.at - seen.since)[mine]))
+
+    def _slots(
+        self, increments: Increments, rows: Sequence[int], *, since_s: float, until_s: float
+    ) -> dict[int, SlotColumns]:
+        first = round(since_s / self._interval_s) + 1
+        many = round((until_s - since_s) / self._interval_s)
+        found = {row: SlotColumns.empty(many) for row in rows}
+        # Sorted once: to look for one row after another among all increments takes as long as counting them.
+        order = np.argsort(increments.row, kind="stable")
+        sorted_rows = increments.row[order]
+        for row, slots in found.items():
+            begin, end = np.searchsorted(sorted_rows, [row, row + 1])
+            self._writer.ledger.add_to_slots(slots, increments.at_places(order[begin:end]), first)
+        return found
