@@ -13,6 +13,7 @@ from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
 from bench import cost as cost_bench
 from bench import differential as differential_bench
+from bench import forecast as forecast_bench
 from bench import oracle_bound
 from bench import readers as readers_bench
 from bench import scale as scale_bench
@@ -145,6 +146,22 @@ def simulation(
         oracle_bound.run(months=months, seed=seed, levels=levels)
     else:
         simulation_bench.run(months=months, seed=seed, levels=levels, kind=kind)
+
+
+@application.command()
+def forecast(
+    *,
+    histories: Annotated[int, typer.Option(help="Histories of each kind.")] = 200,
+    origins: Annotated[int, typer.Option(help="Times at which each of them is forecast.")] = 8,
+    seed: Annotated[int, typer.Option(help="Another seed makes other histories.")] = 1,
+    window_days: Annotated[int, typer.Option(help="Days of the SLO window.")] = 30,
+    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of history.")] = None,
+) -> None:
+    """Forecasts of budgets on made-up histories against what came, and against the rates of the last hours."""
+    kept = forecast_bench.run(
+        histories=histories, origins=origins, seed=seed, kinds=tuple(kind or ()), window_days=window_days
+    )
+    raise typer.Exit(0 if kept else 1)
 
 
 if __name__ == "__main__":
