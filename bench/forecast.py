@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.budget.forecast import Budgets, Cells, Forecasts, forecasts
+from app.budget.forecast import Budgets, CountedCells, Forecasts, forecasts
 from app.slo.arrays import Floats, Ints
 from bench.forecast_months import CELL_S, CELLS_A_DAY, KINDS, MadeUp, made_up
 
@@ -102,7 +102,9 @@ def _forecasts(history: MadeUp, now: Ints, window: int, ahead: int) -> Forecasts
     cells = now[:, None] - window + np.arange(window)
     many = len(now)
     return forecasts(
-        Cells(total=history.total[cells], bad=history.bad[cells], measured_s=np.full((many, window), float(CELL_S))),
+        CountedCells(
+            total=history.total[cells], bad=history.bad[cells], measured_s=np.full((many, window), float(CELL_S))
+        ),
         Budgets(
             error_budget=np.full(many, history.error_budget),
             reach_s=np.full(many, window * float(CELL_S)),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.budget.forecast import Budgets, Cells, Forecasts, forecasts
+from app.budget.forecast import Budgets, CountedCells, Forecasts, forecasts
 from app.slo.arrays import Floats
 
 DAY = 96
@@ -19,7 +19,7 @@ def forecast(
     cells = len(bad)
     horizon_s = 30 * DAY_S if calendar is None else calendar * DAY_S
     return forecasts(
-        Cells(
+        CountedCells(
             total=np.broadcast_to(np.asarray(total, dtype=np.float64), cells)[None],
             bad=bad[None],
             measured_s=np.full((1, cells), 900.0),
@@ -107,7 +107,7 @@ def test_the_same_counts_give_the_same_forecast_alone_and_among_others() -> None
     total = source.poisson([[50.0], [5_000.0], [0.0], [2.0]], (4, MONTH)).astype(np.float64)
     bad = source.binomial(total.astype(np.int64), 0.002).astype(np.float64)
     bad[1, 500:520] = 3_000.0
-    many = Cells(total=total, bad=bad, measured_s=np.full(total.shape, 900.0))
+    many = CountedCells(total=total, bad=bad, measured_s=np.full(total.shape, 900.0))
     asked = Budgets(
         error_budget=np.full(4, 0.01),
         reach_s=np.full(4, 30 * DAY_S),
@@ -118,7 +118,7 @@ def test_the_same_counts_give_the_same_forecast_alone_and_among_others() -> None
     for row in range(4):
         only = slice(row, row + 1)
         alone = forecasts(
-            Cells(total=total[only], bad=bad[only], measured_s=many.measured_s[only]),
+            CountedCells(total=total[only], bad=bad[only], measured_s=many.measured_s[only]),
             Budgets(
                 error_budget=asked.error_budget[only],
                 reach_s=asked.reach_s[only],

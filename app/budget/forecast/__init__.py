@@ -3,6 +3,6 @@
 Pure: no IO. Start at `model.py`, then `usual.py` (what a history says) and `futures.py` (what may come).
 """
 
-from app.budget.forecast.model import Budgets, Cells, Forecasts, forecasts
+from app.budget.forecast.model import Budgets, CountedCells, Forecasts, forecasts
 
-__all__ = ["Budgets", "Cells", "Forecasts", "forecasts"]
+__all__ = ["Budgets", "CountedCells", "Forecasts", "forecasts"]

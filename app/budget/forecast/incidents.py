@@ -36,7 +36,7 @@ class PastIncidents:
     small: Bools
 
 
-def past_incidents(
+def incidents_of(
     total: Floats, bad: Floats, rates: BaseRates, *, lately_total: Floats, lately_bad: Floats
 ) -> PastIncidents:
     """The incidents among hours of *total* and *bad* events that *rates* leave out.

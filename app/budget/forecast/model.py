@@ -30,7 +30,7 @@ _PLACES = tuple(round(share * (FUTURES - 1)) for share in (0.1, 0.5, 0.9))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
+class CountedCells:
     """Counted quarter hours, oldest first, whole days of them at least; the newest holds the present.
 
     All of shape (SLOs, cells); *measured_s* of a cell is at most 900.
@@ -76,7 +76,7 @@ class Forecasts:
     known: Usual
 
 
-def forecasts(cells: Cells, budgets: Budgets) -> Forecasts:
+def forecasts(cells: CountedCells, budgets: Budgets) -> Forecasts:
     """The forecasts of SLOs with at least three days of history; the same counts give the same forecasts."""
     learned = slice(-min(cells.total.shape[1] // DAY_CELLS, _LEARNED_DAYS) * DAY_CELLS, None)
     known = usual(cells.total[:, learned], cells.bad[:, learned], cells.measured_s[:, learned])
@@ -116,7 +116,7 @@ def _quantiles(values: Floats) -> tuple[Floats, Floats, Floats]:
     return ordered[:, first], ordered[:, middle], ordered[:, last]
 
 
-def _kept(cells: Cells, budgets: Budgets, ahead_s: Floats) -> tuple[Floats, Floats]:
+def _kept(cells: CountedCells, budgets: Budgets, ahead_s: Floats) -> tuple[Floats, Floats]:
     """Total and bad events of the history that are in the SLO window at each time ahead; shape of *ahead_s*."""
     many = cells.total.shape[1]
     reach_s = budgets.reach_s[:, None] - np.where(budgets.rolls[:, None], ahead_s, 0.0)
