@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.budget.forecast.incidents import PastIncidents
 from app.budget.forecast.model import Forecasts
 
 LEAST_HISTORY = timedelta(days=3)
@@ -37,7 +38,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeavingIncident:
-    """An incident of the past that leaves the SLO window from *start* to *end*, and the share of the budget it spent."""
+    """A past incident that leaves the SLO window from *start* to *end*, and the share of the budget that it spent."""
 
     start: datetime
     end: datetime
@@ -61,7 +62,7 @@ class Outlook:
     *until*. *allowed_burn_rate* is the highest mean burn rate until then at which the objective is met, negative where
     it cannot be, NaN without events. What it goes by: *background_burn_rate* without incidents, *events_per_day*,
     *incidents_per_month* and the median share of the budget that each spent (NaN without any), *history* how much was
-    measured, whether an incident goes on, and which incidents leave the window. *steps* are filled only where asked for.
+    measured, whether an incident goes on, and which incidents leave the window. *steps* are there only if asked for.
     """
 
     at: datetime
@@ -120,7 +121,7 @@ def outlook(
         incident_share=float(sizes[len(sizes) // 2]) / allowed_hours if len(sizes) else math.nan,
         incident_goes_on=bool(incidents.ongoing_share[place] > 0),
         history=timedelta(hours=round(float(known.known_hours[place]))),
-        leaving=_leaving(found, place, at, until, window, allowed_hours) if rolls else (),
+        leaving=_leaving(incidents, place, (at - window, until - window), allowed_hours, window) if rolls else (),
         steps=_steps(found, place, at) if with_steps else (),
     )
 
@@ -131,17 +132,17 @@ def _interval(found: Forecasts, place: int, step: int) -> Interval:
 
 
 def _leaving(
-    found: Forecasts, place: int, at: datetime, until: datetime, window: timedelta, allowed_hours: float
+    incidents: PastIncidents, place: int, leaves: tuple[datetime, datetime], allowed_hours: float, window: timedelta
 ) -> tuple[LeavingIncident, ...]:
-    """The largest incidents that leave a rolling window until the horizon, in the order in which they do."""
-    incidents = found.known.incidents
-    leaving = []
+    """The largest incidents that began in the time that *leaves* a rolling window, in the order in which they do."""
+    (since, until), leaving = leaves, []
+    now = since + window
     for number in range(int(incidents.count[place])):
-        start = at - _HOUR * float(incidents.begins[place, number]) + window
-        if at < start < until:
-            end = start + _HOUR * float(incidents.hours[place, number])
+        began = now - _HOUR * float(incidents.begins[place, number])
+        if since < began < until:
+            end = began + _HOUR * float(incidents.hours[place, number])
             share = float(incidents.size[place, number]) / allowed_hours
-            leaving.append(LeavingIncident(start=start, end=end, share=share))
+            leaving.append(LeavingIncident(start=began + window, end=end + window, share=share))
     return tuple(sorted(leaving[:_MOST_LEAVING], key=lambda one: one.start))
 
 
