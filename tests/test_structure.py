@@ -58,7 +58,7 @@ BROAD_EXCEPTS = {
     "delivery/loop.py _attempt": "an error of one receiver must not end the delivery loop",
     "delivery/message_receiver.py _send": "an error in one message must not keep the next one from being sent",
     "delivery/restarting.py restarting": "delivery goes on after an error in one of its tasks",
-    "evaluation/judging/fault_isolation.py _attempt": "the judgement of one SLO",
+    "evaluation/judging/fault_isolation.py attempt": "the judgement or the forecast of one SLO",
     "http/detached.py _run": "raised by the callers that wait for the thread",
     "integrations/alertmanager/peer.py _try_render": "the rendering of one alert",
     "schedule.py guarded": "an evaluation, and work beside evaluations",

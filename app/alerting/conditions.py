@@ -119,6 +119,7 @@ def of_budget(
     counts: BudgetCounts | None = None,
     evidence: Evidence | None = None,
     exhausting_burn_rate: float = math.nan,
+    forecast_lasts_s: float | None = math.nan,
 ) -> tuple[AlertCondition, ...]:
     """The conditions of an error budget of which *consumed* is spent, and the rest lasts *lasts_s* seconds.
 
@@ -131,6 +132,8 @@ def of_budget(
         evidence: how sure a ticket must be.
         exhausting_burn_rate: the burn rate of the last hour at which none would be left within the time that is wanted;
             NaN only where there are no *counts*.
+        forecast_lasts_s: how long the rest lasts by its forecast; infinity beyond its horizon, NaN without a forecast,
+            None where one is still to be made.
     """
     known = not math.isnan(consumed)
     shown = _Shown(counts=counts, evidence=evidence, firing=firing)
@@ -146,8 +149,15 @@ def of_budget(
     if wanted.runs_out_within is not None:
         # NaN (lasts the whole window) compares as false, so that a budget that lasts ends the ticket.
         limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
-        ends = lasts_s <= limit_s and shown.burns(exhausting_burn_rate) if known else None
-        conditions.append(_runs_out(wanted.runs_out_within, holds=ends))
+        at_this_rate = known and lasts_s <= limit_s and shown.burns(exhausting_burn_rate)
+        conditions.append(
+            _runs_out(
+                wanted.runs_out_within,
+                at_this_rate=at_this_rate if known else None,
+                by_forecast=None if forecast_lasts_s is None else forecast_lasts_s <= limit_s,
+                firing=Cause.BUDGET_RUNS_OUT in firing,
+            )
+        )
     if superseded:
         conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]
     if wanted.exhausted:
@@ -166,13 +176,25 @@ def _consumed(share: float, *, holds: bool | None) -> AlertCondition:
     )
 
 
-def _runs_out(within: timedelta, *, holds: bool | None) -> AlertCondition:
+def _runs_out(
+    within: timedelta, *, at_this_rate: bool | None, by_forecast: bool | None, firing: bool
+) -> AlertCondition:
+    """The nearer of both dates counts: a forecast alone would be later in an outage, most of which end soon (ADR-0081).
+
+    After a start forecasts are still to be made: what fires goes on until then.
+    """
     words = format_duration(within)
+    holds = at_this_rate or by_forecast
+    if at_this_rate is None or (by_forecast is None and not at_this_rate):
+        holds = None if at_this_rate is None or firing else False
+    says = f"at the present rate the error budget runs out within {words}"
+    if by_forecast and not at_this_rate:
+        says = f"the error budget is forecast to run out within {words}"
     return AlertCondition(
         cause=Cause.BUDGET_RUNS_OUT,
         holds=holds,
         name=f"runs out within {words}",
-        says=f"at the present rate the error budget runs out within {words}",
+        says=says,
         pending_for=_SETTLED,
     )
 

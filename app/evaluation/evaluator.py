@@ -26,6 +26,7 @@ from app.evaluation.figures.figures import Figures
 from app.evaluation.figures.members import Member, members_of
 from app.evaluation.figures.never_matched_log import NeverMatchedLog
 from app.evaluation.figures.snapshots import snapshots, with_counted
+from app.evaluation.forecasting import Forecasting
 from app.evaluation.history import Past
 from app.evaluation.judging.fault_isolation import FaultIsolation
 from app.evaluation.judging.judge import (
@@ -55,7 +56,7 @@ from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ledger import Samples
 from app.prometheus import MetricSource
-from app.slo import Slo, SloId
+from app.slo import Cause, Slo, SloId
 from app.status import Board, ContributorsInRange, RecentChanges
 from app.store import Database
 from app.store.alerts import load_alerts
@@ -136,6 +137,7 @@ class Evaluator:
         self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
         self._query_health = QueryHealth(instruments)
         self._fault_isolation = FaultIsolation(instruments)
+        self.forecasting = Forecasting(timing.interval, instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
         self._never_matched = NeverMatchedLog()
         self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
@@ -232,6 +234,23 @@ class Evaluator:
             self._never_matched.note(self._board.snapshots, now)
         return False
 
+    async def forecast(self) -> bool:
+        """Forecast the budgets of a few SLOs by what has been evaluated; False if none is due now."""
+        at = self._evaluated_at
+        if at is None or self._retired:
+            return False
+        members = self._members()
+        overlays = self._overlays.of(members, at)
+
+        def past_of(place: int) -> Past:
+            past, overlay = self._past_of(members[place]), overlays.get(place)
+            if past.row is None or overlay is None:
+                return past
+            return replace(past, row=past.row.adjusted(overlay.budgets), is_adjusted=True)
+
+        burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
+        return await self.forecasting.step(members, past_of, at=at, burning=burning)
+
     async def _read_window_edges(self, now: datetime) -> bool:
         found = await self._window_edges.read(now)
         if found is None:
@@ -255,6 +274,7 @@ class Evaluator:
     def continue_from(self, other: "Evaluator") -> None:
         """Go on from what the other one has committed."""
         self._writer.last_commit = other.last_commit
+        self.forecasting.continue_from(other.forecasting, self._members())
 
     @property
     def stepped(self) -> datetime | None:
@@ -474,6 +494,7 @@ class Evaluator:
                 interval=self._timing.interval,
                 muted=adjusted.muted,
                 left_out=adjusted.left_out,
+                forecast_of=self.forecasting.of,
             )
 
         judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)
@@ -509,7 +530,14 @@ class Evaluator:
 
     def _publish(self, members: Sequence[Member], figures: AdjustedFigures, at: datetime) -> None:
         alerts = [alerts_for(member, self._alerts) for member in members]
-        shown = snapshots(members, figures.shown, alerts, at=at, interval=self._timing.interval)
+        shown = snapshots(
+            members,
+            figures.shown,
+            alerts,
+            at=at,
+            interval=self._timing.interval,
+            forecast_of=self.forecasting.of,
+        )
         if figures.counted is not None:
             shown = with_counted(shown, members, alerts, figures.counted, at=at, interval=self._timing.interval)
         self._board.publish(shown, self._notifications)

@@ -310,7 +310,8 @@ class Engine:
             self._delivery.start()
             self._remote_write.start()
             others = [
-                asyncio.create_task(work()) for work in (self._read_history, self._inspect, self._check_retention)
+                asyncio.create_task(work())
+                for work in (self._read_history, self._inspect, self._forecast, self._check_retention)
             ]
             self._started.set()
             await self._stopping.wait()
@@ -392,6 +393,12 @@ class Engine:
 
     async def _inspect(self) -> None:
         await self._repeat("looking at metrics", lambda: self.evaluator.inspect(self._components.clock.now()))
+
+    async def _forecast(self) -> None:
+        await self._repeat("forecasting budgets", self._forecast_some)
+
+    async def _forecast_some(self) -> bool:
+        return await self.evaluator.forecast()
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[bool]]) -> None:
         """Do some work again and again, at once for as long as it says that there is more."""

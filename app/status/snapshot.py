@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.alerting import End
+from app.budget.forecast import NoForecast, Outlook
 from app.slo import AlertState, Cause, GroupKey, Severity, Slo, SloId
 from app.status.problems import Problem, ProblemLevel
 
@@ -128,7 +129,8 @@ class Snapshot:
     *as_of* is the newest measured slot, None before the first; *data_since* is the SLI's first sample, from which on
     *coverage* counts; *problems* are what is wrong with the data, the most serious first; *good_ever* and *bad_ever*
     are counters that never reset. *refused_members* is how many living members of its group are not evaluated since
-    there are too many, None without a group. *counted* is the same without adjustments, None where there are none.
+    there are too many, None without a group. *forecast* is that of the budget, or why there is none. *counted* is the
+    same without adjustments, None where there are none.
     """
 
     id: SloId
@@ -153,6 +155,7 @@ class Snapshot:
     bad_ever: float
     backfill: Progress | None = None
     refused_members: int | None = None
+    forecast: Outlook | NoForecast = NoForecast.PENDING
     counted: "Snapshot | None" = None
 
     @property

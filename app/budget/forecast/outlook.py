@@ -17,13 +17,14 @@ _HOUR = timedelta(hours=1)
 
 
 class NoForecast(StrEnum):
-    """Why there is no forecast of an SLO."""
+    """Why there is no forecast of an SLO; *as counted* is one without its adjustments, which forecasts have."""
 
     PENDING = "pending"
     NO_DATA = "no_data"
     NO_TRAFFIC = "no_traffic"
     HISTORY_UNREAD = "history_unread"
     NOT_ENOUGH_HISTORY = "not_enough_history"
+    AS_COUNTED = "as_counted"
     FAILED = "failed"
 
 

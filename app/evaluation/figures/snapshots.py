@@ -1,7 +1,7 @@
 """From figures to snapshots: what is shown of each member."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from itertools import repeat
 import numpy as np
 
 from app.alerting import Alert, is_estimated, is_stale
+from app.budget.forecast import NoForecast, Outlook
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import (
@@ -19,7 +20,7 @@ from app.evaluation.figures.problems import (
     noted_counters,
     problems_of,
 )
-from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
+from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity, SloId
 from app.slo.arrays import Ints
 from app.status import (
     AlertView,
@@ -39,6 +40,15 @@ _AT_REST = {
 }
 
 
+ForecastOf = Callable[[SloId], Outlook | NoForecast]
+"""The newest forecast of an SLO or of a member of a group, or why there is none."""
+
+
+def not_forecast(_: SloId) -> NoForecast:
+    """No forecast of any SLO yet."""
+    return NoForecast.PENDING
+
+
 def snapshots(
     members: Sequence[Member],
     figures: Figures,
@@ -46,11 +56,12 @@ def snapshots(
     *,
     at: datetime,
     interval: timedelta,
+    forecast_of: ForecastOf,
 ) -> tuple[Snapshot, ...]:
     """One snapshot for each member; *alerts* are those of each, in the same order."""
     rows = _Rows(figures, members, at_s=at.timestamp(), interval_s=interval.total_seconds())
     return tuple(
-        rows.snapshot(index, member, of_member)
+        rows.snapshot(index, member, of_member, forecast_of(member.id))
         for index, (member, of_member) in enumerate(zip(members, alerts, strict=True))
     )
 
@@ -67,7 +78,12 @@ def with_counted(
     """The snapshots, those of members with adjustments each with the one that it has without them."""
     places, figures = counted[0].tolist(), counted[1]
     without = snapshots(
-        [members[place] for place in places], figures, [alerts[place] for place in places], at=at, interval=interval
+        [members[place] for place in places],
+        figures,
+        [alerts[place] for place in places],
+        at=at,
+        interval=interval,
+        forecast_of=lambda _: NoForecast.AS_COUNTED,
     )
     complete = list(shown)
     for place, snapshot in zip(places, without, strict=True):
@@ -114,7 +130,7 @@ class _Rows:
         self.windows = {length: _views(repeat(length), window) for length, window in figures.windows.items()}
         self.slo_window = _views(map(_length, members), figures.slo_window)
 
-    def snapshot(self, index: int, member: Member, alerts: Sequence[Alert]) -> Snapshot:
+    def snapshot(self, index: int, member: Member, alerts: Sequence[Alert], forecast: Outlook | NoForecast) -> Snapshot:
         as_of = self._moment(self.as_of[index])
         whole = self.slo_window[index]
         stale = is_stale(self.as_of[index], at_s=self._at_s, interval_s=self._interval_s)
@@ -164,6 +180,7 @@ class _Rows:
             bad_ever=self.bad_ever[index],
             backfill=backfill,
             refused_members=len(member.tracked.refused_groups) if member.slo.sli.by else None,
+            forecast=forecast,
         )
 
     def _is_estimated(self, index: int, member: Member) -> bool:

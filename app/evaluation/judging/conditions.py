@@ -19,6 +19,7 @@ from app.alerting import (
     of_budget,
     step_conditions,
 )
+from app.budget.forecast import NoForecast, Outlook
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import why_not_measured
 from app.evaluation.figures.snapshots import exhaustion_time
@@ -27,6 +28,8 @@ from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo
 
 _NAN = float("nan")
 _SETTING = "SLOBURN_"
+# An older forecast is none: its SLO should have had another six times since.
+_FORECAST_KEPT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class State:
     estimated: bool = False
     counts: BudgetCounts | None = None
     exhausting_burn_rate: float = math.nan
+    forecast: Outlook | NoForecast = NoForecast.PENDING
     window_read: bool = True
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
@@ -221,12 +225,28 @@ def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator
         # All severities have the evidence of the document.
         evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
         exhausting_burn_rate=state.exhausting_burn_rate,
+        forecast_lasts_s=_forecast_lasts_s(state),
     ):
         # How much of the budget is left to run out is only known of a whole window.
         unknown = not state.window_read and condition.cause is Cause.BUDGET_RUNS_OUT
         # What is missing may hold the bad events: partial data opens a ticket and closes none.
         part = member.tracked.partial is not None or not state.window_read
         yield replace(condition, holds=None) if unknown or (part and not condition.holds) else condition
+
+
+def _forecast_lasts_s(state: State) -> float | None:
+    """How long the budget lasts by its forecast.
+
+    Infinity beyond its horizon, NaN where there is no forecast, None before it is made.
+    """
+    forecast = state.forecast
+    if isinstance(forecast, NoForecast):
+        return None if forecast is NoForecast.PENDING else math.nan
+    if not state.as_of_s - forecast.at.timestamp() <= _FORECAST_KEPT_S:
+        return None
+    if forecast.expected is None:
+        return math.inf
+    return forecast.expected.timestamp() - state.as_of_s
 
 
 def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterator[AlertCondition]:

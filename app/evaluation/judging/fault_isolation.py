@@ -47,7 +47,7 @@ class FaultIsolation:
             Exception: the judgement fails for all, or for no SLO alone.
         """
         self._left_out = {slo: (again, why) for slo, (again, why) in self._left_out.items() if at < again}
-        judged = _attempt(lambda: self._judge_others(members, before, notified_before, judge))
+        judged = attempt(lambda: self._judge_others(members, before, notified_before, judge))
         if not isinstance(judged, Exception):
             return judged
         others = self._others(members)
@@ -93,7 +93,7 @@ class FaultIsolation:
 def _failing_slos(members: Sequence[Member], judge: Callable[[Sequence[Member]], object]) -> dict[SloId, Exception]:
     """The SLOs whose judgement raises, each with its error, found by halving."""
     slos = list(dict.fromkeys(member.slo.id for member in members))
-    error = _attempt(lambda: judge(members))
+    error = attempt(lambda: judge(members))
     if not isinstance(error, Exception):
         return {}
     if len(slos) == 1:
@@ -106,7 +106,8 @@ def _failing_slos(members: Sequence[Member], judge: Callable[[Sequence[Member]],
     return _failing_slos(halves[0], judge) | _failing_slos(halves[1], judge)
 
 
-def _attempt(work: Callable[[], T]) -> T | Exception:
+def attempt(work: Callable[[], T]) -> T | Exception:
+    """The result of work for one or several SLOs, or the error that it raises: no other SLO must fail with them."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001  blamed on one SLO, and logged with its traceback

@@ -36,10 +36,11 @@ from app.alerting import (
     step_slo,
 )
 from app.budget import exhausting_burn_rate
+from app.budget.forecast import NoForecast
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import bad_never_matched, ended_series, hides_errors, why_not_measured
-from app.evaluation.figures.snapshots import exhaustion_time
+from app.evaluation.figures.snapshots import ForecastOf, exhaustion_time, not_forecast
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.missing_total import missing_totals
@@ -123,13 +124,15 @@ def judge_all(
     interval: timedelta,
     muted: Mapping[SloId, str] = MappingProxyType({}),
     left_out: Mapping[SloId, AdjustedTime] = MappingProxyType({}),
+    forecast_of: ForecastOf = not_forecast,
 ) -> Judgement:
     """Step every alert through the slot *at*; *notified_before* are the notifications of the slot before.
 
     *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
-    *muted* says of members why an adjustment mutes their alerts, *left_out* which time alerts do not see.
+    *muted* says of members why an adjustment mutes their alerts, *left_out* which time alerts do not see, *forecast_of*
+    gives the newest forecast of a member.
     """
-    columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out)
+    columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out, forecast_of=forecast_of)
     of_conditions = alerts_of_conditions(before)
     states = _States(columns, members, figures, of_conditions, ledger, at=at, muted=muted)
     conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
@@ -357,8 +360,10 @@ class _Columns:
         at: datetime,
         interval: timedelta,
         left_out: Mapping[SloId, AdjustedTime],
+        forecast_of: ForecastOf,
     ) -> None:
         self.members = members
+        self._forecast_of = forecast_of
         self._left_out = left_out
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
@@ -425,6 +430,7 @@ class _Columns:
             estimated=self._is_estimated(index),
             counts=self._budget_counts(index) if wanted is not None else None,
             exhausting_burn_rate=math.nan if wanted is None else self._exhausting_burn_rate(index, wanted),
+            forecast=NoForecast.PENDING if wanted is None else self._forecast_of(self.members[index].id),
             window_read=self._window_read[index],
             vanished=gone_alone,
             traffic_stopped=traffic_stopped,
