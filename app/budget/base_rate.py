@@ -79,19 +79,23 @@ def base_rates(total: Floats, bad: Floats) -> BaseRates:
 
 
 def _rates(total: Floats, bad: Floats, left_out: Bools) -> BaseRates:
-    kept_total, kept_bad = np.where(left_out, 0.0, total), np.where(left_out, 0.0, bad)
-    by_hour_total, by_hour_bad = (
-        column.reshape(len(column), -1, HOURS).sum(axis=1) for column in (kept_total, kept_bad)
-    )
-    all_total = by_hour_total.sum(axis=1)
+    days = (len(total), -1, HOURS)
+    kept_total, kept_bad = (np.where(left_out, 0.0, column).reshape(days) for column in (total, bad))
+    all_total = kept_total.sum(axis=(1, 2))
     share = np.divide(
-        by_hour_bad.sum(axis=1) + _UNSEEN_BAD,
+        kept_bad.sum(axis=(1, 2)) + _UNSEEN_BAD,
         all_total + _UNSEEN_BAD,
         out=np.full(len(total), np.nan),
         where=all_total > 0,
     )
-    expected = by_hour_total * np.nan_to_num(share)[:, None]
-    return BaseRates(share=share, by_hour=(by_hour_bad + _PRIOR_BAD) / (expected + _PRIOR_BAD), left_out=left_out)
+    # What an hour of the day has only on its worst day is no pattern: of three days an outage would be a third.
+    worst = kept_bad.argmax(axis=1)[:, None, :]
+    of_hour_total, of_hour_bad = (
+        column.sum(axis=1) - np.take_along_axis(column, worst, axis=1)[:, 0] for column in (kept_total, kept_bad)
+    )
+    overall = (of_hour_bad.sum(axis=1) + _UNSEEN_BAD) / (of_hour_total.sum(axis=1) + _UNSEEN_BAD)
+    expected = of_hour_total * overall[:, None]
+    return BaseRates(share=share, by_hour=(of_hour_bad + _PRIOR_BAD) / (expected + _PRIOR_BAD), left_out=left_out)
 
 
 def _unusual(total: Floats, bad: Floats, rates: BaseRates) -> Bools:

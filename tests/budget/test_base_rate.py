@@ -26,6 +26,16 @@ def test_a_small_incident_shows_once_a_large_one_is_left_out() -> None:
     assert np.flatnonzero(base_rates(total, bad).left_out[0]).tolist() == [*range(100, 124), 300, 301]
 
 
+@pytest.mark.parametrize("days", [3, 7, 30])
+def test_one_outage_is_no_pattern_of_the_day_however_short_the_history_is(days: int) -> None:
+    """Of three days an hour's outage is a third of what was seen at that hour."""
+    total, bad = np.full((1, 24 * days), 1000.0), np.ones((1, 24 * days))
+    bad[0, 30] = 500.0
+    found = base_rates(total, bad)
+    assert np.flatnonzero(found.left_out[0]).tolist() == [30]
+    assert found.by_hour[0].tolist() == pytest.approx([1.0] * 24, abs=0.3)
+
+
 def test_what_fails_every_night_at_the_same_hour_is_normal() -> None:
     """A nightly job that fails as always is no incident; the same number of failures at noon is one."""
     total, bad = np.full((1, HOURS), 1000.0), np.ones((1, HOURS))
