@@ -149,15 +149,14 @@ def of_budget(
     if wanted.runs_out_within is not None:
         # NaN (lasts the whole window) compares as false, so that a budget that lasts ends the ticket.
         limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
-        at_this_rate = known and lasts_s <= limit_s and shown.burns(exhausting_burn_rate)
-        conditions.append(
-            _runs_out(
-                wanted.runs_out_within,
-                at_this_rate=at_this_rate if known else None,
-                by_forecast=None if forecast_lasts_s is None else forecast_lasts_s <= limit_s,
-                firing=Cause.BUDGET_RUNS_OUT in firing,
-            )
-        )
+        at_this_rate = by_forecast = None
+        if known:
+            at_this_rate = lasts_s <= limit_s and shown.burns(exhausting_burn_rate)
+            # A forecast knows chance; but where two failures spend a budget, one is no reason for a ticket.
+            spent = forecast_lasts_s is not None and shown.spent(min(consumed, 1.0), Cause.BUDGET_RUNS_OUT)
+            by_forecast = None if forecast_lasts_s is None else forecast_lasts_s <= limit_s and spent
+        fires = Cause.BUDGET_RUNS_OUT in firing
+        conditions.append(_runs_out(wanted.runs_out_within, at_this_rate, by_forecast, fires=fires))
     if superseded:
         conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]
     if wanted.exhausted:
@@ -176,17 +175,15 @@ def _consumed(share: float, *, holds: bool | None) -> AlertCondition:
     )
 
 
-def _runs_out(
-    within: timedelta, *, at_this_rate: bool | None, by_forecast: bool | None, firing: bool
-) -> AlertCondition:
+def _runs_out(within: timedelta, at_this_rate: bool | None, by_forecast: bool | None, *, fires: bool) -> AlertCondition:
     """The nearer of both dates counts: a forecast alone would be later in an outage, most of which end soon (ADR-0081).
 
     After a start forecasts are still to be made: what fires goes on until then.
     """
     words = format_duration(within)
-    holds = at_this_rate or by_forecast
-    if at_this_rate is None or (by_forecast is None and not at_this_rate):
-        holds = None if at_this_rate is None or firing else False
+    holds = at_this_rate
+    if at_this_rate is False:
+        holds = None if by_forecast is None and fires else bool(by_forecast)
     says = f"at the present rate the error budget runs out within {words}"
     if by_forecast and not at_this_rate:
         says = f"the error budget is forecast to run out within {words}"

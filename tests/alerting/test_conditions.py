@@ -142,6 +142,56 @@ def test_a_ticket_about_the_end_of_a_budget_lasts_a_quarter_longer(days: float, 
     assert condition.holds is holds
 
 
+@pytest.mark.parametrize(
+    ("lasts", "forecast", "fires", "holds", "said"),
+    [
+        # In an acute burn most futures end soon: the rate decides, as early as without a forecast.
+        (2.0, 9.0, False, True, "at the present rate"),
+        # An hour without errors says that a budget lasts, the forecast knows better.
+        (float("nan"), 2.0, False, True, "is forecast to run out"),
+        (2.0, 2.0, False, True, "at the present rate"),
+        (9.0, 9.0, False, False, "at the present rate"),
+        (float("nan"), float("inf"), True, False, "at the present rate"),
+        (float("nan"), 3.7, True, True, "is forecast to run out"),
+        # Without a forecast only the rate counts; before it is made, what fires goes on.
+        (float("nan"), float("nan"), True, False, "at the present rate"),
+        (float("nan"), None, True, None, "at the present rate"),
+        (float("nan"), None, False, False, "at the present rate"),
+        (2.0, None, False, True, "at the present rate"),
+    ],
+)
+def test_a_budget_runs_out_by_its_rate_or_by_its_forecast(
+    lasts: float, forecast: float | None, *, fires: bool, holds: bool | None, said: str
+) -> None:
+    firing = frozenset({Cause.BUDGET_RUNS_OUT}) if fires else frozenset[Cause]()
+    (condition,) = of_budget(
+        BudgetAlerts(runs_out_within=timedelta(days=3)),
+        firing,
+        consumed=0.5,
+        lasts_s=lasts * DAY_S,
+        forecast_lasts_s=None if forecast is None else forecast * DAY_S,
+    )
+    assert condition.holds is holds
+    assert said in condition.says
+
+
+def test_a_forecast_of_few_events_opens_no_ticket() -> None:
+    """One failure of 40 spends more than the budget: neither it nor what is forecast after it is evidence."""
+    for bad, holds in ((1.0, False), (9.0, True)):
+        counts = BudgetCounts(bad=bad, total=bad * 900, lately_bad=0, lately_total=40, error_budget=0.001)
+        (condition,) = of_budget(
+            BudgetAlerts(runs_out_within=timedelta(days=3)),
+            frozenset(),
+            consumed=1 / 0.9,
+            lasts_s=float("nan"),
+            counts=counts,
+            evidence=Evidence(),
+            exhausting_burn_rate=9.0,
+            forecast_lasts_s=DAY_S,
+        )
+        assert condition.holds is holds
+
+
 def test_a_budget_that_is_gone_and_cannot_be_judged_now_keeps_its_one_ticket() -> None:
     unknown = float("nan")
     gone = frozenset({Cause.BUDGET_EXHAUSTED})
