@@ -64,13 +64,15 @@ def create_app(
     alertmanager_url: Callable[[], str | None] = lambda: None,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
     token: str | None = None,
+    report_link_secret: str | None = None,
     stream: Stream | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
     """The HTTP application over a board; without *token* nothing can be changed over HTTP.
 
-    *external_url* is where people reach the service; a path in it is served too, whether a proxy strips it or not.
-    *alertmanager_url* gives where people reach Alertmanager, if there is one. Pages share the *turn* to read the past.
+    *report_link_secret* is what links to reports are signed with. *external_url* is where people reach the service; a
+    path in it is served too, whether a proxy strips it or not. *alertmanager_url* gives where people reach
+    Alertmanager, if there is one. Pages share the *turn* to read the past.
     """
     app = FastAPI(
         title="Sloburn",
@@ -90,7 +92,7 @@ def create_app(
     app.include_router(incident_change_routes(incidents, token, now=timeline.now))
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
-    app.include_router(report_routes(reports, turn))
+    app.include_router(report_routes(reports, turn, link_secret=report_link_secret))
     for router in adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))

@@ -14,6 +14,7 @@ from app.alerting import Notification, NotificationStatus
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult, halves_of, outgoing_message
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, unexpected
 from app.delivery.ports import DeliveryInstruments, MessageRefs, Receiver
+from app.delivery.report_messages import ReportMessage, ReportNotifier
 from app.http.failures import AttemptError
 from app.http.secrets import redacted
 from app.slo import Cause, Severity
@@ -84,6 +85,28 @@ class MessageReceiver(Receiver):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._notifier.aclose()
+
+    async def send_report(self, message: ReportMessage) -> Outcome:
+        """Try once to send a report."""
+        notifier = self._notifier
+        if not isinstance(notifier, ReportNotifier):
+            return Rejected(detail="the receiver takes no reports")
+        try:
+            outcome = await notifier.send_report(message)
+        except AttemptError as error:
+            outcome = error.failed
+        except Exception as error:  # noqa: BLE001  after any error the next report goes out; this one is counted
+            _log.exception("a report cannot be sent", receiver=self._name)
+            outcome = unexpected(error)
+        if isinstance(outcome, Delivered):
+            self._instruments.notified(self._name)
+        elif isinstance(outcome, Failed):
+            self._instruments.failed(self._name, outcome.reason)
+            outcome = replace(outcome, detail=redacted(outcome.detail, self._notifier.secrets)[:_DETAIL_CHARS])
+        elif isinstance(outcome, Rejected):
+            self._instruments.failed(self._name, FailureReason.REFUSED)
+            outcome = replace(outcome, detail=redacted(outcome.detail, self._notifier.secrets)[:_DETAIL_CHARS])
+        return outcome
 
     @override
     async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:

@@ -75,7 +75,7 @@ def report_markdown(report: ObjectivesReport) -> str:
 def report_html(report: ObjectivesReport) -> str:
     """A page of its own, without links to files or scripts."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(report_markdown(report))
-    title = escape(_title(report))
+    title = escape(report_title(report))
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n{body}</body>\n</html>\n"
@@ -107,12 +107,13 @@ def coverage_sentences(report: ObjectivesReport) -> Iterator[str]:
         )
 
 
-def _title(report: ObjectivesReport) -> str:
+def report_title(report: ObjectivesReport) -> str:
+    """What it is about, in a few words."""
     return f"Objectives, {report.question.period.name}"
 
 
 def _lines(report: ObjectivesReport) -> Iterator[str]:
-    yield f"# {_title(report)}"
+    yield f"# {report_title(report)}"
     yield ""
     yield f"{compliance_words(report)}."
     yield ""

@@ -20,6 +20,9 @@ from app.delivery import (
     StoredMessageRefs,
     StoredOutbox,
 )
+from app.delivery.message_receiver import MessageReceiver
+from app.delivery.outcome import Outcome, Rejected
+from app.delivery.report_messages import ReportMessage
 from app.delivery.restarting import restarting
 from app.integrations import (
     ActiveAlerts,
@@ -78,6 +81,13 @@ class DeliveryRuntime:
                 "heartbeat", self._receivers.heartbeat.run, stopping=asyncio.Event(), pause=DeliveryTiming().recovery
             )
             self._beating = asyncio.create_task(beating)
+
+    async def send_report(self, receiver: str, message: ReportMessage) -> Outcome:
+        """Try once to send a report to a receiver."""
+        for one in self._receivers.receivers:
+            if one.name == receiver and isinstance(one, MessageReceiver):
+                return await one.send_report(message)
+        return Rejected(detail="the receiver takes no reports, or is no longer configured")
 
     async def take_over(self) -> None:
         """See to what a process has left that is no more."""

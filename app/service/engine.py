@@ -15,6 +15,8 @@ import structlog
 from app.adjustments import CurrentAdjustments
 from app.alerting import Notification
 from app.delivery import FallbackMemory
+from app.delivery.outcome import Outcome
+from app.delivery.report_messages import ReportMessage
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator, Past
 from app.gate import Gate
@@ -22,6 +24,7 @@ from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.remote_write import RemoteWriteStatus
 from app.remote_write.writers import RemoteWriters
+from app.reports import ScheduledReport
 from app.schedule import Schedule, guarded
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
@@ -155,6 +158,15 @@ class Engine:
     def delivery(self) -> DeliveryConfig:
         """The current receivers and routes."""
         return self._delivery.config
+
+    @property
+    def scheduled_reports(self) -> Sequence[ScheduledReport]:
+        """The reports that are sent after each period."""
+        return self.delivery.reports
+
+    async def send_report(self, receiver: str, message: ReportMessage) -> Outcome:
+        """Try once to send a report to a receiver, for other loops."""
+        return await asyncio.wrap_future(self.submit(self._delivery.send_report(receiver, message)))
 
     @property
     def remote_write(self) -> Sequence[RemoteWriteStatus]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,7 @@ from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnecti
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
+from app.service.scheduled_reports import ReportLinks, ReportSender
 from app.service.signals import Signals, StopRequestedError
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
@@ -215,6 +216,7 @@ def _serve(
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
         token=status.token,
+        report_link_secret=_report_secret(settings),
         stream=stream,
     )
     app.include_router(
@@ -238,7 +240,8 @@ def _serve(
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
-    asyncio.run(_until_stopped(server, listening, documents, signals, _looking(documents, components)))
+    beside = [_looking(documents, components), _sending(engine, components, reports)]
+    asyncio.run(_until_stopped(server, listening, documents, signals, [work for work in beside if work is not None]))
 
 
 def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any, None] | None:
@@ -248,12 +251,23 @@ def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any
     return watch.run(components.instruments) if every else None
 
 
+def _sending(engine: Engine, components: Components, reports: StoredReports) -> Coroutine[Any, Any, None]:
+    """Sends the reports of the configuration."""
+    links = ReportLinks(components.settings.public_url, _report_secret(components.settings))
+    sender = ReportSender(components.database, reports, engine, links, clock=components.clock)
+    return sender.run(components.instruments)
+
+
+def _report_secret(settings: Settings) -> str | None:
+    return settings.report_link_secret.get_secret_value() if settings.report_link_secret else None
+
+
 async def _until_stopped(
     server: BoundedServer,
     listening: socket.socket,
     documents: Documents,
     signals: Signals,
-    looking: Coroutine[Any, Any, None] | None = None,
+    beside: Sequence[Coroutine[Any, Any, None]] = (),
 ) -> None:
     loop = asyncio.get_running_loop()
     # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
@@ -279,14 +293,14 @@ async def _until_stopped(
 
     # A handler runs between any two lines, and does not wake the loop.
     signals.reload_by(partial(loop.call_soon_threadsafe, reload_soon))
-    watching = asyncio.create_task(looking) if looking is not None else None
+    tasks = [asyncio.create_task(work) for work in beside]
     try:
         await server.serve(sockets=[listening])
     finally:
         # Before the loop is closed, after which a call would raise an error.
         signals.reload_by(lambda: None)
-        if watching is not None:
-            watching.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 def _listen(settings: Settings) -> socket.socket:

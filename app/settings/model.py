@@ -35,7 +35,7 @@ _SHARE_OF_INTERVAL = 0.8
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})
 T = TypeVar("T")
 # Secrets that may be in a file instead: `SLOBURN_API_TOKEN_FILE`.
-_TWINS = ("database_url", "api_token", "events_token")
+_TWINS = ("database_url", "api_token", "events_token", "report_link_secret")
 
 
 class LogFormat(StrEnum):
@@ -142,6 +142,10 @@ class Settings(BaseSettings):
         "nothing else.",
     )
     events_token_file: Path | None = Field(None, description="File with the token of events.")
+    report_link_secret: SecretStr | None = Field(
+        None, description="Secret that links in sent reports are signed with, so that they work without a login."
+    )
+    report_link_secret_file: Path | None = Field(None, description="File with the secret of links in reports.")
     metric_names: MetricNames = Field(
         MetricNames.SLOBURN,
         description="`sloth` exposes the SLOs on `/metrics` under the names of Sloth's rules too, else `sloburn`.",

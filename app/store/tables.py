@@ -15,6 +15,7 @@ from app.store.messages import messages
 from app.store.outbox import outbox
 from app.store.policies import policy_change, policy_state
 from app.store.remote_write import remote_write_part, remote_write_receiver
+from app.store.report_deliveries import report_delivery
 from app.store.schema import metadata
 from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
@@ -45,6 +46,7 @@ __all__ = [
     "postmortem",
     "remote_write_part",
     "remote_write_receiver",
+    "report_delivery",
     "sli_provisional",
     "sli_state",
     "slo_definition",

@@ -272,6 +272,7 @@ class Served:
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
     events_token: str | None = None
+    report_link_secret: str | None = None
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
     remote_write: Sequence[RemoteWriteStatus] = ()
@@ -326,6 +327,7 @@ class Served:
             alertmanager_url=lambda: self.alertmanager_url,
             remote_write=lambda: self.remote_write,
             token=self.token,
+            report_link_secret=self.report_link_secret,
         )
 
 

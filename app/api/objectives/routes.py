@@ -5,22 +5,24 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from app.api.filters import parse_label
 from app.api.objectives.documents import report_document
 from app.api.objectives.models import ReportModel
-from app.api.openapi import answers
+from app.api.openapi import answers, problem_answers, text_answer
 from app.api.parameters import MAX_LIMIT, LabelPairs, Services
-from app.api.problems import invalid
+from app.api.problems import ProblemError, invalid
 from app.api.responses import JsonResponse
 from app.reports import (
+    SHARED_PATH,
     ObjectivesReport,
     QuestionError,
     ReportFormat,
+    is_signed,
     report_csv,
     report_html,
     report_markdown,
@@ -36,6 +38,10 @@ _TEXTS: dict[ReportFormat, tuple[str, str, Callable[[ObjectivesReport], str]]] =
 _ANSWERS: dict[int | str, dict[str, Any]] = answers(ReportModel, "The report")
 _ANSWERS[HTTPStatus.OK.value]["content"] = {
     media_type.partition(";")[0]: {"schema": {"type": "string"}} for media_type, _, _ in _TEXTS.values()
+}
+_SHARED_ANSWERS: dict[int | str, dict[str, Any]] = {
+    **text_answer("text/html", "The report"),
+    **problem_answers(forbidden="It is not signed, or has expired"),
 }
 # A page of its own, which has a style sheet in it and nothing else.
 _PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -62,8 +68,8 @@ Zone = Annotated[
 ReportLimit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many SLOs the JSON has at most.")]
 
 
-def report_routes(reports: Reports, turn: asyncio.Semaphore) -> APIRouter:
-    """The route ``/api/v1/reports``; readers of the past wait for their *turn*."""
+def report_routes(reports: Reports, turn: asyncio.Semaphore, *, link_secret: str | None = None) -> APIRouter:
+    """The routes of reports; readers of the past wait for their *turn*. Links are signed with *link_secret*."""
     router = APIRouter(tags=["slos"])
 
     @router.get("/api/v1/reports", operation_id="getReport", response_class=JsonResponse, responses=_ANSWERS)
@@ -96,6 +102,34 @@ def report_routes(reports: Reports, turn: asyncio.Semaphore) -> APIRouter:
             raise invalid(str(error)) from error
         async with turn:
             return await asyncio.to_thread(lambda: _answer(reports.report(question), format, limit))
+
+    @router.get(SHARED_PATH, operation_id="getSharedReport", response_class=HTMLResponse, responses=_SHARED_ANSWERS)
+    async def shared(
+        request: Request,
+        *,
+        service: Services,
+        label: LabelPairs,
+        # Both are checked with all other parameters, in the order of the link.
+        expires: Annotated[int, Query(ge=0, description="Until when it can be used, in Unix seconds.")],  # noqa: ARG001
+        signature: Annotated[str, Query(max_length=64, description="HMAC-SHA256 of the other parameters.")],  # noqa: ARG001
+        period: Period = "month",
+        at: At = None,
+        by: By = "service",
+        timezone: Zone = "UTC",
+    ) -> Response:
+        """The page of a report, by a link that a sent report has; it can be used until it expires."""
+        query = request.query_params.multi_items()
+        if link_secret is None or not is_signed(query, secret=link_secret, at=reports.now()):
+            raise ProblemError(HTTPStatus.FORBIDDEN, "this link is not signed by this service, or has expired")
+        return await report(
+            service=service,
+            label=label,
+            period=period,
+            at=at,
+            by=by,
+            timezone=timezone,
+            format=ReportFormat.HTML,
+        )
 
     return router
 

@@ -24,6 +24,7 @@ from app.integrations.config.fields import (
     YesOrNo,
 )
 from app.integrations.config.remote_write import RemoteWriteReceiverModel
+from app.integrations.config.reports import ScheduledReportModel
 from app.integrations.email.config import EmailModel
 from app.integrations.pagerduty.config import PagerDutyModel
 from app.integrations.slack.config import SlackModel
@@ -119,3 +120,4 @@ class FileModel(Model):
     heartbeat: HeartbeatModel | None = None
     watchdog: WatchdogModel | None = None
     remote_write: tuple[RemoteWriteReceiverModel, ...] = ()
+    reports: tuple[ScheduledReportModel, ...] = ()

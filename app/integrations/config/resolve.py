@@ -18,6 +18,7 @@ from app.integrations.config.http import HttpReader
 from app.integrations.config.model import FileModel, HeartbeatModel, ReceiverModel, RouteModel
 from app.integrations.config.reader import SectionReader
 from app.integrations.config.remote_write import resolve_remote_write
+from app.integrations.config.reports import report_findings, resolve_reports
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
@@ -28,6 +29,7 @@ from app.integrations.slack.notifier import SlackBotOptions, SlackWebhookOptions
 from app.integrations.webhook.config import WebhookModel, resolve_webhook
 from app.integrations.webhook.notifier import WebhookOptions
 from app.remote_write import RemoteWriteOptions
+from app.reports import ScheduledReport
 from app.wording.templates import TemplateProblemError, Templates, compile_template
 from app.yamldoc.findings import FieldFinding, FieldPath
 
@@ -82,6 +84,7 @@ class DeliveryConfig:
     http: HttpOptions = field(default_factory=HttpOptions)
     """For receivers without `http_config`: the proxy of all."""
     remote_write: tuple[RemoteWriteOptions, ...] = ()
+    reports: tuple[ScheduledReport, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,6 +126,7 @@ def resolve_config(
         ca_file=reader.certificates(model.outgoing.ca_file, ("outgoing", "ca_file")),
         http=HttpOptions(proxy=proxy),
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
+        reports=resolve_reports(model.reports),
         remote_write=resolve_remote_write(model.remote_write, http=reader.http, loader=loader),
         watchdog=(
             WatchdogConfig(
@@ -257,6 +261,8 @@ def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFindin
     for number, route in enumerate(model.routes):
         yield from _unknown(route.receivers, known, ("routes", number, "receivers"))
     yield from _unknown(model.default or (), known, ("default",))
+    able = [one.name for one in model.receivers if one.email or one.slack or one.webhook]
+    yield from report_findings(model.reports, able=able, known=known)
     # Without routes every receiver gets everything; with routes, an alert that none matches would be lost in silence.
     if model.routes and model.default is None:
         yield FieldFinding(("default",), "is missing", "write default: and the receivers of what no route matches")

@@ -3,12 +3,13 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
 from functools import partial
+from hashlib import blake2b
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from app.alerting import Notification, NotificationStatus
 from app.clock import Clock
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
+from app.delivery.report_messages import ReportMessage
 from app.http import FollowedContext, probe_file
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError
@@ -109,22 +111,29 @@ class Mail(Notifier):
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
-        transaction = self._transactions.pop(message.key, None) or await self._begin_transaction(message)
+        return SendResult(outcome=await self._send_letter(message.key, partial(self._letter, message)))
+
+    async def send_report(self, message: ReportMessage) -> Outcome:
+        """Send a report: the page, and the text for readers without HTML."""
+        return await self._send_letter(message.key, partial(self._report, message))
+
+    async def _send_letter(self, key: str, written: Callable[[], bytes]) -> Outcome:
+        transaction = self._transactions.pop(key, None) or await self._begin_transaction(key, written)
         # Until its outcome is known, so that `aclose` finds it if this attempt is cancelled.
-        self._transactions[message.key] = transaction
+        self._transactions[key] = transaction
         seconds = self._outgoing.deadline.total_seconds()
         done, _ = await asyncio.wait({transaction.task}, timeout=seconds)
         if not done and transaction.handed_over:
             detail = f"the mail server has not confirmed the mail within {seconds:g} s; it may still, and is waited for"
             raise _attempt(FailureReason.TIMEOUT, detail)
-        del self._transactions[message.key]
+        del self._transactions[key]
         if not done:
             await transaction.cancel()
             raise self._timed_out()
         outcome = transaction.task.result()
         if isinstance(outcome, Delivered):
-            self._reached.pop(message.key, None)
-        return SendResult(outcome=outcome)
+            self._reached.pop(key, None)
+        return outcome
 
     @override
     async def aclose(self) -> None:
@@ -132,10 +141,10 @@ class Mail(Notifier):
         for transaction in self._transactions.values():
             await transaction.cancel()
 
-    async def _begin_transaction(self, message: OutgoingMessage) -> "_Transaction":
+    async def _begin_transaction(self, key: str, written: Callable[[], bytes]) -> "_Transaction":
         password = None if self._options.password is None else await self._options.password.read()
-        content = self._letter(message)
-        reached = self._reached.setdefault(message.key, _Reached())
+        content = written()
+        reached = self._reached.setdefault(key, _Reached())
         await self._forget_oldest()
         transaction = _Transaction()
         transaction.task = asyncio.create_task(self._transact(content, password, reached, transaction))
@@ -256,19 +265,29 @@ class Mail(Notifier):
 
     def _letter(self, message: OutgoingMessage) -> bytes:
         said = self._writer.words(message.notifications)
-        headers = {
-            "Subject": encoded_words("Subject", shortened(f"[{_mark(message)}] {said.headline}", _SUBJECT_CHARS)),
-            "From": self._sender.header,
-            "To": mailboxes(self._to),
-            "Date": format_datetime(self._clock.now()),
-            "Message-ID": self._id(message.key),
-            "Auto-Submitted": "auto-generated",
-            "X-Sloburn-Idempotency-Key": message.key,
-        }
+        headers = self._headers(message.key, f"[{_mark(message)}] {said.headline}")
         if message.only is not None and not message.firing:
             first = self._id(_beginning(message.only))
             headers |= {"In-Reply-To": first, "References": first}
         return letter(headers, plain=_plain(said), html=html(said))
+
+    def _report(self, message: ReportMessage) -> bytes:
+        # A file name in the key would need quotes in the id of a mail.
+        id_ = blake2b(message.key.encode(), digest_size=16).hexdigest()
+        headers = self._headers(message.key, f"{message.title}: {message.summary}", id_=id_)
+        link = f'<p><a href="{escape(message.url)}">Open the report</a></p></body>'
+        return letter(headers, plain=f"{message.text}\n{message.url}\n", html=message.page.replace("</body>", link, 1))
+
+    def _headers(self, key: str, subject: str, *, id_: str = "") -> dict[str, str]:
+        return {
+            "Subject": encoded_words("Subject", shortened(subject, _SUBJECT_CHARS)),
+            "From": self._sender.header,
+            "To": mailboxes(self._to),
+            "Date": format_datetime(self._clock.now()),
+            "Message-ID": self._id(id_ or key),
+            "Auto-Submitted": "auto-generated",
+            "X-Sloburn-Idempotency-Key": key,
+        }
 
     def _id(self, key: str) -> str:
         return f"<{key}@{self._sender.domain}>"

@@ -16,6 +16,7 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.delivery.notifier import OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
+from app.delivery.report_messages import ReportMessage
 from app.http.answers import POISON, Answer
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, header_of
@@ -64,11 +65,20 @@ class SlackWebhook(HttpNotifier[Secret]):
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
-        body = orjson.dumps(payload(message, self._writer))
+        return SendResult(outcome=await self._post(payload(message, self._writer)))
+
+    async def send_report(self, message: ReportMessage) -> Outcome:
+        """Post a report: its sentence, and where all of it is."""
+        return await self._post(report_payload(message))
+
+    async def _post(self, said: Mapping[str, Any]) -> Outcome:
         answer = await self._outgoing.post(
-            await self._target.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
+            await self._target.read(),
+            orjson.dumps(said),
+            {"Content-Type": "application/json; charset=utf-8"},
+            read=True,
         )
-        return SendResult(outcome=_outcome_of_hook(answer))
+        return _outcome_of_hook(answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +120,11 @@ class SlackBot(HttpNotifier[SlackBotOptions]):
                 return changed
         return await self._call("chat.postMessage", {**said, "channel": self._target.channel})
 
+    async def send_report(self, message: ReportMessage) -> Outcome:
+        """Post a report: its sentence, and where all of it is."""
+        sent = await self._call("chat.postMessage", {**report_payload(message), "channel": self._target.channel})
+        return sent.outcome
+
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> SendResult:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -148,6 +163,13 @@ def payload(message: OutgoingMessage, writer: MessageWriter) -> dict[str, Any]:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def report_payload(message: ReportMessage) -> dict[str, Any]:
+    """A report as Slack wants it."""
+    link = f"<{_address(message.url)}|Open the report>"
+    text = f"*{escaped(message.title)}*\n{escaped(message.summary)}\n{link}"
+    return {"text": text, "parse": "none", "unfurl_links": False, "unfurl_media": False}
 
 
 def escaped(text: str) -> str:

@@ -20,7 +20,8 @@ from typing_extensions import override
 from app.alerting import Notification, NotificationStatus, sent_labels
 from app.clock import Clock
 from app.delivery.notifier import OutgoingMessage, SendResult
-from app.delivery.outcome import outcome_of
+from app.delivery.outcome import Outcome, outcome_of
+from app.delivery.report_messages import ReportMessage
 from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
 from app.integrations.http_notifier import HttpNotifier
@@ -81,14 +82,22 @@ class Webhook(HttpNotifier[WebhookOptions]):
     async def send(self, message: OutgoingMessage) -> SendResult:
         # Thousands of alerts take long to put into words, and evaluations must not wait for that.
         body = await asyncio.to_thread(self._body, message)
+        return SendResult(outcome=await self._post(body, message.key), handle=_handle_of(message))
+
+    async def send_report(self, message: ReportMessage) -> Outcome:
+        """Post a report as JSON: its sentence, where all of it is, and its figures."""
+        body = await asyncio.to_thread(orjson.dumps, report_payload(message, receiver=self._name))
+        return await self._post(body, message.key)
+
+    async def _post(self, body: bytes, key: str) -> Outcome:
         of_host = {name: await header_of(name, value) for name, value in self._target.headers.items()}
-        headers = {"Content-Type": "application/json", "Idempotency-Key": message.key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._target.secret is not None:
-            headers |= signature(body, key=message.key, secret=await self._target.secret.read(), at=self._clock.now())
+            headers |= signature(body, key=key, secret=await self._target.secret.read(), at=self._clock.now())
         answer = await self._outgoing.post(
             await self._target.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
         )
-        return SendResult(outcome=outcome_of(answer, any_page=True), handle=_handle_of(message))
+        return outcome_of(answer, any_page=True)
 
     def _body(self, message: OutgoingMessage) -> bytes:
         return orjson.dumps(payload(message, receiver=self._name, writer=self._writer))
@@ -112,6 +121,19 @@ def payload(message: OutgoingMessage, *, receiver: str, writer: MessageWriter) -
         "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
         "externalURL": writer.external_url,
         "alerts": alerts,
+    }
+
+
+def report_payload(message: ReportMessage, *, receiver: str) -> dict[str, Any]:
+    """A report; `kind` tells it from alerts."""
+    return {
+        "kind": "report",
+        "receiver": receiver,
+        "title": message.title,
+        "summary": message.summary,
+        "text": message.text,
+        "url": message.url,
+        "report": message.document,
     }
 
 

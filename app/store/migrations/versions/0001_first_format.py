@@ -291,6 +291,20 @@ def _make_notes() -> None:
     )
     op.create_index("incident_note_by_incident", "incident_note", ["incident", "id"])
     op.create_table(
+        "report_delivery",
+        sa.Column("report", sa.String, nullable=False),
+        sa.Column("period", sa.String, nullable=False),
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("due_at", sa.Float(53), nullable=False),
+        sa.Column("ended_at", sa.Float(53)),
+        sa.Column("last_error", sa.String),
+        sa.PrimaryKeyConstraint("report", "period", "receiver", name="pk_report_delivery"),
+    )
+    op.create_index("report_delivery_by_state", "report_delivery", ["state", "due_at"])
+    op.create_table(
         "postmortem",
         sa.Column("incident", sa.String, nullable=False),
         sa.Column("written_at", sa.Float(53), nullable=False),
