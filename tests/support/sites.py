@@ -28,7 +28,10 @@ from app.ui.incident import IncidentHistory
 from tests.support.api import BUILD, Served, listening
 from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
+from tests.support.set_clock import SetClock
 
+PAGES = ("/", "/alerts", "/objectives", "/events", "/adjustments", "/policy", "/policy/decisions", "/status")
+"""Every page that is about no SLO or incident in particular."""
 TOKEN = "open sesame"  # noqa: S105  of no service
 ALERTMANAGER = "http://alertmanager.example:9093"
 
@@ -111,6 +114,7 @@ def a_served(
         pasts=IncidentPasts(newest),
         token=token,
         alertmanager_url=ALERTMANAGER,
+        clock=SetClock(newest),
     )
     served.contributors.items = CONTRIBUTORS
     served.incidents = incidents or served.incidents

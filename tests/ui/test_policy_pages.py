@@ -97,7 +97,7 @@ def test_an_exception_is_listed_with_reason_owner_and_end_and_lets_changes_go_ah
     page = http.get("/policy")
     seen = _text(page)
     assert _services(http) == ["dark", "frozen", "fine"]
-    for words in ("go live <img src=x", "grace", "services: frozen", f"by the exception {exception.id} of grace"):
+    for words in ("go live <img src=x", "grace", "services: frozen", f"exception {exception.id} by grace: go live"):
         assert words in seen
     assert "; until 2026-03-01 18:00:00 UTC" in seen
     assert "<img" not in page.text

@@ -38,7 +38,7 @@ from app.ui.views import rfc3339
 from tests.support.api import ListedContributors
 from tests.support.pasts import IncidentPasts
 from tests.support.sites import CONTRIBUTORS
-from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo, an_unmeasured_snapshot
 
 DAY = timedelta(days=1)
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF - timedelta(minutes=9), tier="1h/5m")
@@ -183,6 +183,16 @@ def test_since_when_a_budget_is_exhausted_does_not_depend_on_the_range_that_is_s
 def test_only_queries_have_graphs(sli: Sli, graphs: list[bool]) -> None:
     surroundings = Surroundings(prometheus_url="http://prometheus:9090")
     assert [graph is not None for _, _, graph in surroundings.queries(replace(an_slo(), sli=sli))] == graphs
+
+
+def test_a_histogram_has_a_graph_of_either_form() -> None:
+    """Of an SLI whose metric is native only, the classic series are a graph without a line."""
+    found = Surroundings(prometheus_url="http://prometheus:9090").queries(a_latency_slo())
+    assert [text for _, text, graph in found if graph is not None] == [
+        "http_request_duration_seconds_count",
+        'http_request_duration_seconds_bucket{le="0.3"}',
+        "http_request_duration_seconds",
+    ]
 
 
 def test_links_lead_to_queries_a_silence_and_the_document() -> None:

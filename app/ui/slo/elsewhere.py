@@ -6,6 +6,7 @@ from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from app.promql.expressions import ExpressionError, parse_expression
+from app.promql.selector_text import render
 from app.slo import Slo, SloId, format_duration
 from app.ui.incidents import IncidentView
 from app.wording.links import elsewhere, silence_of_slo
@@ -40,9 +41,15 @@ class Surroundings:
         evaluated = slo.sli.evaluated
         # The parts of a composite are ids of SLOs, which may read like differences of metrics.
         is_composite = evaluated is not None and evaluated.composition is not None
-        return [
+        described = [
             (what, text, self.graph(text, slo.window.nominal) if not is_composite and _is_query(text) else None)
             for what, text in slo.sli.description
+        ]
+        native = [render(selector) for selector in slo.sli.native]
+        # Both are asked for, and those that are there are counted: no graph of the other has a line.
+        return described + [
+            ("native histogram, counted where there is no classic one", text, self.graph(text, slo.window.nominal))
+            for text in native
         ]
 
     def silence(self, slo: SloId) -> str | None:

@@ -164,7 +164,17 @@ const ground = (data, chart) => ({
           ctx.moveTo(bbox.left, y);
           ctx.lineTo(bbox.left + bbox.width, y);
           ctx.stroke();
-          if (level.label) ctx.fillText(level.label, bbox.left + 4 * devicePixelRatio, y - devicePixelRatio);
+          if (level.label) {
+            const place = [level.label, bbox.left + 4 * devicePixelRatio, y - devicePixelRatio];
+            // Lines pass behind it.
+            ctx.save();
+            ctx.setLineDash([]);
+            ctx.lineWidth = 4 * devicePixelRatio;
+            ctx.strokeStyle = colours["--surface"];
+            ctx.strokeText(...place);
+            ctx.restore();
+            ctx.fillText(...place);
+          }
         }
         for (const mark of marks) drawMark(plot, mark);
         ctx.restore();
@@ -208,7 +218,7 @@ let place = null;
 let isDragged = false;
 let isOutdated = false;
 
-const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line"];
+const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line", "--surface"];
 
 const zoom = (from, to) => {
   if (to - from < SHORTEST_S) return;

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.status import Board
 from tests.support.boards import calm_board, empty_board, incident_board, large_board
 from tests.support.browser import MOST_ASSET_BYTES, PHONE, HeldRequests, looking
-from tests.support.sites import serving
+from tests.support.sites import PAGES, serving
 
 
 @pytest.mark.parametrize("board", [empty_board, calm_board, large_board], ids=["0", "5", "10,000"])
@@ -22,7 +22,8 @@ def test_a_board_of_any_size_fits_loads_little_and_has_no_serious_finding(
         assert visit.flaws == []
         assert visit.asset_bytes < MOST_ASSET_BYTES
         assert page.get_by_role("alert").inner_text().strip().startswith("Prometheus does not answer: <conn")
-        for path in ("/alerts", "/status"):
+        visit.page.set_viewport_size({"width": PHONE, "height": 844})
+        for path in PAGES[1:]:
             visit.open(path)
             assert (path, visit.overflow) == (path, 0)
         assert visit.complaints == []

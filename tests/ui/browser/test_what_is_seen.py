@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.support.boards import TOO_LITTLE, TOO_OLD, grouped_board, hostile_board, incident_board
 from tests.support.browser import MOST_ASSET_BYTES, PHONE, looking
-from tests.support.sites import TOKEN, serving
+from tests.support.sites import PAGES, TOKEN, serving
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_pages_fit_load_little_and_have_no_serious_finding(browser: Browser, inc
     made = httpx.post(f"{incident}/adjustments/new", data=adjusted, follow_redirects=True, trust_env=False)
     assert "Upgrade of the database" in made.text
     with looking(browser, incident, width=PHONE) as visit:
-        for path in ("/", "/objectives", "/status", "/events", "/adjustments"):
+        for path in (path for path in PAGES if path != "/alerts"):
             visit.open(path)
             assert (path, visit.flaws) == (path, [])
             assert 10_000 < visit.asset_bytes < MOST_ASSET_BYTES
