@@ -10,7 +10,7 @@ as soon as the newest events show the end, and fires on for a while where nothin
 Source: https://github.com/prometheus/prometheus/blob/v2.42.0/rules/alerting.go (AlertingRule.Eval)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -74,6 +74,7 @@ def step_slo(
     no_data: NoData = NoData.FREEZE,
     ended: End | None = None,
     definitions: Mapping[Severity, Definition] = MappingProxyType({}),
+    resting: Collection[Severity] = (),
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
@@ -82,7 +83,7 @@ def step_slo(
     switched off is resolved. *no_data* is what becomes of alerts whose newest data is too old to judge by; the SLO's
     own wish counts once data has been missing for a while. *ended* says why alerts without data end regardless of that,
     None if they need not. *definitions* are what the severities are judged by now: an alert that ends since that was
-    changed has not recovered.
+    changed has not recovered. Those of *resting* severities stay as they are, and have no reading.
     """
     known = {alert.severity: alert for alert in alerts}
     # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins. Two that
@@ -98,6 +99,10 @@ def step_slo(
         before = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
         if page is not None and page.incident is not None and before.firing and not before.announced:
             before = replace(before, incident=page.incident)
+        if policy.severity in resting:
+            page = before if policy.severity is Severity.PAGE else page
+            stepped.append(before)
+            continue
         reading, definition = readings[policy.severity], definitions.get(policy.severity)
         verdict = judge(reading, policy, quiet_for=_quiet_for(before, at))
         alert, verdict = _doubt_changed_sli(before, verdict, reading, policy, definition=definition, at=at)

@@ -33,7 +33,7 @@ from app.ledger.ledger import (
 from app.ledger.past import RowPast
 from app.ledger.past_slots import PastSlots, past_slots
 from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
-from app.ledger.resolutions import Resolution
+from app.ledger.resolutions import Resolution, each_cell
 from app.ledger.runs import LOOKBACK_S, WARM_UP_S, LastSeen
 from app.ledger.slot_columns import SlotColumns
 
@@ -70,6 +70,7 @@ __all__ = [
     "WindowSums",
     "count",
     "count_first_samples",
+    "each_cell",
     "fingerprint",
     "link_series_to_older",
     "link_targets_to_older",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from app.alerting import Alert, Reading, RuleReading, Transition, step, step_slo
+from app.alerting import Alert, Reading, RuleReading, Transition, are_at_rest, step, step_slo
 from app.promql.selector_text import parse_selector
 from app.sli import sli_of_bad
 from app.slo import Alerting, BurnRateRule, RollingWindow, Severity, SeverityPolicy, Slo, SloId
@@ -67,7 +67,16 @@ def play_slo(
     changes: list[Transition] = []
     for number, (for_page, for_ticket) in enumerate(zip(page, ticket, strict=True), start):
         readings = {Severity.PAGE: reading(for_page), Severity.TICKET: reading(for_ticket)}
-        alerts, changed = step_slo(alerts, readings, (PAGE, TICKET), slo=SLO, at=slot(number))
+        policies = {PAGE: for_page, TICKET: for_ticket}
+        quiet = {policy.severity: policy for policy, letter in policies.items() if letter == "q"}
+        resting = {
+            one.severity for one in alerts if one.severity in quiet and are_at_rest([one], [quiet[one.severity]])
+        }
+        judged = {severity: found for severity, found in readings.items() if severity not in resting}
+        before = alerts
+        alerts, changed = step_slo(before, readings, (PAGE, TICKET), slo=SLO, at=slot(number))
+        # An alert at rest need not be judged by a calm reading.
+        assert step_slo(before, judged, (PAGE, TICKET), slo=SLO, at=slot(number), resting=resting) == (alerts, changed)
         changes += changed
     return changes, alerts
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
 from app.alerting.ends import End, EndCode
@@ -154,32 +155,35 @@ def firing_notification(
     labels: Labels = (),
     annotations: Labels,
     tier: str,
+    **more: Any,
 ) -> Notification:
-    """What the notification of a firing alert has with any cause; *labels* come beside the SLO's and the group's.
+    """What the notification of a firing alert has with any cause, and *more* of its fields.
+
+    *labels* come beside the SLO's and the group's.
 
     Raises:
         ValueError: the alert does not fire.
     """
-    if not alert.firing or alert.since is None or alert.incident is None:
-        raise ValueError(f"the alert {alert.key} does not fire")
+    since, incident = _fires(alert)
     return Notification(
         status=NotificationStatus.FIRING,
         slo=alert.slo,
         severity=alert.severity,
-        incident=alert.incident,
+        incident=incident,
         alertname=alertname,
         service=slo.service,
         name=slo.name,
         objective=slo.objective,
         window=str(slo.window),
         period_seconds=slo.window.period(at).total_seconds(),
-        starts_at=alert.since,
+        starts_at=since,
         at=at,
         group=group,
         labels=_merged(slo.alert_labels, group, labels),
         annotations=annotations,
         tier=tier,
         slo_description=slo.description,
+        **more,
     )
 
 
@@ -204,7 +208,17 @@ def compose(
     Raises:
         ValueError: the alert does not fire.
     """
-    notification = firing_notification(
+    # There are no newer figures; zeros or NaN in a page that still fires would read as an all-clear.
+    if alert.frozen is not None and last is not None:
+        _fires(alert)
+        return replace(last.redescribed(slo, group, policy), stale=alert.frozen, stale_cause=alert.frozen_cause)
+    rule, measured = _tripped(alert, reading, policy.rules)
+    same_incident = last if last is not None and last.incident == alert.incident else None
+    # The ledger is asked only while it burns; in between the last known figures of this incident stand, never
+    # another's.
+    errors = errors or _errors_of(same_incident)
+    # All fields at once: each evaluation composes one for each active alert, and every copy would cost as much again.
+    return firing_notification(
         alert,
         slo=slo,
         group=group,
@@ -213,17 +227,6 @@ def compose(
         labels=policy.labels,
         annotations=_merged(slo.alerting.annotations, policy.annotations),
         tier=alert.tier or "",
-    )
-    # There are no newer figures; zeros or NaN in a page that still fires would read as an all-clear.
-    if alert.frozen is not None and last is not None:
-        return replace(last.redescribed(slo, group, policy), stale=alert.frozen, stale_cause=alert.frozen_cause)
-    rule, measured = _tripped(alert, reading, policy.rules)
-    same_incident = last if last is not None and last.incident == alert.incident else None
-    # The ledger is asked only while it burns; in between the last known figures of this incident stand, never
-    # another's.
-    errors = errors or _errors_of(same_incident)
-    return replace(
-        notification,
         long=format_duration(rule.long) if rule else "",
         short=format_duration(rule.short) if rule else "",
         factor=rule.factor if rule else _NAN,
@@ -242,6 +245,7 @@ def compose(
         last_bad_at=errors.last_bad_at,
         incident_bad=errors.bad,
         spent=errors.spent,
+        relabelled_at=same_incident.relabelled_at if same_incident is not None else None,
     )
 
 
@@ -297,6 +301,13 @@ def _tripped(alert: Alert, reading: Reading, rules: Sequence[BurnRateRule]) -> t
         if rule.name == alert.tier:
             return rule, measured
     return None, _UNKNOWN
+
+
+def _fires(alert: Alert) -> tuple[datetime, str]:
+    """Since when an alert fires, and in which incident."""
+    if not alert.firing or alert.since is None or alert.incident is None:
+        raise ValueError(f"the alert {alert.key} does not fire")
+    return alert.since, alert.incident
 
 
 def _merged(*labels: Labels) -> Labels:

@@ -26,10 +26,21 @@ def relabel(
         found[key] = notification
         if before is None or before.incident != notification.incident:
             continue
-        if sent_labels(before) == sent_labels(notification):
-            found[key] = replace(notification, relabelled_at=before.relabelled_at)
+        if _named_alike(before, notification) or sent_labels(before) == sent_labels(notification):
+            if notification.relabelled_at != before.relabelled_at:
+                found[key] = replace(notification, relabelled_at=before.relabelled_at)
             continue
         found[key] = replace(notification, relabelled_at=at)
         # In this order: a receiver that knows the alert by its key alone must be left with one that fires.
         sent += (resolve(before, at=at, end=RELABELLED), found[key])
     return found, tuple(sent)
+
+
+def _named_alike(one: Notification, other: Notification) -> bool:
+    """Whether all that labels are made of is the same, as in nearly every slot."""
+    return (
+        one.labels == other.labels
+        and one.group == other.group
+        and (one.alertname, one.slo, one.service, one.severity)
+        == (other.alertname, other.slo, other.service, other.severity)
+    )

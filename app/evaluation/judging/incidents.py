@@ -8,7 +8,7 @@ import numpy as np
 
 from app.alerting import IncidentErrors
 from app.budget import burn_rate
-from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Ledger
+from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Ledger, each_cell
 from app.slo import BurnRateRule
 from app.slo.arrays import Bools, Floats
 
@@ -16,6 +16,8 @@ from app.slo.arrays import Bools, Floats
 _SHARE_OF_FACTOR = 0.5
 # Long windows before an alert fires in which its incident can have begun; pending and evidence take less than one.
 _LOOKBACK = 2
+# Of incidents whose errors are long over, a day of slots is read: 12 MB for so many.
+_INCIDENTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +57,18 @@ def incident_errors(incidents: Sequence[OngoingIncident], ledger: Ledger) -> dic
     return {
         incident.key: IncidentErrors(
             first_bad_at=datetime.fromtimestamp(first_s, UTC),
-            last_bad_at=datetime.fromtimestamp(_last_bad_s(incident, ledger, first_s), UTC),
+            last_bad_at=datetime.fromtimestamp(last_s, UTC),
             bad=bad,
             spent=share,
         )
-        for incident, first_s, bad, share in zip(incidents, firsts_s, sums.bad.tolist(), spent.tolist(), strict=True)
+        for incident, first_s, last_s, bad, share in zip(
+            incidents,
+            firsts_s,
+            _last_bad_s(incidents, ledger, firsts_s),
+            sums.bad.tolist(),
+            spent.tolist(),
+            strict=True,
+        )
     }
 
 
@@ -86,14 +95,33 @@ def _first_bad_s(incident: OngoingIncident, ledger: Ledger) -> float:
     return float((first + since + int(np.argmax(own)) - 1) * width_s)
 
 
-def _last_bad_s(incident: OngoingIncident, ledger: Ledger, first_s: float) -> float:
-    """The end of the newest slot that burns at half the rule's factor or more."""
-    known_s = first_s if incident.last_bad_s is None else incident.last_bad_s
-    since_s = max(known_s, ledger.newest_s - FINE_REACH_S)
-    first, width_s, total, bad = _cells(incident.row, ledger, since_s, incident.as_of_s)
-    own = _burning(bad, total, incident.error_budget, incident.rule.factor * _SHARE_OF_FACTOR)
-    found = np.flatnonzero(own)
-    return float((first + int(found[-1])) * width_s) if len(found) else known_s
+def _last_bad_s(incidents: Sequence[OngoingIncident], ledger: Ledger, firsts_s: Sequence[float]) -> list[float]:
+    """Of each incident the end of the newest slot that burns at half the rule's factor or more."""
+    known_s = [
+        first_s if incident.last_bad_s is None else incident.last_bad_s
+        for incident, first_s in zip(incidents, firsts_s, strict=True)
+    ]
+    found: list[float] = []
+    for start in range(0, len(incidents), _INCIDENTS_AT_ONCE):
+        some = slice(start, start + _INCIDENTS_AT_ONCE)
+        found += _newest_burning_s(incidents[some], ledger, known_s[some])
+    return found
+
+
+def _newest_burning_s(incidents: Sequence[OngoingIncident], ledger: Ledger, known_s: Sequence[float]) -> list[float]:
+    fine = ledger.fine
+    since_s = np.maximum(known_s, ledger.newest_s - FINE_REACH_S)
+    first = (since_s // fine.width_s).astype(np.int64) + 1
+    last = (-(-np.array([incident.as_of_s for incident in incidents]) // fine.width_s)).astype(np.int64)
+    which, cells = each_cell(np.arange(len(incidents)), first, last)
+    total, bad, _ = fine.read_many(np.array([incident.row for incident in incidents], dtype=np.int64), first, last)
+    error_budget = np.array([incident.error_budget for incident in incidents])
+    limit = np.array([incident.rule.factor * _SHARE_OF_FACTOR for incident in incidents])
+    own = burn_rate(bad, total, error_budget=error_budget[which]) >= limit[which]
+    newest = np.zeros(len(incidents), dtype=np.int64)
+    np.maximum.at(newest, which[own], cells[own])
+    found: Floats = np.where(newest > 0, newest * float(fine.width_s), known_s)
+    return [float(at_s) for at_s in found]
 
 
 def _cells(row: int, ledger: Ledger, since_s: float, until_s: float) -> tuple[int, int, Floats, Floats]:

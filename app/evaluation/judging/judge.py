@@ -1,7 +1,7 @@
 """Stepping the alerts of all members through one slot."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -198,11 +198,14 @@ def judge_slo(
     member = columns.members[index]
     policies = member.slo.alerting.policies
     active = any(alert.state is not AlertState.INACTIVE for alert in known)
+    # While a ticket fires, its page is at rest most of the time, and the other way round.
+    resting = () if state.muted is not None else columns.resting(index, known)
     readings = {
         policy.severity: columns.reading(
             index, policy, member.slo.error_budget, stale=state.stale, with_evidence=active
         )
         for policy in policies
+        if policy.severity not in resting
     }
     for alert in known:
         since_end = None if alert.resolved_at is None else since_resolved.get(alert.key)
@@ -218,7 +221,9 @@ def judge_slo(
     definitions = {severity: _definition_of_burn(member, severity) for severity in severities}
     for alert in known:
         policy = member.slo.alerting.policy(alert.severity)
-        if alert.fired_by is not None and policy is not None and alert.fired_by.sli != definitions[alert.severity].sli:
+        if alert.fired_by is None or policy is None or alert.severity in resting:
+            continue
+        if alert.fired_by.sli != definitions[alert.severity].sli:
             untrusted = columns.untrusted(index, alert, policy)
             readings[alert.severity] = replace(readings[alert.severity], untrusted=untrusted)
     stepped, changes = step_slo(
@@ -230,13 +235,14 @@ def judge_slo(
         no_data=no_data,
         ended=state.vanished.ended,
         definitions=definitions,
+        resting=resting,
     )
     # An alert whose severity was switched off in the document has no policy to compose a notification by.
     asserting = (alert for alert in stepped if alert.is_notified and alert.severity in readings)
     return _JudgedSlo(
         alerts=stepped,
         changed=stepped if stepped != known else (),
-        switched_off=tuple(alert for alert in known if alert.severity not in readings),
+        switched_off=tuple(alert for alert in known if member.slo.alerting.policy(alert.severity) is None),
         transitions=changes,
         asserted=tuple((index, alert, readings[alert.severity]) for alert in asserting),
     )
@@ -401,6 +407,15 @@ class _Columns:
                 if not calm[index]:
                     return False
         return tracked.partial_history is None or all(self.partial(index, policy) is None for policy in policies)
+
+    def resting(self, index: int, known: Sequence[Alert]) -> Collection[Severity]:
+        """The severities whose alerts are at rest and whose rules are calm: judged, these would stay as they are."""
+        # What is estimated at the usual traffic is not what windows hold.
+        if index in self.missing_totals:
+            return ()
+        alerting = self.members[index].slo.alerting
+        policies = [(alert, (policy,)) for alert in known if (policy := alerting.policy(alert.severity)) is not None]
+        return [alert.severity for alert, own in policies if are_at_rest((alert,), own) and self.calm(index, own)]
 
     def _calm_by_all(self, rules: tuple[BurnRateRule, ...]) -> tuple[list[bool], ...]:
         calm = self._calm_by_rules.get(id(rules))
