@@ -28,8 +28,10 @@ from app.reports import ScheduledReport
 from app.schedule import Schedule, guarded
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
+from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
 from app.slo import Slo, SloId, format_duration
+from app.status import StoredChanges
 from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -321,9 +323,16 @@ class Engine:
             schedule.start()
             self._delivery.start()
             self._remote_write.start()
+            changes = self._found_changes(background_client)
             others = [
                 asyncio.create_task(work())
-                for work in (self._read_history, self._inspect, self._forecast, self._check_retention)
+                for work in (
+                    partial(changes.run, components.instruments),
+                    self._read_history,
+                    self._inspect,
+                    self._forecast,
+                    self._check_retention,
+                )
             ]
             self._started.set()
             await self._stopping.wait()
@@ -335,6 +344,16 @@ class Engine:
                 await _cancelled(tuple(self._retiring))
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
                 await self._remote_write.stop()
+
+    def _found_changes(self, client: PrometheusClient) -> FoundChanges:
+        components = self._components
+        return FoundChanges(
+            client,
+            StoredChanges(components.database, components.recent_changes, components.clock),
+            queries=lambda: self.delivery.changes,
+            services=lambda: frozenset(slo.service for slo in self.documents.slos),
+            clock=components.clock,
+        )
 
     async def _evaluate(self, at: datetime) -> None:
         async with self._swapping:

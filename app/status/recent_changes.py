@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from app.changes import Change, ChangeKind, concerns, last_before
+from app.changes import FOUND_SOURCE, Change, ChangeKind, concerns, is_same_deploy, last_before
 from app.slo import Labels
 
 RECENT = timedelta(days=2)
@@ -35,7 +35,13 @@ class RecentChanges:
                 if not known and len(self._by_service) >= _MOST_SERVICES:
                     # Each of them has reported something since; what is lost is a hint in the text of an alert.
                     self._by_service.clear()
-                others = [each for each in known if each.id != change.id and each.started_at >= at - RECENT]
+                others = [
+                    each
+                    for each in known
+                    if each.id != change.id
+                    and each.started_at >= at - RECENT
+                    and not (each.source == FOUND_SOURCE != change.source and is_same_deploy(each, change))
+                ]
                 newest = sorted([*others, change], key=lambda each: each.started_at)[-_MOST_OF_A_SERVICE:]
                 # Another tuple each time, since evaluations read without the lock.
                 self._by_service[change.service] = tuple(newest)

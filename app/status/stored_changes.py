@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from app.changes import Change
+from app.changes import FOUND_SOURCE, SAME_DEPLOY, SEEN_WITHIN, Change, is_same_deploy
 from app.clock import Clock
 from app.status.change_log import ChangeLog
 from app.status.recent_changes import RECENT, RecentChanges
-from app.store import Database
-from app.store.changes import ChangeFilter, find_change, list_changes, save_change
+from app.store import Database, Transaction
+from app.store.changes import ChangeFilter, delete_changes, find_change, list_changes, save_change
 
 # A start reads no more: the newest of busy services.
 _MOST_RECENT = 10_000
+# Of one service, around a deploy.
+_MOST_NEAR = 500
 
 
 class StoredChanges(ChangeLog):
@@ -34,8 +36,26 @@ class StoredChanges(ChangeLog):
     def add(self, change: Change) -> tuple[Change, bool]:
         with self._database.begin() as transaction:
             kept, is_new = save_change(transaction, change)
+            # What a tool reports says more than what was found of the same deploy.
+            if kept.source != FOUND_SOURCE:
+                near = _near(transaction, kept)
+                found = [one.id for one in near if one.source == FOUND_SOURCE and is_same_deploy(one, kept)]
+                delete_changes(transaction, found)
         self._recent.add([kept], at=self._clock.now())
         return kept, is_new
+
+    def add_found(self, change: Change) -> bool:
+        """Keep a deploy that was found; False if it is known already.
+
+        Raises:
+            StoreError: it cannot be kept.
+        """
+        with self._database.begin() as transaction:
+            if any(is_same_deploy(change, one) for one in _near(transaction, change)):
+                return False
+            kept, is_new = save_change(transaction, change)
+        self._recent.add([kept], at=self._clock.now())
+        return is_new
 
     @override
     def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:
@@ -46,3 +66,13 @@ class StoredChanges(ChangeLog):
     def find(self, change: str) -> Change | None:
         with self._database.read() as transaction:
             return find_change(transaction, change)
+
+
+def _near(transaction: Transaction, change: Change) -> Sequence[Change]:
+    """The changes of a service that may be the same deploy."""
+    wanted = ChangeFilter(
+        services=frozenset({change.service}),
+        since=change.started_at - SEEN_WITHIN,
+        until=change.ended_at + SAME_DEPLOY,
+    )
+    return list_changes(transaction, wanted, limit=_MOST_NEAR)

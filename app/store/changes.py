@@ -87,6 +87,12 @@ def list_changes(
     return [_change(row) for row in connection.execute(query)]
 
 
+def delete_changes(connection: Connection, ids: Sequence[str]) -> None:
+    """Delete some changes."""
+    if ids:
+        connection.execute(delete(change).where(change.c.id.in_(ids)))
+
+
 def prune_changes(connection: Connection, *, at: datetime, most: int = MOST_CHANGES) -> int:
     """Delete old changes, and the oldest of too many; how many there were."""
     deleted = connection.execute(delete(change).where(change.c.started_at < at - CHANGES_KEPT)).rowcount

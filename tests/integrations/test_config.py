@@ -209,6 +209,8 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
         ("receivers: [{name: a, webhook: {url: 'http://x'}}]\nwatchdog: {receiver: a}", "a is no Alertmanager"),
         ("receivers:\n  - name: a\n    email: {host: m, from: nobody, to: []}", "'nobody' is no address"),
         ("receivers: {a: 1}", "receivers: must be a list"),
+        ("changes: [{name: a, query: 'up(', service: [job], version: v}]", "changes[0].query: "),
+        ("changes: [{name: a, query: up, service: [], version: v}]", "changes[0].service: "),
         ("reports: [{name: a, period: day, receivers: [hook]}]", "reports[0].period: 'day' is not a period"),
         ("reports: [{name: a, period: week, receivers: [none]}]", "reports[0].receivers[0]: none is not a receiver"),
         ("reports: [{name: a, period: week, receivers: [], timezone: X}]", "'X' is not a time zone"),

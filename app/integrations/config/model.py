@@ -8,6 +8,7 @@ from pydantic import Field, PlainValidator
 
 from app.http.addresses import IpNetwork
 from app.integrations.alertmanager.config import AlertmanagerModel
+from app.integrations.config.changes import ChangeQueryModel
 from app.integrations.config.fields import (
     Duration,
     FilePath,
@@ -121,3 +122,4 @@ class FileModel(Model):
     watchdog: WatchdogModel | None = None
     remote_write: tuple[RemoteWriteReceiverModel, ...] = ()
     reports: tuple[ScheduledReportModel, ...] = ()
+    changes: tuple[ChangeQueryModel, ...] | None = None

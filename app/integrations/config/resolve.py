@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from app.alerting import Route, Routing
+from app.changes import DEFAULT_QUERIES, ChangeQuery
 from app.delivery.message_receiver import RateLimit
 from app.http import probe_file
 from app.http.addresses import AddressPolicy
 from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import Secret
 from app.integrations.alertmanager.config import AlertmanagerModel, AlertmanagerTargets
+from app.integrations.config.changes import change_findings, resolve_changes
 from app.integrations.config.http import HttpReader
 from app.integrations.config.model import FileModel, HeartbeatModel, ReceiverModel, RouteModel
 from app.integrations.config.reader import SectionReader
@@ -85,6 +87,7 @@ class DeliveryConfig:
     """For receivers without `http_config`: the proxy of all."""
     remote_write: tuple[RemoteWriteOptions, ...] = ()
     reports: tuple[ScheduledReport, ...] = ()
+    changes: tuple[ChangeQuery, ...] = DEFAULT_QUERIES
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,6 +130,7 @@ def resolve_config(
         http=HttpOptions(proxy=proxy),
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
         reports=resolve_reports(model.reports),
+        changes=resolve_changes(model.changes),
         remote_write=resolve_remote_write(model.remote_write, http=reader.http, loader=loader),
         watchdog=(
             WatchdogConfig(
@@ -262,6 +266,7 @@ def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFindin
         yield from _unknown(route.receivers, known, ("routes", number, "receivers"))
     yield from _unknown(model.default or (), known, ("default",))
     able = [one.name for one in model.receivers if one.email or one.slack or one.webhook]
+    yield from change_findings(model.changes or ())
     yield from report_findings(model.reports, able=able, known=known)
     # Without routes every receiver gets everything; with routes, an alert that none matches would be lost in silence.
     if model.routes and model.default is None:
