@@ -11,6 +11,7 @@ import typer
 from bench import accuracy as accuracy_bench
 from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
+from bench import backtest as backtest_bench
 from bench import cost as cost_bench
 from bench import differential as differential_bench
 from bench import forecast as forecast_bench
@@ -93,6 +94,16 @@ def cost(
 def backfill(*, services: Services = 100, own_metric_names: OwnNames = False) -> None:
     """CPU and time to count 30 days of history, and the size of the store after it."""
     backfill_bench.run(services=services, own_metric_names=own_metric_names)
+
+
+@application.command()
+def backtest(
+    *,
+    services: Services = 100,
+    seed: Annotated[int, typer.Option(help="Another seed makes other incidents.")] = 1,
+) -> None:
+    """Time and memory of a backtest of 30 days by nine sets of rules."""
+    raise typer.Exit(0 if backtest_bench.run(services=services, seed=seed) else 1)
 
 
 @application.command()

@@ -70,7 +70,7 @@ class Fields:
         if given is None or given == "":
             return None
         try:
-            at = _time(given)
+            at = moment_of(given)
         except (ValueError, OverflowError, OSError) as error:
             raise MalformedChangeError(f"{self._at(name)} is not a time: write 2026-03-01T12:00:00Z") from error
         if not EARLIEST <= at < LATEST:
@@ -106,7 +106,12 @@ class Fields:
         return f"{self._path}.{name}" if self._path else name
 
 
-def _time(given: object) -> datetime:
+def moment_of(given: object) -> datetime:
+    """A time as Unix seconds or as a text with an offset, in UTC.
+
+    Raises:
+        ValueError: it is none, or has no offset.
+    """
     if isinstance(given, int | float) and not isinstance(given, bool):
         return datetime.fromtimestamp(given, UTC)
     if not isinstance(given, str) or _OFFSET.search(given.strip()) is None:

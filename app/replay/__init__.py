@@ -16,9 +16,12 @@ from app.replay.backtest import (
     SloOutcome,
     backtest_slo,
 )
+from app.replay.documents import backtest_document
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
+from app.replay.incident_files import LabelledIncident, read_incidents
 from app.replay.incidents import IncidentSource, ReplayIncident, Spending, found_incidents
 from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
+from app.replay.running import BacktestPlan, run_backtest
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
@@ -26,6 +29,7 @@ from app.replay.window_series import WindowSeries
 
 __all__ = [
     "TODAY",
+    "BacktestPlan",
     "BacktestQuestion",
     "BacktestResult",
     "BacktestedSlo",
@@ -33,6 +37,7 @@ __all__ = [
     "HistoryDetail",
     "IncidentSource",
     "JudgedFiring",
+    "LabelledIncident",
     "MemberPast",
     "PastReader",
     "PrometheusAlert",
@@ -45,11 +50,14 @@ __all__ = [
     "SlotHistory",
     "Spending",
     "WindowSeries",
+    "backtest_document",
     "backtest_slo",
     "firings_of",
     "found_incidents",
     "judge_firings",
     "past_bounds",
+    "read_incidents",
     "replay",
     "rules_of_others",
+    "run_backtest",
 ]

@@ -22,6 +22,7 @@ from app.ingest import (
     tracked_slis_of,
 )
 from app.ledger import COARSE_WIDTH_S, MIDDLE_WIDTH_S, SlotColumns
+from app.prometheus import UnreachableError
 from app.replay.slot_history import SlotHistory
 from app.replay.window_series import WindowSeries
 from app.slo import GroupKey, Slo, SloId, group_id
@@ -80,7 +81,11 @@ class PastReader:
     _resolution: dict[str, int] = field(default_factory=dict)
 
     async def read(self, slos: Sequence[Slo]) -> list[MemberPast]:
-        """The members of the SLOs, in their order; *problems* say which stretches are missing of which."""
+        """The members of the SLOs, in their order; *problems* say which stretches are missing of which.
+
+        Raises:
+            UnreachableError: nothing answers.
+        """
         counter = HistoryCounter(tracked_slis_of(slos), interval_s=self.interval_s)
         batcher = QueryBatcher(counter.series_index)
         wanted = [tracked for tracked in counter.tracked_slis if tracked.slos]
@@ -118,6 +123,8 @@ class PastReader:
         """Count one stretch, and give how many series it had."""
         answers = await read_range(time_range, tracked_slis, batcher, self.source, deadline=_DEADLINE_S, partial=True)
         for tracked, error in answers.failed:
+            if isinstance(error, UnreachableError) and not answers.answered:
+                raise error
             self.problems.setdefault(tracked.key, str(error))
         for tracked in answers.answered:
             if tracked.key in answers.partial:

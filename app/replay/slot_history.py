@@ -1,6 +1,6 @@
 """What was counted of one SLO in the past, slot by slot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -68,6 +68,11 @@ class SlotHistory:
     def place(self, at_s: float) -> int:
         """The place of the newest slot that has ended at a time; -1 before the first one has."""
         return min(int((at_s - self.start_s) // self.interval_s), len(self)) - 1
+
+    def until(self, end: datetime) -> "SlotHistory":
+        """The slots that have ended at a time."""
+        last = self.first + self.place(end.timestamp())
+        return replace(self, slots=self.slots.cut(self.first, first=self.first, last=last))
 
     def at(self, place: int) -> datetime:
         """When the slot at a place ends."""

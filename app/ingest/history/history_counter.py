@@ -54,9 +54,18 @@ class HistoryCounter:
         return self._scrape_s.get(row, np.nan)
 
     def count(
-        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+        self,
+        tracked_slis: Sequence[TrackedSli],
+        samples: Samples,
+        *,
+        since_s: float,
+        until_s: float,
+        in_cells: bool = False,
     ) -> dict[int, SlotColumns]:
-        """The slots in (since, until] by row, from *samples* that reach from a look-back before to one after it."""
+        """The slots in (since, until] by row, from *samples* that reach from a look-back before to one after it.
+
+        If *in_cells*, samples are those at the edges of cells.
+        """
         composites = [tracked for tracked in tracked_slis if tracked.parts]
         following = [tracked for tracked in tracked_slis if self._counted_s.get(tracked.key) == since_s]
         apart = [tracked for tracked in tracked_slis if tracked not in following and not tracked.parts]
@@ -70,7 +79,7 @@ class HistoryCounter:
             found = edge_increments(composites, samples, self._writer, since_s=since_s, until_s=until_s)
             parts.append(found)
         increments = Increments.joined(parts)
-        self._note(increments)
+        self._note(increments, in_cells=in_cells)
         return self._slots(increments, rows_of(tracked_slis).tolist(), since_s=since_s, until_s=until_s)
 
     def _count_on(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> Increments:
@@ -105,14 +114,14 @@ class HistoryCounter:
         for tracked in tracked_slis:
             self._counted_s[tracked.key] = until_s
 
-    def _note(self, increments: Increments) -> None:
+    def _note(self, increments: Increments, *, in_cells: bool) -> None:
         """Note when rows were first seen, and how far apart their samples are."""
         seen = increments.only(increments.seen)
         for row in np.unique(seen.row).tolist():
             mine = seen.row == row
             since_s = float(seen.since[mine].min())
             self._first_sample_s[row] = min(self._first_sample_s.get(row, np.inf), since_s)
-            if row not in self._scrape_s:
+            if row not in self._scrape_s and not in_cells:
                 self._scrape_s[row] = float(np.median((seen.at - seen.since)[mine]))
 
     def _slots(

@@ -1,0 +1,206 @@
+"""`sloburn backtest`: what alerts would have done in the past, by today's rules, by others, and by proposed ones."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from app.changes import moment_of
+from app.cli.backtest_figures import backtest_tables
+from app.cli.configuration import settings_for
+from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json, progress_bar
+from app.cli.documents import show, sound_documents
+from app.clock import SystemClock
+from app.documents import ProposedRules, read_proposed_rules
+from app.prometheus import PrometheusError, open_client
+from app.replay import (
+    BacktestPlan,
+    BacktestQuestion,
+    BacktestResult,
+    HistoryDetail,
+    LabelledIncident,
+    backtest_document,
+    read_incidents,
+    run_backtest,
+)
+from app.reports import WORTH_A_PAGE
+from app.settings import Settings
+from app.slo import Slo
+from app.wording.sentences import listed
+from app.yamldoc import ErrorFinding
+
+_USUAL = timedelta(days=30)
+_LONGEST = timedelta(days=366)
+_MOST_NAMED = 20
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="SLO", hidden=True)]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="The first time, RFC 3339 or Unix seconds.  [default: 30 days before --to]", metavar="TIME"
+    ),
+]
+To = Annotated[str | None, typer.Option("--to", help="The last time.  [default: now]", metavar="TIME")]
+PolicyFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--policy", help="A file with rules to try; may be repeated.", metavar="FILE", show_default=False),
+]
+IncidentFile = Annotated[
+    Path | None,
+    typer.Option("--incidents", help="Incidents as CSV, YAML or JSON.", metavar="FILE", show_default=False),
+]
+FoundShare = Annotated[
+    float,
+    typer.Option(
+        "--found-share",
+        help="Without --incidents: a contiguous time that spent more than this share of the budget is one.",
+        metavar="RATIO",
+        min=0.0001,
+        max=10.0,
+    ),
+]
+Zone = Annotated[str, typer.Option("--timezone", help="The time zone of nights.", metavar="ZONE")]
+Detail = Annotated[
+    HistoryDetail,
+    typer.Option(
+        "--detail",
+        help="Read all samples, or cells of 5m where no rule is near its factor; auto goes by their number.",
+        metavar="<auto|raw|cells>",
+    ),
+]
+OnlyOwn = Annotated[bool, typer.Option("--only-own", help="Leave out the rules of the SRE Workbook, Sloth and Pyrra.")]
+
+
+def backtest(
+    ids: Ids = None,
+    *,
+    start: From = None,
+    end: To = None,
+    policy: PolicyFiles = None,
+    incidents: IncidentFile = None,
+    found_share: FoundShare = WORTH_A_PAGE,
+    timezone: Zone = "UTC",
+    detail: Detail = HistoryDetail.AUTO,
+    only_own: OnlyOwn = False,
+    format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
+) -> None:
+    """Judge the past again: pages and tickets that would have fired.
+
+    SLO is the id of one of the documents in SLOBURN_SPECS; without any, all are judged. Their rules, those of --policy
+    files, of the SRE Workbook (approaches 1 to 6), of Sloth and of Pyrra are compared on the same samples from
+    Prometheus: precision, recall, detection and reset times, nights disturbed. Incidents come from a file, or are
+    contiguous times that spent more than 2% of the budget. docs/backtest.md explains every figure.
+
+    Exit code 0: it was judged; 1: Prometheus does not answer; 2: the command cannot start.
+
+    Example: sloburn backtest checkout-availability --policy proposed.yaml
+    """
+    settings = settings_for({})
+    documents = sound_documents([settings.specs]).slos
+    since, until = _span(start, end)
+    plan = BacktestPlan(
+        slos=_wanted(documents, ids or []),
+        documents=documents,
+        question=BacktestQuestion(
+            start=since, end=until, timezone=_zone(timezone), found_share=found_share, with_others=not only_own
+        ),
+        interval_s=round(settings.evaluation_interval.total_seconds()),
+        proposed=tuple(_proposed(file) for file in policy or []),
+        labelled=None if incidents is None else _labelled(incidents),
+        detail=detail,
+    )
+    result = _run(settings, plan)
+    if format is Format.JSON:
+        print_json(backtest_document(result))
+    else:
+        backtest_tables(result, output())
+    for slo, problem in result.problems.items():
+        errors().print(f"sloburn: {slo}: {problem}", markup=False, soft_wrap=True)
+
+
+def _run(settings: Settings, plan: BacktestPlan) -> BacktestResult:
+    try:
+        with _progress() as advanced:
+            return asyncio.run(_backtest(settings, plan, advanced))
+    except PrometheusError as error:
+        fail(f"cannot read history from Prometheus: {error}")
+
+
+async def _backtest(settings: Settings, plan: BacktestPlan, advanced: Callable[[float], None]) -> BacktestResult:
+    http, limits = settings.prometheus_http(), settings.prometheus_limits()
+    async with open_client(http, clock=SystemClock(), limits=limits, partial=settings.prometheus_partial) as client:
+        return await run_backtest(plan, client, advanced=advanced)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float], None]]:
+    """A bar on standard error while the work lasts, on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with progress_bar(*columns, TimeElapsedColumn()) as bar:
+        task = bar.add_task("judging the past", total=1.0)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _span(start: str | None, end: str | None) -> tuple[datetime, datetime]:
+    until = SystemClock().now().astimezone(UTC) if end is None else _moment("--to", end)
+    since = until - _USUAL if start is None else _moment("--from", start)
+    if since >= until:
+        fail("--from must be before --to", code=EXIT_USAGE)
+    if until - since > _LONGEST:
+        fail("the time is longer than a year: ask for less", code=EXIT_USAGE)
+    return since, until
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        return moment_of(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except (ValueError, OverflowError, OSError):
+        fail(f"{name}: {text!r} is not a time: write 2026-03-01T12:00:00Z or seconds since 1970", code=EXIT_USAGE)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        fail(f"--timezone: {name!r} is not a time zone: write a name such as Europe/Berlin", code=EXIT_USAGE)
+    return name
+
+
+def _wanted(documents: Sequence[Slo], ids: Sequence[str]) -> tuple[Slo, ...]:
+    known = {str(slo.id): slo for slo in documents}
+    unknown = [one for one in ids if one not in known]
+    if unknown:
+        there = listed(sorted(known), _MOST_NAMED)
+        fail(f"no SLO has the id {unknown[0]!r}; the documents have {there or 'none'}", code=EXIT_USAGE)
+    if not documents:
+        fail("there are no documents: write one, or set SLOBURN_SPECS", code=EXIT_USAGE)
+    return tuple(known[one] for one in dict.fromkeys(ids)) or tuple(documents)
+
+
+def _proposed(file: Path) -> ProposedRules:
+    found = read_proposed_rules(_text(file), file, name=file.stem)
+    return found if isinstance(found, ProposedRules) else _refuse(found)
+
+
+def _labelled(file: Path) -> tuple[LabelledIncident, ...]:
+    found = read_incidents(_text(file), file)
+    labelled = tuple(one for one in found if isinstance(one, LabelledIncident))
+    return labelled or _refuse([one for one in found if isinstance(one, ErrorFinding)])
+
+
+def _refuse(found: Sequence[ErrorFinding]) -> NoReturn:
+    show(found)
+    raise typer.Exit(EXIT_USAGE)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {file}: {getattr(error, 'strerror', None) or error}", code=EXIT_USAGE)

@@ -1,0 +1,95 @@
+"""The figures of a backtest as tables within 80 columns."""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from app.replay import TODAY, BacktestResult, RulesScore, SloOutcome
+from app.slo import format_duration
+
+_MOST_FIRINGS = 40
+
+
+def backtest_tables(result: BacktestResult, console: Console) -> None:
+    """All rules side by side; then the pages and tickets of today's."""
+    incidents = sum(not one.is_noise for slo in result.slos for one in slo.incidents)
+    question = result.question
+    resolution = format_duration(timedelta(seconds=result.resolution_s)) if result.resolution_s else "-"
+    console.print(
+        f"{len(result.slos)} SLOs, {question.start:%Y-%m-%d %H:%M} to {question.end:%Y-%m-%d %H:%M} UTC, "
+        f"{incidents} incidents; counts by {resolution} or finer",
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print()
+    console.print(_scores(result))
+    console.print()
+    console.print(_firings(result.slos))
+
+
+def _scores(result: BacktestResult) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("rules", no_wrap=True)
+    for heading in ("pages", "tickets", "precision", "recall", "detects", "resets", "spent", "nights"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, score in result.scores.items():
+        table.add_row(name, *_row(score))
+    return table
+
+
+def _row(score: RulesScore) -> Iterable[str]:
+    return (
+        f"{score.pages:,}",
+        f"{score.tickets:,}",
+        ratio_text(score.precision),
+        ratio_text(score.recall),
+        seconds_text(score.detection_s),
+        seconds_text(score.reset_s),
+        "-" if math.isnan(score.spent_before) else f"{score.spent_before:.1%}",
+        f"{len(score.nights):,}",
+    )
+
+
+def _firings(slos: Iterable[SloOutcome]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("SLO", overflow="fold")
+    for heading in ("alert", "start (UTC)", "lasts", "rule", "right", "spent"):
+        table.add_column(heading, no_wrap=True)
+    rows = [
+        (slo, judged)
+        for slo in slos
+        for outcome in slo.outcomes
+        if outcome.rules == TODAY
+        for judged in outcome.firings
+    ]
+    for slo, judged in rows[:_MOST_FIRINGS]:
+        firing = judged.firing
+        spent = "-" if math.isnan(judged.spent_before) else f"{judged.spent_before:.1%}"
+        right = {True: "yes", False: "no", None: "?"}[judged.is_right]
+        lasts = _length(firing.start, firing.end)
+        table.add_row(
+            slo.id, str(firing.severity), f"{firing.start:%Y-%m-%d %H:%M}", lasts, firing.tier or "", right, spent
+        )
+    if len(rows) > _MOST_FIRINGS:
+        table.add_row(f"and {len(rows) - _MOST_FIRINGS:,} more; --format json has all", "", "", "", "", "", "")
+    return table
+
+
+def ratio_text(value: float) -> str:
+    """A ratio with two digits, such as precisions have."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time such as ``2m30s``; negative ones have a minus sign."""
+    if math.isnan(seconds):
+        return "-"
+    text = format_duration(timedelta(seconds=round(abs(seconds)))) if round(abs(seconds)) else "0s"
+    return f"-{text}" if seconds < 0 and text != "0s" else text
+
+
+def _length(start: datetime, end: datetime | None) -> str:
+    return "fires" if end is None else seconds_text((end - start).total_seconds())

@@ -1,0 +1,151 @@
+"""Running a backtest: the past of some SLOs at a time is read, and judged in processes beside."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from multiprocessing import get_context
+
+from app.alerting import with_windows_of_at_least
+from app.documents import ProposedRules
+from app.ingest import BoundedSource, Source
+from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, backtest_slo
+from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
+from app.replay.incident_files import LabelledIncident, incidents_of
+from app.replay.prometheus_alerts import rules_of_others
+from app.slo import Slo
+
+# Slots of a month of so many SLOs, of one member each, are 50 MB.
+_SLOS_AT_ONCE = 20
+_QUERIES_AT_ONCE = 2
+"""Of history: evaluations, dashboards and rules of others go first."""
+_MOST_WORKERS = 2
+_FEW_SLOS = 3
+_NICE = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestPlan:
+    """Which SLOs of all in the *documents* are backtested, and how.
+
+    *labelled* are the incidents that people know of, None to find them.
+    """
+
+    slos: tuple[Slo, ...]
+    documents: tuple[Slo, ...]
+    question: BacktestQuestion
+    interval_s: int
+    proposed: tuple[ProposedRules, ...] = ()
+    labelled: tuple[LabelledIncident, ...] | None = None
+    are_complete: bool = True
+    detail: HistoryDetail = HistoryDetail.AUTO
+
+    @property
+    def looks_back(self) -> timedelta:
+        """How much history is needed before the stretch that is judged."""
+        longest = [slo.longest_alert_window for slo in self.slos]
+        if self.question.with_others:
+            longest += [rules.longest for slo in self.slos for rules in rules_of_others(slo.window.nominal)]
+        longest += [
+            rule.long
+            for slo in self.slos
+            for rules in self.proposed
+            for policy in rules.alerting(slo).policies
+            for rule in policy.rules
+        ]
+        return max(longest, default=timedelta(0))
+
+
+async def run_backtest(
+    plan: BacktestPlan, source: Source, *, advanced: Callable[[float], None] = lambda _: None
+) -> BacktestResult:
+    """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done."""
+    result = BacktestResult(question=plan.question)
+    bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
+    loop = asyncio.get_running_loop()
+    with _workers(len(plan.slos)) as workers:
+        for begin in range(0, len(plan.slos), _SLOS_AT_ONCE):
+            some = plan.slos[begin : begin + _SLOS_AT_ONCE]
+            start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
+            share = len(some) / len(plan.slos)
+
+            def note(done: float, *, before: float = begin / len(plan.slos), of: float = share) -> None:
+                advanced(before + 0.8 * of * done)
+
+            reader = PastReader(
+                source=bounded,
+                start=start,
+                end=end,
+                interval_s=plan.interval_s,
+                detail=plan.detail,
+                advanced=note,
+            )
+            ids = {slo.id for slo in some}
+            found = await reader.read(_with_components(some, plan.documents))
+            members = [member for member in found if member.slo.id in ids]
+            result.problems |= {
+                member.id: reader.problems[member.slo.sli.key]
+                for member in members
+                if member.slo.sli.key in reader.problems
+            }
+            wanted = [_wanted(member, plan) for member in members]
+            judged = [loop.run_in_executor(workers, backtest_slo, one, plan.question) for one in wanted]
+            for outcome in await asyncio.gather(*judged):
+                result.add(outcome)
+            advanced((begin + len(some)) / len(plan.slos))
+    return result
+
+
+def _with_components(some: Sequence[Slo], documents: Sequence[Slo]) -> list[Slo]:
+    """Some SLOs, and those of which the composites among them are made."""
+    by_key = {slo.sli.key: slo for slo in reversed(documents)}
+    found = {slo.id: slo for slo in some}
+    waiting = list(some)
+    while waiting:
+        evaluated = waiting.pop().sli.evaluated
+        composition = None if evaluated is None else evaluated.composition
+        for component in () if composition is None else composition.components:
+            part = by_key.get(component.key)
+            if part is not None and part.id not in found:
+                found[part.id] = part
+                waiting.append(part)
+    return list(found.values())
+
+
+def _wanted(member: MemberPast, plan: BacktestPlan) -> BacktestedSlo:
+    slo = with_windows_of_at_least(member.slo, timedelta(seconds=member.shortest_window_s))
+    proposed = tuple((rules.name, rules.alerting(slo)) for rules in plan.proposed)
+    known = None if plan.labelled is None else incidents_of(plan.labelled, member.id, slo.service)
+    # What a replay needs of an SLO is small; its SLI would be sent to another process for nothing.
+    return BacktestedSlo(
+        id=member.id,
+        slo=replace(slo, description=""),
+        history=member.history.until(plan.question.end),
+        group=member.group,
+        proposed=proposed,
+        incidents=known,
+        are_complete=plan.are_complete,
+    )
+
+
+@contextmanager
+def _workers(slos: int) -> Iterator[Executor]:
+    executor: Executor
+    if slos <= _FEW_SLOS:
+        # To start processes takes longer than to judge some SLOs.
+        executor = ThreadPoolExecutor(1, thread_name_prefix="backtest")
+    else:
+        # Forked processes would inherit the threads' locks of the service.
+        executor = ProcessPoolExecutor(
+            min(_MOST_WORKERS, os.cpu_count() or 1),
+            mp_context=get_context("spawn"),
+            initializer=os.nice,
+            initargs=(_NICE,),
+        )
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
