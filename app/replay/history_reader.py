@@ -131,7 +131,13 @@ class PastReader:
                 self.problems.setdefault(tracked.key, answers.partial[tracked.key])
         if not answers.answered:
             return 0
-        slots = counter.count(answers.answered, answers.samples, since_s=time_range.since_s, until_s=time_range.until_s)
+        slots = counter.count(
+            answers.answered,
+            answers.samples,
+            since_s=time_range.since_s,
+            until_s=time_range.until_s,
+            in_cells=time_range.width_s is not None,
+        )
         first = self._place(time_range.since_s)
         for row, columns in slots.items():
             if time_range.width_s is not None:
