@@ -8,8 +8,9 @@ from app.slo.arrays import Floats
 from tests.ledger.counters import Scraped
 from tests.ledger.histories import SCRAPE_S, History, grid
 
-DAY = 86_400.0
-CUT = DAY / 2 + 15
+END = 28_800.0
+"""Eight hours: most cases are counted at every scrape of them, and what happens halfway is long over by then."""
+CUT = END / 2 + 15
 SCRAPE_EVENTS = 10 * SCRAPE_S
 
 
@@ -22,7 +23,7 @@ def series(code: str, times: Floats, values: Floats, **more: str) -> tuple[dict[
     return {"__name__": "rq_total", "job": "api", "instance": "a", "code": code, **more}, (times, values)
 
 
-def counts(history: History, *, since: float = 600.0, until: float = DAY - 600) -> dict[str, tuple[float, float]]:
+def counts(history: History, *, since: float = 600.0, until: float = END - 600) -> dict[str, tuple[float, float]]:
     return {
         "live": history.live(since, until),
         "final": history.final(since, until),
@@ -38,7 +39,7 @@ def assert_close(found: dict[str, tuple[float, float]], total: float, bad: float
 
 
 def relabelled() -> History:
-    before, after = grid(0, CUT), grid(0, DAY)
+    before, after = grid(0, CUT), grid(0, END)
     after = after[after > CUT]
     return History(
         [
@@ -50,12 +51,12 @@ def relabelled() -> History:
 
 
 def test_a_label_that_is_added_is_no_restart() -> None:
-    length = DAY - 1200
+    length = END - 1200
     assert_close(counts(relabelled()), 10.002 * length, 0.002 * length, by=2 * SCRAPE_EVENTS, bad_by=2)
 
 
 def test_one_process_of_a_collector_restarts_and_the_others_go_on() -> None:
-    times = grid(0, DAY)
+    times = grid(0, END)
     frontend = np.where(times < CUT, growing(times, 5_000_000, 20), np.floor(20 * (times - CUT)))
     found = counts(
         History(
@@ -66,18 +67,18 @@ def test_one_process_of_a_collector_restarts_and_the_others_go_on() -> None:
             ]
         )
     )
-    assert_close(found, 25.001 * (DAY - 1200), 0.001 * (DAY - 1200), by=20 * SCRAPE_S, bad_by=1)
+    assert_close(found, 25.001 * (END - 1200), 0.001 * (END - 1200), by=20 * SCRAPE_S, bad_by=1)
 
 
 @pytest.mark.parametrize("by", [301, 420, 5_000, 900_000])
 def test_a_counter_that_is_corrected_counts_nothing_for_it(by: int) -> None:
-    times = grid(0, DAY)
+    times = grid(0, END)
     good = growing(times, 10_900_000, 10) - np.where(times > CUT, by, 0)
     history = History([series("200", times, good), series("500", times, growing(times, 500_000, 0.002))])
     assert_close(
         counts(history),
-        10.002 * (DAY - 1200),
-        0.002 * (DAY - 1200),
+        10.002 * (END - 1200),
+        0.002 * (END - 1200),
         by=max(by * (by < 9000), 2 * SCRAPE_EVENTS),
         bad_by=1,
     )
@@ -86,20 +87,20 @@ def test_a_counter_that_is_corrected_counts_nothing_for_it(by: int) -> None:
 
 def test_a_good_counter_that_reads_one_less_now_and_then_in_a_total_outage() -> None:
     """Ten minutes into an outage nothing good happens any more, whatever the counter shows."""
-    times = grid(0, DAY)
+    times = grid(0, END)
     good = growing(np.minimum(times, CUT), 300, 10) - (np.arange(len(times)) % 7 == 3) * (times > CUT)
     bad = np.floor(np.maximum(times - CUT, 0) * 10)
     seen = bad > 0
     found = counts(History([series("200", times, good), series("500", times[seen], bad[seen])]), since=CUT)
-    assert_close(found, 10 * (DAY - 600 - CUT), 10 * (DAY - 600 - CUT), by=400, bad_by=400)
+    assert_close(found, 10 * (END - 600 - CUT), 10 * (END - 600 - CUT), by=400, bad_by=400)
 
 
 def test_two_replicas_behind_a_proxy_that_switches_between_them() -> None:
-    times = grid(0, DAY)
+    times = grid(0, END)
     late = np.floor(times / 600) % 2 * 12.0
     codes = (("200", 10_000_000, 10), ("500", 500_000, 0.01))
     found = counts(History([series(code, times, growing(times - late, at, pace)) for code, at, pace in codes]))
-    assert_close(found, 10.01 * (DAY - 1200), 0.01 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
+    assert_close(found, 10.01 * (END - 1200), 0.01 * (END - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_two_replicas_behind_a_proxy_that_switches_between_them() -> None:
 )
 def test_two_servers_of_which_one_lags_count_as_one(order: str, lag_s: float) -> None:
     """Each scrape shows one of two servers that have the same counters, one of them behind by more than a scrape."""
-    times = grid(0, DAY)
+    times = grid(0, END)
     number = np.arange(len(times))
     lags = {
         "in turn": number % 2 == 1,
@@ -174,7 +175,7 @@ def test_errors_that_return_under_another_label_are_not_new() -> None:
 @pytest.mark.parametrize("order", ["by chance", "in turn"])
 def test_two_servers_behind_one_balancer_are_not_thousands_of_restarts(order: str) -> None:
     """A level that is lower than before is another server: what one of them counts is counted."""
-    end = DAY / 6
+    end = END / 2
     times = grid(0, end)
     which = (
         np.random.default_rng(1).random(len(times)) < 0.5 if order == "by chance" else np.arange(len(times)) % 2 == 1
@@ -197,8 +198,8 @@ def test_containers_of_one_target_with_timestamps_of_their_own() -> None:
             [
                 series(
                     code,
-                    grid(begin, DAY) + 1.1 * number,
-                    growing(grid(begin, DAY), at + number * 1000, pace),
+                    grid(begin, END) + 1.1 * number,
+                    growing(grid(begin, END), at + number * 1000, pace),
                     id=str(number),
                 )
                 for number in range(10)
@@ -206,32 +207,32 @@ def test_containers_of_one_target_with_timestamps_of_their_own() -> None:
             ]
         )
     )
-    length = DAY - 600 - begin
+    length = END - 600 - begin
     assert_close(found, 100.1 * length, 0.1 * length, by=12 * SCRAPE_EVENTS, bad_by=15)
 
 
 def test_an_error_counter_that_expires_and_returns_goes_on() -> None:
-    times = grid(0, DAY)
-    seen = (times < DAY / 4) | (times > DAY / 2)
+    times = grid(0, END)
+    seen = (times < END / 4) | (times > END / 2)
     bad = growing(times, 60_000, 0.05)
     found = counts(
         History([series("200", times, growing(times, 10_000_000, 10)), series("500", times[seen], bad[seen])])
     )
-    assert_close(found, 10.05 * (DAY - 1200), 0.05 * (DAY - 1200), by=SCRAPE_EVENTS, bad_by=3)
+    assert_close(found, 10.05 * (END - 1200), 0.05 * (END - 1200), by=SCRAPE_EVENTS, bad_by=3)
 
 
 def test_errors_of_a_total_outage_count_from_the_first() -> None:
-    times = grid(0, DAY)
+    times = grid(0, END)
     good, bad = growing(np.minimum(times, CUT), 0, 10), np.floor(np.maximum(times - CUT, 0) * 12)
     found = counts(History([series("200", times, good), series("500", times[bad > 0], bad[bad > 0])]))
-    length = DAY - 600 - CUT
+    length = END - 600 - CUT
     assert_close(found, 10 * (CUT - 600) + 12 * length, 12 * length, by=SCRAPE_EVENTS, bad_by=SCRAPE_EVENTS)
 
 
 def test_runs_of_a_batch_job_behind_a_pushgateway_are_counted_as_by_increase() -> None:
     """Each run writes its counts at once, ten minutes after the one before; fewer than before count in full."""
-    times, dice = grid(0, DAY), np.random.default_rng(3)
-    runs = np.arange(int(DAY / 600) + 1)
+    times, dice = grid(0, END), np.random.default_rng(3)
+    runs = np.arange(int(END / 600) + 1)
     good, bad = dice.integers(800, 1200, len(runs)).astype(float), dice.integers(0, 3, len(runs)).astype(float)
     run = (times // 600).astype(int)
     found = counts(History([series("200", times, good[run]), series("500", times, bad[run])]))
@@ -291,7 +292,7 @@ def test_restarts_in_place_count_at_once_at_every_scrape_interval(scrape_s: floa
 @pytest.mark.parametrize(("shown", "every"), [(11, 38), (3, 8)], ids=["five minutes", "a minute"])
 def test_errors_that_begin_again_after_their_series_expired_count(shown: int, every: int) -> None:
     """Bursts within one scrape each, in every so many scrapes; an exporter forgets an idle series after a while."""
-    times = grid(0, DAY / 3)
+    times = grid(0, END)
     bursts = 100.0 - 7 * (np.arange(len(times) // every + 1) % 10)
     place, number = np.arange(len(times)) % every, np.arange(len(times)) // every
     errors: Floats = bursts[number].astype(np.float64)
@@ -333,15 +334,15 @@ def test_a_job_that_runs_every_few_minutes_behind_a_pushgateway_is_counted_no_wo
     every: int, scale: int
 ) -> None:
     """Its runs write nearly equal counts, each at once; falls count in full, whatever the last run counted."""
-    times, dice = grid(0, DAY / 2), np.random.default_rng(every)
+    times, dice = grid(0, END / 2), np.random.default_rng(every)
     run = np.arange(len(times)) // every
     runs = np.arange(int(run[-1]) + 1)
     good = dice.poisson(40 * scale, len(runs)).astype(float)
     bad = dice.integers(0, 3, len(runs)).astype(float)
     found = counts(
-        History([series("200", times, good[run]), series("500", times, bad[run])]), since=600, until=DAY / 2 - 900
+        History([series("200", times, good[run]), series("500", times, bad[run])]), since=600, until=END / 2 - 900
     )
-    inside = (times[::every][: len(runs)] > 600) & (times[::every][: len(runs)] <= DAY / 2 - 900)
+    inside = (times[::every][: len(runs)] > 600) & (times[::every][: len(runs)] <= END / 2 - 900)
     steps = np.append(0.0, np.diff(good))
     by_increase = np.where(steps < 0, good, np.maximum(steps, 0))[inside].sum()
     for way in ("final", "backwards"):
@@ -378,7 +379,7 @@ def test_a_reload_during_which_the_old_process_still_answers_some_scrapes(errors
 @pytest.mark.parametrize("before_s", [0.001, 5.0, 14.0])
 def test_zeros_that_are_written_before_scrapes_are_no_restarts(before_s: float) -> None:
     """Of an exporter whose created timestamps are always new, Prometheus writes a zero before each sample."""
-    times = grid(0, DAY)
+    times = grid(0, END)
     zeros = times[(times > CUT) & (times < CUT + 3600)] - before_s
     both = np.concatenate([times, zeros])
     order = np.argsort(both)
@@ -388,26 +389,26 @@ def test_zeros_that_are_written_before_scrapes_are_no_restarts(before_s: float) 
 
     good, bad = growing(times, 5_000_000, 10), growing(times, 50, 0.002)
     found = counts(History([series("200", *injected(good)), series("500", *injected(bad))]))
-    assert_close(found, 10.002 * (DAY - 1200), 0.002 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
+    assert_close(found, 10.002 * (END - 1200), 0.002 * (END - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
 
 
 def test_sums_whose_last_digits_wobble_have_not_fallen() -> None:
     """A recording rule adds up floats in any order."""
-    times = grid(0, DAY)
+    times = grid(0, END)
     wobble = 1 + np.where(np.arange(len(times)) % 3, 3e-16, 0.0)
     good, bad = (5_000_000 + 10 * times) / 3 * wobble, np.floor(50 + 0.002 * times) / 10 * wobble
     for total, errors in counts(History([series("200", times, good), series("500", times, bad)])).values():
-        assert total == pytest.approx(10 / 3 * (DAY - 1200), abs=2 * SCRAPE_EVENTS)
-        assert errors == pytest.approx(0.0002 * (DAY - 1200), abs=0.2)
+        assert total == pytest.approx(10 / 3 * (END - 1200), abs=2 * SCRAPE_EVENTS)
+        assert errors == pytest.approx(0.0002 * (END - 1200), abs=0.2)
 
 
 def test_many_counters_that_appear_at_once_are_new_as_far_as_all_of_them_are_plausible() -> None:
     """Routes that were dropped when their target was scraped are kept from now on: none of them alone looks old."""
-    times = grid(0, DAY)
+    times = grid(0, END)
     late = times[times > CUT]
     routes = [series("500", late, growing(late - CUT, 200, 0.001), route=f"/{route}") for route in range(40)]
     found = counts(History([series("200", times, growing(times, 1_000_000, 10)), *routes]))
-    assert_close(found, (10 + 0.02) * (DAY - 1200), 0.02 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=50)
+    assert_close(found, (10 + 0.02) * (END - 1200), 0.02 * (END - 1200), by=2 * SCRAPE_EVENTS, bad_by=50)
 
 
 @pytest.mark.parametrize(("again", "counted"), [(898, 898), (895, 895), (889, 0)])
@@ -437,13 +438,13 @@ def test_a_sum_over_pods_that_loses_one_pod_after_another_is_no_restart() -> Non
 @pytest.mark.parametrize("every", [6, 8, 17, 18])
 def test_runs_of_a_job_are_counted_alike_wherever_history_is_cut(every: int) -> None:
     """Nearly equal counts, at most a scrape after another piece of history begins; only small differences are lost."""
-    times, dice = grid(0, DAY / 4), np.random.default_rng(every)
+    times, dice = grid(0, END / 4), np.random.default_rng(every)
     run = np.arange(len(times)) // every
     good = np.floor(9_100 + 90 * dice.standard_normal(int(run[-1]) + 1))[run]
     history = History([series("200", times, good)])
-    final, _ = history.final(600, DAY / 4 - 900)
+    final, _ = history.final(600, END / 4 - 900)
     for chunk_s in (900.0, 1_800.0):
-        backwards, _ = history.backwards(600, DAY / 4 - 900, chunk_s=chunk_s)
+        backwards, _ = history.backwards(600, END / 4 - 900, chunk_s=chunk_s)
         assert backwards == pytest.approx(final, abs=3_000), chunk_s
 
 
