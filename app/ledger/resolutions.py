@@ -316,15 +316,18 @@ class Resolution:
         for (length, begin, end), alike in _alike(self._length[rows], first, last):
             if begin > end:
                 continue
-            block = self._block[rows[alike]]
-            wanted = np.bincount(block)
-            dense = np.flatnonzero(wanted * _DENSE >= np.maximum(self._widths[: len(wanted)], _ROWS_AT_ONCE))
-            for number in dense.tolist():
-                some = alike[block == number]
-                of_events, of_measured = self._sums_of_block(number, length, begin, end)
-                beside = self._offset[rows[some]] - self._starts[number]
-                events[some], measured[some] = of_events[beside], of_measured[beside]
-            single = alike[~np.isin(block, dense)] if len(dense) else alike
+            single = alike
+            # Fewer rows fill no block so far that all of it is worth summing.
+            if len(alike) * _DENSE >= _ROWS_AT_ONCE:
+                block = self._block[rows[alike]]
+                wanted = np.bincount(block)
+                dense = np.flatnonzero(wanted * _DENSE >= np.maximum(self._widths[: len(wanted)], _ROWS_AT_ONCE))
+                for number in dense.tolist():
+                    some = alike[block == number]
+                    of_events, of_measured = self._sums_of_block(number, length, begin, end)
+                    beside = self._offset[rows[some]] - self._starts[number]
+                    events[some], measured[some] = of_events[beside], of_measured[beside]
+                single = alike[~np.isin(block, dense)] if len(dense) else alike
             for start in range(0, len(single), _ROWS_AT_ONCE):
                 some = single[start : start + _ROWS_AT_ONCE]
                 at = self._at(rows[some, None], np.arange(begin, end + 1))
@@ -356,8 +359,9 @@ class Resolution:
     def _share(self, cell: Ints, at_s: Floats, filled_s: Floats) -> Floats:
         """Which share of a cell lies before a time inside it; the newest cell holds only what has passed."""
         begin = (cell - 1) * float(self.width_s)
-        end = np.clip(filled_s, begin + 1.0, begin + self.width_s)
-        share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
+        # Both bounds by hand: `np.clip` takes three times as long for a few rows, and this is most of their sums.
+        end = np.minimum(np.maximum(filled_s, begin + 1.0), begin + self.width_s)
+        share: Floats = np.minimum(np.maximum((at_s - begin) / (end - begin), 0.0), 1.0)
         return share
 
 
