@@ -107,7 +107,7 @@ def in_time(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float, float]
     @cache
     def shown(until: float, at: float) -> Figures:
         with running(at_once, tmp_path_factory.mktemp("in_time"), "whole", until=until) as whole:
-            whole.run(BEGIN, at)
+            whole.run(BEGIN, at, every=60)
             return whole.figures
 
     return shown
@@ -128,7 +128,7 @@ def test_samples_that_are_always_late_are_counted_and_the_setting_is_named(
         assert problem is not None
         assert "SLOBURN_QUERY_OFFSET" in problem.detail
         assert offset in problem.detail
-        run.run(until, until + 2700)
+        run.run(until, until + 2700, every=60)
         assert differences(run.figures, in_time(until, until + 2700), coverage=2e-3) == {}
 
 
@@ -150,7 +150,8 @@ def test_one_of_two_instances_that_is_late_is_counted_when_it_comes(
 
     until = END - 1.8 * HOUR
     with running(arrives, tmp_path, "late", until=until) as run:
-        run.run(BEGIN, until + 2700)
+        run.run(BEGIN, until)
+        run.run(until, until + 2700, every=60)
         assert differences(run.figures, in_time(until, until + 2700), coverage=2e-3) == {}
 
 

@@ -34,7 +34,7 @@ def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
         Running(watched, source, tmp_path / "live.db", move=move) as live,
         Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
     ):
-        live.run(end - (2 * 3600 if IS_SOAK else 3600), end)
+        live.run(end - (2 * 3600 if IS_SOAK else 1800), end)
         fresh.tick(end)
         for each in (live, fresh):
             each.backfill(end)
@@ -62,7 +62,7 @@ def test_live_equals_backfill_at_its_worst(tmp_path: Path, seed: int, monkeypatc
         Running(watched, source, tmp_path / "live.db", move=move) as live,
         Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
     ):
-        live.run(END - 3600, END)
+        live.run(END - (3600 if IS_SOAK else 1800), END)
         monkeypatch.undo()
         fresh.restart()
         fresh.tick(END)

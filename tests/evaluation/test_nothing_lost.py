@@ -178,7 +178,7 @@ def test_a_service_that_slept_for_hours_catches_up(long_world: World, tmp_path: 
 
 def _away(one: Running, begin: int, end: int, *, away: int) -> None:
     assert isinstance(one.source, MemorySource)
-    one.run(begin, begin + HOUR // 2)
+    one.run(begin, begin + HOUR // 2, every=60)
     one.source.fault = raising(UnreachableError("connection refused"))
     one.tick(*range(begin + HOUR // 2 + 300, begin + HOUR // 2 + away, 300))
     assert one.evaluator.unanswered is not None
