@@ -302,7 +302,8 @@ class Resolution:
         until one of them changes or another becomes old.
         """
         young = np.clip(self.newest - _YOUNG_CELLS + 1, first, last + 1)
-        key = blake2b(rows.tobytes() + first.tobytes(), digest_size=16).digest(), self.newest
+        # Windows that end before the young cells may begin with the same cell and end with others.
+        key = blake2b(rows.tobytes() + first.tobytes() + young.tobytes(), digest_size=16).digest(), self.newest
         old = self._settled_sums.get(key)
         if old is None:
             if len(self._settled_sums) >= _SUMS_KEPT:
