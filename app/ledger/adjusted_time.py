@@ -33,6 +33,12 @@ class AdjustedTime:
     def __bool__(self) -> bool:
         return bool(len(self.since_s))
 
+    def touches(self, start_s: Floats, end_s: Floats) -> Bools:
+        """Whether some adjusted time lies in each (start, end]; shape of both."""
+        # Spans have no overlaps: those that end behind the start and those that begin before the end are neighbours.
+        touched: Bools = np.searchsorted(self.until_s, start_s, side="right") < np.searchsorted(self.since_s, end_s)
+        return touched
+
     def shares(self, edges_s: Floats) -> tuple[Floats, Floats]:
         """Which share of each cell between *edges_s* is excluded, and which is adjusted at all; shape (n - 1,)."""
         width = np.diff(edges_s)

@@ -10,6 +10,7 @@ from app.documents import load_documents
 from app.slo import Slo
 from app.store.alerts import load_active_alerts, recent_transitions
 from testbed.service import write_documents
+from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import Running
 
@@ -77,6 +78,19 @@ def test_traffic_that_stops_opens_an_alert_and_closes_it_when_it_flows_again(
         assert in_force(live) == {KEY.format(severity)}
         ticks(live, stops + 16 * 60, stops + 35 * 60)
         assert not in_force(live)
+
+
+def test_what_is_silent_in_maintenance_has_not_stopped(tmp_path: Path) -> None:
+    """The time begins with the end of an hour of maintenance, and a week of traffic is still the norm."""
+    begins = START + 7 * DAY + 12 * HOUR
+    with Running(an_slo(tmp_path, no_traffic="alert"), a_source(8, begins), tmp_path / "a.db") as live:
+        live.adjustments.replace([adjusting("2026-01-08T12:00", mute_alerts=True)])
+        live.tick(begins - 120)
+        live.backfill(begins - 120)
+        ticks(live, begins, begins + HOUR + 540, 180)
+        assert not in_force(live)
+        ticks(live, begins + HOUR + 540, begins + HOUR + 800)
+        assert in_force(live) == {KEY.format("ticket")}
 
 
 def test_silence_at_a_time_at_which_there_is_always_silence_is_no_news(tmp_path: Path) -> None:

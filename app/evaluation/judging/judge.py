@@ -134,7 +134,7 @@ def judge_all(
     """
     columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out, forecast_of=forecast_of)
     of_conditions = alerts_of_conditions(before)
-    states = _States(columns, members, figures, of_conditions, ledger, at=at, muted=muted)
+    states = _States(columns, members, figures, of_conditions, ledger, at=at, muted=muted, left_out=left_out)
     conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
@@ -269,6 +269,7 @@ class _States:
         *,
         at: datetime,
         muted: Mapping[SloId, str],
+        left_out: Mapping[SloId, AdjustedTime],
     ) -> None:
         self._columns = columns
         self._muted = muted
@@ -279,7 +280,7 @@ class _States:
             if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in alerts)
         }
         firing = {index for index, member in enumerate(members) if member.id in without_traffic}
-        self._traffic_stopped = traffic_stopped(members, figures, ledger, firing=firing)
+        self._traffic_stopped = traffic_stopped(members, figures, ledger, firing=firing, left_out=left_out)
 
     @property
     def stale(self) -> Sequence[bool]:
@@ -394,8 +395,7 @@ class _Columns:
             for stale, hides, ended_s in zip(self.stale, self._hides_errors, self._ended_s, strict=True)
         ]
         self._window_read = figures.window_read.tolist()
-        rows = [member.row for member in members]
-        self.missing_totals = missing_totals(figures, rows, self.stale, ledger, at_s=at_s)
+        self.missing_totals = missing_totals(figures, members, self.stale, ledger, at_s=at_s, left_out=left_out)
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""

@@ -4,15 +4,16 @@ No requests at three at night are unusual only where there were some at three on
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from app.alerting import ADEQUATE_COVERAGE
 from app.evaluation.figures.figures import Figures
 from app.evaluation.figures.members import Member
-from app.ledger import Ledger
-from app.slo import NoTraffic
+from app.ledger import AdjustedTime, Ledger
+from app.slo import NoTraffic, SloId
 from app.slo.arrays import Bools, Floats, Ints
 
 _DAY_S = 86_400.0
@@ -33,11 +34,17 @@ _EXPECTED_EVENTS = -math.log(0.01)
 
 
 def traffic_stopped(
-    members: Sequence[Member], figures: Figures, ledger: Ledger, *, firing: Collection[int]
+    members: Sequence[Member],
+    figures: Figures,
+    ledger: Ledger,
+    *,
+    firing: Collection[int],
+    left_out: Mapping[SloId, AdjustedTime],
 ) -> dict[int, bool | None]:
     """By the position of each member that asks for it, whether its traffic has stopped; None if unknown.
 
-    An alert that fires (*firing*, by position) ends with the first event, regardless of the history.
+    An alert that fires (*firing*, by position) ends with the first event, regardless of the history. Time that alerts
+    do not see (*left_out*) is neither silent nor usual: a service may be slow to come back from its maintenance.
     """
     wanted = [
         index
@@ -47,6 +54,7 @@ def traffic_stopped(
     if not wanted:
         return {}
     rows = np.array([members[index].row for index in wanted], dtype=np.int64)
+    rates = _Rates(ledger, rows, [left_out.get(members[index].id) for index in wanted])
     end_s = figures.as_of_s[wanted]
     shortest_s = np.array([members[index].slo.alerting.no_traffic_for.total_seconds() for index in wanted])
     now = ledger.sums(rows, end_s - shortest_s, end_s)
@@ -60,7 +68,7 @@ def traffic_stopped(
             stopped[index] = bool(silent[place])
     asked = np.array([place for place, index in enumerate(wanted) if index not in stopped], dtype=np.int64)
     if len(asked):
-        expected = _events_expected(ledger, rows[asked], end_s[asked], shortest_s[asked])
+        expected = _events_expected(rates.of(asked), end_s[asked], shortest_s[asked])
         stopped |= {
             wanted[place]: bool(events >= _EXPECTED_EVENTS)
             for place, events in zip(asked.tolist(), expected.tolist(), strict=True)
@@ -68,16 +76,40 @@ def traffic_stopped(
     return stopped
 
 
-def _events_expected(ledger: Ledger, rows: Ints, end_s: Floats, shortest_s: Floats) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """The traffic of rows, each with the time that its alerts do not see."""
+
+    ledger: Ledger
+    rows: Ints
+    left_out: Sequence[AdjustedTime | None]
+
+    def of(self, places: Ints) -> "_Rates":
+        """The traffic of some of the rows."""
+        return _Rates(self.ledger, self.rows[places], [self.left_out[place] for place in places.tolist()])
+
+    def within(self, start_s: Floats, end_s: Floats) -> tuple[Floats, Bools]:
+        """Events per second of windows, and whether they were measured; of any shape, rows along the first axis."""
+        each = np.broadcast_to(self.rows.reshape(-1, *[1] * (start_s.ndim - 1)), start_s.shape)
+        sums = self.ledger.sums(each.ravel(), start_s.ravel(), end_s.ravel())
+        rate = sums.total.reshape(start_s.shape) / (end_s - start_s)
+        measured: Bools = sums.coverage.reshape(start_s.shape) >= ADEQUATE_COVERAGE
+        for place, time in enumerate(self.left_out):
+            if time:
+                measured[place] &= ~time.touches(start_s[place], end_s[place])
+        return rate, measured
+
+
+def _events_expected(rates: _Rates, end_s: Floats, shortest_s: Floats) -> Floats:
     """The most events that were to be expected in any of the silences that end now; shape (rows,)."""
     length_s = shortest_s[:, None] * _LONGER[None, :]
-    now_total, _ = _rates(ledger, rows, end_s[:, None] - length_s, np.broadcast_to(end_s[:, None], length_s.shape))
-    silent = now_total <= 0
+    now_rate, now_measured = rates.within(end_s[:, None] - length_s, np.broadcast_to(end_s[:, None], length_s.shape))
+    silent = now_measured & (now_rate <= 0)
     past_start = end_s[:, None, None] - _DAYS_BACK[None, None, :] * _DAY_S - length_s[:, :, None]
     past_end = past_start + length_s[:, :, None]
-    rates, known = zip(
+    rate, known = zip(
         *(
-            _rates(ledger, rows, start, end)
+            rates.within(start, end)
             for start, end in (
                 (past_start - 2 * _NEARBY_S, past_start - _NEARBY_S),
                 (past_start - _NEARBY_S, past_start),
@@ -88,27 +120,19 @@ def _events_expected(ledger: Ledger, rows: Ints, end_s: Floats, shortest_s: Floa
         ),
         strict=True,
     )
-    rate, measured = np.minimum.reduce(rates), np.logical_and.reduce(known)
-    by_days = np.where(measured[..., 1:], rate[..., 1:], np.inf).min(axis=-1)
-    usual = np.where(measured[..., 0], rate[..., 0], by_days)
-    usual = np.where(np.isinf(usual), _lately(ledger, rows, end_s, length_s, shortest_s), usual)
+    least, measured = np.minimum.reduce(rate), np.logical_and.reduce(known)
+    by_days = np.where(measured[..., 1:], least[..., 1:], np.inf).min(axis=-1)
+    usual = np.where(measured[..., 0], least[..., 0], by_days)
+    usual = np.where(np.isinf(usual), _lately(rates, end_s, length_s, shortest_s), usual)
     expected: Floats = np.where(silent, usual * length_s, 0.0).max(axis=1)
     return expected
 
 
-def _lately(ledger: Ledger, rows: Ints, end_s: Floats, length_s: Floats, shortest_s: Floats) -> Floats:
+def _lately(rates: _Rates, end_s: Floats, length_s: Floats, shortest_s: Floats) -> Floats:
     """The least rate in the parts of the time before each silence, 0 where it was not measured; for less than a day."""
     part_s = np.minimum(_LATELY_SILENCES * shortest_s, _LONGEST_LATELY_S)[:, None, None] / _LATELY_PARTS
     begin_s = end_s[:, None, None] - length_s[:, :, None]
     ends = begin_s - part_s * np.arange(_LATELY_PARTS)[None, None, :]
-    rates, measured = _rates(ledger, rows, ends - part_s, ends)
-    lately: Floats = np.where(measured, rates, 0.0).min(axis=-1)
+    rate, measured = rates.within(ends - part_s, ends)
+    lately: Floats = np.where(measured, rate, 0.0).min(axis=-1)
     return lately
-
-
-def _rates(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats) -> tuple[Floats, Bools]:
-    """Events per second of windows, and whether they were measured; windows of any shape, rows along the first axis."""
-    each = np.broadcast_to(rows.reshape(-1, *[1] * (start_s.ndim - 1)), start_s.shape)
-    sums = ledger.sums(each.ravel(), start_s.ravel(), end_s.ravel())
-    rate = sums.total.reshape(start_s.shape) / (end_s - start_s)
-    return rate, sums.coverage.reshape(start_s.shape) >= ADEQUATE_COVERAGE
