@@ -1,9 +1,11 @@
 """How many requests are worked on at once, and how much of their answers waits in memory for slow readers."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +33,10 @@ PATIENCE_S = 10.0
 _PIECE_BYTES = 64 * 1024
 # More than this is held only by clients that do not read; without a bound they fill the memory.
 _MOST_UNSENT_BYTES = 128 * 1024 * 1024
+# A client that reads takes in any answer sooner; who takes longer is let go when another one needs the room...
+_READ_WITHIN_S = 5.0
+# ...which its connection is closed for within a second.
+_ROOM_WITHIN_S = 3.0
 # Answers below it are sent whole: they are gone before they could be counted.
 _SMALL_BYTES = 256 * 1024
 
@@ -60,13 +66,15 @@ class Admission:
         waiting: int = _WAITING,
         patience_s: float = PATIENCE_S,
         most_unsent: int = _MOST_UNSENT_BYTES,
+        read_within_s: float = _READ_WITHIN_S,
+        room_within_s: float = _ROOM_WITHIN_S,
     ) -> None:
         self._app = app
         self._places = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._most_waiting = waiting
         self._patience_s = patience_s
-        self._unsent = _UnsentAnswers(most_unsent)
+        self._unsent = _UnsentAnswers(most_unsent, read_within_s=read_within_s, room_within_s=room_within_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -114,13 +122,28 @@ class Admission:
             leave()
 
 
-class _UnsentAnswers:
-    """The bytes of large answers that clients have not taken in; one that is sent to several at once counts once."""
+@dataclass(eq=False, slots=True)
+class _UnsentAnswer:
+    """A large answer that is being sent: its body, since when (monotonic seconds), and the scope of its request."""
 
-    def __init__(self, most: int) -> None:
+    body: bytes
+    since_s: float
+    scope: Scope
+
+
+class _UnsentAnswers:
+    """The bytes of large answers that clients have not taken in; one that is sent to several at once counts once.
+
+    Where there are too many, those of clients that have read for longest are given up, so that a few that do not read
+    keep no scraper from its page.
+    """
+
+    def __init__(self, most: int, *, read_within_s: float, room_within_s: float) -> None:
         self._most = most
-        self._sent_by: dict[int, int] = {}
-        self._bytes = 0
+        self._read_within_s = read_within_s
+        self._room_within_s = room_within_s
+        self._under_way: dict[_UnsentAnswer, None] = {}
+        self._ended = asyncio.Event()
 
     def in_pieces(self, scope: Scope, send: Send) -> Send:
         """A way to send an answer that hands over large bodies bit by bit, or says 503 where too much is under way."""
@@ -137,10 +160,10 @@ class _UnsentAnswers:
                 if start is not None:
                     await send(start)
                 await send(message)
-            elif self._bytes + len(body) > self._most and id(body) not in self._sent_by:
+            elif not await self._has_room(body):
                 await _refusal(scope, _nothing, send)
             else:
-                with self._counted(body):
+                with self._counted(body, scope):
                     await send(start)
                     for first in range(0, len(body), _PIECE_BYTES):
                         last = first + _PIECE_BYTES >= len(body)
@@ -149,19 +172,50 @@ class _UnsentAnswers:
 
         return send_pieces
 
+    async def _has_room(self, body: bytes) -> bool:
+        """Whether a body may be sent, once slow clients have been let go if it needs their room."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._room_within_s):
+                while not self._fits(body):
+                    if not self._let_go(body):
+                        return False
+                    self._ended.clear()
+                    await self._ended.wait()
+                return True
+        return False
+
+    def _fits(self, *more: bytes) -> bool:
+        bodies = {id(body): len(body) for body in (*(one.body for one in self._under_way), *more)}
+        # One that is under way already takes no more room.
+        return id(more[0]) in {id(one.body) for one in self._under_way} or sum(bodies.values()) <= self._most
+
+    def _let_go(self, body: bytes) -> bool:
+        """Give up the answers of clients that have read for too long, as many as are needed; whether that is enough."""
+        before_s = time.monotonic() - self._read_within_s
+        sizes = {id(one.body): len(one.body) for one in self._under_way}
+        over = sum(sizes.values()) + len(body) - self._most
+        # A body is freed by its last reader.
+        newest_s = dict.fromkeys(sizes, 0.0)
+        for one in self._under_way:
+            newest_s[id(one.body)] = max(newest_s[id(one.body)], one.since_s)
+        for key in sorted((key for key in sizes if newest_s[key] < before_s), key=newest_s.__getitem__):
+            if over <= 0:
+                break
+            over -= sizes[key]
+            for one in self._under_way:
+                if id(one.body) == key:
+                    one.scope.setdefault("state", {})["unwanted"] = True
+        return over <= 0
+
     @contextmanager
-    def _counted(self, body: bytes) -> Iterator[None]:
-        key = id(body)
-        first = key not in self._sent_by
-        self._sent_by[key] = self._sent_by.get(key, 0) + 1
-        self._bytes += len(body) if first else 0
+    def _counted(self, body: bytes, scope: Scope) -> Iterator[None]:
+        one = _UnsentAnswer(body, time.monotonic(), scope)
+        self._under_way[one] = None
         try:
             yield
         finally:
-            self._sent_by[key] -= 1
-            if not self._sent_by[key]:
-                del self._sent_by[key]
-                self._bytes -= len(body)
+            del self._under_way[one]
+            self._ended.set()
 
 
 async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:

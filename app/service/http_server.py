@@ -199,6 +199,9 @@ class BoundedConnection(H11Protocol):
     def is_overdue(self, now: float) -> bool:
         """Whether the client has taken too long."""
         request = self._request
+        if request is not None and request.scope["state"].get("unwanted"):
+            # Another client needs the room that its answer takes.
+            return True
         if request is not None and request.response_started and request.scope["state"].get("endless"):
             # An answer that does not end is waited for as long as the client takes in what there is.
             self._since = self._since if self.reads_slowly else now

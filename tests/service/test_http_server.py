@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from app.api.admission import Admission
 from app.api.guard import Guard
 from app.service.http_server import BoundedConfig, BoundedServer, ClosingCause, ConnectionLimits
+from testbed.waiting import PATIENCE_S
 
 LARGE = 8 * 1024 * 1024
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: "
@@ -70,11 +72,11 @@ class Listening:
 
 
 @contextmanager
-def listening(limits: ConnectionLimits) -> Iterator[Listening]:
+def listening(limits: ConnectionLimits, **admission: Any) -> Iterator[Listening]:
     app = Starlette(
         routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow), Route("/endless", _endless)]
     )
-    app.add_middleware(Admission)
+    app.add_middleware(Admission, **admission)
     app.add_middleware(Guard)
     config = BoundedConfig(app, connection_limits=limits)
     server = BoundedServer(config)
@@ -203,6 +205,17 @@ def test_an_answer_that_is_not_taken_in_is_given_up() -> None:
             except ConnectionResetError:
                 pass
         assert received < LARGE
+
+
+def test_a_client_that_does_not_read_makes_room_for_one_that_does() -> None:
+    """Of 10,000 SLOs one page of metrics is most of what may wait: a scraper would be refused for half a minute."""
+    limits = ConnectionLimits(answer_s=3600)
+    with listening(limits, most_unsent=LARGE + 1, read_within_s=0.0, room_within_s=PATIENCE_S) as server:
+        slow = server.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert slow.recv(12) == b"HTTP/1.1 200"
+        answer = httpx.get(f"{server.url}/large", trust_env=False, timeout=PATIENCE_S)
+        assert (answer.status_code, len(answer.content)) == (200, LARGE)
+        assert server.closed == {ClosingCause.SLOW: 1}
 
 
 def test_an_answer_that_does_not_end_goes_on_for_a_client_that_takes_it_in() -> None:
