@@ -10,6 +10,7 @@ from starlette.types import Lifespan
 from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
+from app.api.backtests import Backtests, backtest_routes
 from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.gate import all_gate_routes
@@ -54,6 +55,7 @@ def create_app(
     incidents: IncidentLog,
     deliveries: DeliveryLog,
     timeline: Timeline,
+    backtests: Backtests,
     gate: Gate,
     readiness: Readiness,
     reloader: Reloader,
@@ -74,16 +76,7 @@ def create_app(
     path in it is served too, whether a proxy strips it or not. *alertmanager_url* gives where people reach
     Alertmanager, if there is one. Pages share the *turn* to read the past.
     """
-    app = FastAPI(
-        title="Sloburn",
-        version=build.version,
-        description="SLO error budgets over Prometheus.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown_parameters)],
-    )
+    app = _described(build, lifespan)
     # Before `slo_routes`, of which one takes any path for an id.
     app.include_router(chart_routes(board, pasts, contributors, turn))
     app.include_router(slo_routes(board, history, turn))
@@ -93,7 +86,8 @@ def create_app(
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn, link_secret=report_link_secret))
-    for router in adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url):
+    adjustments = adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url)
+    for router in (*adjustments, *backtest_routes(backtests, token)):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))
     app.include_router(stream_routes(stream or Stream(board)))
@@ -104,6 +98,19 @@ def create_app(
     handle_problems(app)
     describe(app, prefix=path_prefix(external_url))
     return _with_layers(app, path_prefix(external_url))
+
+
+def _described(build: BuildInfo, lifespan: Lifespan[Any] | None) -> FastAPI:
+    return FastAPI(
+        title="Sloburn",
+        version=build.version,
+        description="SLO error budgets over Prometheus.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)],
+    )
 
 
 def _with_layers(app: FastAPI, prefix: str) -> FastAPI:

@@ -18,8 +18,16 @@ from app.replay.backtest import (
 )
 from app.replay.documents import backtest_document
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
-from app.replay.incident_files import LabelledIncident, read_incidents
+from app.replay.incident_files import LabelledIncident, read_given_incidents, read_incidents
 from app.replay.incidents import IncidentSource, ReplayIncident, Spending, found_incidents
+from app.replay.jobs import (
+    BacktestJob,
+    BacktestJobs,
+    JobState,
+    PrometheusAccess,
+    RunningBacktest,
+    TooManyBacktestsError,
+)
 from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
 from app.replay.running import BacktestPlan, run_backtest
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
@@ -29,6 +37,8 @@ from app.replay.window_series import WindowSeries
 
 __all__ = [
     "TODAY",
+    "BacktestJob",
+    "BacktestJobs",
     "BacktestPlan",
     "BacktestQuestion",
     "BacktestResult",
@@ -36,19 +46,23 @@ __all__ = [
     "Firing",
     "HistoryDetail",
     "IncidentSource",
+    "JobState",
     "JudgedFiring",
     "LabelledIncident",
     "MemberPast",
     "PastReader",
+    "PrometheusAccess",
     "PrometheusAlert",
     "PrometheusRules",
     "ReplayIncident",
     "Replayed",
     "RulesOutcome",
     "RulesScore",
+    "RunningBacktest",
     "SloOutcome",
     "SlotHistory",
     "Spending",
+    "TooManyBacktestsError",
     "WindowSeries",
     "backtest_document",
     "backtest_slo",
@@ -56,6 +70,7 @@ __all__ = [
     "found_incidents",
     "judge_firings",
     "past_bounds",
+    "read_given_incidents",
     "read_incidents",
     "replay",
     "rules_of_others",

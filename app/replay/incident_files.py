@@ -45,6 +45,16 @@ def read_incidents(text: str, file: Path) -> tuple[LabelledIncident, ...] | tupl
     return findings.errors or tuple(found)
 
 
+def read_given_incidents(
+    given: Sequence[Mapping[str, object]], file: Path
+) -> tuple[LabelledIncident, ...] | tuple[ErrorFinding, ...]:
+    """As `read_incidents`, of rows; errors name their numbers as lines of *file*."""
+    findings = Findings()
+    rows = ((Place(file=file, line=number, column=1), row) for number, row in enumerate(given, start=1))
+    found = [one for place, row in rows if (one := _incident(row, place, findings)) is not None]
+    return findings.errors or tuple(found)
+
+
 def _csv(text: str, file: Path, findings: Findings) -> Iterator[tuple[Place, Mapping[str, object]]]:
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, restkey="", restval="")
     try:

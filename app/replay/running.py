@@ -24,7 +24,8 @@ _QUERIES_AT_ONCE = 2
 """Of history: evaluations, dashboards and rules of others go first."""
 _MOST_WORKERS = 2
 _FEW_SLOS = 3
-_NICE = 19
+NICE = 19
+"""The lowest priority: what a backtest computes waits for everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +61,16 @@ class BacktestPlan:
 
 
 async def run_backtest(
-    plan: BacktestPlan, source: Source, *, advanced: Callable[[float], None] = lambda _: None
+    plan: BacktestPlan, source: Source, *, advanced: Callable[[float], None] = lambda _: None, beside: bool = True
 ) -> BacktestResult:
-    """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done."""
+    """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done.
+
+    Many are judged in other processes, unless not *beside*.
+    """
     result = BacktestResult(question=plan.question)
     bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
     loop = asyncio.get_running_loop()
-    with _workers(len(plan.slos)) as workers:
+    with _workers(len(plan.slos) if beside else 0) as workers:
         for begin in range(0, len(plan.slos), _SLOS_AT_ONCE):
             some = plan.slos[begin : begin + _SLOS_AT_ONCE]
             start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
@@ -143,7 +147,7 @@ def _workers(slos: int) -> Iterator[Executor]:
             min(_MOST_WORKERS, os.cpu_count() or 1),
             mp_context=get_context("spawn"),
             initializer=os.nice,
-            initargs=(_NICE,),
+            initargs=(NICE,),
         )
     try:
         yield executor

@@ -14,13 +14,23 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import EventTokens, PastTurn, Stream, Timeline, create_app, path_prefix, show_problems_to_browsers
+from app.api import (
+    Backtests,
+    EventTokens,
+    PastTurn,
+    Stream,
+    Timeline,
+    create_app,
+    path_prefix,
+    show_problems_to_browsers,
+)
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
+from app.replay import BacktestJobs, PrometheusAccess
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.adapters.api_adapters import (
     Documents,
@@ -193,6 +203,7 @@ def _serve(
     status = _status_data(engine, components, documents, token=incidents.token)
     slo_data = _slo_data(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
+    backtests = _backtests(components, incidents)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -206,6 +217,7 @@ def _serve(
         incidents=incidents.log,
         deliveries=status.deliveries,
         timeline=timeline,
+        backtests=backtests,
         gate=engine.gate,
         readiness=status.readiness,
         reloader=status.reloader,
@@ -241,7 +253,10 @@ def _serve(
     # raises once more when it has ended.
     signals.stop_by(server.stop)
     beside = [_looking(documents, components), _sending(engine, components, reports)]
-    asyncio.run(_until_stopped(server, listening, documents, signals, [work for work in beside if work is not None]))
+    try:
+        asyncio.run(_until_stopped(server, listening, documents, signals, [one for one in beside if one is not None]))
+    finally:
+        backtests.jobs.stop()
 
 
 def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any, None] | None:
@@ -377,6 +392,20 @@ def _adjustments(components: Components) -> StoredAdjustments:
 
 def _changes(components: Components) -> StoredChanges:
     return StoredChanges(components.database, components.recent_changes, components.clock)
+
+
+def _backtests(components: Components, incidents: IncidentData) -> Backtests:
+    settings = components.settings
+    access = PrometheusAccess(
+        http=settings.prometheus_http(), limits=settings.prometheus_limits(), partial=settings.prometheus_partial
+    )
+    return Backtests(
+        jobs=BacktestJobs(launch=access.launch, now=components.clock.now),
+        board=components.board,
+        incidents=incidents.log,
+        interval_s=round(settings.evaluation_interval.total_seconds()),
+        now=components.clock.now,
+    )
 
 
 def _timeline(components: Components) -> Timeline:

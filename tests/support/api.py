@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,11 +17,12 @@ from pydantic import TypeAdapter
 from typing_extensions import override
 
 from app.alerting import Transition
-from app.api import AlertLog, EventTokens, History, Timeline, create_app
+from app.api import AlertLog, Backtests, EventTokens, History, Timeline, create_app
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.policy import BudgetPolicy
 from app.remote_write import RemoteWriteStatus
+from app.replay import BacktestJobs, BacktestPlan, RunningBacktest
 from app.slo import Labels, SloId
 from app.status import (
     Board,
@@ -258,6 +259,20 @@ class FixedConfig(ConfigSource):
 
 
 @dataclass
+class EndedBacktest:
+    """A backtest whose process has ended at once."""
+
+    plan: BacktestPlan
+
+    def receive(self) -> tuple[str, object]:
+        """Nothing."""
+        raise EOFError
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+@dataclass
 class Served:
     """An application, and the fakes behind it."""
 
@@ -280,6 +295,7 @@ class Served:
     instruments: Instruments = field(default_factory=lambda: Instruments(build=BUILD))
     policies: Sequence[BudgetPolicy] = ()
     clock: SetClock = field(default_factory=lambda: SetClock(AS_OF))
+    launch_backtest: Callable[[BacktestPlan], RunningBacktest] = EndedBacktest
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -297,6 +313,17 @@ class Served:
             clock=self.clock,
             stale_after=timedelta(minutes=2),
             policies=lambda: self.policies,
+        )
+
+    @cached_property
+    def backtests(self) -> Backtests:
+        """Backtests, which `launched` does not run."""
+        return Backtests(
+            jobs=BacktestJobs(launch=self.launch_backtest, now=self.clock.now),
+            board=self.board,
+            incidents=self.incidents.log,
+            interval_s=30,
+            now=self.clock.now,
         )
 
     def app(self) -> FastAPI:
@@ -317,6 +344,7 @@ class Served:
                 tokens=EventTokens(events=self.events_token, api=self.token),
                 now=self.incidents.clock.now,
             ),
+            backtests=self.backtests,
             gate=self.gate,
             readiness=self.readiness,
             reloader=self.reloader,

@@ -1,0 +1,141 @@
+"""From a request to the plan of a backtest."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.api.backtests.models import NewBacktestModel
+from app.documents import ProposedRules, read_proposed_rules
+from app.replay import (
+    BacktestJobs,
+    BacktestPlan,
+    BacktestQuestion,
+    HistoryDetail,
+    IncidentSource,
+    LabelledIncident,
+    ReplayIncident,
+    read_given_incidents,
+)
+from app.reports import WORTH_A_PAGE
+from app.slo import Slo
+from app.status import Board, IncidentLog
+from app.store.incident_notes import IncidentMark
+from app.store.incidents import IncidentFilter
+from app.yamldoc import ErrorFinding
+
+_USUAL = timedelta(days=30)
+_LONGEST = timedelta(days=366)
+_MOST_MARKED = 1_000
+
+
+class InvalidBacktestError(Exception):
+    """A backtest cannot be as it was asked for; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtests:
+    """The backtests of the service, and what plans are made of."""
+
+    jobs: BacktestJobs
+    board: Board
+    incidents: IncidentLog
+    interval_s: int
+    now: Callable[[], datetime]
+
+
+def plan_of(given: NewBacktestModel, backtests: Backtests) -> BacktestPlan:
+    """The plan of a backtest.
+
+    Raises:
+        InvalidBacktestError: it cannot be.
+    """
+    documents = tuple({snapshot.slo.id: snapshot.slo for snapshot in backtests.board.current.snapshots}.values())
+    until = given.get("to", backtests.now())
+    since = given.get("from", until - _USUAL)
+    if since.tzinfo is None or until.tzinfo is None:
+        raise InvalidBacktestError("from and to must have an offset, such as Z")
+    if not since < until <= since + _LONGEST:
+        raise InvalidBacktestError("from must be before to, at most a year")
+    labelled = _labelled(given, backtests, since.astimezone(UTC), until.astimezone(UTC))
+    return BacktestPlan(
+        slos=_wanted(documents, given.get("slos", [])),
+        documents=documents,
+        question=BacktestQuestion(
+            start=since.astimezone(UTC),
+            end=until.astimezone(UTC),
+            timezone=_zone(given.get("timezone", "UTC")),
+            found_share=given.get("found_share", WORTH_A_PAGE),
+            with_others=given.get("with_others", True),
+        ),
+        interval_s=backtests.interval_s,
+        proposed=_proposed(given.get("policy")),
+        labelled=labelled,
+        are_complete=not given.get("marks", False),
+        detail=given.get("detail", HistoryDetail.AUTO),
+    )
+
+
+def _wanted(documents: Sequence[Slo], ids: Sequence[str]) -> tuple[Slo, ...]:
+    known = {str(slo.id): slo for slo in documents}
+    unknown = [one for one in ids if one not in known]
+    if unknown:
+        raise InvalidBacktestError(f"no SLO has the id {unknown[0]!r}")
+    if not documents:
+        raise InvalidBacktestError("there are no SLOs yet")
+    return tuple(known[one] for one in dict.fromkeys(ids)) or tuple(documents)
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError) as error:
+        raise InvalidBacktestError(f"{name!r} is not a time zone: write a name such as Europe/Berlin") from error
+
+
+def _proposed(policy: Mapping[str, Any] | None) -> tuple[ProposedRules, ...]:
+    if policy is None:
+        return ()
+    # JSON is YAML: what is wrong is found, and said, as in a document.
+    found = read_proposed_rules(json.dumps({"alerting": policy}), Path("policy"), name="proposed")
+    if isinstance(found, ProposedRules):
+        return (found,)
+    raise InvalidBacktestError(f"policy: {found[0].named_text}")
+
+
+def _labelled(
+    given: NewBacktestModel, backtests: Backtests, since: datetime, until: datetime
+) -> tuple[LabelledIncident, ...] | None:
+    incidents = given.get("incidents")
+    if given.get("marks", False):
+        if incidents is not None:
+            raise InvalidBacktestError("incidents and marks exclude each other")
+        return _marked(backtests.incidents, since, until)
+    if incidents is None:
+        return None
+    found = read_given_incidents(incidents, Path("incidents"))
+    wrong = next((one for one in found if isinstance(one, ErrorFinding)), None)
+    if wrong is not None:
+        raise InvalidBacktestError(f"incidents, item {wrong.line}: {wrong.named_text}")
+    return tuple(one for one in found if isinstance(one, LabelledIncident))
+
+
+def _marked(log: IncidentLog, since: datetime, until: datetime) -> tuple[LabelledIncident, ...]:
+    """What people have marked of past alerts: useful ones are incidents, noise is none."""
+    query = IncidentFilter(since=since, until=until, marks=frozenset(IncidentMark))
+    return tuple(
+        LabelledIncident(
+            incident=ReplayIncident(
+                # What an alert tells of began before it.
+                start=one.first_bad_at or one.started_at,
+                end=one.ended_at or until,
+                source=IncidentSource.MARKED,
+                is_noise=one.mark is IncidentMark.NOISE,
+            ),
+            slo=str(one.slo),
+        )
+        for one in log.listed(query, limit=_MOST_MARKED)
+    )
