@@ -9,7 +9,7 @@ from app.documents.dialect import Defaults
 from app.documents.files import FilesState, files_state
 from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlike_a_counter
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
-from app.documents.native import json_schema
+from app.documents.native import json_schema, policies_schema
 from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
 from app.documents.pyrra.windows import TIERS as PYRRA_RULES
 
@@ -28,6 +28,7 @@ __all__ = [
     "lint",
     "load_documents",
     "name_as_written",
+    "policies_schema",
     "read_proposed_rules",
     "unlike_a_counter",
 ]

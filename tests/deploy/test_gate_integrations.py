@@ -14,6 +14,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,9 +26,13 @@ import yaml
 from typer.testing import CliRunner
 from typing_extensions import override
 
+from app.changes import ChangeKind, ChangeStatus
 from app.cli.application import app
 from app.metrics import FAMILIES
+from app.promql.selector_text import parse_promql
 from app.status import DataState
+from app.store.changes import ChangeFilter
+from demo.shop import create_shop
 from tests.gate.test_gate import spent
 from tests.support.api import Served, listening
 from tests.support.snapshots import a_snapshot, an_slo
@@ -122,6 +127,41 @@ def test_argo_cd_syncs_only_where_the_hook_succeeds(url: str, service: str, succ
     (container,) = job["spec"]["template"]["spec"]["containers"]
     arguments = [re.sub("^--wait=60s$", "--wait=1ms", one) for one in container["args"]]
     assert (CliRunner().invoke(app, arguments).exit_code == 0) is succeeds
+
+
+@pytest.mark.parametrize(
+    ("service", "before", "after"),
+    [
+        ("denies", [], ["deny"]),
+        ("denies", ["deny"], None),
+        ("allows", ["deny"], []),
+        ("allows", [], None),
+        ("unknown", ["deny"], None),
+    ],
+)
+def test_argo_cd_has_a_sync_window_while_the_gate_denies(
+    url: str, tmp_path: Path, service: str, before: list[str], after: list[str] | None
+) -> None:
+    """A `kubectl` of ours has the project; the window of another schedule stays."""
+    cron, *_ = documents("argo-cd/sync-window.yaml", url)
+    (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one["value"] for one in container["env"]}
+    env |= {"QUERY": env["QUERY"].replace("checkout", service), "PATCH": str(tmp_path / "patch")}
+    night = {"kind": "allow", "schedule": "0 22 * * *", "duration": "1h", "applications": ["*"]}
+    ours = {
+        "kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": json.loads(env["APPLICATIONS"]),
+        "manualSync": True,
+    }  # fmt: skip
+    project = {"spec": {"syncWindows": [night, *([ours] if before else [])]}}
+    (tmp_path / "project").write_text(json.dumps(project))
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f'#!/bin/sh\nif [ "$1" = get ]; then cat {tmp_path}/project; else printf %s "$7" > "$PATCH"; fi\n'
+    )
+    kubectl.chmod(0o755)
+    assert run_script("set -e\n" + container["args"][0], tmp_path, tmp_path, env) == 0
+    patch = json.loads(Path(env["PATCH"]).read_text()) if Path(env["PATCH"]).exists() else None
+    assert patch == (None if after is None else {"spec": {"syncWindows": [night, *([ours] if after else [])]}})
 
 
 def asked_by_flagger(webhook: Mapping[str, Any]) -> bool:
@@ -334,6 +374,56 @@ def test_an_experiment_of_chaos_toolkit_starts_only_with_budget_left(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "broken").exists() is runs, done.stderr
+
+
+@pytest.mark.parametrize(("service", "broken"), [("checkout", True), ("catalog", False)])
+def test_the_demo_breaks_its_shop_by_an_experiment_on_the_timeline(service: str, broken: bool, tmp_path: Path) -> None:
+    """The toolkit runs the experiment of the demo against its shop; what it breaks is mended in the end."""
+    budgets = [spent(0.5, a_snapshot(an_slo("checkout"))), spent(1.2, a_snapshot(an_slo("catalog")))]
+    served = Served.with_snapshots(*budgets)
+    served.events_token = "token"  # noqa: S105  a made-up token
+    # What the toolkit reports is of now, and not in the future.
+    served.incidents.clock.at = datetime.now(UTC) + timedelta(hours=1)
+    experiment = json.loads((DEPLOY / "chaos-toolkit/demo.json").read_text())
+    experiment["method"][0].pop("pauses")
+    # What the shop was told is asked before it is mended.
+    look = {"type": "http", "url": "${shop_url}/breakages"}
+    probe = {"type": "probe", "name": "look", "provider": look}
+    experiment["method"].append(probe)
+    program = (
+        "import json, sys; from chaoslib.experiment import run_experiment; "
+        "json.dump(run_experiment(json.load(sys.stdin)), sys.stdout)"
+    )
+    with listening(served.app()) as sloburn, listening(create_shop(traffic=0)) as shop:
+        env = {
+            **os.environ, "SLOBURN_URL": sloburn, "SHOP_URL": shop, "SERVICE": service, "SLOBURN_EVENTS_TOKEN": "token",
+            "PYTHONPATH": str(DEPLOY / "chaos-toolkit"),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=json.dumps(experiment), env=env, capture_output=True, text=True,
+            check=True, cwd=tmp_path,
+        )  # fmt: skip
+        assert json.loads(request(f"{shop}/breakages")[1]) == {}
+    journal = json.loads(done.stdout)
+    seen = [run["output"]["body"] for run in journal["run"] if run["activity"]["name"] == "look"]
+    assert [one[service]["errors"] for one in seen] == ([0.1] if broken else [])
+    found = served.incidents.changes.listed(ChangeFilter(), limit=10)
+    wanted = (ChangeKind.EXPERIMENT, service, experiment["title"], ChangeStatus.SUCCEEDED)
+    assert [(one.kind, one.service, one.title, one.status) for one in found] == ([wanted] if broken else []), (
+        done.stderr
+    )
+
+
+def test_kayenta_asks_for_metrics_that_exist() -> None:
+    config = json.loads((DEPLOY / "spinnaker/canary-config.json").read_text())
+    known = {family.name for family in FAMILIES}
+    for metric in config["metrics"]:
+        kind, _, query = metric["query"]["customInlineTemplate"].partition(":")
+        assert (kind, metric["query"]["metricName"] in known) == ("PromQL", True)
+        assert str(parse_promql(query.replace("${scope}", "v2"))).startswith(f"avg({metric['query']['metricName']}{{")
+        assert metric["analysisConfigurations"]["canary"]["direction"] in {"increase", "decrease", "either"}
+    groups = {group for metric in config["metrics"] for group in metric["groups"]}
+    assert groups == config["classifier"]["groupWeights"].keys()
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from app.documents import json_schema, load_documents
+from app.documents import json_schema, load_documents, policies_schema
 
 _ROOT = Path(__file__).parents[2]
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -30,6 +30,18 @@ def _errors(document: Any) -> list[str]:
 def test_the_committed_schema_is_current() -> None:
     """`python -m app.documents > docs/slo.schema.json` writes it anew."""
     assert json.loads((_ROOT / "docs/slo.schema.json").read_text()) == json_schema()
+    assert json.loads((_ROOT / "docs/policies.schema.json").read_text()) == policies_schema()
+
+
+def test_files_of_policies_have_a_schema_too() -> None:
+    schema = policies_schema()
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    good = yaml.safe_load((_FIXTURES / "policies.yaml").read_text())
+    assert [[*validator.iter_errors(one)] for one in (good, *schema["examples"])] == [[], []]
+    (policy,) = good["policies"][:1]
+    for wrong in ({"policies": [{**policy, "wat": 1}]}, {"policies": [{**policy, "states": [{"name": "a"}]}]}, {}):
+        assert [*validator.iter_errors(wrong)]
 
 
 def test_the_schema_is_a_schema_and_its_example_is_valid() -> None:

@@ -1,4 +1,4 @@
-"""The JSON Schema of native documents, for editors."""
+"""The JSON Schemas of native documents and of files of policies, for editors."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from typing_extensions import override
 
 from app.documents.native.model import DocumentModel
+from app.documents.policies.model import PolicyFileModel
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXAMPLE = {
@@ -26,11 +27,37 @@ _EXAMPLE = {
 }
 
 
+_POLICIES_EXAMPLE = {
+    "policies": [
+        {
+            "name": "payments",
+            "match": {"labels": {"team": "payments"}},
+            "owners": ["payments-oncall"],
+            "states": [
+                {"name": "healthy", "deploys": "allow"},
+                {"name": "freeze", "budget_left": "0%", "leave_above": "5%", "deploys": "deny", "notify": True},
+            ],
+        }
+    ]
+}
+
+
 def json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12; editors find it by ``# yaml-language-server: $schema=<path or URL>``."""
     schema = DocumentModel.model_json_schema(by_alias=True, schema_generator=_Generator)
     head = {"$schema": _DIALECT, "title": "Sloburn SLO document", "description": "SLOs of one service."}
     return {**schema, **head, "examples": [_EXAMPLE]}
+
+
+def policies_schema() -> dict[str, Any]:
+    """The schema of a file of error budget policies."""
+    schema = PolicyFileModel.model_json_schema(by_alias=True, schema_generator=_Generator)
+    head = {
+        "$schema": _DIALECT,
+        "title": "Sloburn error budget policies",
+        "description": "Error budget policies of many services.",
+    }
+    return {**schema, **head, "examples": [_POLICIES_EXAMPLE]}
 
 
 class _Generator(GenerateJsonSchema):
