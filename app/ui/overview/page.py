@@ -9,16 +9,28 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.slo import AlertState, SliKind
-from app.status import WORST_FIRST, Board, DataState, Snapshot, SortColumn, alert_states, burn_now, ordered
+from app.status import (
+    WORST_FIRST,
+    Board,
+    BoardContent,
+    DataState,
+    Snapshot,
+    SortColumn,
+    alert_states,
+    burn_now,
+    ordered,
+)
 from app.ui.overview import sparkline
-from app.ui.overview.attention import attention
-from app.ui.overview.groups import listing
+from app.ui.overview.attention import Attention, attention
+from app.ui.overview.groups import Listing, listing
 from app.ui.overview.query import BY_LABEL, BY_SERVICE, UNGROUPED, OverviewQuery
 from app.ui.overview.sparkline import BurnDowns, NoBurnDowns
 from app.ui.rendering import Renderer
 
 # A longer list to choose from is of no help: the search finds them.
 _MOST_CHOICES = 100
+# Readers look at the same few views again and again, most of them at the first page.
+_VIEWS_KEPT = 32
 _COLUMNS = (
     (SortColumn.NAME, "SLO", ""),
     (SortColumn.OBJECTIVE, "Objective", "num"),
@@ -68,23 +80,58 @@ class Choices:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What a query shows of one evaluation: *count* SLOs, a page of which is listed."""
+
+    count: int
+    cards: Sequence[Card]
+    attention: Attention
+    listing: Listing
+
+    @classmethod
+    def of(cls, known: BoardContent, query: OverviewQuery) -> "_View":
+        others = replace(query, status=()).selection.of(known.snapshots)
+        states = frozenset(query.status)
+        chosen = ordered(
+            [found for found in others if not states or found.health in states], query.sort, descending=query.descending
+        )
+        return cls(
+            count=len(chosen),
+            cards=_cards(query, others),
+            attention=attention(known, chosen, filtered=bool(query.filters), by_status=bool(states)),
+            listing=listing(chosen, query),
+        )
+
+
 class _Known:
-    """The choices of the newest evaluation, made once."""
+    """The choices and views of the newest evaluation, made once: to sort 10,000 SLOs takes a tenth of a second."""
 
     def __init__(self) -> None:
         self._snapshots: tuple[Snapshot, ...] | None = None
         self._choices = Choices(services=(), labels=(), groups=())
+        self._views: tuple[BoardContent | None, dict[OverviewQuery, _View]] = (None, {})
 
     def choices(self, snapshots: tuple[Snapshot, ...]) -> Choices:
         if self._snapshots is not snapshots:
             self._snapshots, self._choices = snapshots, Choices.of(snapshots)
         return self._choices
 
+    def view(self, known: BoardContent, query: OverviewQuery) -> _View:
+        content, views = self._views
+        if content is not known or len(views) >= _VIEWS_KEPT:
+            views = {}
+            self._views = known, views
+        found = views.get(query)
+        if found is None:
+            found = views[query] = _View.of(known, query)
+        return found
+
 
 def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None = None) -> APIRouter:
     """The route ``/``."""
     router = APIRouter(include_in_schema=False)
-    known_choices, lines = _Known(), burn_downs or NoBurnDowns()
+    known_of, lines = _Known(), burn_downs or NoBurnDowns()
 
     @router.get("/")
     def overview(request: Request) -> Response:
@@ -94,27 +141,22 @@ def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None
             # A form sends what was not chosen, too: links are shorter without it.
             return RedirectResponse(f"{renderer.prefix}/{query.canonical}", HTTPStatus.SEE_OTHER)
         known = board.current
-        others = replace(query, status=()).selection.of(known.snapshots)
-        states = frozenset(query.status)
-        chosen = ordered(
-            [found for found in others if not states or found.health in states], query.sort, descending=query.descending
-        )
-        listed = listing(chosen, query)
+        view = known_of.view(known, query)
         page = renderer.page(
             request,
             "overview.html",
             query=query,
             total=len(known.snapshots),
-            count=len(chosen),
-            cards=_cards(query, others),
-            attention=attention(known, chosen, filtered=bool(query.filters), by_status=bool(states)),
-            listing=listed,
-            lines=lines.burn_downs(listed.shown),
+            count=view.count,
+            cards=view.cards,
+            attention=view.attention,
+            listing=view.listing,
+            lines=lines.burn_downs(view.listing.shown),
             line=sparkline.line,
             zero=sparkline.zero,
             burn_now=burn_now,
             columns=_COLUMNS,
-            choices=known_choices.choices(known.snapshots),
+            choices=known_of.choices(known.snapshots),
             kinds=tuple(SliKind),
             states=WORST_FIRST,
             alert_states=tuple(AlertState),
