@@ -20,7 +20,7 @@ from app.evaluation.figures.problems import (
     noted_counters,
     problems_of,
 )
-from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity, SloId
+from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity, SloId, Window
 from app.slo.arrays import Ints
 from app.status import (
     AlertView,
@@ -101,11 +101,12 @@ class _Rows:
 
     def __init__(self, figures: Figures, members: Sequence[Member], *, at_s: float, interval_s: float) -> None:
         self._at_s, self._interval_s = at_s, interval_s
-        # Nearly all members have the same few times.
-        self._moments: dict[float, datetime] = {}
+        moments = _Moments()
         self.as_of = figures.as_of_s.tolist()
-        self.data_since = figures.data_since_s.tolist()
+        self.as_of_at = [moments[seconds] for seconds in self.as_of]
+        self.data_since_at = [moments[seconds] for seconds in figures.data_since_s.tolist()]
         self.start = figures.start_s.tolist()
+        self.start_at = [moments[seconds] for seconds in self.start]
         self.period = figures.period_s.tolist()
         self.exhausted_in = figures.exhausted_in_s.tolist()
         self.month_remaining = figures.month_remaining.tolist()
@@ -122,22 +123,26 @@ class _Rows:
         )
         self.contradictions = contradictions(figures)
         self.window_read = figures.window_read.tolist()
-        self.elapsed = figures.elapsed.tolist()
         self.bad_shares = long_bad_shares(figures)
         self.counters = noted_counters(figures)
         young = figures.data_since_s > figures.start_s
         self.unknown_before = np.where(young, figures.data_since_s, np.nan).tolist()
         self.windows = {length: _views(repeat(length), window) for length, window in figures.windows.items()}
         self.slo_window = _views(map(_length, members), figures.slo_window)
+        self.estimated = [
+            is_estimated(whole.bad, whole.total, member.slo.error_budget, elapsed=elapsed)
+            for whole, member, elapsed in zip(self.slo_window, members, figures.elapsed.tolist(), strict=True)
+        ]
+        self._windows_of: dict[tuple[Window, tuple[timedelta, ...]], list[list[WindowView]]] = {}
 
     def snapshot(self, index: int, member: Member, alerts: Sequence[Alert], forecast: Outlook | NoForecast) -> Snapshot:
-        as_of = self._moment(self.as_of[index])
+        as_of = self.as_of_at[index]
         whole = self.slo_window[index]
         stale = is_stale(self.as_of[index], at_s=self._at_s, interval_s=self._interval_s)
         remaining, window_read = self.budget[index][2], self.window_read[index]
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):
-            window_end = self._moment(self.start[index] + self.period[index])
+            window_end = _moment(self.start[index] + self.period[index])
         problems = problems_of(
             member,
             as_of,
@@ -150,7 +155,7 @@ class _Rows:
             bad_share=self.bad_shares[index],
             unknown_before_s=self.unknown_before[index],
         )
-        unjudgeable, estimated = is_unjudgeable(problems), self._is_estimated(index, member)
+        unjudgeable, estimated = is_unjudgeable(problems), self.estimated[index]
         backfill = _progress(member)
         is_reading = backfill is not None and not stale
         return Snapshot(
@@ -158,11 +163,11 @@ class _Rows:
             slo=member.slo,
             group=member.group,
             as_of=as_of,
-            window_start=self._moment(self.start[index]),
+            window_start=self.start_at[index],
             window_end=window_end,
             data=DataState.ERROR if unjudgeable else _data(member, as_of, stale=stale, total=whole.total),
             problems=problems,
-            data_since=self._moment(self.data_since[index]),
+            data_since=self.data_since_at[index],
             coverage=whole.coverage,
             health=HealthState.UNKNOWN
             if unjudgeable
@@ -183,11 +188,6 @@ class _Rows:
             forecast=forecast,
         )
 
-    def _is_estimated(self, index: int, member: Member) -> bool:
-        """Whether the window has only begun, and its bad events are less than the budget of all of it."""
-        whole = self.slo_window[index]
-        return is_estimated(whole.bad, whole.total, member.slo.error_budget, elapsed=self.elapsed[index])
-
     def _budget(self, index: int, *, estimated: bool) -> BudgetView:
         total_events, consumed, remaining, remaining_events = self.budget[index]
         return BudgetView(
@@ -201,16 +201,27 @@ class _Rows:
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
-        views = [self.windows[length][index] for length in member.shown]
-        if isinstance(member.slo.window, RollingWindow) and member.slo.window.duration not in member.shown:
-            views.append(self.slo_window[index])
-        return tuple(sorted(views))
+        # Nearly all members show the same windows, which are put in order once.
+        alike = member.slo.window, member.shown
+        columns = self._windows_of.get(alike)
+        if columns is None:
+            columns = self._windows_of[alike] = self._columns(*alike)
+        return tuple([column[index] for column in columns])
 
-    def _moment(self, seconds: float) -> datetime | None:
-        known = self._moments.get(seconds)
-        if known is None and not math.isnan(seconds):
-            known = self._moments[seconds] = datetime.fromtimestamp(seconds, UTC)
-        return known
+    def _columns(self, window: Window, shown: tuple[timedelta, ...]) -> list[list[WindowView]]:
+        """The views of the windows that are shown of some members, the shortest window first."""
+        columns = {length: self.windows[length] for length in shown}
+        if isinstance(window, RollingWindow):
+            columns.setdefault(window.duration, self.slo_window)
+        return [columns[length] for length in sorted(columns)]
+
+
+class _Moments(dict[float, datetime | None]):
+    """Times by unix seconds, of which nearly all members have the same few; None for NaN."""
+
+    def __missing__(self, seconds: float) -> datetime | None:
+        moment = self[seconds] = _moment(seconds)
+        return moment
 
 
 def _length(member: Member) -> timedelta:
