@@ -196,14 +196,12 @@ def judge_slo(
 ) -> _JudgedSlo:
     """Step the burn-rate alerts of one SLO, or of one member of its group, through the slot *at*."""
     member = columns.members[index]
-    policies = member.slo.alerting.policies
+    policies, error_budget = member.slo.alerting.policies, member.slo.error_budget
     active = any(alert.state is not AlertState.INACTIVE for alert in known)
     # While a ticket fires, its page is at rest most of the time, and the other way round.
     resting = () if state.muted is not None else columns.resting(index, known)
     readings = {
-        policy.severity: columns.reading(
-            index, policy, member.slo.error_budget, stale=state.stale, with_evidence=active
-        )
+        policy.severity: columns.reading(index, policy, error_budget, stale=state.stale, with_evidence=active)
         for policy in policies
         if policy.severity not in resting
     }
@@ -221,9 +219,8 @@ def judge_slo(
     definitions = {severity: _definition_of_burn(member, severity) for severity in severities}
     for alert in known:
         policy = member.slo.alerting.policy(alert.severity)
-        if alert.fired_by is None or policy is None or alert.severity in resting:
-            continue
-        if alert.fired_by.sli != definitions[alert.severity].sli:
+        changed = alert.fired_by is not None and alert.fired_by.sli != definitions[alert.severity].sli
+        if changed and policy is not None and alert.severity in readings:
             untrusted = columns.untrusted(index, alert, policy)
             readings[alert.severity] = replace(readings[alert.severity], untrusted=untrusted)
     stepped, changes = step_slo(
