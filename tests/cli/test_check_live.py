@@ -1,5 +1,6 @@
 """What `check --live` says of metrics as people have them: odd names, gauges, rare scrapes, half a histogram."""
 
+import doctest
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
+from app.cli import live_figures
 from testbed.openmetrics import create_blocks
 from testbed.servers import prometheus
 from testbed.traces import Samples
@@ -26,6 +28,10 @@ requests{{code="500"}} 1
 queue_depth{{state="late"}} {depth}
 queue_depth{{state="due"}} 7
 """
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(live_figures).failed == 0
 
 
 class _Exporter(BaseHTTPRequestHandler):

@@ -132,3 +132,11 @@ def test_a_file_without_slos_is_said_not_to_be_written(tmp_path: Path) -> None:
     result = _run(file)
     assert (result.exit_code, result.stdout) == (0, "")
     assert f"not written, since they have no SLOs:\n  {file}\n" in result.stderr
+
+
+def test_what_is_lost_is_a_sentence_about_its_field(tmp_path: Path) -> None:
+    file = _write(tmp_path / "slo.yml")
+    file.write_text(
+        file.read_text() + "    plugins: {chain: [{id: sloth.dev/contrib/denominator_corrected_rules/v1}]}\n"
+    )
+    assert "slos[0].plugins.chain[0] is ignored, since it changes rules of Sloth" in _run(file).stdout

@@ -1,7 +1,9 @@
 """`sloburn gate` as pipelines run it: exit codes, and what GitHub, GitLab and Jenkins read."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +13,7 @@ from typer.testing import CliRunner, Result
 from app.cli.application import app
 from app.cli.gate import command
 from app.cli.remote import RemoteError, ask_gate
+from app.gate import ExceptionRequest
 from app.status import DataState
 from tests.gate.test_gate import spent
 from tests.support.api import Served, listening
@@ -158,3 +161,17 @@ def test_gitlab_gets_variables_and_links(url: str, tmp_path: Path) -> None:
 def test_machines_get_the_answer_of_the_api(url: str) -> None:
     document = json.loads(run("--url", url, "--service", "search", "--format", "json").stdout)
     assert (document["data"]["decision"], document["data"]["slos_total"]) == ("deny", 2)
+
+
+def test_an_exception_says_when_it_ends_and_budgets_are_rounded_once() -> None:
+    """A change that goes ahead by it does so until then, and not "at least": afterwards it is denied again."""
+    served = Served.with_snapshots(spent(1.16551))
+    ends_at = served.clock.at + timedelta(hours=6)
+    wanted = ExceptionRequest(reason="go live", owner="ada", starts_at=served.clock.at, ends_at=ends_at)
+    with listening(served.app()) as address:
+        denied = run("--url", address, "--service", "checkout").stdout
+        served.gate.add_exception(wanted)
+        allowed = run("--url", address, "--service", "checkout").stdout
+    assert "until at least 2026-03-01T13:00:00Z\n" in denied
+    assert "\nuntil 2026-03-01T18:00:00Z\n" in allowed
+    assert {found for text in (denied, allowed) for found in re.findall(r"-16\.\d+%", text)} == {"-16.6%"}

@@ -30,7 +30,7 @@ def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = Non
     firing = [alert for alert in slo.alerts if alert.firing]
     since = min((alert.since for alert in firing if alert.since is not None), default=None)
     until = slo.budget.exhausted_at
-    left = f"{rounded_percent(slo.budget.remaining_ratio, 1)} of the error budget is left"
+    left = _left_words(slo.budget.remaining_ratio)
     if slo.health is HealthState.EXHAUSTED:
         sentence = "The error budget is exhausted"
         sentence += " and errors go on." if firing and _shows_errors(slo) else "."
@@ -42,7 +42,7 @@ def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = Non
         said = "Errors are above what the budget allows."
         if page:
             said = "Users see errors now." if _shows_errors(slo) else "An alert fires."
-        return Headline(kind="firing", word="Burning", sentence=f"{said} {left}.", since=since, until=until)
+        return Headline(kind="firing", word="Burning", sentence=f"{said} {left}", since=since, until=until)
     if slo.data is DataState.STALE:
         sentence = "No data comes in; the figures are old."
         return Headline(kind="unknown", word="Not known", sentence=sentence, since=slo.as_of)
@@ -57,16 +57,22 @@ def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = Non
     return _quiet_headline(slo, left)
 
 
+def _left_words(remaining: float) -> str:
+    """How much of a budget is left, in a sentence."""
+    share = rounded_percent(abs(remaining), 1)
+    return f"The error budget is overspent by {share}." if remaining < 0 else f"{share} of the error budget is left."
+
+
 def _quiet_headline(slo: Snapshot, left: str) -> Headline:
     """The headline of an SLO whose budget is known and not exhausted, and of which no alert fires."""
     until = slo.budget.exhausted_at
     doubt = next((problem for problem in slo.problems if problem.makes_doubtful), None)
     if slo.health is HealthState.AT_RISK:
-        return Headline(kind="at_risk", word="At risk", sentence=f"Only {left}.", until=until)
+        return Headline(kind="at_risk", word="At risk", sentence=left, until=until)
     if doubt is not None:
-        sentence = f"{doubt.detail}. By what is counted, {left}."
+        sentence = f"{doubt.detail}. By what is counted: {left}"
         return Headline(kind="warning", word="Doubtful", sentence=sentence, until=until)
-    return Headline(kind="meeting", word="Fine", sentence=f"{left}.", until=until)
+    return Headline(kind="meeting", word="Fine", sentence=left, until=until)
 
 
 def _shows_errors(slo: Snapshot) -> bool:

@@ -138,9 +138,16 @@ const ground = (data, chart) => ({
         };
         const known = Date.now() / 1000;
         hole(range.from, data.since[0]);
-        data.at.forEach((at, step) => {
-          if (!data.series.coverage[step]) hole(data.since[step], at);
+        // Steps beside each other in one piece: between two there would be a seam.
+        let begun = null;
+        data.at.forEach((_, step) => {
+          if (!data.series.coverage[step]) begun ??= data.since[step];
+          else if (begun !== null) {
+            hole(begun, data.since[step]);
+            begun = null;
+          }
         });
+        if (begun !== null) hole(begun, data.at[data.at.length - 1]);
         if (data.at.length) hole(data.at[data.at.length - 1], Math.min(range.to, known));
         ctx.restore();
       },
