@@ -16,7 +16,7 @@ from typing import Protocol, Self
 
 import httpx
 
-from testbed.waiting import PATIENCE_S
+from testbed.waiting import PATIENCE_S, wait_until
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -193,6 +193,8 @@ class Server:
     def pause(self) -> None:
         """Let the server hang (SIGSTOP): connections are accepted by the kernel, and nothing answers."""
         self._signal(signal.SIGSTOP)
+        # Threads that run on other cores stop a moment after the signal, and may answer until then.
+        wait_until(self._is_stopped, f"{self.name} to stop")
 
     def resume(self) -> None:
         """Let a paused server go on (SIGCONT)."""
@@ -228,6 +230,14 @@ class Server:
                 cwd=self.cwd,
                 start_new_session=True,
             )
+
+    def _is_stopped(self) -> bool:
+        """Whether all its threads have stopped, or ended."""
+        states = set()
+        for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                states.add(task.read_text().rpartition(")")[2].split()[0])
+        return states <= {"T", "Z", "X"}
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
