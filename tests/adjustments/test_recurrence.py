@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 import numpy as np
@@ -191,9 +191,9 @@ def test_a_rule_of_decades_ago_is_not_expanded_from_its_start(start: str, rule: 
     since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
     found = [one.start for one in occurrences(adjusting(start, rrule=rule), since, until)]
     whole = rrulestr(rule.replace("Z", ""), dtstart=datetime.fromisoformat(start))
-    assert found == [
-        each.replace(tzinfo=UTC) for each in whole if since < each.replace(tzinfo=UTC) + HOUR < until + HOUR
-    ]
+    # It goes on until the year 9999.
+    starts = takewhile(until.__gt__, (each.replace(tzinfo=UTC) for each in whole))
+    assert found == [each for each in starts if since < each + HOUR]
 
 
 def test_the_newest_of_many_occurrences_count() -> None:
