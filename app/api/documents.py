@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.alerting import Notification, Transition
+from app.api.forecasts.documents import forecast_document
 from app.api.models import (
     ActiveAlertModel,
     AlertModel,
@@ -62,6 +63,7 @@ def slo_document(snapshot: Snapshot) -> SloModel:
         "sla": _sla(snapshot),
         "burn_rates": [_burn_rate(view) for view in snapshot.windows],
         "alerts": [_alert(view) for view in snapshot.alerts],
+        "forecast": forecast_document(snapshot.forecast),
     }
 
 

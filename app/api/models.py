@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus, TransitionKind
+from app.api.forecasts.models import FORECAST_EXAMPLE, ForecastModel
 from app.slo import AlertState, CalendarUnit, Cause, Severity, SliKind
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
@@ -180,6 +181,7 @@ _SLO_EXAMPLE: JsonDict = {
             "last_end": None,
         }
     ],
+    "forecast": FORECAST_EXAMPLE,
 }
 
 
@@ -221,6 +223,7 @@ class SloModel(TypedDict):
     sla: Annotated[SlaOutlookModel | None, Field(description="null where the document has none.")]
     burn_rates: list[BurnRateModel]
     alerts: list[AlertModel]
+    forecast: Annotated[ForecastModel, Field(description="What becomes of the budget; made every ten minutes.")]
 
 
 @with_config(_EXACT)

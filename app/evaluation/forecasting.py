@@ -44,13 +44,15 @@ Forecasted = Outlook | NoForecast
 """The forecast of one SLO or member of a group, or why there is none."""
 
 
-def outlooks(pasts: Sequence[Past], *, at: datetime, interval: timedelta, with_steps: bool = False) -> list[Forecasted]:
-    """The forecasts by what was counted until *at*, adjustments included, in slots of *interval*."""
+def outlooks(
+    pasts: Sequence[Past], *, fresh: Callable[[RowPast], bool] = lambda _: True, with_steps: bool = False
+) -> list[Forecasted]:
+    """The forecasts by what was counted, adjustments included; of what is not *fresh* there is none."""
     found: list[Forecasted] = [NoForecast.NO_DATA] * len(pasts)
     alike: defaultdict[int, list[tuple[int, _Counted]]] = defaultdict(list)
     for place, past in enumerate(pasts):
         row = past.row
-        if row is None or is_stale(row.watermark_s, at_s=at.timestamp(), interval_s=interval.total_seconds()):
+        if row is None or math.isnan(row.watermark_s) or not fresh(row):
             continue
         counted = _Counted.of(past, row)
         if isinstance(counted, NoForecast):
@@ -196,9 +198,10 @@ class Forecasting:
 
     def _isolated(self, members: Sequence[Member], pasts: Sequence[Past], at: datetime) -> list[Forecasted]:
         """The forecasts; where one cannot be made, the others are all the same."""
+        at_s, interval_s = at.timestamp(), self._interval.total_seconds()
 
         def make(some: Sequence[Past]) -> list[Forecasted]:
-            return outlooks(some, at=at, interval=self._interval)
+            return outlooks(some, fresh=lambda row: not is_stale(row.watermark_s, at_s=at_s, interval_s=interval_s))
 
         found = attempt(partial(make, pasts))
         if not isinstance(found, Exception):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from app.budget.forecast import NoForecast, Outlook
 from app.slo import Labels, SloId
 from app.status.contributors import ContributorsInRange
 from app.status.range_series import BudgetCost, DaySummary, RangeMark, RangeSeries
@@ -33,6 +34,10 @@ class Pasts(Protocol):
 
     def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
         """What the time in (start, end] cost; None where nothing is kept of it."""
+        ...
+
+    def forecast(self, slo_id: SloId) -> Outlook | NoForecast:
+        """The forecast of an SLO or a member by what is counted now, with its steps; adjustments included."""
         ...
 
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:

@@ -11,8 +11,11 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, RangeSeriesModel
+from app.api.forecasts.models import ForecastStepsModel
+from app.budget.forecast import NoForecast
 from app.status import ContributorShare, HealthState
 from tests.support.api import FlatPasts, Served
+from tests.support.forecasts import an_outlook
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 CHECKOUT = "/api/v1/slos/checkout-availability"
@@ -62,6 +65,23 @@ def test_a_group_is_the_sum_of_its_members() -> None:
     assert len(members) == 3
     assert (start, end, step) == (AS_OF - timedelta(days=30), AS_OF, timedelta(days=7))
     assert http.get("/api/v1/slos/shop-availability/days").json()["days"]
+
+
+def test_a_forecast_comes_with_each_slo_and_with_its_steps_alone() -> None:
+    made = replace(a_snapshot(), forecast=an_outlook())
+    never = replace(a_snapshot(an_slo("young")), forecast=NoForecast.NOT_ENOUGH_HISTORY)
+    http = TestClient(Served.with_snapshots(made, never).app())
+    shown = http.get(CHECKOUT).json()["forecast"]
+    assert (shown["code"], shown["until"], shown["exhaustion_probability"]) == (None, "2026-03-31T12:00:00Z", 0.04)
+    assert shown["exhausted_at"] == {"earliest": None, "expected": None, "latest": None}
+    assert shown["leaving"] == [{"start": "2026-03-09T07:00:00Z", "end": "2026-03-09T09:00:00Z", "share": 0.12}]
+    steps = http.get(f"{CHECKOUT}/forecast").json()
+    assert [step["at"] for step in steps.pop("steps")] == ["2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z"]
+    assert steps == shown | {"id": "checkout-availability"}
+    # What is said of an SLO without a forecast is not computed again.
+    none = http.get("/api/v1/slos/young-availability/forecast").json()
+    assert (none["code"], none["at"], none["inputs"], none["steps"]) == ("not_enough_history", None, None, [])
+    assert http.get("/api/v1/slos/nobody/forecast").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -177,7 +197,7 @@ def test_an_id_that_ends_like_a_route_is_an_id(below: str) -> None:
     assert "group" not in http.get(f"{path}/{below}").json()
 
 
-@pytest.mark.parametrize("model", [RangeSeriesModel, GroupModel, DaysModel, ContributorsModel])
+@pytest.mark.parametrize("model", [ForecastStepsModel, RangeSeriesModel, GroupModel, DaysModel, ContributorsModel])
 def test_the_examples_fit_their_schema(model: type) -> None:
     for example in TypeAdapter(model).json_schema()["examples"]:
         TypeAdapter(model).validate_json(orjson.dumps(example))

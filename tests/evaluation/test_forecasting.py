@@ -74,7 +74,7 @@ def test_a_forecast_is_shown_from_the_slot_after_on(shop: Running) -> None:
     # A reader of the past computes nearly the same, a slot later.
     past = shop.evaluator.past(shop.slos[0].id)
     assert past is not None
-    (read,) = outlooks([past.adjusted], at=datetime.fromtimestamp(shop.at, UTC), interval=INTERVAL)
+    (read,) = outlooks([past.adjusted])
     assert isinstance(read, Outlook)
     assert read.remaining.median == pytest.approx(found.remaining.median, abs=0.01)
     # Nor does a restart change it, once it is made again.
@@ -104,27 +104,25 @@ def test_an_incident_that_is_excluded_is_not_forecast_to_come_again(shop: Runnin
 
 
 @pytest.mark.parametrize(
-    ("days", "age_s", "per_cell", "wanted"),
+    ("days", "per_cell", "wanted"),
     [
-        (2.875, 0, (900.0, 1.0), NoForecast.NOT_ENOUGH_HISTORY),
-        (4.0, 300, (900.0, 1.0), NoForecast.NO_DATA),
-        (4.0, 0, (0.0, 0.0), NoForecast.NO_TRAFFIC),
-        (4.0, 0, (900.0, 0.0), None),
-        (40.0, 0, (900.0, 900.0), None),
+        (2.875, (900.0, 1.0), NoForecast.NOT_ENOUGH_HISTORY),
+        (4.0, (0.0, 0.0), NoForecast.NO_TRAFFIC),
+        (4.0, (900.0, 0.0), None),
+        (40.0, (900.0, 900.0), None),
     ],
 )
 def test_where_data_allows_no_forecast_it_is_said_why(
-    days: float, age_s: int, per_cell: tuple[float, float], wanted: NoForecast | None
+    days: float, per_cell: tuple[float, float], wanted: NoForecast | None
 ) -> None:
     past = a_past(since_s=NOW - days * DAY, until_s=NOW, per_cell=per_cell)
-    (found,) = outlooks([past], at=datetime.fromtimestamp(NOW + age_s, UTC), interval=INTERVAL)
-    assert found is wanted if wanted is not None else isinstance(found, Outlook)
     assert past.row is not None
     unread = replace(past, known_from_s=NOW - HOUR, row=replace(past.row, first_sample_s=NOW - HOUR))
-    (found,) = outlooks([unread], at=datetime.fromtimestamp(NOW + age_s, UTC), interval=INTERVAL)
-    assert found is (wanted if wanted is NoForecast.NO_DATA else NoForecast.HISTORY_UNREAD)
-    (found,) = outlooks([replace(past, row=None)], at=datetime.fromtimestamp(NOW, UTC), interval=INTERVAL)
-    assert found is NoForecast.NO_DATA
+    empty = replace(past, row=replace(past.row, watermark_s=float("nan")))
+    found, *others = outlooks([past, unread, empty, replace(past, row=None)])
+    assert found is wanted if wanted is not None else isinstance(found, Outlook)
+    assert others == [NoForecast.HISTORY_UNREAD, NoForecast.NO_DATA, NoForecast.NO_DATA]
+    assert outlooks([past], fresh=lambda _: False) == [NoForecast.NO_DATA]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +138,7 @@ def test_where_data_allows_no_forecast_it_is_said_why(
 )
 def test_a_budget_is_forecast_for_a_window_or_to_the_end_of_its_period(window: Window, until_day: float) -> None:
     past = a_past(since_s=NOW - 91 * DAY, until_s=NOW, per_cell=(900.0, 1.0), slo=an_slo(window=window))
-    (found,) = outlooks([past], at=datetime.fromtimestamp(NOW, UTC), interval=INTERVAL, with_steps=True)
+    (found,) = outlooks([past], with_steps=True)
     assert isinstance(found, Outlook)
     assert found.until - datetime(2026, 12, 31, tzinfo=UTC) == pytest.approx(
         timedelta(days=until_day), abs=timedelta(hours=1)

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from app.alerting import Transition
 from app.api import AlertLog, Backtests, EventTokens, History, Timeline, create_app
+from app.budget.forecast import NoForecast, Outlook
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.policy import BudgetPolicy
@@ -48,6 +49,7 @@ from app.status import (
 )
 from app.store import StoreError
 from app.store.dead_letters import DeadLetter
+from tests.support.forecasts import an_outlook
 from tests.support.incidents import KeptIncidents
 from tests.support.set_clock import SetClock
 from tests.support.snapshots import AS_OF
@@ -150,6 +152,10 @@ class FlatPasts(Pasts):
     def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
         self.asked.append((members[0], members, start, end, end - start))
         return BudgetCost(before=0.8, after=0.7, spent=0.1, usual=0.001)
+
+    @override
+    def forecast(self, slo_id: SloId) -> Outlook | NoForecast:
+        return an_outlook(steps=2)
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:

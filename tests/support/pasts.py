@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from typing_extensions import override
 
-from app.evaluation import Past, cost, days, range_series
+from app.budget.forecast import NoForecast, Outlook
+from app.evaluation import Past, cost, days, outlooks, range_series
 from app.ledger import COARSE_WIDTH_S, RowPast
 from app.slo import RollingWindow, Slo, SloId
 from app.slo.arrays import Floats
@@ -85,6 +86,11 @@ class IncidentPasts(Pasts):
     @override
     def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
         return cost(self._past, start=start, end=end)
+
+    @override
+    def forecast(self, slo_id: SloId) -> Outlook | NoForecast:
+        (found,) = outlooks([self._past], with_steps=True)
+        return found
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:

@@ -19,12 +19,15 @@ from app.api.charts.models import ContributorsModel, DaysModel, GroupModel, Rang
 from app.api.defaults import no_values
 from app.api.documents import slo_document
 from app.api.filters import parse_label
+from app.api.forecasts.documents import forecast_steps_document
+from app.api.forecasts.models import ForecastStepsModel
 from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
 from app.api.openapi import answers
 from app.api.parameters import Adjusted, Time
 from app.api.problems import invalid, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import DEFAULT_POINTS, parse_range
+from app.budget.forecast import NoForecast, Outlook
 from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import MOST_LABELS, Board, Contributors, Pasts, Snapshot, round_step
@@ -82,6 +85,7 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
     """The routes of series, groups, days and contributors; readers of the past wait for their *turn*."""
     router = group_routes(board)
     _add_days(router, board, pasts, turn)
+    _add_forecast(router, board, pasts, turn)
 
     @router.get(
         "/api/v1/history",
@@ -128,6 +132,23 @@ def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: a
         return JsonResponse(contributors_document(SloId(id), found))
 
     return router
+
+
+def _add_forecast(router: APIRouter, board: Board, pasts: Pasts, turn: asyncio.Semaphore) -> None:
+    @router.get(
+        f"{SLOS}/{SLO_ID}/forecast",
+        operation_id="getSloForecast",
+        responses=answers(ForecastStepsModel, "Its forecast", not_found="No such SLO"),
+    )
+    async def forecast(request: Request, id: Id) -> JsonResponse:  # noqa: A002  the contract's name
+        """What becomes of the error budget: the interval of what is left at times ahead, by what is counted now."""
+        if not asks_for(request, "/forecast"):
+            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
+        known = find_snapshot(board, SloId(id)).forecast
+        if isinstance(known, Outlook) or known is NoForecast.PENDING:
+            async with turn:
+                known = await asyncio.to_thread(pasts.forecast, SloId(id))
+        return JsonResponse(forecast_steps_document(SloId(id), known))
 
 
 def _add_days(router: APIRouter, board: Board, pasts: Pasts, turn: asyncio.Semaphore) -> None:

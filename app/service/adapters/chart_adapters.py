@@ -11,6 +11,7 @@ from typing_extensions import override
 from app.adjustments import AdjustedMember, adjustment_title, occurrences
 from app.alerting import Transition
 from app.api.admission import leave_place
+from app.budget.forecast import NoForecast, Outlook
 from app.changes import Change, ChangeKind, change_title, concerns
 from app.clock import Clock
 from app.evaluation import (
@@ -18,6 +19,7 @@ from app.evaluation import (
     RangeQuestion,
     cost,
     days,
+    outlooks,
     range_series,
     recorded_budgets,
     sum_of_members,
@@ -115,6 +117,14 @@ class EnginePasts(Pasts):
     def cost(self, members: Sequence[SloId], start: datetime, end: datetime) -> BudgetCost | None:
         past = sum_of_members(self._pasts(members, start))
         return None if past is None else cost(past, start=start, end=end)
+
+    @override
+    def forecast(self, slo_id: SloId) -> Outlook | NoForecast:
+        past = self._engine.past(slo_id)
+        if past is None:
+            return NoForecast.NO_DATA
+        (found,) = outlooks([past.adjusted], with_steps=True)
+        return found
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
