@@ -323,17 +323,7 @@ class Engine:
             schedule.start()
             self._delivery.start()
             self._remote_write.start()
-            changes = self._found_changes(background_client)
-            others = [
-                asyncio.create_task(work())
-                for work in (
-                    partial(changes.run, components.instruments),
-                    self._read_history,
-                    self._inspect,
-                    self._forecast,
-                    self._check_retention,
-                )
-            ]
+            others = [asyncio.create_task(work()) for work in self._work_beside(background_client)]
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
@@ -344,6 +334,11 @@ class Engine:
                 await _cancelled(tuple(self._retiring))
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
                 await self._remote_write.stop()
+
+    def _work_beside(self, client: PrometheusClient) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """What is done beside evaluations, each by itself."""
+        changes = partial(self._found_changes(client).run, self._components.instruments)
+        return changes, self._read_history, self._inspect, self._forecast, self._check_retention
 
     def _found_changes(self, client: PrometheusClient) -> FoundChanges:
         components = self._components
