@@ -118,7 +118,7 @@ def _table(items: "list[SloModel]", *, with_states: bool) -> Table:
             item["window"]["duration"] if item["window"]["kind"] == "rolling" else item["window"]["unit"],
             _percent(item["objective"], 10),
             _percent(item["sli"], 4),
-            Text(_percent(item["budget"]["remaining_ratio"], 1), style=colour),
+            Text(_percent(_known_budget(item), 1), style=colour),
             _burn(item, "1h"),
             Text(item["status"], style=colour),
             *states,
@@ -200,6 +200,12 @@ def _burn(item: "SloModel", window: str) -> str:
 
 def _percent(ratio: float | None, digits: int) -> str:
     return UNKNOWN_FIGURE if ratio is None else rounded_percent(ratio, digits)
+
+
+def _known_budget(item: "SloModel") -> float | None:
+    """The budget that is left; None while too little of its history is read to know it."""
+    is_reading = item["data"] == DataState.BACKFILLING and item["status"] == HealthState.UNKNOWN
+    return None if is_reading else item["budget"]["remaining_ratio"]
 
 
 def _remaining(item: "SloModel") -> tuple[bool, float]:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.alerting import SLO_REMOVED, End, EndCode
 from app.cli.application import app
 from app.slo import UNKNOWN_FIGURE, AlertState, Severity
-from app.status import AlertView, HealthState, Problem, ProblemCode, ProblemLevel
+from app.status import AlertView, DataState, HealthState, Problem, ProblemCode, ProblemLevel
 from testbed.process import closed_port
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
@@ -98,6 +98,17 @@ def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it()
     reasons = {item["service"]: [alert["reason"] for alert in item["alerts"]] for item in items}
     assert reasons["held"] == ["1 error in the last 1h; at least 2 are needed to rule out noise"]
     assert reasons["dark4"] == ["data is [old]"] * 2
+
+
+def test_an_slo_whose_history_is_being_read_has_no_budget_yet_and_says_how_far_it_is() -> None:
+    reading = Problem(
+        code=ProblemCode.HISTORY_INCOMPLETE, level=ProblemLevel.WARNING, detail="25% of the history is read"
+    )
+    new = a_snapshot(an_slo("new"), data=DataState.BACKFILLING, health=HealthState.UNKNOWN)
+    with listening(Served.with_snapshots(replace(new, problems=(reading,))).app()) as url:
+        text = status("--url", url).stdout
+    assert not re.search(r"\b53%", text)
+    assert "backfilling: 25% of the history is read" in " ".join(text.split())
 
 
 def test_machines_get_the_documents_of_every_page() -> None:

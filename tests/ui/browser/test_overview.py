@@ -23,7 +23,8 @@ def test_a_board_of_any_size_fits_loads_little_and_has_no_serious_finding(
         assert visit.asset_bytes < MOST_ASSET_BYTES
         assert page.get_by_role("alert").inner_text().strip().startswith("Prometheus does not answer: <conn")
         visit.page.set_viewport_size({"width": PHONE, "height": 844})
-        for path in PAGES[1:]:
+        of_slos = tuple(f"/slos/{snapshot.id}" for snapshot in board().snapshots[:1])
+        for path in PAGES[1:] + of_slos:
             visit.open(path)
             assert (path, visit.overflow) == (path, 0)
         assert visit.complaints == []
