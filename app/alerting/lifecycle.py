@@ -104,7 +104,9 @@ def step_slo(
             stepped.append(before)
             continue
         reading, definition = readings[policy.severity], definitions.get(policy.severity)
-        verdict = judge(reading, policy, quiet_for=_quiet_for(before, at))
+        # The binomial tails of the evidence cost most of a verdict; a ticket that fires on after its page needs them.
+        fires = before.firing and (page is None or page.firing or page.resolved_at is None)
+        verdict = judge(reading, policy, quiet_for=_quiet_for(before, at), fires=fires)
         alert, verdict = _doubt_changed_sli(before, verdict, reading, policy, definition=definition, at=at)
         muted = page is not None and _mutes(page, verdict, at)
         policy_now = (

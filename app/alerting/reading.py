@@ -124,11 +124,14 @@ QUIET = Verdict()
 STALE = Verdict(unknown="the newest data is too old to judge by")
 
 
-def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | None = None) -> Verdict:
+def judge(
+    reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | None = None, fires: bool = False
+) -> Verdict:
     """The verdict of a policy on a reading: the quickest rule that trips, or quiet, suppressed, or unknown.
 
     One rule that trips on adequate data is enough to know that it burns; that it is quiet is only known when the
-    data of every rule is adequate. *quiet_for* is the time since the alert last ended, None if it never did.
+    data of every rule is adequate. *quiet_for* is the time since the alert last ended, None if it never did. An
+    alert that *fires* goes on or ends without evidence to fire, which is not looked for then.
 
     Raises:
         ValueError: the reading is of another set of rules.
@@ -139,14 +142,14 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
         return Verdict(unknown=reading.muted, frozen_cause=FrozenCause.ADJUSTMENT)
     if reading.stale:
         return STALE if reading.stale_because is None else Verdict(unknown=reading.stale_because)
-    verdict = _judge(reading, policy, quiet_for)
+    verdict = _judge(reading, policy, quiet_for, fires=fires)
     # Series that are missing from an answer can only hide events, so what burns without them burns.
     if reading.partial is None or verdict.burning or (verdict.tripped is not None and not verdict.over):
         return verdict
     return Verdict(unknown=reading.partial)
 
 
-def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None) -> Verdict:
+def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None, *, fires: bool) -> Verdict:
     tripped: list[tuple[BurnRateRule, RuleReading]] = []
     inadequate: list[tuple[BurnRateRule, RuleReading]] = []
     for rule, measured in zip(policy.rules, reading.rules, strict=True):
@@ -164,7 +167,7 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
     if policy.evidence is None or not reading.recent or math.isnan(reading.error_budget):
         every = tuple(rule for rule, _ in tripped) if policy.rules_wait_apart else ()
         return Verdict(rule=tripped[0][0], rules=every, tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
-    verdict = _with_evidence(reading, policy, tripped, quiet_for)
+    verdict = _with_evidence(reading, policy, tripped, quiet_for, fires=fires)
     return replace(verdict, silent=silent) if silent else verdict
 
 
@@ -173,12 +176,12 @@ def _with_evidence(
     policy: SeverityPolicy,
     tripped: list[tuple[BurnRateRule, RuleReading]],
     quiet_for: timedelta | None,
+    *,
+    fires: bool,
 ) -> Verdict:
     over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
-    believed, suppressed = _believed(reading, policy, tripped, quiet_for)
-    if over:
-        # Its windows still hold errors that were notified, or an incident that ended before it was evaluated.
-        believed, suppressed = (), None
+    # What is over: its windows still hold errors that were notified, or an incident that ended before it was evaluated.
+    believed, suppressed = ((), None) if over or fires else _believed(reading, policy, tripped, quiet_for)
     return Verdict(
         rule=next(iter(believed), None),
         rules=believed if policy.rules_wait_apart else (),

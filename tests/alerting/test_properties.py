@@ -1,12 +1,14 @@
 """What holds of the life cycle whatever comes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting import Alert, Reading, RuleReading, TransitionKind, judge, step, step_slo
-from app.slo import AlertState, Severity, SeverityPolicy
+from app.alerting.evidence import WindowCounts, needed_windows
+from app.slo import AlertState, Evidence, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 scripts = st.text(alphabet="bqnhs", max_size=60)
@@ -38,6 +40,27 @@ def test_a_blind_slot_neither_fires_nor_resolves(script: str, policy: SeverityPo
     for before, after in steps:
         assert (before.state, before.since, before.incident) == (after.state, after.since, after.incident)
         assert after.frozen is not None
+
+
+@given(st.lists(st.tuples(st.sampled_from("bqn"), st.integers(0, 40), st.integers(0, 40)), max_size=40), policies)
+def test_an_alert_that_fires_needs_no_evidence_to_go_on(
+    slots: list[tuple[str, int, int]], policy: SeverityPolicy
+) -> None:
+    """With the full verdict in every slot it would be the same."""
+    guarded = replace(policy, evidence=Evidence())
+    alone = together = Alert(slo=SLO, severity=Severity.PAGE)
+    for number, (letter, lately, before) in enumerate(slots):
+        (rule,) = reading(letter).rules
+        windows = needed_windows(guarded)
+        bad = [float(lately if length < windows[-1] else lately + before) for length in windows]
+        counts = (WindowCounts(window=length, total=1e3, bad=each) for length, each in zip(windows, bad, strict=True))
+        found = Reading(
+            rules=(replace(rule, good=1e3, bad=float(lately + before)),), error_budget=0.001, recent=tuple(counts)
+        )
+        alone, changes = step(alone, found, guarded, at=slot(number))
+        stepped = step_slo((together,), {Severity.PAGE: found}, (guarded,), slo=SLO, at=slot(number))
+        assert stepped == ((alone,), changes)
+        ((together,), _) = stepped
 
 
 @given(scripts, policies)
