@@ -13,11 +13,11 @@ import numpy as np
 from app.alerting import ADEQUATE_COVERAGE, Alert, is_calm, lowest_factor, needed_windows, recovery_windows, trips
 from app.replay.window_series import WindowSeries
 from app.slo import AlertState, NoData, SeverityPolicy
-from app.slo.arrays import Bools, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
-# A tenth of the chance at which `evidence.is_over` is sure: a bound on a tail is no less than the tail itself, and the
-# approximations of that are off by a few hundredths.
-_SURE = 1e-3
+# A little less, and a little more, than the chances at which `evidence.is_over` is sure: a bound on a tail is no less
+# than the tail itself, and approximations of that are off by a few hundredths.
+_SURE, _SURELY_NOT, _SURELY_NO_PAUSE = 0.009, 0.0101, 0.2001
 # A look ahead of so many slots at once: an alert that fires, or is suppressed, seldom stays the same for longer.
 _AHEAD = 1024
 
@@ -29,13 +29,14 @@ class _PolicyColumns:
     *calm* is whether an alert at rest stays so: no rule trips on adequate data, or one does by errors that are surely
     over; *tripped* the place of the first rule that does, -1 without one;
     *inadequate* tells which rule, and which window of it, is the first that is not measured well enough, -1 if none.
-    *burns_on* is whether the newest events burn so fast that nothing shows the end.
+    *burns_on* is whether surely nothing shows the end; *doubted* whether every rule that trips lacks bad events.
     """
 
     calm: Bools
     tripped: Ints
     inadequate: Ints
     burns_on: Bools
+    doubted: Bools
 
 
 class RestingSlots:
@@ -91,6 +92,10 @@ class RestingSlots:
             poor: Bools = (columns.tripped[ahead] < 0) & (inadequate >= 0)
             poor &= inadequate == columns.inadequate[ahead.start - 1]
             return poor
+        if alert.state is AlertState.INACTIVE and alert.frozen is None:
+            # What is said of it may name another number, and is no transition.
+            held: Bools = (columns.tripped[ahead] >= 0) & columns.doubted[ahead] & columns.burns_on[ahead]
+            return held
         timed = alert.quiet_since or alert.silent_since or alert.suppressed or alert.frozen or alert.waiting
         if not alert.firing or timed or not (alert.announced or (alert.muted and page_fires)):
             return nothing
@@ -128,6 +133,7 @@ class RestingSlots:
 def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
     size = len(series.history)
     calm, tripped, inadequate = np.ones(size, dtype=bool), np.full(size, -1), np.full(size, -1)
+    doubted = np.ones(size, dtype=bool)
     # From the last rule to the first, so that the first one that trips, or cannot be judged, is what is left.
     for place, rule in reversed(list(enumerate(policy.rules))):
         long, short = series.columns(rule.long), series.columns(rule.short)
@@ -136,38 +142,51 @@ def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
         short_is_poor = ~(short.coverage >= ADEQUATE_COVERAGE)
         poor = short_is_poor | ~(long.coverage >= ADEQUATE_COVERAGE)
         inadequate = np.where(poor, 2 * place + short_is_poor, inadequate)
-        tripped = np.where(~poor & trips(rule, long.burn_rate, short.burn_rate), place, tripped)
+        trips_now = ~poor & trips(rule, long.burn_rate, short.burn_rate)
+        tripped = np.where(trips_now, place, tripped)
+        # With fewer bad events than are asked for, no test of significance is needed.
+        doubted &= ~trips_now | (long.bad < (policy.evidence.min_bad_events if policy.evidence else 0.0))
+    burns_on = np.ones(size, dtype=bool)
     if policy.evidence is not None:
-        calm |= (tripped >= 0) & _surely_over(series, policy)
-    return _PolicyColumns(calm=calm, tripped=tripped, inadequate=inadequate, burns_on=_burns_on(series, policy))
+        surely_over, burns_on = _over(series, policy)
+        calm |= (tripped >= 0) & surely_over
+    return _PolicyColumns(calm=calm, tripped=tripped, inadequate=inadequate, burns_on=burns_on, doubted=doubted)
 
 
-def _burns_on(series: WindowSeries, policy: SeverityPolicy) -> Bools:
-    """Whether `evidence.is_over` is False whatever else is known: its first window is not measured, or still burns."""
-    parts = recovery_windows(policy)
-    if policy.evidence is None or not parts:
-        return np.ones(len(series.history), dtype=bool)
-    newest = series.columns(parts[0])
-    lowest = lowest_factor(policy) * series.error_budget
-    burns: Bools = (newest.total <= 0) | (newest.bad >= lowest * newest.total) | ~(newest.coverage >= ADEQUATE_COVERAGE)
-    return burns
+def _over(series: WindowSeries, policy: SeverityPolicy) -> tuple[Bools, Bools]:
+    """Where `evidence.is_over` is surely True, and where it is surely False, by bounds on its binomial tails.
 
-
-def _surely_over(series: WindowSeries, policy: SeverityPolicy) -> Bools:
-    """Whether `evidence.is_over` is True by its first window alone, by Chernoff's bound on a binomial tail.
-
-    Source: https://en.wikipedia.org/wiki/Binomial_distribution#Tail_bounds
+    Source: https://en.wikipedia.org/wiki/Binomial_distribution#Tail_bounds (Chernoff's bound)
     """
-    parts = recovery_windows(policy)
+    size = len(series.history)
+    # Its windows are looked at one after another, while each is measured and burns below all factors.
+    below, over, perhaps = np.ones(size, dtype=bool), np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    parts, chance = recovery_windows(policy), lowest_factor(policy) * series.error_budget
+    for part in parts:
+        newest = series.columns(part)
+        below &= (newest.coverage >= ADEQUATE_COVERAGE) & (newest.total > 0) & (newest.bad < chance * newest.total)
+        bound = _log_bound(newest.bad, newest.total, chance)
+        over |= below & (bound <= np.log(_SURE))
+        # Without bad events the bound is the chance itself.
+        perhaps |= below & ~((newest.bad == 0) & (bound > np.log(_SURELY_NOT)))
     if not parts:
-        return np.zeros(len(series.history), dtype=bool)
-    newest = series.columns(parts[0])
-    chance = lowest_factor(policy) * series.error_budget
-    ratio = np.divide(newest.bad, newest.total, out=np.ones(len(newest.bad)), where=newest.total > 0)
-    below = (ratio < chance) & (newest.coverage >= ADEQUATE_COVERAGE)
-    bad = np.where(below, ratio, 0.0)
-    some = bad > 0
-    distance = (1.0 - bad) * (np.log1p(-bad) - np.log1p(-chance)) if chance < 1.0 else np.zeros(len(bad))
-    distance[some] += bad[some] * np.log(bad[some] / chance)
-    sure: Bools = np.logical_and(below, newest.total * distance >= -np.log(_SURE))
-    return sure
+        return over, ~perhaps
+    before, last = series.columns(min(rule.long for rule in policy.rules)), series.columns(parts[-1])
+    ratio = np.divide(before.bad, before.total, out=np.zeros(size), where=before.total > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        goes_on = last.total * np.log1p(-ratio) > np.log(_SURELY_NO_PAUSE)
+    perhaps |= below & (last.bad == 0) & ~goes_on
+    return over, ~(over | perhaps)
+
+
+def _log_bound(bad: Floats, total: Floats, chance: float) -> Floats:
+    """The logarithm of a bound on the chance of so few bad events; what it is where they are more is of no use."""
+    ratio = np.divide(bad, total, out=np.zeros(len(bad)), where=total > 0)
+    ratio = np.clip(ratio, 0.0, chance)
+    if chance >= 1.0:
+        return np.zeros(len(bad))
+    distance = (1.0 - ratio) * (np.log1p(-ratio) - np.log1p(-chance))
+    some = ratio > 0
+    distance[some] += ratio[some] * np.log(ratio[some] / chance)
+    bound: Floats = -total * distance
+    return bound
