@@ -31,7 +31,7 @@ from app.replay import (
 )
 from app.reports import WORTH_A_PAGE
 from app.settings import Settings
-from app.slo import Slo
+from app.slo import Slo, parse_duration
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding
 
@@ -76,6 +76,14 @@ Detail = Annotated[
 ]
 OnlyOwn = Annotated[bool, typer.Option("--only-own", help="Leave out the rules of the SRE Workbook, Sloth and Pyrra.")]
 
+Suggest = Annotated[bool, typer.Option("--suggest", help="Search rules of pages, and show what each is worth.")]
+Precision = Annotated[
+    float, typer.Option("--precision", help="With --suggest: the precision wanted.", metavar="RATIO", min=0.0, max=1.0)
+]
+Detection = Annotated[
+    str, typer.Option("--detection", help="With --suggest: the median detection time wanted.", metavar="DURATION")
+]
+
 
 def backtest(
     ids: Ids = None,
@@ -88,6 +96,9 @@ def backtest(
     timezone: Zone = "UTC",
     detail: Detail = HistoryDetail.AUTO,
     only_own: OnlyOwn = False,
+    suggest: Suggest = False,
+    precision: Precision = 0.95,
+    detection: Detection = "10m",
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
     """Judge the past again: pages and tickets that would have fired.
@@ -108,7 +119,14 @@ def backtest(
         slos=_wanted(documents, ids or []),
         documents=documents,
         question=BacktestQuestion(
-            start=since, end=until, timezone=_zone(timezone), found_share=found_share, with_others=not only_own
+            start=since,
+            end=until,
+            timezone=_zone(timezone),
+            found_share=found_share,
+            with_others=not only_own,
+            suggests=suggest,
+            wanted_precision=precision,
+            wanted_detection=_duration(detection),
         ),
         interval_s=round(settings.evaluation_interval.total_seconds()),
         proposed=tuple(_proposed(file) for file in policy or []),
@@ -162,6 +180,13 @@ def _moment(name: str, text: str) -> datetime:
         return moment_of(float(text) if text.replace(".", "", 1).isdigit() else text)
     except (ValueError, OverflowError, OSError):
         fail(f"{name}: {text!r} is not a time: write 2026-03-01T12:00:00Z or seconds since 1970", code=EXIT_USAGE)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"--detection: {error}", code=EXIT_USAGE)
 
 
 def _zone(name: str) -> str:

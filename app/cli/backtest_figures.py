@@ -28,6 +28,9 @@ def backtest_tables(result: BacktestResult, console: Console) -> None:
     console.print(_scores(result))
     console.print()
     console.print(_firings(result.slos))
+    if question.suggests:
+        console.print()
+        _suggest(result, console)
 
 
 def _scores(result: BacktestResult) -> Table:
@@ -51,6 +54,29 @@ def _row(score: RulesScore) -> Iterable[str]:
         "-" if math.isnan(score.spent_before) else f"{score.spent_before:.1%}",
         f"{len(score.nights):,}",
     )
+
+
+def _suggest(result: BacktestResult, console: Console) -> None:
+    found = result.suggested
+    question = result.question
+    console.print(
+        f"Rules that no others beat; * has a precision of {question.wanted_precision:.2f} and detects within "
+        f"{format_duration(question.wanted_detection)}:",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("rules", overflow="fold")
+    for heading in ("pages", "precision", "recall", "detects", "resets"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found:
+        pages, _, *others = _row(one.score)
+        table.add_row("*" if one.is_wanted else "", one.candidate.name, pages, *others[:4])
+    console.print(table)
+    if found and found[0].is_wanted:
+        console.print()
+        console.print(found[0].candidate.document, markup=False, soft_wrap=True)
 
 
 def _firings(slos: Iterable[SloOutcome]) -> Table:

@@ -33,6 +33,7 @@ from app.replay.running import BacktestPlan, run_backtest
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
+from app.replay.suggesting import RulesCandidate, SuggestedRules, candidates, trade_off
 from app.replay.window_series import WindowSeries
 
 __all__ = [
@@ -56,16 +57,19 @@ __all__ = [
     "PrometheusRules",
     "ReplayIncident",
     "Replayed",
+    "RulesCandidate",
     "RulesOutcome",
     "RulesScore",
     "RunningBacktest",
     "SloOutcome",
     "SlotHistory",
     "Spending",
+    "SuggestedRules",
     "TooManyBacktestsError",
     "WindowSeries",
     "backtest_document",
     "backtest_slo",
+    "candidates",
     "firings_of",
     "found_incidents",
     "judge_firings",
@@ -75,4 +79,5 @@ __all__ = [
     "replay",
     "rules_of_others",
     "run_backtest",
+    "trade_off",
 ]

@@ -1,8 +1,8 @@
 """A backtest: what several sets of rules would have notified of in a stretch of the past, and what that was worth."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from app.replay.prometheus_alerts import rules_of_others
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, firings_of, replay
+from app.replay.suggesting import RulesCandidate, SuggestedRules, scores_of_candidates, trade_off
 from app.replay.window_series import WindowSeries
 from app.reports import WORTH_A_PAGE
 from app.slo import Alerting, GroupKey, Slo, SloId
@@ -25,7 +26,8 @@ class BacktestQuestion:
     """What is asked: the stretch of time, which incidents alerts are compared with, and which other rules beside.
 
     *found_share* is the share of the budget from which on a contiguous time that spent it is an incident, where none
-    are *given*. *timezone* is that of the nights.
+    are *given*. *timezone* is that of the nights. If it *suggests*, rules
+    are searched that are as precise and as quick as wanted.
     """
 
     start: datetime
@@ -33,6 +35,9 @@ class BacktestQuestion:
     timezone: str = "UTC"
     found_share: float = WORTH_A_PAGE
     with_others: bool = True
+    suggests: bool = False
+    wanted_precision: float = 0.95
+    wanted_detection: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class SloOutcome:
     resolution_s: int
     incidents: tuple[ReplayIncident, ...]
     outcomes: tuple[RulesOutcome, ...]
+    candidates: Mapping[RulesCandidate, RulesScore] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,12 +91,21 @@ class BacktestResult:
     slos: list[SloOutcome] = field(default_factory=list)
     scores: dict[str, RulesScore] = field(default_factory=dict)
     problems: dict[SloId, str] = field(default_factory=dict)
+    candidates: dict[RulesCandidate, RulesScore] = field(default_factory=dict)
 
     def add(self, outcome: SloOutcome) -> None:
         """Take in one SLO."""
         self.slos.append(outcome)
         for rules, _, score in outcome.outcomes:
             self.scores.setdefault(rules, RulesScore()).merge(score)
+        for candidate, score in outcome.candidates.items():
+            self.candidates.setdefault(candidate, RulesScore()).merge(score)
+
+    @property
+    def suggested(self) -> tuple[SuggestedRules, ...]:
+        """Rules that were searched and that no others beat, the best first; none without a search."""
+        question = self.question
+        return trade_off(self.candidates, precision=question.wanted_precision, detection=question.wanted_detection)
 
     @property
     def resolution_s(self) -> int:
@@ -115,6 +130,17 @@ def backtest_slo(wanted: BacktestedSlo, question: BacktestQuestion) -> SloOutcom
         score = RulesScore()
         score.add(judged, within, timezone=question.timezone)
         outcomes.append(RulesOutcome(rules, judged, score))
+    candidates = {}
+    if question.suggests:
+        candidates = scores_of_candidates(
+            series,
+            slo,
+            within,
+            spending,
+            since=question.start,
+            timezone=question.timezone,
+            are_complete=wanted.are_complete,
+        )
     measured_s = float(stretch.slots.measured_s.sum())
     return SloOutcome(
         id=wanted.id,
@@ -125,6 +151,7 @@ def backtest_slo(wanted: BacktestedSlo, question: BacktestQuestion) -> SloOutcom
         resolution_s=history.resolution_s,
         incidents=within,
         outcomes=tuple(outcomes),
+        candidates=candidates,
     )
 
 

@@ -19,6 +19,15 @@ def backtest_document(result: BacktestResult) -> dict[str, Any]:
         "resolution_seconds": result.resolution_s,
         "rules": [{"name": name, **_score(score)} for name, score in result.scores.items()],
         "slos": [_slo(outcome) for outcome in result.slos],
+        "suggested": [
+            {
+                "name": one.candidate.name,
+                "wanted": one.is_wanted,
+                "document": one.candidate.document,
+                **_score(one.score),
+            }
+            for one in result.suggested
+        ],
         "problems": [{"slo": slo, "problem": problem} for slo, problem in result.problems.items()],
     }
 

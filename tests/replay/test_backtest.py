@@ -2,10 +2,12 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.documents import ProposedRules, read_proposed_rules
 from app.replay import (
     TODAY,
     BacktestedSlo,
@@ -121,3 +123,31 @@ def test_scores_of_slos_add_up() -> None:
     assert (today.pages, today.incidents, today.detected) == (2, 2, 2)
     # Two pages of one night disturb one night.
     assert len(today.nights) == 1
+
+
+def test_rules_are_suggested_that_no_others_beat_and_that_reach_what_is_wanted() -> None:
+    outages = ((DAY, DAY + 20), (2 * DAY, 2 * DAY + 30))
+    blips = ((DAY // 2, DAY // 2 + 1), (3 * DAY // 2, 3 * DAY // 2 + 1))
+    question = BacktestQuestion(
+        start=START + timedelta(hours=6), end=START + timedelta(days=2, hours=6), with_others=False, suggests=True
+    )
+    result = BacktestResult(question=question)
+    counted = history(3, *outages, *blips)
+    result.add(backtest_slo(BacktestedSlo(id=SloId("checkout-availability"), slo=an_slo(), history=counted), question))
+    best, *others = result.suggested
+    assert best.is_wanted
+    assert (best.score.precision, best.score.recall) == (1.0, 1.0)
+    assert best.score.detection_s <= 60
+    # What is suggested can be tried as it is.
+    tried = read_proposed_rules(best.candidate.document, Path("suggested.yaml"), name="suggested")
+    assert isinstance(tried, ProposedRules)
+    policy = best.candidate.policy(an_slo())
+    assert policy is not None
+    (page,) = tried.alerting(an_slo()).policies[:1]
+    assert [(rule.long, rule.short) for rule in page.rules] == [(rule.long, rule.short) for rule in policy.rules]
+    assert [rule.factor for rule in page.rules] == pytest.approx([rule.factor for rule in policy.rules])
+    assert not any(
+        other.score.precision <= best.score.precision and other.score.detection_s > best.score.detection_s
+        for other in others
+        if other.score.recall <= best.score.recall
+    )

@@ -56,6 +56,9 @@ class NewBacktestModel(_Wanted):
     found_share: NotRequired[Annotated[float, Field(gt=0, le=10, description="Of the budget, for those found.")]]
     with_others: NotRequired[Annotated[bool, Field(description="The SRE Workbook, Sloth and Pyrra, too.")]]
     detail: NotRequired[HistoryDetail]
+    suggest: NotRequired[Annotated[bool, Field(description="Whether rules of pages are searched.")]]
+    wanted_precision: NotRequired[Annotated[float, Field(ge=0, le=1)]]
+    wanted_detection_seconds: NotRequired[Annotated[float, Field(ge=0, le=86_400)]]
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_JOB_EXAMPLE]}))
