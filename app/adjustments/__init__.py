@@ -13,6 +13,7 @@ from app.adjustments.model import (
     AdjustmentCategory,
     AdjustmentEffect,
     AdjustmentSelector,
+    EventShare,
     InvalidAdjustmentError,
     adjustment_title,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "AdjustmentEffect",
     "AdjustmentSelector",
     "CurrentAdjustments",
+    "EventShare",
     "InvalidAdjustmentError",
     "Occurrence",
     "Overlay",

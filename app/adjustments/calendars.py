@@ -129,6 +129,8 @@ def _event(adjustment: Adjustment, url: str) -> Event:
     if adjustment.exdates:
         event.add("exdate", [one.replace(tzinfo=zone) for one in adjustment.exdates])
     event.add("x-sloburn-id", adjustment.id)
+    if adjustment.events:
+        event.add("x-sloburn-events", ",".join(f"{name}={value}" for name, value in adjustment.events))
     event.add("x-sloburn-effect", adjustment.effect.value)
     event.add("x-sloburn-mute-alerts", "TRUE" if adjustment.mute_alerts else "FALSE")
     return event
@@ -173,6 +175,9 @@ def _id_of(uid: str) -> str:
 
 def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: datetime) -> Adjustment:
     own = _uid_of(event)
+    if "x-sloburn-events" in event:
+        # Without what was counted of them it would mean all events.
+        raise InvalidAdjustmentError("it corrects some events only, which a calendar does not have")
     uid = one_line(str(event["uid"]))
     zone, start = _local_start(event["dtstart"], like)
     rules = event.get("rrule", [])

@@ -77,13 +77,23 @@ class AdjustmentSelector:
         return not self.labels or set(self.labels) <= {*member.labels, *member.group}
 
 
+class EventShare(NamedTuple):
+    """The shares of all and of bad events in a time (unix seconds) that an adjustment of some events means."""
+
+    since_s: float
+    until_s: float
+    total: float
+    bad: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
     """Time that is adjusted: from *start* on for *duration*, and again by *rrule*, a rule of RFC 5545.
 
     *start* is wall-clock time in *timezone*, without an offset: a rule that recurs at two in the morning does so in
     summer and winter. *duration* is elapsed time. *exdates* are starts that are left out. *mute_alerts* says whether no
-    alert begins meanwhile. *uid* is that of an imported calendar's event. One that
+    alert begins meanwhile. With *events* only those with these label values are adjusted: *shares* of them were counted
+    when it was made. *uid* is that of an imported calendar's event. One that
     was *withdrawn* has no effect, on the past either.
     """
 
@@ -103,6 +113,8 @@ class Adjustment:
     updated_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     uid: str = ""
     withdrawn_at: datetime | None = None
+    events: Labels = ()
+    shares: tuple[EventShare, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from app.adjustments.model import AdjustedMember, Adjustment, AdjustmentEffect, AdjustmentSelector
+from app.adjustments.model import AdjustedMember, Adjustment, AdjustmentEffect, AdjustmentSelector, EventShare
 from app.adjustments.recurrence import occurrences
 from app.ledger import AdjustedTime
 from app.slo import SloId, ungrouped_id
@@ -100,17 +100,39 @@ def _overlay(adjusted: Sequence[tuple[Adjustment, _Spans]]) -> Overlay | None:
     excluded: _Spans = []
     good: _Spans = []
     muting: list[tuple[float, float, str]] = []
+    counted: list[EventShare] = []
     for adjustment, spans in adjusted:
-        (excluded if adjustment.effect is AdjustmentEffect.EXCLUDE else good).extend(spans)
+        if adjustment.shares:
+            is_good = adjustment.effect is AdjustmentEffect.COUNT_AS_GOOD
+            counted += [one._replace(total=0.0) if is_good else one for one in adjustment.shares]
+        else:
+            (excluded if adjustment.effect is AdjustmentEffect.EXCLUDE else good).extend(spans)
         if adjustment.mute_alerts:
             muting += [(start, end + _COUNTED_LATE_S, _why(adjustment)) for start, end in spans]
     left_out = _joined(excluded)
+    as_good = _without(_joined(good), left_out)
     return Overlay(
         # Where both are given events are left out: those that do not count cannot count as good.
-        budgets=AdjustedTime.of(left_out, good=_without(_joined(good), left_out)),
+        budgets=AdjustedTime.of(left_out, good=as_good, shares=_apart(counted, _joined([*left_out, *as_good]))),
         alerts=AdjustedTime.of(_joined((start, end) for start, end, _ in muting)),
         muting=tuple(muting),
     )
+
+
+def _apart(shares: Sequence[EventShare], others: _Spans) -> list[EventShare]:
+    """Shares without overlaps, added up where there were some, of the time that lies in none of the *others*."""
+    if not shares:
+        return []
+    edges = np.unique([edge for one in (*shares, *others) for edge in one[:2]])
+    middle = (edges[:-1] + edges[1:]) / 2
+    total, bad = np.zeros(len(middle)), np.zeros(len(middle))
+    for one in shares:
+        inside = (middle >= one.since_s) & (middle < one.until_s)
+        total[inside] += one.total
+        bad[inside] += one.bad
+    wanted = ((total > 0) | (bad > 0)) & ~(_within(middle, others) if others else np.zeros(len(middle), dtype=bool))
+    columns = (edges[:-1], edges[1:], np.minimum(total, 1.0), np.minimum(bad, 1.0))
+    return [EventShare(*values) for values in zip(*(column[wanted].tolist() for column in columns), strict=True)]
 
 
 def _why(adjustment: Adjustment) -> str:

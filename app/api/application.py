@@ -86,7 +86,14 @@ def create_app(
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn, link_secret=report_link_secret))
-    adjustments = adjustment_routes(board, timeline.adjustments, token, now=timeline.now, external_url=external_url)
+    adjustments = adjustment_routes(
+        board,
+        timeline.adjustments,
+        token,
+        contributors=contributors,
+        now=timeline.now,
+        external_url=external_url,
+    )
     for router in (*adjustments, *backtest_routes(backtests, token)):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))

@@ -94,6 +94,10 @@ def add(
         str, typer.Option("--rrule", help="Recurs, as FREQ=WEEKLY;BYDAY=SU.", metavar="RULE", show_default=False)
     ] = "",
     effect: Effect = AdjustmentEffect.EXCLUDE,
+    event: Annotated[
+        list[str],
+        typer.Option("--event", help="Only events with this label value; may be repeated.", metavar="NAME=VALUE"),
+    ] = [],  # noqa: B006  typer copies it
     category: Category = AdjustmentCategory.MAINTENANCE,
     mute_alerts: Mute = False,
     author: Author = "",
@@ -121,6 +125,7 @@ def add(
         "category": category.value,
         "mute_alerts": mute_alerts,
         "author": author,
+        **({"events": dict(_pair(text) for text in event)} if event else {}),
     }
     try:
         made = add_adjustment(url, given, token=api_token(token_file))

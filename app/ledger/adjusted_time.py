@@ -10,24 +10,32 @@ from app.slo.arrays import Bools, Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustedTime:
-    """Spans of time, oldest first and without overlaps, shape (spans,); *excluded* or else counted as good.
+    """Spans of time, oldest first and without overlaps, shape (spans,).
 
-    *since_s* and *until_s* are unix seconds.
+    *since_s* and *until_s* are unix seconds, *total* and *bad* the shares of all and of bad events that are left out.
     """
 
     since_s: Floats
     until_s: Floats
-    excluded: Bools
+    total: Floats
+    bad: Floats
 
     @classmethod
-    def of(cls, excluded: Sequence[tuple[float, float]], *, good: Sequence[tuple[float, float]] = ()) -> "AdjustedTime":
-        """Spans that are *excluded* and others that count as *good*."""
-        spans = sorted([*((*span, True) for span in excluded), *((*span, False) for span in good)])
-        since, until, left_out = zip(*spans, strict=True) if spans else ((), (), ())
+    def of(
+        cls,
+        excluded: Sequence[tuple[float, float]],
+        *,
+        good: Sequence[tuple[float, float]] = (),
+        shares: Sequence[tuple[float, float, float, float]] = (),
+    ) -> "AdjustedTime":
+        """Spans that are *excluded*, others that count as *good*, and others with *shares* of total and bad events."""
+        spans = sorted([*((*span, 1.0, 1.0) for span in excluded), *((*span, 0.0, 1.0) for span in good), *shares])
+        since, until, total, bad = zip(*spans, strict=True) if spans else ((), (), (), ())
         return cls(
             since_s=np.array(since, dtype=np.float64),
             until_s=np.array(until, dtype=np.float64),
-            excluded=np.array(left_out, dtype=bool),
+            total=np.array(total, dtype=np.float64),
+            bad=np.array(bad, dtype=np.float64),
         )
 
     def __bool__(self) -> bool:
@@ -40,14 +48,15 @@ class AdjustedTime:
         return touched
 
     def shares(self, edges_s: Floats) -> tuple[Floats, Floats]:
-        """Which share of each cell between *edges_s* is excluded, and which is adjusted at all; shape (n - 1,)."""
+        """Which share of all and of bad events of each cell between *edges_s* is left out; shape (n - 1,)."""
         width = np.diff(edges_s)
         both = []
-        for mine in (self.excluded, np.ones(len(self.excluded), dtype=bool)):
+        for share in (self.total, self.bad):
+            mine = share > 0
             since, until = self.since_s[mine], self.until_s[mine]
-            # Seconds of all spans before each edge.
+            # Seconds of all spans before each edge, each by its share.
             points = np.stack([since, until], axis=1).ravel()
-            covered = np.concatenate([[0.0], np.cumsum(until - since)])
+            covered = np.concatenate([[0.0], np.cumsum((until - since) * share[mine])])
             before = np.zeros(len(edges_s))
             if len(points):
                 before = np.interp(edges_s, points, np.repeat(covered, 2)[1:-1], left=0.0, right=float(covered[-1]))

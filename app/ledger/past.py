@@ -35,8 +35,8 @@ class RowPast:
         """
         if not time:
             return self
-        excluded, any_of_it = time.shares(self.edges_s)
-        return replace(self, total=self.total * (1.0 - excluded), bad=self.bad * (1.0 - any_of_it))
+        total, bad = time.shares(self.edges_s)
+        return replace(self, total=self.total * (1.0 - total), bad=self.bad * (1.0 - bad))
 
     def floor(self, at_s: Floats) -> Floats:
         """The newest edge of a cell at or before each time; the oldest edge for what is older."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Float, Index, Integer, Row, String, Table, insert, select
 
-from app.adjustments import Adjustment, AdjustmentCategory, AdjustmentEffect, AdjustmentSelector
+from app.adjustments import Adjustment, AdjustmentCategory, AdjustmentEffect, AdjustmentSelector, EventShare
 from app.slo import SloId
 from app.store.json_text import deserialize, serialize, storable
 from app.store.moments import Moment
@@ -31,6 +31,8 @@ adjustment = Table(
     Column("selector", String, nullable=False),
     Column("mute_alerts", Integer, nullable=False),
     Column("uid", String, nullable=False),
+    Column("events", String, nullable=False),
+    Column("shares", String, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("withdrawn_at", Moment),
@@ -120,6 +122,8 @@ def _values(given: Adjustment) -> dict[str, Any]:
         ),
         "mute_alerts": int(given.mute_alerts),
         "uid": given.uid,
+        "events": serialize([*given.events]),
+        "shares": serialize([*map(list, given.shares)]),
         "created_at": given.created_at,
         "updated_at": given.updated_at,
         "withdrawn_at": given.withdrawn_at,
@@ -147,6 +151,8 @@ def _adjustment(row: Any) -> Adjustment:
         ),
         mute_alerts=bool(row["mute_alerts"]),
         uid=row["uid"],
+        events=tuple((name, value) for name, value in deserialize(row["events"]) or ()),
+        shares=tuple(EventShare(*one) for one in deserialize(row["shares"]) or ()),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         withdrawn_at=row["withdrawn_at"],

@@ -152,7 +152,7 @@ def test_overlaps_count_once_and_excluding_wins() -> None:
     assert overlay is not None
     hours = (overlay.budgets.since_s - since.timestamp()) / 3600, (overlay.budgets.until_s - since.timestamp()) / 3600
     assert [column.tolist() for column in hours] == [[0, 1], [1, 4]]
-    assert overlay.budgets.excluded.tolist() == [False, True]
+    assert (overlay.budgets.total.tolist(), overlay.budgets.bad.tolist()) == ([0, 1], [1, 1])
     at_s = since.timestamp() + 3600
     assert "database upgrade" in (overlay.muted_because(at_s) or "")
     assert overlay.muted_because(at_s - 1) is None

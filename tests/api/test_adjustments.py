@@ -1,12 +1,15 @@
 """Adjustments over HTTP: made, changed, withdrawn with an audit, and as iCalendar in and out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from icalendar import Calendar
 from pydantic import TypeAdapter
+from typing_extensions import override
 
 from app.api.adjustments.models import (
     AdjustmentDetailModel,
@@ -15,7 +18,9 @@ from app.api.adjustments.models import (
     ImportedModel,
     NewAdjustmentModel,
 )
-from tests.support.api import Served
+from app.slo import Labels, SloId
+from app.status import ContributorsInRange, ContributorsState
+from tests.support.api import ListedContributors, Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 BEARER = {"Authorization": "Bearer right"}
@@ -163,6 +168,46 @@ def test_an_import_revives_nothing_that_was_withdrawn_and_withdraws_what_is_canc
     assert client.get(PATH).json()["items"] == []
     audit = client.get(f"{PATH}/{id_}").json()["audit"]
     assert [entry["action"] for entry in audit] == ["imported", "withdrawn", "changed", "imported"]
+
+
+class LoadTest(ListedContributors):
+    """Of 1,000 events a minute, 100 of them bad, a load test made 600 and 90."""
+
+    @override
+    async def contributors(
+        self, slo_id: SloId, start: datetime, end: datetime, *, by: Sequence[str], within: Labels
+    ) -> ContributorsInRange | None:
+        minutes = (end - start).total_seconds() / 60
+        total, bad = {(): (1_000, 100), (("agent", "k6"),): (600, 90)}.get(within, (0, 0))
+        state = ContributorsState.ANSWERED
+        return ContributorsInRange(
+            state=state, start=start, end=end, by=(), bad=bad * minutes, total=total * minutes, items=()
+        )
+
+
+def test_some_events_are_corrected_by_their_label_values(served: Served) -> None:
+    served.contributors = LoadTest()
+    client = TestClient(served.app())
+    past = {"start": "2025-12-31T22:00:00Z", "end": "2025-12-31T22:10:00Z", "timezone": "UTC", "rrule": ""}
+    given = {"slos": ["checkout-availability"], "services": [], "events": {"agent": "k6"}, **past}
+    made = add(client, **given)
+    assert made.status_code == 201, made.text
+    assert made.json()["events"] == {"agent": "k6"}
+    assert [(one["total_ratio"], one["bad_ratio"]) for one in made.json()["shares"]] == [(0.6, 0.9)] * 2
+    assert [one["end"] for one in made.json()["shares"]] == ["2025-12-31T22:05:00Z", "2025-12-31T22:10:00Z"]
+    assert client.get(f"{PATH}/{made.json()['id']}").json()["shares"] == made.json()["shares"]
+    # A calendar has not what was counted.
+    feed = client.get(f"{PATH}.ics").content
+    read = client.post(f"{PATH}/import?everything=true", content=feed, headers=BEARER).json()
+    assert (read["created"], len(read["skipped"])) == ([], 1)
+    for changed, named in (
+        ({"events": {"agent": "wrk"}}, "no such events"),
+        ({"services": ["checkout"]}, "one SLO"),
+        ({"rrule": "FREQ=DAILY"}, "one SLO"),
+        ({"end": "2026-02-01T00:00:00Z"}, "that is over"),
+    ):
+        answer = add(client, **{**given, **changed})
+        assert (answer.status_code, named in answer.text) == (422, True), answer.text
 
 
 CALENDAR = """BEGIN:VCALENDAR

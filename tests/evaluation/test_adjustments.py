@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from app.adjustments import AdjustmentEffect, AdjustmentSelector
+from app.adjustments import (
+    AdjustedMember,
+    Adjustment,
+    AdjustmentEffect,
+    AdjustmentSelector,
+    EventShare,
+    overlays_of,
+)
 from app.evaluation import Past, days, points, range_series
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.saving.budget_record import recorded_budgets
@@ -196,6 +203,41 @@ def test_an_alert_that_fires_is_not_resolved_by_maintenance(shop: Running) -> No
     shop.adjustments.replace([replace(shop.adjustments.all[0], duration=timedelta(minutes=8))])
     shop.run(shop.at, NOW + 30 * MINUTE)
     assert not _firing(shop)
+
+
+def test_some_events_of_a_time_are_left_out_by_their_shares(shop: Running) -> None:
+    """Nine of ten errors and six of ten events of the incident were a load test; both effects, beside other time."""
+    shares = (EventShare(*MAINTENANCE, 0.6, 0.9),)
+    _adjust(shop, *MAINTENANCE, events=(("agent", "k6"),), shares=shares)
+    found = shop.snapshot(SLO)
+    assert found.counted is not None
+    assert found.counted.bad - found.bad == pytest.approx(2_700, abs=10)
+    assert found.counted.total - found.total == pytest.approx(6 * (MAINTENANCE[1] - MAINTENANCE[0]), abs=10)
+    _adjust(shop, *MAINTENANCE, effect=AdjustmentEffect.COUNT_AS_GOOD, events=(("agent", "k6"),), shares=shares)
+    found = shop.snapshot(SLO)
+    assert found.counted is not None
+    assert found.counted.bad - found.bad == pytest.approx(2_700, abs=10)
+    assert found.counted.total == found.total
+
+
+def test_shares_that_overlap_are_added_up_and_give_way_to_excluded_time() -> None:
+    def one(*shares: EventShare) -> Adjustment:
+        return adjusting("2027-01-01T00:00:00", timedelta(seconds=100), shares=shares, events=(("a", "b"),))
+
+    start = 1_798_761_600.0
+    excluded = adjusting("2027-01-01T00:00:30", timedelta(seconds=10))
+    mine = [
+        one(EventShare(start, start + 100, 0.5, 0.6)),
+        one(EventShare(start + 50, start + 100, 0.2, 0.6)),
+        excluded,
+    ]
+    member = AdjustedMember(SloId("a"), "checkout", ())
+    since, until = (datetime.fromtimestamp(at, UTC) for at in (start - DAY, start + DAY))
+    (overlay,) = overlays_of(mine, [member], since=since, until=until)
+    assert overlay is not None
+    total, bad = overlay.budgets.shares(start + np.array([0.0, 30.0, 40.0, 50.0, 100.0]))
+    assert total.tolist() == pytest.approx([0.5, 1.0, 0.5, 0.7])
+    assert bad.tolist() == pytest.approx([0.6, 1.0, 0.6, 1.0])
 
 
 def test_without_adjustments_nothing_is_computed_twice(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from app.adjustments import (
 )
 from app.adjustments.calendars import read_calendar
 from app.api.adjustments.documents import MONTH, adjustment_document, read_adjustment, zone_of
+from app.api.adjustments.events import with_counted_events
 from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
 from app.api.defaults import no_values
 from app.api.filters import parse_label
@@ -27,7 +28,7 @@ from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.slo import SloId
-from app.status import AdjustmentLog, TooManyAdjustmentsError
+from app.status import AdjustmentLog, Contributors, TooManyAdjustmentsError
 from app.wording.plain_text import one_line
 
 _CONFLICT = "There are as many adjustments as there may be"
@@ -85,8 +86,10 @@ def read(given: NewAdjustmentModel, *, known: Adjustment, at: datetime) -> Adjus
         raise invalid(str(error)) from error
 
 
-def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datetime]) -> APIRouter:
-    """The routes that write, for the bearer of *token* only."""
+def change_routes(
+    log: AdjustmentLog, token: str | None, now: Callable[[], datetime], contributors: Contributors
+) -> APIRouter:
+    """The routes that write, for the bearer of *token* only; *contributors* counts events by label values."""
     router = APIRouter(
         prefix="/api/v1/adjustments",
         tags=["adjustments"],
@@ -106,11 +109,12 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
             **problem_answers(**NOT_AUTHORISED, conflict=_CONFLICT),
         },
     )
-    def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
+    async def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
         """Adjust budgets for some time, ahead or after the fact; it applies from the next evaluation on."""
-        made = read(given, known=new_adjustment(now()), at=now())
-        save(log, [made], action="created", author=made.author)
-        return JsonResponse(shown(made), status_code=HTTPStatus.CREATED)
+        made = await asyncio.to_thread(read, given, known=new_adjustment(now()), at=now())
+        made = await with_counted_events(made, contributors, now())
+        await asyncio.to_thread(save, log, [made], action="created", author=made.author)
+        return JsonResponse(await asyncio.to_thread(shown, made), status_code=HTTPStatus.CREATED)
 
     @router.put(
         "/{id}",
@@ -119,12 +123,13 @@ def change_routes(log: AdjustmentLog, token: str | None, now: Callable[[], datet
             AdjustmentModel, "It is changed", **NOT_AUTHORISED, not_found="No such adjustment", conflict=_CONFLICT
         ),
     )
-    def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
+    async def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """Change an adjustment; one that was withdrawn applies again."""
-        known = known_adjustment(log, id)
-        changed = replace(read(given, known=known, at=now()), withdrawn_at=None)
-        save(log, [changed], action="changed", author=changed.author)
-        return JsonResponse(shown(changed))
+        known = await asyncio.to_thread(known_adjustment, log, id)
+        changed = replace(await asyncio.to_thread(read, given, known=known, at=now()), withdrawn_at=None)
+        changed = await with_counted_events(changed, contributors, now())
+        await asyncio.to_thread(save, log, [changed], action="changed", author=changed.author)
+        return JsonResponse(await asyncio.to_thread(shown, changed))
 
     @router.delete(
         "/{id}",

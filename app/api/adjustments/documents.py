@@ -63,6 +63,16 @@ def facts(adjustment: Adjustment) -> AdjustmentFactsModel:
         "services": sorted(selector.services),
         "labels": dict(selector.labels),
         "everything": selector.everything,
+        "events": dict(adjustment.events),
+        "shares": [
+            {
+                "start": datetime.fromtimestamp(one.since_s, UTC),
+                "end": datetime.fromtimestamp(one.until_s, UTC),
+                "total_ratio": one.total,
+                "bad_ratio": one.bad,
+            }
+            for one in adjustment.shares
+        ],
         "start": adjustment.start.isoformat(),
         "timezone": adjustment.timezone,
         "duration_seconds": adjustment.duration.total_seconds(),
@@ -97,6 +107,8 @@ def read_adjustment(given: NewAdjustmentModel, *, known: Adjustment, at: datetim
         exdates=tuple(_local(one, zone, "exdates") for one in given.get("exdates", ())),
         selector=_selector(given),
         mute_alerts=given.get("mute_alerts", False),
+        events=tuple(sorted(given.get("events", {}).items())),
+        shares=(),
         updated_at=at,
     )
     return checked_adjustment(found)

@@ -32,6 +32,8 @@ _EXAMPLE: JsonDict = {
     "services": ["checkout"],
     "labels": {},
     "everything": False,
+    "events": {},
+    "shares": [],
     "start": "2026-03-01T02:00:00",
     "timezone": "Europe/Berlin",
     "duration_seconds": 7200.0,
@@ -76,6 +78,16 @@ class NewAdjustmentModel(TypedDict):
     effect: NotRequired[
         Annotated[AdjustmentEffect, Field(description="Whether events are excluded (default) or all count as good.")]
     ]
+    events: NotRequired[
+        Annotated[
+            dict[_Name, str],
+            Field(
+                max_length=10,
+                description="Only events with these label values, of one SLO and of a time that is over; they are "
+                "counted from Prometheus when the adjustment is made.",
+            ),
+        ]
+    ]
     category: NotRequired[AdjustmentCategory]
     slos: NotRequired[Annotated[list[_Name], _Many]]
     services: NotRequired[Annotated[list[_Name], _Many]]
@@ -83,6 +95,16 @@ class NewAdjustmentModel(TypedDict):
     everything: NotRequired[Annotated[bool, Field(description="All SLOs.")]]
     mute_alerts: NotRequired[Annotated[bool, Field(description="Whether no alert begins meanwhile; by default false.")]]
     author: NotRequired[Annotated[str, Field(max_length=LONGEST_AUTHOR)]]
+
+
+@with_config(_EXACT)
+class EventShareModel(TypedDict):
+    """The shares of events that are adjusted in a part of the time."""
+
+    start: datetime
+    end: datetime
+    total_ratio: float
+    bad_ratio: float
 
 
 @with_config(_EXACT)
@@ -98,6 +120,8 @@ class AdjustmentFactsModel(TypedDict):
     services: list[str]
     labels: dict[str, str]
     everything: bool
+    events: Annotated[dict[str, str], Field(description="The label values of the events; empty: of all.")]
+    shares: Annotated[list[EventShareModel], Field(description="What was counted of these events.")]
     start: Annotated[str, Field(description="Wall-clock time in `timezone`, without an offset.")]
     timezone: str
     duration_seconds: Annotated[float, Field(description="Elapsed time, also on nights on which the clock changes.")]

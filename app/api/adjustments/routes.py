@@ -19,7 +19,7 @@ from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
-from app.status import AdjustmentLog, Board, Snapshot
+from app.status import AdjustmentLog, Board, Contributors, Snapshot
 
 _LONGEST_RANGE = timedelta(days=3 * 366)
 _MOST_MATCHES = 1_000
@@ -36,7 +36,13 @@ _Occurring = Annotated[bool, Query(description="Whether only those with an occur
 
 
 def adjustment_routes(
-    board: Board, log: AdjustmentLog, token: str | None, *, now: Callable[[], datetime], external_url: str
+    board: Board,
+    log: AdjustmentLog,
+    token: str | None,
+    *,
+    contributors: Contributors,
+    now: Callable[[], datetime],
+    external_url: str,
 ) -> Sequence[APIRouter]:
     """The routes below ``/api/v1/adjustments``: those that read, and those that write; *now* gives the present."""
     router = APIRouter(prefix="/api/v1", tags=["adjustments"], default_response_class=JsonResponse)
@@ -71,7 +77,7 @@ def adjustment_routes(
         }
         return JsonResponse(document)
 
-    return router, change_routes(log, token, now)
+    return router, change_routes(log, token, now, contributors)
 
 
 def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable[[], datetime]) -> None:

@@ -33,7 +33,8 @@ class AdjustedSums:
         self._until_s = np.concatenate([np.empty(0), *(time.until_s for time in times)])
         # Ascending over all members: one search finds the spans that windows hold, however many there are.
         self._begins_s, self._ends_s = self._since_s + apart_s, self._until_s + apart_s
-        self._excluded = np.concatenate([np.empty(0, dtype=bool), *(time.excluded for time in times)])
+        self._total = np.concatenate([np.empty(0), *(time.total for time in times)])
+        self._bad = np.concatenate([np.empty(0), *(time.bad for time in times)])
 
     def sums(self, positions: Ints, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
         """The ledger's sums over (start, end] of *rows*, each of the member at its position, without what is adjusted.
@@ -51,10 +52,10 @@ class AdjustedSums:
         some = until_s > since_s
         if not some.any():
             return sums
-        window, excluded = window[some], self._excluded[span[some]]
+        window, span = window[some], span[some]
         cut = self._ledger.sums(rows[window], since_s[some], until_s[some])
-        total = _less(sums.total, window, np.where(excluded, cut.total, 0.0))
-        bad = _less(sums.bad, window, cut.bad)
+        total = _less(sums.total, window, cut.total * self._total[span])
+        bad = _less(sums.bad, window, cut.bad * self._bad[span])
         # Differences of floats must not leave more bad events than events.
         return replace(sums, total=np.maximum(total, bad), bad=bad)
 

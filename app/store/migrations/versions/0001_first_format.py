@@ -373,6 +373,8 @@ def _make_adjustments() -> None:
         sa.Column("selector", sa.String, nullable=False),
         sa.Column("mute_alerts", sa.Integer, nullable=False),
         sa.Column("uid", sa.String, nullable=False),
+        sa.Column("events", sa.String, nullable=False),
+        sa.Column("shares", sa.String, nullable=False),
         sa.Column("created_at", sa.Float(53), nullable=False),
         sa.Column("updated_at", sa.Float(53), nullable=False),
         sa.Column("withdrawn_at", sa.Float(53)),
