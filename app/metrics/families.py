@@ -42,6 +42,16 @@ SLO_MONTH_REMAINING = Family(
     "gauge",
     "Unspent share of the error budget of the calendar month, 1 when it begins; may be negative.",
 )
+SLO_FORECAST_EXHAUSTED = Family(
+    "slo_error_budget_forecast_exhausted_timestamp_seconds",
+    "gauge",
+    "When the error budget is exhausted in a share of the futures of its forecast; absent if later than 30 days.",
+)
+SLO_FORECAST_ALLOWED = Family(
+    "slo_error_budget_forecast_allowed_burn_rate",
+    "gauge",
+    "Highest mean burn rate from now on at which the objective is met until the end of the forecast.",
+)
 SLO_EVENTS = Family("slo_events_total", "counter", "Good and bad events counted since the SLI's first sample.")
 SLO_COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
 SLO_WINDOW = Family(
@@ -83,6 +93,8 @@ FAMILIES = (
     SLO_CONSUMED,
     SLO_REMAINING,
     SLO_MONTH_REMAINING,
+    SLO_FORECAST_EXHAUSTED,
+    SLO_FORECAST_ALLOWED,
     SLO_EVENTS,
     SLO_COVERAGE,
     SLO_WINDOW,
@@ -101,7 +113,7 @@ FAMILIES = (
 
 _OWN_LABELS = frozenset(
     {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
-    | {"problem", "level", "slo_revision", "runbook_url", "histogram", "selector"}
+    | {"problem", "level", "slo_revision", "runbook_url", "histogram", "selector", "quantile"}
 )
 # Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
 # `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.

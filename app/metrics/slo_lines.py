@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from app.budget.forecast import Outlook
 from app.metrics.families import (
     RESERVED_LABELS,
     SLO_BURN_RATE,
@@ -17,6 +18,8 @@ from app.metrics.families import (
     SLO_EVENTS,
     SLO_FACTOR,
     SLO_FIRING,
+    SLO_FORECAST_ALLOWED,
+    SLO_FORECAST_EXHAUSTED,
     SLO_HISTOGRAM_THRESHOLD,
     SLO_INFO,
     SLO_MEASURED,
@@ -189,6 +192,10 @@ class _SloText:
         add_sample(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
         add_sample(lines, SLO_REMAINING, rest, budget.remaining_ratio)
         add_sample(lines, SLO_MONTH_REMAINING, rest, budget.month_remaining_ratio)
+        if isinstance(snapshot.forecast, Outlook):
+            add_sample(lines, SLO_FORECAST_ALLOWED, rest, snapshot.forecast.allowed_burn_rate)
+            for quantile, at_s in exhaustion_times(snapshot.forecast):
+                add_sample(lines, SLO_FORECAST_EXHAUSTED, f'{{{labels},quantile="{quantile}"}} ', at_s)
         add_sample(lines, SLO_COVERAGE, rest, snapshot.coverage)
         add_sample(lines, SLO_WINDOW, rest, window_seconds(snapshot))
         if snapshot.as_of is not None:
@@ -206,6 +213,13 @@ class _SloText:
             rest = f'{{{self.labels},window="{window}"}} '
             add_sample(lines, SLO_SLI, rest, sli)
             add_sample(lines, SLO_BURN_RATE, rest, burn_rate)
+
+
+def exhaustion_times(forecast: Outlook) -> Iterator[tuple[str, float]]:
+    """The quantiles in which a forecast exhausts the budget until its end, and when, in Unix seconds."""
+    for quantile, at in (("0.1", forecast.earliest), ("0.5", forecast.expected), ("0.9", forecast.latest)):
+        if at is not None:
+            yield quantile, at.timestamp()
 
 
 # SLOs share few lengths of windows and sets of rules.

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from app.budget.forecast import Outlook
 from app.metrics import families
 from app.metrics.families import Family
 from app.metrics.labels import Label
 from app.metrics.slo_lines import (
     STATES_OF_CAUSE,
     States,
+    exhaustion_times,
     figures_of_windows,
     firing_severities,
     histogram_threshold,
@@ -69,6 +71,10 @@ def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
     yield SloSample(families.SLO_CONSUMED, own, budget.consumed_ratio)
     yield SloSample(families.SLO_REMAINING, own, budget.remaining_ratio)
     yield SloSample(families.SLO_MONTH_REMAINING, own, budget.month_remaining_ratio)
+    if isinstance(snapshot.forecast, Outlook):
+        yield SloSample(families.SLO_FORECAST_ALLOWED, own, snapshot.forecast.allowed_burn_rate)
+        for quantile, at_s in exhaustion_times(snapshot.forecast):
+            yield SloSample(families.SLO_FORECAST_EXHAUSTED, (*own, ("quantile", quantile)), at_s)
     yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "good")), snapshot.good_ever)
     yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "bad")), snapshot.bad_ever)
     yield SloSample(families.SLO_COVERAGE, own, snapshot.coverage)

@@ -11,6 +11,7 @@ from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
 from testbed.metrics_page import serving_page
 from tests.support.changes import a_change
+from tests.support.forecasts import an_outlook
 from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 
@@ -20,7 +21,10 @@ def snapshots() -> tuple[Snapshot, ...]:
     quiet = AlertView(severity=Severity.TICKET, state=AlertState.INACTIVE, since=None, tier=None)
     routed = an_slo(name="latency", by=("route",))
     return (
-        a_snapshot(alerts=(burning, quiet)),
+        replace(
+            a_snapshot(alerts=(burning, quiet)),
+            forecast=an_outlook(earliest=AS_OF + timedelta(days=9), expected=AS_OF + timedelta(days=20), chance=0.6),
+        ),
         a_snapshot(routed, group=(("route", "/pay"),)),
         a_snapshot(routed, group=(("route", "/cart"),), bad=5_000.0),
         a_snapshot(an_slo("search"), good=0.0, bad=0.0),

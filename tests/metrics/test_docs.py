@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -8,6 +9,7 @@ from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
 from app.slo import Sla
 from app.status import Board
 from tests.support.changes import a_change
+from tests.support.forecasts import an_outlook
 from tests.support.snapshots import AS_OF, a_latency_slo, a_snapshot, an_slo
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -20,7 +22,9 @@ def exposition() -> str:
     board = Board()
     slo = replace(an_slo(by=("route",)), sla=Sla(contract=0.995))
     latency = a_latency_slo()
-    board.publish([a_snapshot(slo, group=(("route", "/pay"),), problem="no series match"), a_snapshot(latency)])
+    forecast = an_outlook(earliest=AS_OF + timedelta(days=9))
+    member = a_snapshot(slo, group=(("route", "/pay"),), problem="no series match")
+    board.publish([replace(member, forecast=forecast), a_snapshot(latency)])
     changes = [a_change(version="v42", started_at=AS_OF)]
     own = Instruments(build=BuildInfo.current())
     return Exposition(board, own, changes=lambda: changes).render().body.decode()

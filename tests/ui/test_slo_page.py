@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from typing_extensions import override
 
+from app.budget.forecast import NoForecast
 from app.clock import SystemClock
 from app.promql.selector_text import parse_selector
 from app.sli.condition import Comparison, Condition
@@ -295,6 +296,26 @@ def test_an_slo_without_data_has_a_page_without_charts() -> None:
     text = _client(an_unmeasured_snapshot()).get("/slos/checkout-availability").text
     assert "Nothing is known of this range." in text
     assert '<svg class="calendar"' not in text
+
+
+def test_the_forecast_is_a_sentence_with_its_inputs_and_an_area() -> None:
+    page = _client(a_snapshot()).get("/slos/checkout-availability").text
+    section = page[page.index('id="forecast"') : page.index('id="charts"')]
+    assert re.search(r"The error budget is expected to|The error budget is exhausted by", section)
+    assert "Learned from" in section
+    (area,) = re.findall(r'class="band" d="M(0\.0 [^Z]*)Z"', section)
+    assert "nan" not in section
+    # Out along the lower bound and back along the upper one.
+    assert area.endswith("L" + area.split("L")[0])
+
+
+def test_why_there_is_no_forecast_is_said_and_a_group_has_none() -> None:
+    young = replace(a_snapshot(), forecast=NoForecast.NOT_ENOUGH_HISTORY)
+    page = _client(young).get("/slos/checkout-availability").text
+    assert "No forecast: fewer than 3 days were measured so far." in page
+    assert 'class="band"' not in page
+    grouped = a_snapshot(an_slo(by=("route",)), group=(("route", "/pay"),))
+    assert 'id="forecast"' not in _client(grouped).get("/slos/checkout-availability").text
 
 
 def test_adjusted_figures_stand_beside_those_that_alerts_are_judged_by() -> None:

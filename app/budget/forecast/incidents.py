@@ -36,7 +36,7 @@ class PastIncidents:
     small: Bools
 
 
-def incidents_of(
+def left_out_incidents(
     total: Floats, bad: Floats, rates: BaseRates, *, lately_total: Floats, lately_bad: Floats
 ) -> PastIncidents:
     """The incidents among hours of *total* and *bad* events that *rates* leave out.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.budget.base_rate import HOURS, base_rates
-from app.budget.forecast.incidents import PastIncidents, incidents_of
+from app.budget.forecast.incidents import PastIncidents, left_out_incidents
 from app.budget.forecast.levels import Levels, levels
 from app.slo.arrays import Floats
 
@@ -44,7 +44,7 @@ def usual(total: Floats, bad: Floats, measured_s: Floats) -> Usual:
         column.reshape(len(column), -1, _CELLS_AN_HOUR).sum(axis=2) for column in (total, bad, measured_s / _HOUR_S)
     )
     rates = base_rates(total, bad)
-    incidents = incidents_of(total, bad, rates, lately_total=lately_total, lately_bad=lately_bad)
+    incidents = left_out_incidents(total, bad, rates, lately_total=lately_total, lately_bad=lately_bad)
     kept = ~rates.left_out | incidents.small
     week = _week(total, measured)
     by_hour = np.tile(rates.by_hour, 7)

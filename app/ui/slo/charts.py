@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.budget.forecast import Outlook
 from app.slo import Slo, format_duration
 from app.status import RangeSeries
 
@@ -48,6 +49,44 @@ class Row:
     bad: float
     sli: float
     coverage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastPicture:
+    """The forecast of a budget as a picture: the 80% interval is an area, *low* and *high* the scale."""
+
+    area: str
+    median: str
+    zero: str
+    low: str
+    high: str
+
+
+def forecast_picture(found: Outlook, remaining: float) -> ForecastPicture:
+    """The picture of a forecast from what is *remaining* now on, where that is known."""
+    if not math.isfinite(remaining):
+        remaining = found.steps[0].remaining.median
+    span_s = max((found.until - found.at).total_seconds(), 1.0)
+    xs = ["0.0", *(f"{(step.at - found.at).total_seconds() / span_s * _WIDTH:.1f}" for step in found.steps)]
+    low, median, high = (
+        [remaining, *column]
+        for column in zip(
+            *((one.remaining.low, one.remaining.median, one.remaining.high) for one in found.steps), strict=True
+        )
+    )
+    least, most = min(*low, 0.0), max(*high, 0.0)
+    most = most if most > least else least + 1.0
+
+    def along(column: Sequence[float]) -> list[str]:
+        return [f"{x} {_y(value, least, most)}" for x, value in zip(xs, column, strict=True)]
+
+    return ForecastPicture(
+        area=f"M{'L'.join([*along(low), *along(high)[::-1]])}Z",
+        median=f"M{'L'.join(along(median))}",
+        zero=f"M0 {_y(0.0, least, most)}H{_WIDTH:g}",
+        low=f"{least * 100:.3g}%",
+        high=f"{most * 100:.3g}%",
+    )
 
 
 def pictures(series: RangeSeries, slo: Slo, start: datetime, end: datetime) -> list[Chart]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.budget.forecast import NoForecast, Outlook
 from app.paths import SLO_ID
 from app.slo import Labels, SloId
 from app.status import (
@@ -36,6 +37,7 @@ from app.ui.slo.calendar import calendar
 from app.ui.slo.elsewhere import Surroundings, own_links
 from app.ui.slo.headline import exhausted_step, headline_of
 from app.ui.slo.ranges import CHOICES, ChartRange, chart_range
+from app.wording.forecasts import forecast_words, inputs_words, no_forecast_words
 
 # The worst ones: thousands of rows are slow in a browser, and the API lists all.
 MAX_ROWS = 500
@@ -146,6 +148,7 @@ async def _common(
         "rows": [],
         "marks": (),
         "calendar": None,
+        "forecast": None,
         "surroundings": Surroundings() if data is None else data.surroundings,
         "has_past": data is not None,
         "link": lambda **more: _address(asked, chosen, **more),
@@ -175,8 +178,36 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
         "rows": charts.rows(series),
         # Data is missing of a group as a whole.
         "marks": pasts.marks(sorted({*ids, slo.id}), chosen.start, chosen.end),
+        "forecast": _forecast(pasts, slo_id, members),
         "calendar": calendar(pasts.days(ids, newest - _CALENDAR, newest), slo),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ForecastSection:
+    """What is said of the days ahead; without a forecast, why there is none."""
+
+    words: str
+    inputs: str = ""
+    until: datetime | None = None
+    picture: charts.ForecastPicture | None = None
+
+
+def _forecast(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot]) -> _ForecastSection | None:
+    """The forecast of one SLO or member, by what is counted now; None of a whole group."""
+    if [one.id for one in members] != [slo_id]:
+        return None
+    found = members[0].forecast
+    if isinstance(found, Outlook) or found is NoForecast.PENDING:
+        found = pasts.forecast(slo_id)
+    if isinstance(found, NoForecast):
+        return _ForecastSection(words=no_forecast_words(found))
+    return _ForecastSection(
+        words=forecast_words(found),
+        inputs=inputs_words(found),
+        until=found.until,
+        picture=charts.forecast_picture(found, members[0].budget.remaining_ratio),
+    )
 
 
 def _exhausted(pasts: Pasts, members: Sequence[Snapshot], newest: datetime) -> tuple[datetime, datetime] | None:
