@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from app.policy import PostmortemDue
 from app.reports.facts import DayRange, DaySums, IncidentFacts, Segment, SloDefinition, segments
 from app.reports.figures import PeriodVerdict, SloFigures, consumed_of, slo_figures
 from app.reports.periods import ReportPeriod, read_period
@@ -104,6 +105,7 @@ class ObjectivesReport:
     slos: Sequence[SloFigures]
     groups: Sequence[ReportGroup]
     toil: Toil
+    postmortems: Sequence[PostmortemDue] = ()
     verdicts: Counter[PeriodVerdict] = field(default_factory=Counter)
 
     @property
@@ -152,6 +154,7 @@ def make_report(
     *,
     at: datetime,
     adjust: Adjust | None = None,
+    postmortems: Sequence[PostmortemDue] = (),
 ) -> ObjectivesReport:
     """The report of what was counted; *incidents* that began in the period, of any SLO.
 
@@ -185,6 +188,7 @@ def make_report(
         slos=slos,
         groups=_groups(question, slos),
         toil=toil_of((incident for one in slos for incident in one.incidents), question.timezone),
+        postmortems=postmortems,
         verdicts=Counter(one.verdict for one in slos),
     )
 

@@ -123,6 +123,7 @@ def _lines(report: ObjectivesReport) -> Iterator[str]:
     yield from _trends(report)
     yield from _incidents(report)
     yield from _alerts(report)
+    yield from _postmortems(report)
 
 
 def _slo_table(slos: Sequence[SloFigures]) -> Iterator[str]:
@@ -200,6 +201,23 @@ def _alerts(report: ObjectivesReport) -> Iterator[str]:
         )
     yield f"- Nights disturbed: {toil.nights}, days of weekends: {toil.weekend_days} ({report.question.timezone})"
     yield f"- Pages fired for {span(toil.time_under_way)} in all"
+
+
+def _postmortems(report: ObjectivesReport) -> Iterator[str]:
+    if report.postmortems:
+        yield ""
+        yield "## Postmortems"
+        yield ""
+        rows = [
+            [
+                one.subject,
+                one.reason,
+                "while it lasts" if one.due_at is None else f"{one.due_at:%Y-%m-%d}",
+                "" if one.written is None else f"{one.written.written_at:%Y-%m-%d} {one.written.url}".strip(),
+            ]
+            for one in report.postmortems
+        ]
+        yield from _table("About|Why|Due|Written", rows)
 
 
 def _table(heads: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:

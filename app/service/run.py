@@ -363,7 +363,7 @@ def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
 
 def _reports(engine: Engine, components: Components) -> StoredReports:
     adjust = AdjustedDays(engine, components.database, components.adjustments)
-    return StoredReports(components.database, components.clock, adjust=adjust)
+    return StoredReports(components.database, components.clock, adjust=adjust, policies=lambda: engine.gate.policies)
 
 
 def _exposition(components: Components, settings: Settings) -> Exposition:

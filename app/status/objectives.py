@@ -1,25 +1,33 @@
 """Reports of what the store has: definitions, days and incidents of a period (ADR-0070)."""
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from typing_extensions import override
 
 from app.clock import Clock
+from app.policy import BudgetPolicy, PostmortemDue, policy_for_slo, postmortems_due
 from app.reports import (
     Adjust,
     DayRange,
     DaySums,
     ObjectivesReport,
     ReportQuestion,
+    SloDefinition,
     make_report,
     slis_by_days,
     wanted_segments,
 )
-from app.store import Database
+from app.slo import SloId, ungrouped_id
+from app.store import Database, Transaction
 from app.store.daily_totals import sum_days
 from app.store.definitions import load_definitions
 from app.store.incidents import incident_facts
+from app.store.postmortems import past_incidents, slos_with_incidents
+
+# As far back as incidents of one class are added up.
+_CLASSES_WITHIN = timedelta(days=366)
 
 
 class Reports(Protocol):
@@ -37,7 +45,15 @@ class Reports(Protocol):
 class StoredReports(Reports):
     """Reports of what the database has."""
 
-    def __init__(self, database: Database, clock: Clock, *, adjust: Adjust | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        adjust: Adjust | None = None,
+        policies: Callable[[], Sequence[BudgetPolicy]] = tuple,
+    ) -> None:
+        self._policies = policies
         self._database = database
         self._clock = clock
         self._adjust = adjust
@@ -57,4 +73,34 @@ class StoredReports(Reports):
                     sums[sli, days] = found
             start, end = question.period.bounds(question.timezone)
             incidents = incident_facts(transaction, since=start, until=end)
-        return make_report(question, now, before, sums, incidents, at=self._clock.now(), adjust=self._adjust)
+            postmortems = self._postmortems(transaction, [one.definition for one in now], start, end)
+        return make_report(
+            question,
+            now,
+            before,
+            sums,
+            incidents,
+            at=self._clock.now(),
+            adjust=self._adjust,
+            postmortems=postmortems,
+        )
+
+    def _postmortems(
+        self, transaction: Transaction, definitions: Sequence[SloDefinition], start: datetime, end: datetime
+    ) -> list[PostmortemDue]:
+        """The postmortems that policies ask for, of incidents of which the newest began in [start, end)."""
+        known = {one.slo: one for one in definitions}
+        policies, of_policy = self._policies(), dict[str, tuple[BudgetPolicy, list[str]]]()
+        for slo in slos_with_incidents(transaction, since=end - _CLASSES_WITHIN):
+            definition = known.get(ungrouped_id(SloId(slo)))
+            if definition is not None:
+                policy = policy_for_slo(policies, slo=slo, service=definition.service, labels=definition.labels)
+                of_policy.setdefault(policy.name, (policy, []))[1].append(slo)
+        found: list[PostmortemDue] = []
+        for policy, slos in of_policy.values():
+            rule = policy.postmortem
+            past = [*past_incidents(transaction, slos, since=end - _CLASSES_WITHIN, label=rule.class_label)]
+            began = {one.id: one.started_at for one in past if one.started_at < end}
+            due = postmortems_due(rule, [one for one in past if one.id in began], at=min(end, self._clock.now()))
+            found += [one for one in due if began[one.incidents[-1]] >= start]
+        return found

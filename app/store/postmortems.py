@@ -14,6 +14,12 @@ from app.store.json_text import storable
 _AT_ONCE = 500
 
 
+def slos_with_incidents(connection: Connection, *, since: datetime) -> list[str]:
+    """The SLOs and members that had incidents since a time."""
+    query = select(incident.c.slo).where(incident.c.started_at >= since).distinct()
+    return list(connection.execute(query).scalars())
+
+
 def past_incidents(
     connection: Connection, slos: Collection[str], *, since: datetime, label: str = ""
 ) -> Iterator[PastIncident]:

@@ -10,6 +10,7 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import resolve
+from app.policy import WrittenPostmortem
 from app.reports import (
     Adjust,
     DaySums,
@@ -192,6 +193,7 @@ def test_budgets_are_spent_by_incidents_and_otherwise(kept: KeptIncidents) -> No
     assert (incident.detected_after, incident.resolved_after) == (timedelta(minutes=4), timedelta(minutes=64))
     assert (incident.change, report.toil.precision_by_burn) == (page.recent_change, 1.0)
     assert f"| {page.recent_change} | useful |" in report_markdown(report)
+    assert [*report.postmortems] == []
     assert (report.toil.nights, report.toil.weekend_days, report.marked, report.precision) == (1, 1, (1, 0), 1.0)
     assert _only(_report(kept, services=frozenset({"search"}))).slo == "search-availability"
     assert _only(_report(kept, labels=frozenset({("team", "payments")}))).slo == "checkout-availability"
@@ -284,6 +286,27 @@ def test_a_report_is_written_as_csv_markdown_and_a_page(kept: KeptIncidents) -> 
     assert "<td>search-&lt;b&gt;fast|_x_&lt;/b&gt;</td>" in page
     assert "<b>" not in page
     assert SloId("checkout-availability") in page
+
+
+def test_postmortems_of_a_period_are_due_or_written(kept: KeptIncidents) -> None:
+    """An incident that spent 30% of the budget in March; in April there is none."""
+    documents = Documents(kept.database)
+    documents.say(FEBRUARY)
+    count_days(kept.database, MARCH, _days(1.5))
+    began = datetime(2026, 3, 14, 1, 30, tzinfo=UTC)
+    page = replace(
+        firing("checkout-availability"), incident="5f2d", spent=0.3, starts_at=began, incident_bad=BUDGET * 0.3,
+        first_bad_at=began, last_bad_at=began + timedelta(minutes=50),
+    )  # fmt: skip
+    kept.record(page)
+    kept.record(resolve(page, at=began + timedelta(hours=1)))
+    (due,) = _report(kept).postmortems
+    assert (due.incidents, due.due_at, due.written) == (("5f2d",), began + timedelta(days=14, hours=1), None)
+    assert "| checkout-availability | it spent 30% of the budget | 2026-03-28 |  |" in report_markdown(_report(kept))
+    kept.log.set_postmortem("5f2d", WrittenPostmortem(written_at=began + timedelta(days=2), url="https://wiki/1"))
+    assert "| 2026-03-28 | 2026-03-16 https://wiki/1 |" in report_markdown(_report(kept))
+    assert not _report(kept, at="2026-02-15").postmortems
+    assert not _report(kept, services=frozenset({"search"})).postmortems
 
 
 @dataclass

@@ -10,10 +10,12 @@ from app.api.gate.models import (
     GateModel,
     GateSloModel,
     PolicyDocument,
+    PostmortemDueModel,
 )
+from app.api.incidents.documents import postmortem_document
 from app.api.responses import utc
 from app.gate import GateAnswer
-from app.policy import BudgetPolicy, GateException, SloVerdict
+from app.policy import BudgetPolicy, GateException, PostmortemDue, SloVerdict
 from app.store.gate import DecisionRecord
 from app.wording.links import page_of
 
@@ -93,6 +95,18 @@ def decision_document(record: DecisionRecord) -> DecisionModel:
             }
             for one in record.figures
         ],
+    )
+
+
+def due_document(one: PostmortemDue) -> PostmortemDueModel:
+    """One postmortem that a policy asks for."""
+    return PostmortemDueModel(
+        incidents=list(one.incidents),
+        subject=one.subject,
+        budget_spent_ratio=one.spent,
+        reason=one.reason,
+        due_at=utc(one.due_at),
+        postmortem=postmortem_document(one.written),
     )
 
 

@@ -8,15 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.gate.documents import policy_document
+from app.api.gate.documents import due_document, policy_document
 from app.api.gate.models import (
     PoliciesModel,
     PolicyChangeModel,
     PolicyChangesModel,
-    PostmortemDueModel,
     PostmortemsModel,
 )
-from app.api.incidents.documents import postmortem_document
 from app.api.openapi import answers, problem_answers, text_answer
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services, SlosById
@@ -80,17 +78,7 @@ def _add_postmortems(
         own = {snapshot.id for snapshot, of_slo, _ in gate.current_states() if of_slo.name == policy.name}
         found = incidents.past(own, since=at - _LONGEST, label=policy.postmortem.class_label)
         past = live_past(found, gate.board.current)
-        items = [
-            PostmortemDueModel(
-                incidents=list(one.incidents),
-                subject=one.subject,
-                budget_spent_ratio=one.spent,
-                reason=one.reason,
-                due_at=utc(one.due_at),
-                postmortem=postmortem_document(one.written),
-            )
-            for one in postmortems_due(policy.postmortem, past, at=at)
-        ]
+        items = [due_document(one) for one in postmortems_due(policy.postmortem, past, at=at)]
         return JsonResponse(PostmortemsModel(items=items))
 
 

@@ -3,6 +3,7 @@
 import math
 
 from app.api.documents import event_count
+from app.api.gate.documents import due_document
 from app.api.objectives.models import (
     ReportGroupModel,
     ReportIncidentModel,
@@ -46,6 +47,7 @@ def report_document(report: ObjectivesReport, *, limit: int) -> ReportModel:
             "precision_ratio": report.precision,
         },
         "toil": _toil(report.toil),
+        "postmortems": [due_document(one) for one in report.postmortems],
         "groups": [_group(group) for group in report.groups],
         "items": [_slo(one) for one in report.slos[:limit]],
         "more": max(0, len(report.slos) - limit),

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.gate.models import PostmortemDueModel
 from app.reports import PeriodKind, PeriodVerdict
 from app.slo import Severity
 
@@ -37,6 +38,7 @@ _EXAMPLE: JsonDict = {
         "firing_s": 3120.0,
         "precision_by_burn_ratio": 1.0,
     },
+    "postmortems": [],
     "groups": [
         {
             "name": "checkout",
@@ -245,6 +247,10 @@ class ReportModel(TypedDict):
     timezone: str
     totals: ReportTotalsModel
     toil: ToilModel
+    postmortems: Annotated[
+        list[PostmortemDueModel],
+        Field(description="Those that policies ask for, of incidents of which the newest began in the period."),
+    ]
     groups: list[ReportGroupModel]
     items: Annotated[list[ReportSloModel], Field(description="The worst first.")]
     more: Annotated[int, Field(description="SLOs beyond `limit`; CSV has all.")]
