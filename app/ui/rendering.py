@@ -16,6 +16,7 @@ from app.slo import format_duration, rounded_percent
 from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
+from app.wording.plain_text import visible
 from app.wording.sentences import rounded_exhaustion, span
 
 NAVIGATION = (
@@ -104,6 +105,7 @@ def _environment(clock: Clock) -> Environment:
         "share": views.spent,
         "duration": format_duration,
         "span": span,
+        "visible": visible,
         "seconds": lambda length: round(length.total_seconds()),
         "label_names": views.label_names,
         "without": lambda items, index: [item for place, item in enumerate(items) if place != index],

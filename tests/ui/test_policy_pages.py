@@ -101,6 +101,9 @@ def test_an_exception_is_listed_with_reason_owner_and_end_and_lets_changes_go_ah
         assert words in seen
     assert "; until 2026-03-01 18:00:00 UTC" in seen
     assert "<img" not in page.text
+    (why,) = re.findall(r"<p>(exception .*?)</p>", page.text, re.DOTALL)
+    # A direction mark in a reason would turn the figures behind it.
+    assert "\u202e" not in why
     served.clock.at = ends_at
     assert "1 that are over" in _text(http.get("/policy"))
 
