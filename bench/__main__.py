@@ -19,6 +19,7 @@ from bench import oracle_bound
 from bench import readers as readers_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
+from bench import stored_days as days_bench
 from bench.exporter import Fleet
 from bench.simulated_months import Kind
 
@@ -35,6 +36,16 @@ class Backend(StrEnum):
 
     PROMETHEUS = "prometheus"
     VICTORIA_METRICS = "victoriametrics"
+
+
+@application.command()
+def days(
+    *,
+    slis: Annotated[int, typer.Option(help="How many SLIs are written.")] = 200,
+    years: Annotated[float, typer.Option(help="How many years of days.")] = 5.0,
+) -> None:
+    """Bytes that the totals of days take, which reports are made of."""
+    raise typer.Exit(0 if days_bench.run(slis=slis, years=years) else 1)
 
 
 @application.command()
