@@ -31,7 +31,7 @@ _SHOWN = {
     "overview.png": _Picture("/", _WIDE, 760),
     "overview-dark.png": _Picture("/", _WIDE, 760, dark=True),
     "overview-phone.png": _Picture("/", PHONE, 844, dark=True),
-    "incident.png": _Picture(_SLO, _WIDE, 1_180),
+    "incident.png": _Picture(_SLO, _WIDE, 1_560),
     "incident-phone.png": _Picture("/incidents/5f2d", PHONE, 844, dark=True),
     "policy.png": _Picture("/policy", _WIDE, 860),
 }
