@@ -223,7 +223,7 @@ class SloModel(TypedDict):
     sla: Annotated[SlaOutlookModel | None, Field(description="null where the document has none.")]
     burn_rates: list[BurnRateModel]
     alerts: list[AlertModel]
-    forecast: Annotated[ForecastModel, Field(description="What becomes of the budget; made every ten minutes.")]
+    forecast: Annotated[ForecastModel, Field(description="What becomes of the budget; made every twenty minutes.")]
 
 
 @with_config(_EXACT)

@@ -72,8 +72,8 @@ def status(
     """Show the error budgets of a running service.
 
     The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why, those that
-    ended without a recovery, and hints by their code, such as bad_never_matched; and, on standard error, why the
-    service is not healthy, such as documents that were not reloaded.
+    ended without a recovery, budgets that are forecast to be exhausted, and hints by their code, such as
+    bad_never_matched; and, on standard error, why the service is not healthy, such as documents that were not reloaded.
 
     Example: sloburn status --service checkout --status at_risk
     """
@@ -90,7 +90,7 @@ def status(
         whole = _table(items, with_states=True)
         fits = console.measure(whole, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width
         console.print(whole if fits else _table(items, with_states=False))
-        for line in (*(() if fits else _states(items)), *_reasons(items), *_hints(items)):
+        for line in (*(() if fits else _states(items)), *_reasons(items), *_forecasts(items), *_hints(items)):
             console.print(line, markup=False, soft_wrap=True)
     else:
         output().print("no SLO matches" if query else "the service has no SLO yet")
@@ -165,6 +165,15 @@ def _reasons(items: "list[SloModel]") -> Iterator[str]:
             owners.setdefault(f"{severities_words(who)} {why}", []).append(item["id"])
     for what, ids in owners.items():
         yield f"{listed(ids, _MOST_NAMED)}: {what}"
+
+
+def _forecasts(items: "list[SloModel]") -> Iterator[str]:
+    """Which budgets are expected to be exhausted, and when: a line for each SLO that has some left."""
+    for item in items:
+        # A service that is older than this command has no forecasts.
+        exhausted_at = item["forecast"]["exhausted_at"] if "forecast" in item else None
+        if exhausted_at and exhausted_at["expected"] and not _remaining(item)[1] <= 0:
+            yield f"{item['id']}: {item['forecast']['detail']}"
 
 
 def _hints(items: "list[SloModel]") -> Iterator[str]:

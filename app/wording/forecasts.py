@@ -11,7 +11,7 @@ _BY_DAY = timedelta(days=3)
 # Below it the chance of an exhausted budget is not worth a word.
 _UNLIKELY = 0.1
 _NONE = {
-    NoForecast.PENDING: "Forecasts are made within ten minutes after a start.",
+    NoForecast.PENDING: "Forecasts are made within twenty minutes after a start.",
     NoForecast.NO_DATA: "No forecast: there is no current data.",
     NoForecast.NO_TRAFFIC: "No forecast: there were no events to learn from.",
     NoForecast.HISTORY_UNREAD: "No forecast: the history of the SLO window has not been read yet.",

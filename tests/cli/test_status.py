@@ -16,6 +16,7 @@ from app.slo import UNKNOWN_FIGURE, AlertState, Severity
 from app.status import AlertView, DataState, HealthState, Problem, ProblemCode, ProblemLevel
 from testbed.process import closed_port
 from tests.support.api import Served, listening
+from tests.support.forecasts import an_outlook
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
@@ -67,6 +68,19 @@ def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day_and_hints
     closed = [line for line in result.stdout.splitlines() if "closed" in line]
     assert result.stdout.splitlines()[-1] == "b-availability, c-availability: hint: bad_never_matched"
     assert closed == ["a-availability: page closed at 2026-02-28 13:00 UTC: the SLO was removed"]
+
+
+def test_budgets_that_are_forecast_to_be_exhausted_are_said() -> None:
+    soon = an_outlook(earliest=AS_OF, expected=AS_OF + timedelta(days=6))
+    served = Served.with_snapshots(
+        replace(a_snapshot(), forecast=soon),
+        replace(a_snapshot(an_slo("lasts")), forecast=an_outlook()),
+        replace(a_snapshot(an_slo("gone"), bad=2_000), forecast=soon),
+    )
+    with listening(served.app()) as url:
+        lines = [line for line in status("--url", url).stdout.splitlines() if "expected to be" in line]
+    (line,) = lines
+    assert line.startswith("checkout-availability: The error budget is expected to be exhausted on 2026-03-07 (")
 
 
 def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it() -> None:

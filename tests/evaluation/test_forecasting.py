@@ -92,7 +92,7 @@ def test_an_incident_that_is_excluded_is_not_forecast_to_come_again(shop: Runnin
     selector = AdjustmentSelector(services=frozenset({"shop"}))
     local = datetime.fromtimestamp(INCIDENT[0] - HOUR, UTC).replace(tzinfo=None).isoformat()
     shop.adjustments.replace([adjusting(local, timedelta(hours=3), selector=selector)])
-    shop.tick(NOW + 600)
+    shop.tick(NOW + 1_200)
     after = _forecast(shop)
     assert isinstance(before, Outlook)
     assert isinstance(after, Outlook)
@@ -191,8 +191,8 @@ class _Turns:
         return {member for member, known in self.forecasting.known.items() if before.get(member) is not known}
 
 
-def test_all_have_their_turn_in_ten_minutes_and_those_that_burn_each_minute() -> None:
-    turns = _Turns(400)
+def test_all_have_their_turn_in_twenty_minutes_and_those_that_burn_each_minute() -> None:
+    turns = _Turns(800)
     first = turns.slot(NOW)
     assert len(first) == 20
     second = turns.slot(NOW + 30)
