@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -171,9 +171,10 @@ def _forecasts(items: "list[SloModel]") -> Iterator[str]:
     """Which budgets are expected to be exhausted, and when: a line for each SLO that has some left."""
     for item in items:
         # A service that is older than this command has no forecasts.
-        exhausted_at = item["forecast"]["exhausted_at"] if "forecast" in item else None
+        forecast: Any = item.get("forecast")
+        exhausted_at = forecast and forecast["exhausted_at"]
         if exhausted_at and exhausted_at["expected"] and not _remaining(item)[1] <= 0:
-            yield f"{item['id']}: {item['forecast']['detail']}"
+            yield f"{item['id']}: {forecast['detail']}"
 
 
 def _hints(items: "list[SloModel]") -> Iterator[str]:
