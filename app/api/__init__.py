@@ -6,7 +6,6 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app
-from app.api.backtests import Backtests
 from app.api.past_turn import PastTurn
 from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
@@ -16,7 +15,6 @@ from app.api.timeline import EventTokens, Timeline
 
 __all__ = [
     "AlertLog",
-    "Backtests",
     "EventTokens",
     "History",
     "PastTurn",

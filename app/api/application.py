@@ -10,7 +10,7 @@ from starlette.types import Lifespan
 from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
-from app.api.backtests import Backtests, backtest_routes
+from app.api.backtests import backtest_routes
 from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.gate import all_gate_routes
@@ -30,6 +30,7 @@ from app.api.timeline import Timeline, timeline_routes
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
+from app.replay import Backtests
 from app.status import (
     Board,
     ConfigSource,

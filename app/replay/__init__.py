@@ -29,6 +29,7 @@ from app.replay.jobs import (
     TooManyBacktestsError,
 )
 from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
+from app.replay.requests import Backtests, InvalidBacktestError, plan_of
 from app.replay.running import BacktestPlan, run_backtest
 from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.slot_history import SlotHistory
@@ -44,9 +45,11 @@ __all__ = [
     "BacktestQuestion",
     "BacktestResult",
     "BacktestedSlo",
+    "Backtests",
     "Firing",
     "HistoryDetail",
     "IncidentSource",
+    "InvalidBacktestError",
     "JobState",
     "JudgedFiring",
     "LabelledIncident",
@@ -74,6 +77,7 @@ __all__ = [
     "found_incidents",
     "judge_firings",
     "past_bounds",
+    "plan_of",
     "read_given_incidents",
     "read_incidents",
     "replay",

@@ -15,7 +15,6 @@ import structlog
 from anyio.to_thread import current_default_thread_limiter
 
 from app.api import (
-    Backtests,
     EventTokens,
     PastTurn,
     Stream,
@@ -30,7 +29,7 @@ from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.replay import BacktestJobs, PrometheusAccess
+from app.replay import BacktestJobs, Backtests, PrometheusAccess
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.adapters.api_adapters import (
     Documents,
@@ -56,7 +55,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
+from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
@@ -244,6 +243,7 @@ def _serve(
             objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
             timeline_data=_timeline_data(timeline, slo_data),
             policy_data=PolicyData(engine.gate),
+            backtest_data=BacktestData(backtests=backtests, token=status.token),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

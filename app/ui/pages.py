@@ -12,6 +12,7 @@ from app.clock import Clock
 from app.status import Board
 from app.ui.alerts import alerts_page
 from app.ui.assets import asset_routes
+from app.ui.backtests import BacktestData, backtest_pages
 from app.ui.incident import IncidentData, incident_page_routes
 from app.ui.objectives import ObjectivesData, objectives_page
 from app.ui.overview import BurnDowns, overview_page
@@ -35,6 +36,7 @@ def pages(
     objectives_data: ObjectivesData | None = None,
     timeline_data: TimelineData | None = None,
     policy_data: PolicyData | None = None,
+    backtest_data: BacktestData | None = None,
     show_problems: Callable[[Callable[[Request, Mapping[str, Any]], Response]], None] | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
@@ -43,7 +45,7 @@ def pages(
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
     *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents, without *status_data* none
     of the service itself, without *objectives_data* none of periods, without *timeline_data* none of changes,
-    without *policy_data* none of error budget policies.
+    without *policy_data* none of error budget policies, without *backtest_data* no backtests.
     *show_problems* is given the page that shows problem details to browsers.
     """
     optional = {
@@ -69,6 +71,8 @@ def pages(
         router.include_router(timeline_pages(board, renderer, timeline_data))
     if policy_data is not None:
         router.include_router(policy_pages(renderer, policy_data))
+    if backtest_data is not None:
+        router.include_router(backtest_pages(renderer, backtest_data))
     router.include_router(asset_routes(renderer.assets))
     if show_problems is not None:
         show_problems(partial(_problem_page, renderer))

@@ -17,13 +17,13 @@ from pydantic import TypeAdapter
 from typing_extensions import override
 
 from app.alerting import Transition
-from app.api import AlertLog, Backtests, EventTokens, History, Timeline, create_app
+from app.api import AlertLog, EventTokens, History, Timeline, create_app
 from app.budget.forecast import NoForecast, Outlook
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.policy import BudgetPolicy
 from app.remote_write import RemoteWriteStatus
-from app.replay import BacktestJobs, BacktestPlan, RunningBacktest
+from app.replay import BacktestJobs, BacktestPlan, Backtests, RunningBacktest
 from app.slo import Labels, SloId
 from app.status import (
     Board,

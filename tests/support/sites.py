@@ -14,6 +14,7 @@ from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
 from app.ui import (
+    BacktestData,
     BurnDowns,
     IncidentData,
     ObjectivesData,
@@ -30,7 +31,17 @@ from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
 from tests.support.set_clock import SetClock
 
-PAGES = ("/", "/alerts", "/objectives", "/events", "/adjustments", "/policy", "/policy/decisions", "/status")
+PAGES = (
+    "/",
+    "/alerts",
+    "/objectives",
+    "/events",
+    "/adjustments",
+    "/backtests",
+    "/policy",
+    "/policy/decisions",
+    "/status",
+)
 """Every page that is about no SLO or incident in particular."""
 TOKEN = "open sesame"  # noqa: S105  of no service
 ALERTMANAGER = "http://alertmanager.example:9093"
@@ -151,6 +162,7 @@ def site_of(served: Served) -> FastAPI:
                 token=served.token,
             ),
             policy_data=PolicyData(served.gate),
+            backtest_data=BacktestData(backtests=served.backtests, token=TOKEN),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
 from app.api.backtests.models import BacktestJobModel, BacktestListModel, NewBacktestModel
-from app.api.backtests.plans import Backtests, InvalidBacktestError, plan_of
 from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
-from app.replay import BacktestJob, BacktestJobs, TooManyBacktestsError
+from app.replay import BacktestJob, BacktestJobs, Backtests, InvalidBacktestError, TooManyBacktestsError, plan_of
 
 _PATH = "/api/v1/backtests"
 _MISSING = "No such backtest"

@@ -1,4 +1,4 @@
-"""From a request to the plan of a backtest."""
+"""From what is asked for over HTTP, or in a form, to the plan of a backtest."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.api.backtests.models import NewBacktestModel
 from app.documents import ProposedRules, read_proposed_rules
-from app.replay import (
-    BacktestJobs,
-    BacktestPlan,
-    BacktestQuestion,
-    HistoryDetail,
-    IncidentSource,
-    LabelledIncident,
-    ReplayIncident,
-    read_given_incidents,
-)
+from app.replay.backtest import BacktestQuestion
+from app.replay.history_reader import HistoryDetail
+from app.replay.incident_files import LabelledIncident, read_given_incidents
+from app.replay.incidents import IncidentSource, ReplayIncident
+from app.replay.jobs import BacktestJobs
+from app.replay.running import BacktestPlan
 from app.reports import WORTH_A_PAGE
 from app.slo import Slo
 from app.status import Board, IncidentLog
@@ -47,8 +42,8 @@ class Backtests:
     now: Callable[[], datetime]
 
 
-def plan_of(given: NewBacktestModel, backtests: Backtests) -> BacktestPlan:
-    """The plan of a backtest.
+def plan_of(given: Mapping[str, Any], backtests: Backtests) -> BacktestPlan:
+    """The plan of a backtest; what *given* may have is `app.api.backtests.models.NewBacktestModel`.
 
     Raises:
         InvalidBacktestError: it cannot be.
@@ -110,7 +105,7 @@ def _proposed(policy: Mapping[str, Any] | None) -> tuple[ProposedRules, ...]:
 
 
 def _labelled(
-    given: NewBacktestModel, backtests: Backtests, since: datetime, until: datetime
+    given: Mapping[str, Any], backtests: Backtests, since: datetime, until: datetime
 ) -> tuple[LabelledIncident, ...] | None:
     incidents = given.get("incidents")
     if given.get("marks", False):
