@@ -122,7 +122,7 @@ class BacktestJobs:
             running.stop()
         return found is not None
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End all of them."""
         for job in self.listed():
             self.remove(job.id)

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import structlog
 from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
 
 from app.api import (
     EventTokens,
@@ -200,9 +202,8 @@ def _serve(
     documents = Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents, token=incidents.token)
-    slo_data = _slo_data(engine, components, incidents)
+    slo_data, backtests = _slo_data(engine, components, incidents), _backtests(components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
-    backtests = _backtests(components, incidents)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -247,16 +248,22 @@ def _serve(
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
-    closed = ClosedConnections(components.instruments.connection_closed)
-    server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed, stopping=stream.close))
+    server = BoundedServer(_config(app, components, limits, stream))
+    _stop_by(signals, server)
+    beside = [_looking(documents, components), _sending(engine, components, reports)]
+    with closing(backtests.jobs):
+        asyncio.run(_until_stopped(server, listening, documents, signals, [one for one in beside if one is not None]))
+
+
+def _stop_by(signals: Signals, server: BoundedServer) -> None:
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
-    beside = [_looking(documents, components), _sending(engine, components, reports)]
-    try:
-        asyncio.run(_until_stopped(server, listening, documents, signals, [one for one in beside if one is not None]))
-    finally:
-        backtests.jobs.stop()
+
+
+def _config(app: FastAPI, components: Components, limits: ConnectionLimits, stream: Stream) -> BoundedConfig:
+    closed = ClosedConnections(components.instruments.connection_closed)
+    return BoundedConfig(app, connection_limits=limits, closed=closed, stopping=stream.close)
 
 
 def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any, None] | None:
