@@ -90,13 +90,14 @@ def create_app(
     adjustments = adjustment_routes(
         board, timeline.adjustments, token, contributors=contributors, now=timeline.now, external_url=external_url
     )
-    own = metrics_route(metrics), health_routes(readiness), reload_route(reloader, token), docs_routes()
-    for router in (*adjustments, *backtest_routes(backtests, token), *own):
+    for router in (*adjustments, *backtest_routes(backtests, token)):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
     app.include_router(status_routes(config, build, readiness, remote_write))
+    for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader, token), docs_routes()):
+        app.include_router(router)
     handle_problems(app)
     describe(app, prefix=path_prefix(external_url))
     return _with_layers(app, path_prefix(external_url))
