@@ -21,7 +21,7 @@ from bench import scale as scale_bench
 from bench import simulation as simulation_bench
 from bench import stored_days as days_bench
 from bench.exporter import Fleet
-from bench.simulated_months import Kind
+from bench.simulated_months import BASE, Kind
 
 application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -160,14 +160,15 @@ def simulation(
     seed: Annotated[int, typer.Option(help="Another seed makes other months.")] = 1,
     level: Annotated[list[str] | None, typer.Option(help="Only these levels, such as '1 a minute'.")] = None,
     kind: Annotated[Kind, typer.Option(help="Months that are alike, or each another.")] = Kind.ALIKE,
+    base: Annotated[float, typer.Option(help="Burn rate without incidents, of months that are alike.")] = BASE,
     bound: Annotated[bool, typer.Option("--bound", help="What any page could reach where traffic is low.")] = False,
 ) -> None:
     """Pages on made-up months, from 10 requests an hour to 1,000 a second, with and without the guard."""
     levels = tuple(level or simulation_bench.LEVELS)
     if bound:
-        oracle_bound.run(months=months, seed=seed, levels=levels)
+        oracle_bound.run(months=months, seed=seed, levels=levels, kind=kind)
     else:
-        simulation_bench.run(months=months, seed=seed, levels=levels, kind=kind)
+        simulation_bench.run(months=months, seed=seed, levels=levels, kind=kind, base=base)
 
 
 @application.command()

@@ -13,13 +13,15 @@ from functools import cached_property
 import numpy as np
 
 from app.slo.arrays import Floats
-from bench.simulated_months import BASE, DESERVES_A_PAGE, SLOTS, Month, Trouble, month, troubles
+from bench.simulated_months import DESERVES_A_PAGE, SLOTS, Kind, Month, Trouble, month, troubles
 from bench.simulation import LEVELS, Score
 
 _HOUR = 120
 _HALF_A_DAY = 12 * _HOUR
 _THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _PARTS = 4
+# Burn rates of varied months are taken in so many steps.
+_GRID = 6
 _CELLS = ((0.99, "10 an hour"), (0.999, "10 an hour"), (0.999, "1 a minute"))
 
 
@@ -37,12 +39,12 @@ class _Lengths:
         return float(np.clip((self.longest + 0.5 - slots) / (self.longest - self.shortest), 0.0, 1.0))
 
 
-def run(*, months: int, seed: int, levels: Sequence[str]) -> None:
+def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIKE) -> None:
     """Print what can be reached: recall at each precision, where each incident counts once."""
     print("| objective | traffic | pages while the chance is above | once | recall |")
     print("|---|---|---|---|---|")
     for objective, level in (cell for cell in _CELLS if cell[1] in levels):
-        tasks = [(objective, level, months // _PARTS, seed * _PARTS + part) for part in range(_PARTS)]
+        tasks = [(objective, level, months // _PARTS, seed * _PARTS + part, kind) for part in range(_PARTS)]
         with ProcessPoolExecutor() as workers:
             parts = list(workers.map(_scores, tasks))
         for threshold, scores in zip(_THRESHOLDS, zip(*parts, strict=True), strict=True):
@@ -52,16 +54,30 @@ def run(*, months: int, seed: int, levels: Sequence[str]) -> None:
             print(f"| {objective * 100:.4g} % | {level} | {threshold} | {told / (told + wrong):.2f} | {recall:.2f} |")
 
 
-def chances(lived: Month, *, objective: float) -> Floats:
+def chances(lived: Month, *, objective: float, kind: Kind = Kind.ALIKE) -> Floats:
     """The chance that a page would be right at each slot, shape (SLOTS,)."""
-    everything = [_Weighed(lived, trouble, 1.0 - objective) for trouble in troubles(outage=1.0 / (1.0 - objective))]
+    outage = 1.0 / (1.0 - objective)
+    known = troubles(outage=outage) if kind is Kind.ALIKE else _any_troubles(outage=outage)
+    everything = [_Weighed(lived, trouble, 1.0 - objective) for trouble in known]
+    often = 1.0 if kind is Kind.ALIKE else 3.0 / _GRID
     # What is over is a time like any other, only likelier than that it never was.
-    quiet = 1.0 + _lately(np.sum([each.over for each in everything], axis=0), _HALF_A_DAY)
-    under_way = np.array([each.under_way(quiet) for each in everything])
-    just_over = np.array([_lately(each.over, _HOUR) / quiet for each in everything])
+    quiet = 1.0 + often * _lately(np.sum([each.over for each in everything], axis=0), _HALF_A_DAY)
+    under_way = often * np.array([each.under_way(quiet) for each in everything])
+    just_over = often * np.array([_lately(each.over, _HOUR) / quiet for each in everything])
     deserves = [each.trouble.least_share >= DESERVES_A_PAGE for each in everything]
     chance: Floats = (under_way + just_over)[deserves].sum(axis=0) / (1.0 + under_way.sum(axis=0))
     return chance
+
+
+def _any_troubles(*, outage: float) -> tuple[Trouble, ...]:
+    """What happens in varied months, in steps of burn rates: three a month that deserve a page, and three not."""
+    edges = np.exp(np.linspace(np.log(15.0), np.log(outage), _GRID + 1))
+    rates = np.sqrt(edges[1:] * edges[:-1]).tolist()
+    return tuple(
+        Trouble(kind="any", burn_rate=rate, least_share=least, most_share=most)
+        for least, most in ((0.03, 0.2), (0.002, 0.012))
+        for rate in rates
+    )
 
 
 class _Weighed:
@@ -69,7 +85,7 @@ class _Weighed:
 
     def __init__(self, lived: Month, trouble: Trouble, error_budget: float) -> None:
         self.trouble = trouble
-        healthy, ill = BASE * error_budget, min(trouble.burn_rate * error_budget, 1.0 - 1e-9)
+        healthy, ill = lived.base * error_budget, min(trouble.burn_rate * error_budget, 1.0 - 1e-9)
         good = lived.total - lived.bad
         evidence = lived.bad * np.log(ill / healthy) + good * np.log((1.0 - ill) / (1.0 - healthy))
         self._sums = np.concatenate([[0.0], np.cumsum(evidence)])
@@ -117,13 +133,13 @@ def _pages(chance: Floats, threshold: float) -> Iterator[tuple[int, int]]:
             yield int(part[0]), int(part[-1])
 
 
-def _scores(task: tuple[float, str, int, int]) -> Sequence[Score]:
-    objective, level, months, seed = task
+def _scores(task: tuple[float, str, int, int, Kind]) -> Sequence[Score]:
+    objective, level, months, seed, kind = task
     source = np.random.default_rng(seed)
     scores = [Score() for _ in _THRESHOLDS]
     for _ in range(months):
-        lived = month(source, objective=objective, per_second=LEVELS[level])
-        chance = chances(lived, objective=objective)
+        lived = month(source, objective=objective, per_second=LEVELS[level], kind=kind)
+        chance = chances(lived, objective=objective, kind=kind)
         for threshold, score in zip(_THRESHOLDS, scores, strict=True):
             score.add(list(_pages(chance, threshold)), lived.incidents)
     return scores

@@ -1,7 +1,7 @@
 """Months of one service, made up: how many requests came in each slot, how many failed, and the incidents behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -34,11 +34,21 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """One month: requests and failures by slot, shape (SLOTS,)."""
+    """One month: requests and failures by slot, shape (SLOTS,), and by hour of days before it, shape (2, hours).
+
+    *base* is the burn rate without incidents.
+    """
 
     total: Ints
     bad: Ints
     incidents: tuple[Incident, ...]
+    base: float = BASE
+    hours_before: Floats = field(default_factory=lambda: np.zeros((2, 0)))
+
+    @property
+    def days_before(self) -> int:
+        """How many days there are before it."""
+        return int(self.hours_before.shape[1]) // 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,25 +78,55 @@ class Kind(StrEnum):
     VARIED = "varied"
 
 
-def month(source: np.random.Generator, *, objective: float, per_second: float, kind: Kind = Kind.ALIKE) -> Month:
+def month(
+    source: np.random.Generator,
+    *,
+    objective: float,
+    per_second: float,
+    kind: Kind = Kind.ALIKE,
+    days_before: int = 0,
+    base: float = BASE,
+) -> Month:
     """A month with three incidents that deserve a page and three that do not, each on a day of its own.
 
-    Requests are Poisson, failures binomial; a healthy service fails at a fifth of what the objective allows. A varied
-    month has its own base, day and night, and one to five incidents of any burn rate and size.
+    Requests are Poisson, failures binomial; a healthy service burns at *base*. A varied month has its own base, day and
+    night, and one to five incidents of any burn rate and size. *days_before* is how many days of the same service, with
+    incidents of their own, come before it.
     """
     error_budget = 1.0 - objective
     outage = 1.0 / error_budget
-    incidents = _incidents(source, outage=outage) if kind is Kind.ALIKE else _any_incidents(source, outage=outage)
-    base = BASE if kind is Kind.ALIKE else source.uniform(0.05, 0.4)
-    ratio = np.full(SLOTS, base * error_budget)
+    draw = _incidents if kind is Kind.ALIKE else _any_incidents
+    incidents = draw(source, outage=outage)
+    healthy = (base if kind is Kind.ALIKE else source.uniform(0.05, 0.4)) * error_budget
+    ratio = _ratio(incidents, base=healthy, error_budget=error_budget)
+    busy = _busy(source, kind)
+    total = source.poisson(per_second * SLOT_S * busy, SLOTS)
+    bad = source.binomial(total, np.clip(ratio, 0.0, 1.0))
+    hours_before = np.zeros((2, 0))
+    if days_before:
+        # Of a source of its own: a month is the same whether it has a history or not.
+        earlier = np.random.default_rng(int(total.sum()) + 1)
+        ratio = _ratio(draw(earlier, outage=outage), base=healthy, error_budget=error_budget)
+        hours_before = _hours(earlier, per_second * SLOT_S * busy * np.ones(SLOTS), ratio)[:, -24 * days_before :]
+    return Month(total=total, bad=bad, incidents=incidents, base=healthy / error_budget, hours_before=hours_before)
+
+
+def _ratio(incidents: Sequence[Incident], *, base: float, error_budget: float) -> Floats:
+    """The share of requests that fails in each slot."""
+    ratio = np.full(SLOTS, base)
     for incident in incidents:
         burn_rate = incident.share * SLOTS / (incident.end - incident.start)
         slots = np.arange(int(incident.start), int(np.ceil(incident.end)))
         part = np.minimum(slots + 1, incident.end) - np.maximum(slots, incident.start)
         ratio[slots] += part * (burn_rate * error_budget - ratio[slots])
-    total = source.poisson(per_second * SLOT_S * _busy(source, kind), SLOTS)
+    return ratio
+
+
+def _hours(source: np.random.Generator, expected: Floats, ratio: Floats) -> Floats:
+    """Requests and failures of each hour, shape (2, hours)."""
+    total = source.poisson(expected)
     bad = source.binomial(total, np.clip(ratio, 0.0, 1.0))
-    return Month(total=total, bad=bad, incidents=incidents)
+    return np.stack([column.reshape(-1, 3600 // SLOT_S).sum(axis=1) for column in (total, bad)]).astype(np.float64)
 
 
 def _busy(source: np.random.Generator, kind: Kind) -> Floats | float:

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
 from app.alerting import Alert, Reading, RuleReading, TransitionKind, WindowCounts, default_policies, step
 from app.alerting.evidence import needed_windows
+from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, NormalRate, history_of
+from app.budget import normal_share
 from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId, format_percent
 from app.slo.arrays import Floats
-from bench.simulated_months import SLOT_S, SLOTS, Incident, Kind, Month, month, window_sums
+from bench.simulated_months import BASE, SLOT_S, SLOTS, Incident, Kind, Month, month, window_sums
 
 LEVELS = {
     "10 an hour": 10 / 3600,
@@ -27,7 +30,10 @@ LEVELS = {
     "1,000 a second": 1000.0,
 }
 OBJECTIVES = (0.99, 0.999)
-_HOUR = 3600 / SLOT_S
+_HOUR_S, _DAY_S = 3600.0, 86_400.0
+_HOUR = _HOUR_S / SLOT_S
+# As much history as an alert looks at.
+_DAYS_BEFORE = LONGEST_HISTORY_DAYS
 _SLOT = timedelta(seconds=SLOT_S)
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _HEAD = """\
@@ -80,10 +86,10 @@ class Score:
         return len(self.detection) / self.incidents if self.incidents else float("nan")
 
 
-def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIKE) -> None:
+def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIKE, base: float = BASE) -> None:
     """Print the table."""
     print(_HEAD)
-    tasks = [(objective, level, months, seed, kind) for objective in OBJECTIVES for level in levels]
+    tasks = [(objective, level, months, seed, kind, base) for objective in OBJECTIVES for level in levels]
     with ProcessPoolExecutor() as workers:
         for (objective, level, *_), (plain, guarded) in zip(tasks, workers.map(_compare, tasks), strict=True):
             later = _later(plain, guarded)
@@ -92,14 +98,16 @@ def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIK
 
 
 def compare(
-    objective: float, per_second: float, *, months: int, seed: int, kind: Kind = Kind.ALIKE
+    objective: float, per_second: float, *, months: int, seed: int, kind: Kind = Kind.ALIKE, base: float = BASE
 ) -> tuple[Score, Score]:
     """The same months, judged by the default page without and with the guard."""
     source = np.random.default_rng(seed)
     policy = default_policies(RollingWindow(timedelta(days=30)), objective)[0]
     plain, guarded = Score(), Score()
     for _ in range(months):
-        lived = month(source, objective=objective, per_second=per_second, kind=kind)
+        lived = month(
+            source, objective=objective, per_second=per_second, kind=kind, days_before=_DAYS_BEFORE, base=base
+        )
         plain.add(list(pages(lived, replace(policy, evidence=None), objective)), lived.incidents)
         guarded.add(list(pages(lived, policy, objective)), lived.incidents)
     return plain, guarded
@@ -137,6 +145,7 @@ class _Windows:
         self._bad = {length: window_sums(lived.bad, length // _SLOT) for length in lengths}
         self._bad_slots = {tier.long: window_sums(np.sign(lived.bad), tier.long // _SLOT) for tier in policy.rules}
         self._burn = {length: self._burn_rate(length) for length in lengths}
+        self._normal: dict[tuple[float, float], NormalRate | None] = {}
         trips = np.zeros(SLOTS, dtype=bool)
         for tier in policy.rules:
             trips |= (self._burn[tier.long] >= tier.factor) & (self._burn[tier.short] >= tier.factor)
@@ -166,7 +175,29 @@ class _Windows:
             ),
             error_budget=self._error_budget,
             since_end=None if ended is None else self._since(ended, slot),
+            normal=self._normal_rate(slot),
         )
+
+    def _normal_rate(self, slot: int) -> NormalRate | None:
+        """What is normal by the whole days before a slot, and those before the month."""
+        bounds = history_of((slot + 1.0) * SLOT_S, since_s=-_DAY_S * self._lived.days_before)
+        if bounds is None:
+            return None
+        if bounds not in self._normal:
+            first, last = (round(bound_s / _HOUR_S) + 24 * self._lived.days_before for bound_s in bounds)
+            total, bad = (counts[first:last] for counts in self._hours)
+            found = normal_share(total, bad)
+            self._normal[bounds] = found and NormalRate(ratio=found[0], events=found[1], days=len(total) // 24)
+        return self._normal[bounds]
+
+    @cached_property
+    def _hours(self) -> tuple[Floats, Floats]:
+        """Requests and failures of each hour, those before the month too."""
+        total, bad = (
+            np.concatenate([before, counts.reshape(-1, round(_HOUR)).sum(axis=1)])
+            for before, counts in zip(self._lived.hours_before, (self._lived.total, self._lived.bad), strict=True)
+        )
+        return total, bad
 
     def _since(self, ended: int, slot: int) -> WindowCounts:
         total, bad = (float(counts[ended : slot + 1].sum()) for counts in (self._lived.total, self._lived.bad))
@@ -179,9 +210,9 @@ class _Windows:
         return ratio / self._error_budget
 
 
-def _compare(task: tuple[float, str, int, int, Kind]) -> tuple[Score, Score]:
-    objective, level, months, seed, kind = task
-    return compare(objective, LEVELS[level], months=months, seed=seed, kind=kind)
+def _compare(task: tuple[float, str, int, int, Kind, float]) -> tuple[Score, Score]:
+    objective, level, months, seed, kind, base = task
+    return compare(objective, LEVELS[level], months=months, seed=seed, kind=kind, base=base)
 
 
 def _tells_of(page: tuple[int, int], incident: Incident) -> bool:

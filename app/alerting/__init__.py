@@ -39,6 +39,7 @@ from app.alerting.evidence import (
 )
 from app.alerting.lifecycle import freeze_unseen, long_window, retire, step, step_slo
 from app.alerting.measured import MeasuredWindow, MeasuredWindows, are_at_rest, is_stale, reading_of
+from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, NormalRate, history_day, history_of
 from app.alerting.notifications.labels import OVERRIDABLE, RESERVED, sent_labels
 from app.alerting.notifications.notification import (
     IncidentErrors,
@@ -58,6 +59,7 @@ __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
     "GROUP_CHANGED",
+    "LONGEST_HISTORY_DAYS",
     "MEMBER_GONE",
     "OVERRIDABLE",
     "RECEIVER_REMOVED",
@@ -74,6 +76,7 @@ __all__ = [
     "IncidentErrors",
     "MeasuredWindow",
     "MeasuredWindows",
+    "NormalRate",
     "Notification",
     "NotificationStatus",
     "Notified",
@@ -94,6 +97,8 @@ __all__ = [
     "definition_of",
     "end_of_member",
     "freeze_unseen",
+    "history_day",
+    "history_of",
     "is_calm",
     "is_estimated",
     "is_stale",

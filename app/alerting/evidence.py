@@ -6,12 +6,13 @@ hour at 16.7. All functions are pure and know only counts of windows. `docs/low-
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
 from app.alerting.binomial import chance_of_at_least, chance_of_at_most
+from app.alerting.normal_rate import NormalRate, NormalTraffic
 from app.slo import BurnRateRule, Evidence, SeverityPolicy, format_duration
 
 # The burn rate that spends the budget in exactly one SLO window: what the objective allows, so no reason to wake
@@ -31,6 +32,9 @@ _WHOLE = 0.9
 # service with one request a minute can reach in 15 minutes.
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
+# The same where the newest events are only good ones, by the ratio of any longer window: at 95%, as the highest of
+# several ratios is too high by chance more often than one (ADR-0082).
+_DOUBT_THAT_IT_RECOVERS = 0.05
 # A recovery is looked for in a sixth, a third and half of the longest short window (5, 10, 15 of 30 minutes), each of
 # which must agree: the shortest ends a page five minutes after a busy service has recovered, the others give quiet
 # services more events to be sure by.
@@ -39,6 +43,7 @@ _PARTS = (6, 3, 2)
 _MOMENTS = 2.0
 # ...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer.
 _MANY = 8.0
+_HOUR = timedelta(hours=1)
 # A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes, and so would look
 # quiet.
 _SHORTEST = timedelta(minutes=5)
@@ -67,19 +72,46 @@ class SignificanceTest:
     rule: BurnRateRule
     error_budget: float
     evidence: Evidence
+    normal: NormalTraffic | None = None
 
-    def is_unusual(self, counts: WindowCounts) -> bool:
+    def is_new(self, counts: WindowCounts) -> bool:
+        """Whether the bad events since an alert has ended are no chance."""
+        if self.normal is None or counts.bad >= _MANY:
+            return self._is_unusual(counts)
+        return self._is_unlike_normal(counts, self.normal)
+
+    def passes(self, counts: WindowCounts) -> bool:
+        """Whether so many bad events are no chance at all.
+
+        Eight or more are judged by what the objective allows; fewer by what is normal, where that is known.
+        """
+        if self.normal is None:
+            return self._passes_objective(counts)
+        return (counts.bad >= _MANY and self._passes_objective(counts)) or self._is_unlike_normal(counts, self.normal)
+
+    def _is_unlike_normal(self, counts: WindowCounts, normal: NormalTraffic) -> bool:
+        level, hours = self.evidence.level, counts.window / _HOUR
+        return (
+            self._are_several(counts)
+            and normal.is_unlike(counts.bad, counts.total, level=level)
+            and normal.is_worth(counts.bad, counts.total, hours=hours, share=_SLOWER, doubt=math.sqrt(1.0 - level))
+        )
+
+    def _are_several(self, counts: WindowCounts) -> bool:
+        least = self.evidence.min_bad_events
+        return counts.bad >= least and not (counts.bad_slots < min(_MOMENTS, least) and may_be_one_failure(counts.bad))
+
+    def _is_unusual(self, counts: WindowCounts) -> bool:
         """Whether so many bad events are unlikely at a burn rate of 1, or what is left of a low factor."""
         # Cheap tests first: the binomial tail below costs microseconds, for each tripped rule of each SLO in each slot.
-        least = self.evidence.min_bad_events
-        if counts.bad < least or (counts.bad_slots < min(_MOMENTS, least) and may_be_one_failure(counts.bad)):
+        if not self._are_several(counts):
             return False
         # Rules of long windows have factors near 1, of which a burn rate of 1 itself is no less than the factor.
         burn_rate = min(_HARMLESS, _SLOWER * self.rule.factor)
         return chance_of_at_least(counts.bad, counts.total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
 
-    def passes(self, counts: WindowCounts) -> bool:
-        """Whether so many bad events are no chance at all.
+    def _passes_objective(self, counts: WindowCounts) -> bool:
+        """Whether so many bad events are no chance at all for a service that burns as its objective allows.
 
         They must be unusual, and with the lesser certainty of the root of that chance the burn rate must be above 0.55
         of the factor. Where the factor stands for eight bad events or more that holds as soon as it is reached.
@@ -90,10 +122,50 @@ class SignificanceTest:
         >>> [test.passes(WindowCounts(window=hour, bad=bad, total=60)) for bad in (1, 2)]
         [False, True]
         """
-        if not self.is_unusual(counts):
+        if not self._is_unusual(counts):
             return False
         chance = chance_of_at_least(counts.bad, counts.total, _SLOWER * self.rule.factor * self.error_budget)
         return chance <= math.sqrt(1.0 - self.evidence.level)
+
+
+def normal_traffic(
+    rate: NormalRate | None,
+    policy: SeverityPolicy,
+    counts: WindowCounts,
+    recent: Sequence[WindowCounts],
+    error_budget: float,
+) -> NormalTraffic | None:
+    """What a rule with these *counts* takes for normal, by the longest window of its policy; None if not known."""
+    longest = max(rule.long for rule in policy.rules)
+    total = next((each.total for each in recent if each.window == longest), 0.0)
+    if rate is None or total <= 0:
+        return None
+    per_hour = total / (longest / _HOUR)
+    # Where traffic falls, as in the evening, fewer errors are worth as much.
+    least_per_hour = min(per_hour, counts.total / (counts.window / _HOUR))
+    factor_hours = min(rule.factor * (rule.long / _HOUR) for rule in policy.rules)
+    # Of a rule with a factor near 1 what the objective allows is burning itself.
+    highest = _SLOWER * lowest_factor(policy) * error_budget
+    return NormalTraffic(
+        ratio=min(rate.expected(error_budget), highest),
+        per_hour=per_hour,
+        worth=factor_hours * error_budget * least_per_hour,
+    )
+
+
+def parts_of(counts: WindowCounts, recent: Sequence[WindowCounts]) -> Iterator[WindowCounts]:
+    """The errors of a rule's long window as the windows within it have them, the shortest first, and itself.
+
+    A window with as many errors as a shorter one has nothing more to say. In how many slots they were is known of the
+    whole only: of a part it is the fewest that there can be.
+    """
+    bad = 0.0
+    for each in sorted(recent, key=lambda each: each.window):
+        if each.window < counts.window and each.bad > bad:
+            bad = each.bad
+            yield replace(each, bad_slots=max(counts.bad_slots - (counts.bad - bad), 1.0))
+    if counts.bad > bad:
+        yield counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +244,21 @@ def may_be_one_failure(bad: float) -> bool:
     return _MOMENTS <= bad < _MANY
 
 
-def what_is_missing(counts: WindowCounts, dispelled: Callable[[WindowCounts], bool], within: str | None = None) -> str:
+def what_is_missing(
+    counts: WindowCounts,
+    dispelled: Callable[[WindowCounts], bool],
+    within: str | None = None,
+    *,
+    normal: NormalRate | None = None,
+) -> str:
     """Why the events of a window are no evidence, in words; *dispelled* says how many would be."""
     # The number of all events would change in every slot, and with it the alert.
     within = within or f"in the last {format_duration(counts.window)}"
     events = f"{counts.bad:.3g} error{'' if counts.bad == 1 else 's'} {within}"
     if dispelled(replace(counts, bad_slots=math.inf)):
         return f"{events}, all at one moment, which may be one failure"
-    return f"{events}; {_needed(counts, dispelled)} are needed to rule out noise"
+    known = "" if normal is None else f"; {normal.explained}"
+    return f"{events}; {_needed(counts, dispelled)} are needed to rule out noise{known}"
 
 
 def recovery_windows(policy: SeverityPolicy) -> tuple[timedelta, ...]:
@@ -222,11 +301,20 @@ def relapse_window(policy: SeverityPolicy) -> timedelta:
     return 2 * _longest_short(policy)
 
 
-def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_budget: float, adequate: float) -> bool:
+def is_over(
+    recent: Sequence[WindowCounts],
+    policy: SeverityPolicy,
+    *,
+    error_budget: float,
+    adequate: float,
+    patient: bool = False,
+) -> bool:
     """Whether the newest events show that no rule burns any more, long before the short windows forget the incident.
 
-    Either a part of the longest short window burns below all factors, beyond doubt; or half of it holds good events
-    and no bad ones although some were to be expected if it went on as in the shortest long window.
+    Either a part of the longest short window burns below all factors, beyond doubt; or it holds good events and no bad
+    ones although some were to be expected if it went on as before; or half of it does, for half as much certainty, if
+    it went on as in the shortest long window. With *patient*, for an alert that comes and goes, only that half counts,
+    and only where events are so few that nothing is beyond doubt: where they are many, it is a pause.
     """
     counts = {each.window: each for each in recent if each.coverage >= adequate}
     parts = recovery_windows(policy)
@@ -236,7 +324,13 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
         window = counts.get(part)
         if window is None or window.total <= 0 or window.bad >= lowest * window.total:
             return False
+        if patient and part != parts[-1]:
+            continue
         if chance_of_at_most(window.bad, window.total, lowest) <= _DOUBT_THAT_IT_IS_OVER:
+            return not patient
+        if window.bad <= 0 and _ratio_before(window, counts.values()) > 1.0 - _DOUBT_THAT_IT_RECOVERS ** (
+            1.0 / window.total
+        ):
             return True
     before = counts.get(min(rule.long for rule in policy.rules))
     if not parts or before is None or before.total <= 0:
@@ -249,6 +343,16 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
 def lowest_factor(policy: SeverityPolicy) -> float:
     """The factor below which no rule of a policy trips."""
     return min(rule.factor for rule in policy.rules)
+
+
+def _ratio_before(newest: WindowCounts, counts: Iterable[WindowCounts]) -> float:
+    """The highest bad ratio that any longer window has before the *newest* one, which has no bad events.
+
+    The hour that holds four minutes of outage has a low ratio; the ten minutes that hold them show how bad they were.
+    One good event is added: of one request that failed nobody knows that all do.
+    """
+    longer = (each for each in counts if each.window > newest.window)
+    return max((each.bad / (each.total - newest.total + 1.0) for each in longer if each.bad > 0), default=0.0)
 
 
 def _longest_short(policy: SeverityPolicy) -> timedelta:

@@ -389,7 +389,7 @@ def _while_firing(
 ) -> tuple[Alert, Transition | None]:
     # An end that the events prove is waited for no longer than the document says; where they only do not contradict it,
     # hold_time comes first, since a pause by chance looks the same.
-    if verdict.over and not _relapsed(alert, policy):
+    if verdict.long_over or (verdict.over and not _relapsed(alert, policy)):
         return _while_quiet(alert, policy.keep_firing_for, at)
     if verdict.tripped is None:
         return _while_quiet(alert, max(policy.keep_firing_for, verdict.hold_time), at)
@@ -397,7 +397,7 @@ def _while_firing(
 
 
 def _relapsed(alert: Alert, policy: SeverityPolicy) -> bool:
-    """Whether it fires again so soon that the last end was no end; such an alert is not ended early."""
+    """Whether it fires again so soon that the last end was no end; such an alert ends after a longer quiet."""
     if alert.resolved_at is None or alert.since is None:
         return False
     return alert.since - alert.resolved_at < evidence.relapse_window(policy)

@@ -7,8 +7,13 @@ from typing import Protocol
 
 from app.alerting.alert import Alert
 from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
+from app.alerting.normal_rate import NormalRate
 from app.alerting.reading import Reading, RuleReading
 from app.slo import AlertState, BurnRateRule, SeverityPolicy
+
+# So many bad events of a tripped rule are evidence whatever is normal: at a burn rate of 1, the most that is taken for
+# normal, they would be one alert in decades.
+_MANY = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,10 @@ class MeasuredWindows(Protocol):
         """In how many slots of a window events were bad; asked for only where that can decide."""
         ...
 
+    def normal_rate(self) -> NormalRate | None:
+        """What share of events is normally bad; asked for only where that can decide."""
+        ...
+
 
 def reading_of(
     windows: MeasuredWindows,
@@ -48,9 +57,10 @@ def reading_of(
     An alert that is not active needs no evidence while no rule trips. The others are as in `Reading`.
     """
     readings = tuple(_rule_reading(windows, rule, guarded=policy.evidence is not None) for rule in policy.rules)
-    with_evidence = with_evidence or any(
-        measured.trips(rule) for rule, measured in zip(policy.rules, readings, strict=True)
-    )
+    tripped = [measured for rule, measured in zip(policy.rules, readings, strict=True) if measured.trips(rule)]
+    with_evidence = with_evidence or bool(tripped)
+    # A history of weeks is a search in the ledger, as above.
+    few = policy.evidence is not None and any(measured.bad < _MANY for measured in tripped)
     recent = tuple(_counts(windows, length) for length in needed_windows(policy)) if with_evidence else ()
     return Reading(
         rules=readings,
@@ -59,6 +69,7 @@ def reading_of(
         partial=partial,
         recent=recent,
         error_budget=error_budget,
+        normal=windows.normal_rate() if few else None,
     )
 
 

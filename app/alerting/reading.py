@@ -7,9 +7,11 @@ unknown is frozen.
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from app.alerting import evidence
 from app.alerting.evidence import SignificanceTest, WindowCounts
+from app.alerting.normal_rate import NormalRate
 from app.slo import BurnRateRule, FrozenCause, SeverityPolicy, format_duration
 from app.slo.arrays import Bools, Floats
 
@@ -76,6 +78,7 @@ class Reading:
     the alert fires does not show that it is over; *estimated* by what the figures are estimated, None if measured.
     *muted* says why alerts are muted by an adjustment, None if they are not: none begins, and none ends.
 
+    *normal* is what is normal for the SLO, None where that is not known, or cannot decide anything.
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
     events since the alert last ended, needed for as long as the longest window reaches back to that.
@@ -91,6 +94,7 @@ class Reading:
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
     since_end: WindowCounts | None = None
+    normal: NormalRate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,8 @@ class Verdict:
 
     *rule* has tripped and there is evidence enough to fire; *rules* are all that have, where rules wait for times of
     their own; *tripped* has tripped, which keeps an alert firing; *suppressed* says why a rule that has tripped is not
-    believed yet. *over* says that the newest events show the end; *hold_time* is how long an alert fires on after the
+    believed yet. *over* says that the newest events show the end, *long_over* that those of half of the longest short
+    window do, for an alert that comes and goes; *hold_time* is how long an alert fires on after the
     last rule has cleared while nothing shows that. *silent* are the rules in whose short windows there was no event at
     all: they have cleared, and that says nothing.
     """
@@ -111,6 +116,7 @@ class Verdict:
     tripped: BurnRateRule | None = None
     suppressed: str | None = None
     over: bool = False
+    long_over: bool = False
     hold_time: timedelta = timedelta(0)
     silent: tuple[BurnRateRule, ...] = ()
 
@@ -179,7 +185,10 @@ def _with_evidence(
     *,
     fires: bool,
 ) -> Verdict:
-    over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
+    is_over = partial(
+        evidence.is_over, reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE
+    )
+    over = is_over()
     # What is over: its windows still hold errors that were notified, or an incident that ended before it was evaluated.
     believed, suppressed = ((), None) if over or fires else _believed(reading, policy, tripped, quiet_for)
     return Verdict(
@@ -188,6 +197,7 @@ def _with_evidence(
         tripped=tripped[0][0] if tripped else None,
         suppressed=None if believed else suppressed,
         over=over,
+        long_over=over and is_over(patient=True),
         hold_time=timedelta(0) if evidence.is_silent(reading.recent, policy) else evidence.hold_time(policy),
     )
 
@@ -217,20 +227,23 @@ def _doubt(
 ) -> str | None:
     if policy.evidence is None:
         return None
-    doubt = SignificanceTest(rule=rule, error_budget=reading.error_budget, evidence=policy.evidence)
     total = measured.good + measured.bad
     counts = WindowCounts(window=rule.long, total=total, bad=measured.bad, bad_slots=measured.bad_slots)
-    if not doubt.passes(counts):
-        return evidence.what_is_missing(counts, doubt.passes)
+    normal = evidence.normal_traffic(reading.normal, policy, counts, reading.recent, reading.error_budget)
+    doubt = SignificanceTest(rule=rule, error_budget=reading.error_budget, evidence=policy.evidence, normal=normal)
+    parts = (counts,) if normal is None else evidence.parts_of(counts, reading.recent)
+    if not any(doubt.passes(part) for part in parts):
+        return evidence.what_is_missing(counts, doubt.passes, normal=reading.normal)
     if quiet_for is None or quiet_for >= rule.long:
         return None
     # Errors that were notified once are no evidence for the next alert (ADR-0017).
     since_end = reading.since_end or WindowCounts(window=quiet_for, total=0.0, bad=0.0)
     fitting = (counts for counts in reading.recent if counts.window <= quiet_for)
     new = (since_end, *(replace(counts, bad_slots=since_end.bad_slots) for counts in fitting))
-    if any(doubt.is_unusual(counts) for counts in new):
+    if any(doubt.is_new(counts) for counts in new):
         return None
-    return evidence.what_is_missing(since_end, doubt.is_unusual, within="since the last alert ended")
+    within = "since the last alert ended"
+    return evidence.what_is_missing(since_end, doubt.is_new, within=within, normal=reading.normal)
 
 
 def _why(rule: BurnRateRule, measured: RuleReading) -> str:

@@ -3,7 +3,7 @@
 Pure: no IO. May import `app.slo` only. Everything is vectorised over SLOs. Start at `ratios.py`.
 """
 
-from app.budget.base_rate import BaseRates, base_rates
+from app.budget.base_rate import BaseRates, base_rates, normal_share
 from app.budget.exhaustion import EventRates, RecentEvents, exhausting_burn_rate, exhaustion_s, present_rates
 from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, period_remaining, sli
 from app.budget.windows import STANDARD_WINDOWS, windows_of
@@ -20,6 +20,7 @@ __all__ = [
     "burn_rate",
     "exhausting_burn_rate",
     "exhaustion_s",
+    "normal_share",
     "period_remaining",
     "present_rates",
     "sli",

@@ -14,10 +14,10 @@ HOURS = 24
 """Hours of a day: the histories are whole days of so many."""
 # An hour is left out as part of an incident if its bad events are three times what is normal at its hour of the day...
 _UNUSUAL = 3.0
-# ...are two at least, and are no chance: a deviance of 15 is 3.9 standard deviations, in a month of 720 hours without
-# incidents one hour in 30 months.
+# ...are two at least, and are no chance: a deviance of 11 is 3.3 standard deviations, less than an hour in a month of
+# 720 without incidents. With 15 the two or three failures an hour that incidents have at low traffic would be normal.
 _LEAST_BAD = 2.0
-_DEVIANCE = 15.0
+_DEVIANCE = 11.0
 # What is expected of an hour with bad events but without a total.
 _LEAST_EXPECTED = 1e-9
 # Bad events that would be expected before an hour of the day has a normal share of its own: with fewer, chance decides.
@@ -76,6 +76,18 @@ def base_rates(total: Floats, bad: Floats) -> BaseRates:
         found.share[open_rows], found.by_hour[open_rows] = again.share, again.by_hour
         found.left_out[open_rows] = again.left_out
     return found
+
+
+def normal_share(total: Floats, bad: Floats) -> tuple[float, float] | None:
+    """The normal share of one SLI and the events that it is known from, by hours of shape (hours,); None without any.
+
+    Raises:
+        ValueError: the shapes differ, or are not whole days.
+    """
+    total, bad = np.maximum(total, bad)[None, :], np.maximum(bad, 0.0)[None, :]
+    rates = base_rates(total, bad)
+    events = float(total[~rates.left_out].sum())
+    return (float(rates.share[0]), events) if events > 0 else None
 
 
 def _rates(total: Floats, bad: Floats, left_out: Bools) -> BaseRates:

@@ -37,6 +37,7 @@ from app.evaluation.judging.judge import (
     burning_members,
     judge_all,
 )
+from app.evaluation.judging.normal_rates import NormalRates
 from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.past_figures import ExposedPast, MemberHistory
 from app.evaluation.saving.counted_before import counted_for_slices
@@ -136,6 +137,7 @@ class Evaluator:
         self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
         self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
         self._query_health = QueryHealth(instruments)
+        self._normal_rates = NormalRates(self._ledger_writer.ledger)
         self._fault_isolation = FaultIsolation(instruments)
         self.forecasting = Forecasting(timing.interval, instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
@@ -489,7 +491,7 @@ class Evaluator:
                 before,
                 notified_before,
                 since_resolved=since_resolved(some, self._ledger_writer.ledger, before, at=at),
-                ledger=self._ledger_writer.ledger,
+                normal_rates=self._normal_rates,
                 at=at,
                 interval=self._timing.interval,
                 muted=adjusted.muted,

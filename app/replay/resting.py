@@ -5,19 +5,28 @@ Each condition is sufficient and exact: `tests/replay` steps every slot beside i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
 
-from app.alerting import ADEQUATE_COVERAGE, Alert, is_calm, lowest_factor, needed_windows, recovery_windows, trips
+from app.alerting import (
+    ADEQUATE_COVERAGE,
+    Alert,
+    history_day,
+    is_calm,
+    lowest_factor,
+    needed_windows,
+    recovery_windows,
+    trips,
+)
 from app.replay.window_series import WindowSeries
 from app.slo import AlertState, NoData, SeverityPolicy
 from app.slo.arrays import Bools, Floats, Ints
 
 # A little less, and a little more, than the chances at which `evidence.is_over` is sure: a bound on a tail is no less
 # than the tail itself, and approximations of that are off by a few hundredths.
-_SURE, _SURELY_NOT, _SURELY_NO_PAUSE = 0.009, 0.0101, 0.2001
+_SURE, _SURELY_NOT, _SURELY_NO_PAUSE, _SURELY_NO_RECOVERY = 0.009, 0.0101, 0.2001, 0.0501
 # A look ahead of so many slots at once: an alert that fires, or is suppressed, seldom stays the same for longer.
 _AHEAD = 1024
 
@@ -127,7 +136,16 @@ class RestingSlots:
             columns = self._series.columns(length)
             for column in (columns.total, columns.bad, columns.coverage):
                 same[1:] &= column[1:] == column[:-1]
+        # With each day what is normal may be another.
+        same[1:] &= np.diff(_days_of_history(self._series)) == 0
         return same
+
+
+def _days_of_history(series: WindowSeries) -> Floats:
+    """The day up to which history tells what is normal at each slot."""
+    history = series.history
+    known_s: Floats = (history.first - 1.0 + series.places.astype(np.float64)) * history.interval_s
+    return history_day(known_s)
 
 
 def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
@@ -167,8 +185,9 @@ def _over(series: WindowSeries, policy: SeverityPolicy) -> tuple[Bools, Bools]:
         below &= (newest.coverage >= ADEQUATE_COVERAGE) & (newest.total > 0) & (newest.bad < chance * newest.total)
         bound = _log_bound(newest.bad, newest.total, chance)
         over |= below & (bound <= np.log(_SURE))
-        # Without bad events the bound is the chance itself.
+        # Without bad events the bound is the chance itself, and there may have been a recovery.
         perhaps |= below & ~((newest.bad == 0) & (bound > np.log(_SURELY_NOT)))
+        perhaps |= below & (newest.bad == 0) & _may_recover(series, policy, part)
     if not parts:
         return over, ~perhaps
     before, last = series.columns(min(rule.long for rule in policy.rules)), series.columns(parts[-1])
@@ -177,6 +196,18 @@ def _over(series: WindowSeries, policy: SeverityPolicy) -> tuple[Bools, Bools]:
         goes_on = last.total * np.log1p(-ratio) > np.log(_SURELY_NO_PAUSE)
     perhaps |= below & (last.bad == 0) & ~goes_on
     return over, ~(over | perhaps)
+
+
+def _may_recover(series: WindowSeries, policy: SeverityPolicy, part: timedelta) -> Bools:
+    """Whether so many good events may be unlikely by the ratio that any longer window had before them."""
+    good, highest = series.columns(part).total, np.zeros(len(series.history))
+    for length in needed_windows(policy):
+        if length > part:
+            longer = series.columns(length)
+            highest = np.maximum(highest, np.where(longer.bad > 0, longer.bad / (longer.total - good + 1.0), 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        may: Bools = good * np.log1p(-np.minimum(highest, 1.0)) <= np.log(_SURELY_NO_RECOVERY)
+    return may
 
 
 def _log_bound(bad: Floats, total: Floats, chance: float) -> Floats:

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from app.alerting import MeasuredWindow, WindowCounts, may_be_one_failure
-from app.budget import burn_rate
+from app.alerting import MeasuredWindow, NormalRate, WindowCounts, history_of, may_be_one_failure
+from app.budget import burn_rate, normal_share
 from app.ledger import FINE_REACH_S, MIDDLE_WIDTH_S, WindowSums
 from app.replay.slot_history import SlotHistory
 from app.slo.arrays import Bools, Floats, Ints
@@ -38,6 +38,7 @@ class WindowSeries:
         self.history = history
         self.error_budget = error_budget
         self._columns: dict[timedelta, WindowColumns] = {}
+        self._normal_rates: dict[tuple[float, float], NormalRate | None] = {}
 
     @cached_property
     def places(self) -> Ints:
@@ -98,6 +99,26 @@ class WindowSeries:
             bad=counts.bad,
             bad_slots=self._bad_slots(start_s, until_s),
         )
+
+    def normal_rate(self, place: int) -> NormalRate | None:
+        """What share of the events is normally bad, by the whole days before a slot; None if there are too few."""
+        at_s = float(self.history.first - 1 + self.places[place]) * self.history.interval_s
+        history = history_of(at_s, since_s=float(np.fmax(self.history.first_sample_s, self.history.start_s)))
+        if history is None:
+            return None
+        if history not in self._normal_rates:
+            self._normal_rates[history] = self._normal_rate(*history)
+        return self._normal_rates[history]
+
+    def _normal_rate(self, start_s: float, end_s: float) -> NormalRate | None:
+        hours_s = np.arange(start_s, end_s + 1.0, 3600.0)
+        places = np.rint((hours_s - self.history.start_s) / self.history.interval_s).astype(np.int64)
+        total, bad = (_rounded_all(np.diff(column[places])) for column in self._before[:2])
+        found = normal_share(total, bad)
+        if found is None:
+            return None
+        ratio, events = found
+        return NormalRate(ratio=ratio, events=events, days=round((end_s - start_s) / 86_400.0))
 
     def _sum(self, length_s: float) -> WindowColumns:
         history = self.history
@@ -160,6 +181,10 @@ class WindowsAt:
         """In how many slots of a window events were bad."""
         return self.series.bad_slots(self.place, length)
 
+    def normal_rate(self) -> NormalRate | None:
+        """What share of the events is normally bad."""
+        return self.series.normal_rate(self.place)
+
 
 def _between(before: Floats, starts: Floats, ends: Ints) -> Floats:
     """What lies between two places, of which the first may cut a slot; its share counts."""
@@ -171,6 +196,11 @@ def _between(before: Floats, starts: Floats, ends: Ints) -> Floats:
         since = since + share * (before[np.minimum(whole + 1, len(before) - 1)] - since)
     between: Floats = before[ends] - since
     return between
+
+
+def _rounded_all(events: Floats) -> Floats:
+    whole: Floats = np.where(np.abs(events) < _ROUNDING_EVENTS, 0.0, events)
+    return whole
 
 
 def _rounded(events: float) -> float:

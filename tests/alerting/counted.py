@@ -3,7 +3,17 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from app.alerting import Alert, Reading, RuleReading, Transition, WindowCounts, default_policies, needed_windows, step
+from app.alerting import (
+    Alert,
+    NormalRate,
+    Reading,
+    RuleReading,
+    Transition,
+    WindowCounts,
+    default_policies,
+    needed_windows,
+    step,
+)
 from app.slo import Evidence, RollingWindow, SeverityPolicy
 from tests.alerting.scripts import SLO, SLOT, START
 
@@ -19,10 +29,17 @@ def with_evidence(level: float = 0.99, min_bad_events: float = 2.0) -> SeverityP
 class Service:
     """Counts by slot as (total, bad); an objective of 99.9% unless said otherwise."""
 
-    def __init__(self, *slots: tuple[float, float], objective: float = 0.999, length: timedelta = SLOT) -> None:
+    def __init__(
+        self,
+        *slots: tuple[float, float],
+        objective: float = 0.999,
+        length: timedelta = SLOT,
+        normal: NormalRate | None = None,
+    ) -> None:
         self._sums = [(0.0, 0.0, 0)]
         self._error_budget = 1 - objective
         self._slot = length
+        self._normal = normal
         for total, bad in slots:
             self.then(1, total, bad)
 
@@ -46,6 +63,7 @@ class Service:
             recent=tuple(self._counts(number, window) for window in needed_windows(policy)),
             error_budget=self._error_budget,
             since_end=None if ended is None else self._counts(number, self.at(number) - ended),
+            normal=self._normal,
         )
 
     def lives(self, policy: SeverityPolicy) -> tuple[list[Alert], list[Transition]]:

@@ -59,7 +59,8 @@ def test_two_failures_at_one_moment_are_one() -> None:
     alerts, _ = service.lives(PAGE)
     assert alerts[2 * HOUR].suppressed == ("2 errors in the last 1h, all at one moment, which may be one failure")
     assert _fired(service.then(1, 1, 1).deeds()) == [2 * HOUR + 1 + 20 * MINUTE]
-    assert _fired(service.deeds(with_evidence(min_bad_events=1))) == [2 * HOUR]
+    # Where one failure is enough, the next one after an end fires again.
+    assert _fired(service.deeds(with_evidence(min_bad_events=1))) == [2 * HOUR, 2 * HOUR + 1 + 20 * MINUTE]
 
 
 def test_many_failures_at_one_moment_are_enough() -> None:
@@ -103,10 +104,10 @@ def test_an_alert_ends_in_minutes_where_traffic_shows_it() -> None:
     assert (guarded - end) / MINUTE <= 5
 
 
-def test_an_outage_at_one_request_a_minute_ends_after_a_quarter_of_an_hour() -> None:
+def test_an_outage_at_one_request_a_minute_ends_five_minutes_after_it() -> None:
     service = _a_request_a_minute().then(20 * MINUTE, 0.5, 0.5).then(HOUR, 0.5)
     (ended,) = _ended(service.deeds())
-    assert (ended - 2 * HOUR - 20 * MINUTE) / MINUTE == pytest.approx(15, abs=1)
+    assert (ended - 2 * HOUR - 20 * MINUTE) / MINUTE <= 5
 
 
 def test_an_alert_holds_through_a_dip_of_chance() -> None:

@@ -1,7 +1,10 @@
 """The figures in docs/low-traffic.md, roughly, on few months; the whole table is `python -m bench simulation`."""
 
+import statistics
+
 import pytest
 
+from bench.simulated_months import Kind
 from bench.simulation import LEVELS, compare
 
 
@@ -14,6 +17,21 @@ def test_at_low_traffic_most_pages_are_right(objective: float, level: str, preci
     assert plain.precision < 0.8
     assert guarded.precision >= max(precision, plain.precision)
     assert guarded.recall >= recall
+
+
+def test_where_failures_are_usual_they_page_no_more_often() -> None:
+    """By what the objective allows three of ten pages were wrong."""
+    plain, guarded = compare(0.999, LEVELS["1 a minute"], months=6, seed=5, base=0.7)
+    assert plain.precision < 0.3
+    assert guarded.precision > 0.8
+    assert guarded.recall > 0.65
+
+
+def test_in_months_that_differ_most_pages_are_right_and_end_in_half_the_time() -> None:
+    plain, guarded = compare(0.999, LEVELS["1 a minute"], months=8, seed=6, kind=Kind.VARIED)
+    assert guarded.precision > 0.85
+    assert guarded.recall > plain.recall - 0.2
+    assert statistics.median(guarded.reset) < statistics.median(plain.reset) / 2
 
 
 @pytest.mark.parametrize("objective", [0.99, 0.999])

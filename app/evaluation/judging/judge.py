@@ -16,6 +16,7 @@ from app.alerting import (
     Definition,
     End,
     MeasuredWindow,
+    NormalRate,
     Notification,
     Reading,
     Transition,
@@ -44,13 +45,14 @@ from app.evaluation.figures.snapshots import ForecastOf, exhaustion_time, not_fo
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.missing_total import missing_totals
+from app.evaluation.judging.normal_rates import NormalRates
 from app.evaluation.judging.recent_changes import changes_before, with_change
 from app.evaluation.judging.since_resolved import SinceResolved
 from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
 from app.evaluation.judging.unseen import unseen_members
 from app.evaluation.judging.vanished import PRESENT, Vanished, vanished
-from app.ledger import AdjustedTime, Ledger
+from app.ledger import AdjustedTime
 from app.slo import (
     AlertState,
     BudgetAlerts,
@@ -119,7 +121,7 @@ def judge_all(
     notified_before: NotificationsByKey,
     *,
     since_resolved: SinceResolved,
-    ledger: Ledger,
+    normal_rates: NormalRates,
     at: datetime,
     interval: timedelta,
     muted: Mapping[SloId, str] = MappingProxyType({}),
@@ -128,13 +130,14 @@ def judge_all(
 ) -> Judgement:
     """Step every alert through the slot *at*; *notified_before* are the notifications of the slot before.
 
-    *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
-    *muted* says of members why an adjustment mutes their alerts, *left_out* which time alerts do not see, *forecast_of*
-    gives the newest forecast of a member.
+    *since_resolved* are the events since alerts ended; *normal_rates* and their ledger are asked of few events. *muted*
+    says of members why an adjustment mutes alerts, *left_out* which time alerts do not see, *forecast_of* the forecast.
     """
-    columns = _Columns(figures, members, ledger, at=at, interval=interval, left_out=left_out, forecast_of=forecast_of)
+    columns = _Columns(
+        figures, members, normal_rates, at=at, interval=interval, left_out=left_out, forecast_of=forecast_of
+    )
     of_conditions = alerts_of_conditions(before)
-    states = _States(columns, members, figures, of_conditions, ledger, at=at, muted=muted, left_out=left_out)
+    states = _States(columns, members, figures, of_conditions, at=at, muted=muted, left_out=left_out)
     conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at, muted=muted)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
@@ -262,7 +265,6 @@ class _States:
         members: Sequence[Member],
         figures: Figures,
         of_conditions: AlertsBySlo,
-        ledger: Ledger,
         *,
         at: datetime,
         muted: Mapping[SloId, str],
@@ -277,7 +279,7 @@ class _States:
             if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in alerts)
         }
         firing = {index for index, member in enumerate(members) if member.id in without_traffic}
-        self._traffic_stopped = traffic_stopped(members, figures, ledger, firing=firing, left_out=left_out)
+        self._traffic_stopped = traffic_stopped(members, figures, columns.ledger, firing=firing, left_out=left_out)
 
     @property
     def stale(self) -> Sequence[bool]:
@@ -359,7 +361,7 @@ class _Columns:
         self,
         figures: Figures,
         members: Sequence[Member],
-        ledger: Ledger,
+        normal_rates: NormalRates,
         *,
         at: datetime,
         interval: timedelta,
@@ -369,7 +371,8 @@ class _Columns:
         self.members = members
         self._forecast_of = forecast_of
         self._left_out = left_out
-        self._ledger = ledger
+        self.ledger = normal_rates.ledger
+        self._normal_rates = normal_rates
         self.as_of = figures.as_of_s.tolist()
         at_s, interval_s = at.timestamp(), interval.total_seconds()
         self.stale = [is_stale(as_of_s, at_s=at_s, interval_s=interval_s) for as_of_s in self.as_of]
@@ -392,7 +395,7 @@ class _Columns:
             for stale, hides, ended_s in zip(self.stale, self._hides_errors, self._ended_s, strict=True)
         ]
         self._window_read = figures.window_read.tolist()
-        self.missing_totals = missing_totals(figures, members, self.stale, ledger, at_s=at_s, left_out=left_out)
+        self.missing_totals = missing_totals(figures, members, self.stale, self.ledger, at_s=at_s, left_out=left_out)
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""
@@ -492,7 +495,7 @@ class _Columns:
             # A frozen alert keeps the figures of its last notification.
             if alert.frozen is None and (incident := self._incident(index, alert, notified_before)) is not None
         ]
-        errors = incident_errors(ongoing, self._ledger)
+        errors = incident_errors(ongoing, self.ledger)
         found = {}
         for index, alert, reading in asserted:
             member = self.members[index]
@@ -546,7 +549,7 @@ class _Columns:
     ) -> Reading:
         """What one severity of one member is judged by; with the evidence for it if it burns or *with_evidence*."""
         missing = self.missing_totals.get(index)
-        estimated = None if missing is None else missing.reading(policy, error_budget, self._ledger)
+        estimated = None if missing is None else missing.reading(policy, error_budget, self.ledger)
         if estimated is not None:
             return estimated
         return reading_of(
@@ -603,7 +606,12 @@ class _Columns:
         if row is None:
             return math.inf
         left_out = self._left_out.get(self.members[index].id)
-        return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s, left_out=left_out)
+        return bad_slots(self.ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s, left_out=left_out)
+
+    def normal_rate(self, index: int) -> NormalRate | None:
+        """What share of the events of one member is normally bad, None where that is not known."""
+        row, end_s = self.members[index].row, self.as_of[index]
+        return None if row is None or math.isnan(end_s) else self._normal_rates.of(row, end_s)
 
 
 class _Window:
@@ -628,3 +636,7 @@ class _MemberWindows:
     def bad_slots(self, length: timedelta) -> float:
         """In how many slots of a window events were bad: a search in the ledger."""
         return self.columns.bad_slots(self.index, length)
+
+    def normal_rate(self) -> NormalRate | None:
+        """What share of the events is normally bad: once a day a search in the ledger."""
+        return self.columns.normal_rate(self.index)
