@@ -10,7 +10,7 @@ import httpx
 from testbed.process import closed_port
 from testbed.servers import prometheus
 from testbed.service import sloburn, write_documents
-from testbed.waiting import wait_until
+from testbed.waiting import PATIENCE_S, wait_until
 from tests.support.flaky_exporter import Busy, serving
 from tests.support.scripted_server import Reply, Scripted
 
@@ -148,7 +148,7 @@ def _everything(url: str) -> dict[str, str]:
 
 def _silent(beats: Scripted) -> None:
     """Heartbeats end once Prometheus is away, as nothing is measured any more."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     count = -1
     while count != len(beats.requests):
         assert time.monotonic() < deadline, "the heart beats on"
