@@ -97,6 +97,7 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         series("slow_total", 300, np.arange(0, 9 * 288) * 0.9, code="200"),
         series("slow_total", 300, np.arange(0, 9 * 288) * 0.1, code="500"),
         *(series("wide_total", 60, up[:60], user=str(user)) for user in range(120)),
+        *(series("share_total", 60, np.arange(100) * 100 * share, of=str(share)) for share in (100, 103, 101, 51, 49)),
     ]
     data_dir = tmp_path_factory.mktemp("imported")
     create_blocks(samples, data_dir)
@@ -162,6 +163,25 @@ def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp
     document = live_document(imported, tmp_path, "{total: half_count, bad: 'half_count{instance=~\"a|b\"}'}")
 
     assert "mostly_bad" in codes(document["hints"])
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        ("good: 'share_total{of=\"103\"}'", "good_exceeds_total"),
+        # What counters that are scraped apart may differ by.
+        ("good: 'share_total{of=\"101\"}'", None),
+        ("bad: 'share_total{of=\"51\"}'", "mostly_bad"),
+        ("bad: 'share_total{of=\"49\"}'", None),
+    ],
+)
+def test_shares_of_the_last_day_are_told_from_a_bound_on(
+    part: str, code: str | None, imported: str, tmp_path: Path
+) -> None:
+    document = live_document(imported, tmp_path, f"{{total: 'share_total{{of=\"100\"}}', {part}}}")
+
+    found = {*codes(document["warnings"]), *codes(document["hints"])} & {"good_exceeds_total", "mostly_bad"}
+    assert found == ({code} if code else set())
 
 
 @pytest.mark.parametrize(

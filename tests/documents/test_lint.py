@@ -87,6 +87,12 @@ def test_an_unknown_name_is_a_warning(name: str, meant: str, tmp_path: Path) -> 
     assert "docs/lint.md" in warning.remedy
 
 
+def test_of_many_unknown_names_twenty_are_warnings(tmp_path: Path) -> None:
+    names = ", ".join(f"never{number}" for number in range(30))
+    result = _load(tmp_path, _DOCUMENT.format(top="", above=f"{_IGNORE}{names}", on_name="", on_total="", above_bad=""))
+    assert [found.code for found in result.warnings].count("unknown_name") == 20
+
+
 def test_a_comment_without_a_name_turns_nothing_off(tmp_path: Path) -> None:
     result = _load(tmp_path, _DOCUMENT.format(top="", above="# sloburn: off", on_name="", on_total="", above_bad=""))
     assert [found.code for found in result.warnings] == ["unknown_name", "fixed_range", "fixed_range"]
