@@ -57,6 +57,7 @@ def test_no_two_packages_define_the_same_public_name() -> None:
 BROAD_EXCEPTS = {
     "delivery/loop.py _attempt": "an error of one receiver must not end the delivery loop",
     "delivery/message_receiver.py _send": "an error in one message must not keep the next one from being sent",
+    "delivery/message_receiver.py send_report": "an error in one report must not keep the next one from being sent",
     "delivery/restarting.py restarting": "delivery goes on after an error in one of its tasks",
     "evaluation/judging/fault_isolation.py attempt": "the judgement or the forecast of one SLO",
     "http/detached.py _run": "raised by the callers that wait for the thread",

@@ -1,7 +1,7 @@
 """The route of reports."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -103,6 +103,15 @@ def report_routes(reports: Reports, turn: asyncio.Semaphore, *, link_secret: str
         async with turn:
             return await asyncio.to_thread(lambda: _answer(reports.report(question), format, limit))
 
+    _add_shared(router, report, reports, link_secret)
+    return router
+
+
+def _add_shared(
+    router: APIRouter, report: Callable[..., Awaitable[Response]], reports: Reports, link_secret: str | None
+) -> None:
+    """Add the route of links that are signed with *link_secret*; *report* answers what they ask."""
+
     @router.get(SHARED_PATH, operation_id="getSharedReport", response_class=HTMLResponse, responses=_SHARED_ANSWERS)
     async def shared(
         request: Request,
@@ -130,8 +139,6 @@ def report_routes(reports: Reports, turn: asyncio.Semaphore, *, link_secret: str
             timezone=timezone,
             format=ReportFormat.HTML,
         )
-
-    return router
 
 
 def _answer(report: ObjectivesReport, form: ReportFormat, limit: int) -> Response:
