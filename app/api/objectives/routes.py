@@ -131,13 +131,7 @@ def _add_shared(
         if link_secret is None or not is_signed(query, secret=link_secret, at=reports.now()):
             raise ProblemError(HTTPStatus.FORBIDDEN, "this link is not signed by this service, or has expired")
         return await report(
-            service=service,
-            label=label,
-            period=period,
-            at=at,
-            by=by,
-            timezone=timezone,
-            format=ReportFormat.HTML,
+            service=service, label=label, period=period, at=at, by=by, timezone=timezone, format=ReportFormat.HTML
         )
 
 
