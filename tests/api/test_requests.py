@@ -32,13 +32,20 @@ OPERATIONS = [
 ]
 # What has to be reported, made or configured before it can be asked for, and answers of which no two are the same, have
 # tests of their own.
-_MADE_FIRST = ("/api/v1/events/", "/api/v1/adjustments/", "/api/v1/policies/", "/api/v1/gate")
+_MADE_FIRST = (
+    "/api/v1/events/",
+    "/api/v1/adjustments/",
+    "/api/v1/policies/",
+    "/api/v1/gate",
+    "/api/v1/backtests/",
+    "/api/v1/reports/shared",
+)
 GETS = [path for method, path in OPERATIONS if method == "GET" and not path.startswith(_MADE_FIRST)]
 JSON_GETS = [path for path in GETS if path not in {"/metrics", "/api/v1/adjustments.ics", *ENDING}]
 JSON_GETS = [path for path in JSON_GETS if not path.endswith("/postmortem")]
 # A path that is an id of another one.
 _INSIDE = {"/api/v1/adjustments/import": "/api/v1/adjustments/{id}"}
-_REPORTED = {"/api/v1/events", "/api/v1/adjustments"}
+_REPORTED = {"/api/v1/events", "/api/v1/adjustments", "/api/v1/backtests"}
 # Asked by POST, as those who ask can do no other; they change nothing.
 _ASKS = ("/api/v1/gate/hooks/", "/api/v1/canary", "/api/v1/gate/canary")
 HISTORY = "/api/v1/slos/checkout-availability/history"
