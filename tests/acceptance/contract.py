@@ -96,6 +96,40 @@ SLO = _object(
         )
     ),
     alerts=_list(_object(**_ALERT)),
+    forecast=_object(
+        code=_or_null(
+            _one_of(
+                "pending",
+                "no_data",
+                "no_traffic",
+                "history_unread",
+                "not_enough_history",
+                "as_counted",
+                "failed",
+            )
+        ),
+        detail=_TEXT,
+        at=_or_null(_TIME),
+        until=_or_null(_TIME),
+        exhausted_at=_or_null(_object(earliest=_or_null(_TIME), expected=_or_null(_TIME), latest=_or_null(_TIME))),
+        exhaustion_probability=_or_null(_SHARE),
+        remaining_ratio=_or_null(
+            _object(low=_or_null(_NUMBER), median=_or_null(_NUMBER), high=_or_null(_NUMBER)),
+        ),
+        allowed_burn_rate=_or_null(_NUMBER),
+        allowed_bad_ratio=_or_null(_NUMBER),
+        inputs=_or_null(
+            _object(
+                history_hours=_EVENTS,
+                background_burn_rate=_or_null(_NUMBER),
+                events_per_day=_or_null(_EVENTS),
+                incidents_per_month=_EVENTS,
+                incident_share=_or_null(_NUMBER),
+                incident_goes_on={"type": "boolean"},
+            )
+        ),
+        leaving=_list(_object(start=_TIME, end=_TIME, share=_NUMBER)),
+    ),
 )
 
 SLOS = _object(items=_list(SLO), next=_or_null(_TEXT))

@@ -125,7 +125,7 @@ def test_a_database_with_a_damaged_page_is_said(tmp_path: Path) -> None:
     "damage",
     [
         "UPDATE sli_state SET members = zeroblob(length(members))",
-        "INSERT INTO adjustment VALUES ('a', '', '', '', '', 'never', 60, 'UTC', '', '[]', '{}', 0, '', 0, 0, NULL)",
+        "INSERT INTO adjustment VALUES('a', '', '', '', '', 'never', 9, '', '', '', '{}', 0, '', '', '', 0, 0, NULL)",
     ],
     ids=["state", "adjustment"],
 )

@@ -29,7 +29,7 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("form", "begins"),
     [
-        ("markdown", "# Objectives, 2026-03\n\n1 of 1 objectives met, 0 missed; "),
+        ("markdown", "# Objectives, 2026-03\n\n1 of 1 objectives met, 0 missed."),
         ("csv", "period,from,to,service,slo,"),
         ("html", "<!doctype html>"),
     ],

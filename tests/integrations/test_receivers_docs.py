@@ -12,6 +12,8 @@ from app.wording.templates import _FILTERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "receivers.md").read_text()
+# `changes:` of the same file is explained with what it is for.
+TEXTS = TEXT + (ROOT / "docs" / "timeline.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 VARIABLES = dict.fromkeys(re.findall(r"(?:_env|env): (\w+)", TEXT), "https://beat.example/x")
 
@@ -44,7 +46,7 @@ def test_every_key_is_documented() -> None:
     keys = {field.alias or name for one in models for name, field in one.model_fields.items()}
     # The two forms of a secret are explained once, and the API of Slack is for tests.
     keys = {key.removesuffix("_env").removesuffix("_file") for key in keys} - {"api"}
-    assert sorted(key for key in keys if not re.search(rf"\b{key}", TEXT)) == []
+    assert sorted(key for key in keys if not re.search(rf"\b{key}", TEXTS)) == []
 
 
 def test_every_value_and_filter_of_templates_is_documented() -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, NotRequired
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
@@ -51,14 +51,16 @@ class NewBacktestModel(_Wanted):
         ]
     ]
     marks: NotRequired[
-        Annotated[bool, Field(description="Whether incidents are the past alerts that people have marked.")]
+        Annotated[bool, Strict(), Field(description="Whether incidents are the past alerts that people have marked.")]
     ]
-    found_share: NotRequired[Annotated[float, Field(gt=0, le=10, description="Of the budget, for those found.")]]
-    with_others: NotRequired[Annotated[bool, Field(description="The SRE Workbook, Sloth and Pyrra, too.")]]
+    found_share: NotRequired[
+        Annotated[float, Strict(), Field(gt=0, le=10, description="Of the budget, for those found.")]
+    ]
+    with_others: NotRequired[Annotated[bool, Strict(), Field(description="The SRE Workbook, Sloth and Pyrra, too.")]]
     detail: NotRequired[HistoryDetail]
-    suggest: NotRequired[Annotated[bool, Field(description="Whether rules of pages are searched.")]]
-    wanted_precision: NotRequired[Annotated[float, Field(ge=0, le=1)]]
-    wanted_detection_seconds: NotRequired[Annotated[float, Field(ge=0, le=86_400)]]
+    suggest: NotRequired[Annotated[bool, Strict(), Field(description="Whether rules of pages are searched.")]]
+    wanted_precision: NotRequired[Annotated[float, Strict(), Field(ge=0, le=1)]]
+    wanted_detection_seconds: NotRequired[Annotated[float, Strict(), Field(ge=0, le=86_400)]]
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_JOB_EXAMPLE]}))

@@ -70,7 +70,9 @@ def test_every_key_of_a_native_document_is_written() -> None:
         for node in document.root["slos"]:
             for model in _models(SloEntry.model_validate(node)):
                 written[type(model).__name__] |= model.model_fields_set
-    models = {model for model in _leaves(DocumentPart) if model.__module__.startswith("app.documents.native.")}
+    native = {model for model in _leaves(DocumentPart) if model.__module__.startswith("app.documents.native.")}
+    # A file of rules for backtests is no document; whether it is imported depends on the tests before this one.
+    models = {model for model in native if not model.__module__.endswith(".proposed_rules")}
     keys = {(model.__name__, key) for model in models for key in model.model_fields}
     of_documents = {("DocumentModel", key) for key in ("service", "labels", "policy", "slos")}
     missing = {(model, key) for model, key in keys if key not in written[model]}
