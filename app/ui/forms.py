@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 
 from app.slo import EARLIEST, LATEST
+from app.wording.plain_text import one_line, shortened
 
 _MOST_FIELDS = 20
 # More digits are more than a column of numbers holds.
@@ -43,6 +44,17 @@ SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
 def chosen_value(kind: type[_Choice], text: str) -> _Choice | None:
     """The value that a field of a form or an address chooses; None if it is none of its kind."""
     return next((choice for choice in kind if choice.value == text), None)
+
+
+def unknown_choice(kind: type[StrEnum], text: str) -> Refusal | None:
+    """Why a form with this in a field changes nothing; None if the field is empty or a value of its kind."""
+    if not text or chosen_value(kind, text) is not None:
+        return None
+    known = ", ".join(choice.value for choice in kind)
+    return Refusal(
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        problem=f"{shortened(one_line(text), 40)!r} is none of {known}; nothing was changed.",
+    )
 
 
 def chosen_day(text: str, *, ends: bool = False) -> datetime | None:

@@ -231,6 +231,8 @@ def test_every_transition_is_listed_by_what_happened(client: TestClient) -> None
         ("/incidents/0a0b/notes", {"text": " ", "token": TOKEN}, (422, "The note is empty")),
         ("/incidents/0a0b/notes", {"text": "x" * 10_001, "token": TOKEN}, (422, "A note may have 10,000 characters")),
         ("/alerts/mark", {"mark": "useful 0a0b", "token": "x"}, (401, "The token is wrong")),
+        ("/alerts/mark", {"mark": "usefull 0a0b", "token": TOKEN}, (422, "is none of useful, noise")),
+        ("/incidents/0a0b/mark", {"mark": "usefull", "token": TOKEN}, (422, "is none of useful, noise")),
     ],
 )
 def test_a_form_that_is_refused_says_why_and_keeps_what_was_typed(

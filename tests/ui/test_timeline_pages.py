@@ -78,6 +78,8 @@ def test_an_adjustment_is_made_and_withdrawn_by_forms(served: Served, client: Te
         ({"rrule": "FREQ=SECONDLY"}, 422, "FREQ must be one of"),
         ({"start": ""}, 422, "start and end must be times"),
         ({"start": "0001-01-01T00:00"}, 422, "times of this century"),
+        ({"effect": "exclud"}, 422, "is none of exclude"),
+        ({"category": "maintainance"}, 422, "is none of maintenance"),
         ({"timezone": "Mars"}, 422, "time zone is not known"),
         ({"services": ""}, 422, "name what is adjusted"),
     ],

@@ -13,7 +13,7 @@ from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -73,10 +73,10 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
     @router.post("/alerts/mark")
     def mark(request: Request, form: SentForm) -> Response:
         query = HistoryQuery.parse(request.query_params.multi_items())
-        refused = refusal(form, data.token)
+        chosen, _, incident = form.get("mark", "").partition(" ")
+        refused = refusal(form, data.token) or unknown_choice(IncidentMark, chosen)
         if refused is not None:
             return shown(request, query, refused)
-        chosen, _, incident = form.get("mark", "").partition(" ")
         data.log.set_mark(incident, chosen_value(IncidentMark, chosen))
         return _back(renderer, request)
 

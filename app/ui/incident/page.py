@@ -17,7 +17,7 @@ from app.status import Board, HistoryPoint, IncidentLog, Snapshot, has_muted_ale
 from app.store import StoreError
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
 from app.store.incidents import Incident, IncidentRecord
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
 from app.ui.rendering import Renderer
@@ -96,10 +96,11 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
 
     @router.post("/incidents/{id}/mark")
     def mark(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
-        refused = refusal(form, data.token)
+        chosen = form.get("mark", "")
+        refused = refusal(form, data.token) or unknown_choice(IncidentMark, chosen)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused))
-        data.log.set_mark(id, chosen_value(IncidentMark, form.get("mark", "")))
+        data.log.set_mark(id, chosen_value(IncidentMark, chosen))
         return back(id, "mark")
 
     @router.post("/incidents/{id}/notes")

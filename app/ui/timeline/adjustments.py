@@ -23,7 +23,7 @@ from app.adjustments import (
 from app.adjustments.model import LONGEST_AUTHOR
 from app.slo import SloId
 from app.status import TooManyAdjustmentsError
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal
+from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
 from app.wording.plain_text import one_line, shortened
@@ -125,13 +125,19 @@ def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
         raise InvalidAdjustmentError("start and end must be times") from error
     if start.tzinfo is not None or end.tzinfo is not None or not {start.year, end.year} <= {*range(1972, 2190)}:
         raise InvalidAdjustmentError("start and end must be times of this century, without an offset")
+    effect = chosen_value(AdjustmentEffect, text("effect"))
+    category = chosen_value(AdjustmentCategory, text("category"))
+    # What a form leaves out has the value that is usual; what is misspelt must not leave events out of budgets.
+    refused = unknown_choice(AdjustmentEffect, text("effect")) or unknown_choice(AdjustmentCategory, text("category"))
+    if refused is not None:
+        raise InvalidAdjustmentError(refused.problem)
     pairs = [one.partition("=") for one in text("labels").split(",")]
     labels = tuple(sorted((name.strip(), value.strip()) for name, equals, value in pairs if equals))
     return checked_adjustment(
         Adjustment(
             id=secrets.token_hex(8),
-            effect=chosen_value(AdjustmentEffect, text("effect")) or AdjustmentEffect.EXCLUDE,
-            category=chosen_value(AdjustmentCategory, text("category")) or AdjustmentCategory.MAINTENANCE,
+            effect=effect or AdjustmentEffect.EXCLUDE,
+            category=category or AdjustmentCategory.MAINTENANCE,
             reason=text("reason"),
             author=text("author")[:LONGEST_AUTHOR],
             start=start,
