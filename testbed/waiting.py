@@ -10,16 +10,19 @@ PATIENCE_S: Final = 180.0
 _POLL_S: Final = 0.05
 
 
-def wait_until(condition: Callable[[], object], what: Callable[[], object] | str = "the condition") -> None:
-    """Block until *condition* holds.
+def wait_until(
+    condition: Callable[[], object], what: Callable[[], object] | str = "the condition", *, takes_s: float = 0.0
+) -> None:
+    """Block until *condition* holds; *takes_s* is how long that takes by nature, on any machine.
 
     Raises:
-        TimeoutError: it does not hold after `PATIENCE_S`; the message is *what* was waited for, or what it returns.
+        TimeoutError: it does not hold `PATIENCE_S` later; the message is *what* was waited for, or what that returns.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    patience_s = takes_s + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {PATIENCE_S:.0f} s: {what() if callable(what) else what}")
+            raise TimeoutError(f"not within {patience_s:.0f} s: {what() if callable(what) else what}")
         time.sleep(_POLL_S)
 
 
