@@ -1,4 +1,4 @@
-"""Deploys that nobody reports: versions that appear in labels of metrics."""
+"""Deploys without a report: versions that appear in labels of metrics."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

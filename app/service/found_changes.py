@@ -1,4 +1,4 @@
-"""Looks in Prometheus for deploys that nobody reports: a few queries a minute for all SLOs together."""
+"""Looks in Prometheus for deploys without a report: a few queries a minute for all SLOs together."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

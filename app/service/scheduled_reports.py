@@ -44,7 +44,7 @@ _FIRST_RETRY, _LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _GIVEN_UP_AFTER = timedelta(days=3)
 # Two years: a period is never sent again.
 _KEPT = timedelta(days=730)
-# Of a mail with more nobody reads the end; the link has all.
+# A mail with more is not read to its end; the link has all.
 _MOST_SLOS = 1_000
 
 

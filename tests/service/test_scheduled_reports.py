@@ -43,7 +43,7 @@ SENT_AT = datetime(2026, 4, 1, 2, tzinfo=UTC)
 
 @dataclass
 class Inbox(ReportReceivers):
-    """Receivers that take reports, or fail as they are told to."""
+    """Receivers that take reports, or fail by the outcomes that a test sets."""
 
     reports: Sequence[ScheduledReport] = (MONTHLY,)
     got: list[tuple[str, ReportMessage]] = field(default_factory=list)

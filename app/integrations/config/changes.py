@@ -1,4 +1,4 @@
-"""The section `changes`: which queries find deploys that nobody reports."""
+"""The section `changes`: which queries find deploys without a report."""
 
 from collections.abc import Iterator, Sequence
 
