@@ -12,11 +12,13 @@ from app.reports.links import LINK_LASTS, SHARED_PATH, is_signed, question_query
 from app.reports.periods import PeriodKind, ReportPeriod, read_period
 from app.reports.report import (
     BY_LABEL_PREFIX,
+    BY_SERVICE_NAME,
     Adjust,
     ObjectivesReport,
     QuestionError,
     ReportGroup,
     ReportQuestion,
+    is_grouping,
     make_report,
     report_question,
     wanted_segments,
@@ -27,6 +29,7 @@ from app.reports.toil import WORTH_A_PAGE, Toil, night_of
 
 __all__ = [
     "BY_LABEL_PREFIX",
+    "BY_SERVICE_NAME",
     "LINK_LASTS",
     "SHARED_PATH",
     "WORTH_A_PAGE",
@@ -48,6 +51,7 @@ __all__ = [
     "SloFigures",
     "Toil",
     "compliance_words",
+    "is_grouping",
     "is_signed",
     "make_report",
     "night_of",

@@ -228,6 +228,11 @@ def _groups(question: ReportQuestion, slos: Sequence[SloFigures]) -> list[Report
     return [ReportGroup(name=name, slos=own) for name, own in by_name.items()]
 
 
+def is_grouping(by: str) -> bool:
+    """Whether SLOs can be grouped by this: ``service``, or ``label:`` and the name of a label."""
+    return by == BY_SERVICE_NAME or len(by.removeprefix(BY_LABEL_PREFIX)) not in {0, len(by)}
+
+
 class QuestionError(ValueError):
     """A report is asked for by something that cannot be used; the text says what, and what to write instead."""
 
@@ -251,7 +256,7 @@ def report_question(
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError) as error:
         raise QuestionError(f"timezone={timezone!r} is not a time zone: write one such as Europe/Berlin") from error
-    if by != BY_SERVICE_NAME and len(by.removeprefix(BY_LABEL_PREFIX)) in {0, len(by)}:
+    if not is_grouping(by):
         raise QuestionError(f"by={by!r} must be service, or label: and the name of a label")
     today = now.astimezone(UTC).date()
     try:

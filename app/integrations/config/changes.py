@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from app.changes import DEFAULT_QUERIES, ChangeQuery
-from app.integrations.config.fields import LabelName, Model, Name, Text
+from app.integrations.config.fields import LabelName, Model, Name, Text, taken_names
 from app.promql.expressions import ExpressionError, parse_expression
-from app.yamldoc.findings import FieldFinding, FieldPath
+from app.yamldoc.findings import FieldFinding
 
 
 class ChangeQueryModel(Model):
@@ -38,12 +38,9 @@ def resolve_changes(models: Sequence[ChangeQueryModel] | None) -> tuple[ChangeQu
 
 def change_findings(models: Sequence[ChangeQueryModel]) -> Iterator[FieldFinding]:
     """What is wrong with it."""
-    names = [model.name for model in models]
+    yield from taken_names([model.name for model in models], "changes")
     for number, model in enumerate(models):
-        at: FieldPath = ("changes", number)
-        if model.name in names[:number]:
-            yield FieldFinding((*at, "name"), f"the name {model.name} is taken", "write another name")
         try:
             parse_expression(model.query)
         except ExpressionError as error:
-            yield FieldFinding((*at, "query"), error.problem, error.remedy)
+            yield FieldFinding(("changes", number, "query"), error.problem, error.remedy)

@@ -1,5 +1,6 @@
 """Values and parts that several sections of the file share; secrets are named, never written."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from app.yamldoc import scalars
+from app.yamldoc.findings import FieldFinding
 from app.yamldoc.scalars import refuse
 from app.yamldoc.tree import BooleanText, NumberText
 
@@ -66,6 +68,13 @@ class Model(BaseModel):
 
     # Validators are built when a document is read: most commands read few of all models, and it takes 0.3 s.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def taken_names(names: Sequence[str], section: str) -> Iterator[FieldFinding]:
+    """The names in a section's list that an item before has."""
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield FieldFinding((section, number, "name"), f"the name {name} is taken", "write another name")
 
 
 class HeaderModel(Model):

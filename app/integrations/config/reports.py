@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PlainValidator
 
-from app.integrations.config.fields import LabelName, Model, Name, OneOrMore, Text
-from app.reports import BY_LABEL_PREFIX, ScheduledReport
+from app.integrations.config.fields import LabelName, Model, Name, OneOrMore, Text, taken_names
+from app.reports import BY_SERVICE_NAME, PeriodKind, ScheduledReport, is_grouping
 from app.yamldoc import scalars
-from app.yamldoc.findings import FieldFinding, FieldPath
+from app.yamldoc.findings import FieldFinding
 from app.yamldoc.scalars import refuse
 
-_PERIODS = ("week", "month", "quarter", "year")
+_PERIODS = tuple(kind.value for kind in PeriodKind if kind is not PeriodKind.ROLLING)
 
 
 def _period(value: Any) -> str:
@@ -32,7 +32,7 @@ def _timezone(value: Any) -> str:
 
 def _by(value: Any) -> str:
     text = scalars.read_text(value)
-    if text != "service" and len(text.removeprefix(BY_LABEL_PREFIX)) in {0, len(text)}:
+    if not is_grouping(text):
         raise refuse(f"{text!r} is not a way to group SLOs", "write service, or label: and the name of a label")
     return text
 
@@ -45,7 +45,7 @@ class ScheduledReportModel(Model):
     receivers: tuple[Name, ...] = Field(min_length=1)
     services: OneOrMore = ()
     labels: dict[LabelName, Text] = Field(default_factory=dict)
-    by: Annotated[str, PlainValidator(_by)] = "service"
+    by: Annotated[str, PlainValidator(_by)] = BY_SERVICE_NAME
     timezone: Annotated[str, PlainValidator(_timezone)] = "UTC"
 
 
@@ -69,13 +69,10 @@ def report_findings(
     models: Sequence[ScheduledReportModel], *, able: Sequence[str], known: Sequence[str]
 ) -> Iterator[FieldFinding]:
     """What is wrong with it; *able* are the receivers that take reports, *known* all of them."""
-    names = [model.name for model in models]
+    yield from taken_names([model.name for model in models], "reports")
     for number, model in enumerate(models):
-        at: FieldPath = ("reports", number)
-        if model.name in names[:number]:
-            yield FieldFinding((*at, "name"), f"the name {model.name} is taken", "write another name")
         for place, receiver in enumerate(model.receivers):
             if receiver not in able:
                 problem = "takes no reports" if receiver in known else "is not a receiver"
                 remedy = "write the name of a receiver with email, slack or webhook"
-                yield FieldFinding((*at, "receivers", place), f"{receiver} {problem}", remedy)
+                yield FieldFinding(("reports", number, "receivers", place), f"{receiver} {problem}", remedy)
