@@ -99,6 +99,9 @@ def test_each_receiver_gets_a_report_once_for_each_period(sending: Sending) -> N
     message = sending.inbox.got[0][1]
     assert (message.title, message.summary) == ("Objectives, 2026-03", "1 of 1 objectives met, 0 missed")
     assert message.document["totals"]["met"] == 1
+    # It is made once for both, each with a key of its own.
+    second = sending.inbox.got[1][1]
+    assert (second.document is message.document, second.key == message.key) == (True, False)
     sending.step(datetime(2026, 5, 1, 3, tzinfo=UTC))
     assert [message.title for _, message in sending.inbox.got[2:]] == ["Objectives, 2026-04"] * 2
 
