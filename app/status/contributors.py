@@ -54,3 +54,8 @@ class ContributorsInRange:
     items: Sequence[ContributorShare] = ()
     more: int = 0
     problem: str | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether *total* and *bad* are known."""
+        return self.state in {ContributorsState.ANSWERED, ContributorsState.NO_ERRORS}

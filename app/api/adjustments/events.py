@@ -8,13 +8,12 @@ from itertools import pairwise
 from app.adjustments import Adjustment, EventShare, InvalidAdjustmentError, checked_adjustment
 from app.api.problems import ProblemError, invalid, not_found
 from app.slo import SloId
-from app.status import Contributors, ContributorsInRange, ContributorsState
+from app.status import Contributors, ContributorsInRange
 
 _LONGEST = timedelta(days=7)
 # Events of a load test come unevenly: each part of the range has shares of its own. Two queries each.
 _PARTS = 12
 _SHORTEST_PART = timedelta(minutes=5)
-_FOUND = frozenset({ContributorsState.ANSWERED, ContributorsState.NO_ERRORS})
 
 
 async def with_counted_events(given: Adjustment, contributors: Contributors, now: datetime) -> Adjustment:
@@ -65,7 +64,7 @@ async def _counted(
     found = await contributors.contributors(slo, since, until, by=(), within=within)
     if found is None:
         raise not_found(f"no SLO has the id {slo!r}; of a group name the member")
-    if found.state not in _FOUND:
+    if not found.is_counted:
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, f"the events cannot be counted now: {found.problem or found.state}"
         )

@@ -21,11 +21,10 @@ from app.api.timespans import parse_time
 from app.clock import Clock
 from app.policy import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
 from app.slo import DurationError, SloId, parse_duration
-from app.status import Board, Contributors, ContributorsState
+from app.status import Board, Contributors
 
 _LONGEST_WINDOW = timedelta(days=2)
 _USUAL_WINDOW = "30m"
-_COUNTED = frozenset({ContributorsState.ANSWERED, ContributorsState.NO_ERRORS})
 _Slo = Annotated[Word, Query(description="The id of the SLO whose events are compared.")]
 _Label = Annotated[Word, Query(description="The label of its series that tells the versions apart.")]
 _Baseline = Annotated[Word, Query(description="The value of the label of the old version.")]
@@ -62,7 +61,7 @@ def canary_routes(board: Board, contributors: Contributors, *, clock: Clock) -> 
         counts = []
         for version in (baseline, canary):
             answer = await contributors.contributors(SloId(slo), *span, by=(label,), within=((label, version),))
-            if answer is None or answer.state not in _COUNTED or "component" in answer.by:
+            if answer is None or not answer.is_counted or "component" in answer.by:
                 problem = None if answer is None else answer.problem
                 return _inconclusive(old, new, problem or "its events cannot be told apart by a label")
             # Both are estimates of Prometheus: of few events the bad ones may seem to be more than all.
