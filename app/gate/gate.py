@@ -31,7 +31,7 @@ from app.policy import (
     judge_change,
 )
 from app.slo import SloId
-from app.status import Board, BoardContent, DataState, HealthState, Snapshot, burn_now
+from app.status import Board, DataState, HealthState, Snapshot, burn_now
 from app.store import Database, StoreError
 from app.store.gate import (
     DecisionFilter,
@@ -57,30 +57,6 @@ _MOST_WAITING = 5_000
 _MOST_FIGURES = 10
 _KEPT = timedelta(days=180)
 _PRUNED_EVERY = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Index:
-    """The snapshots of a board by service and, of groups, by the id of the SLO: none is looked for among 10,000."""
-
-    content: BoardContent
-    by_service: Mapping[str, Sequence[Snapshot]]
-    by_group: Mapping[SloId, Sequence[Snapshot]]
-
-    @classmethod
-    def of(cls, content: BoardContent) -> "_Index":
-        by_service: dict[str, list[Snapshot]] = {}
-        by_group: dict[SloId, list[Snapshot]] = {}
-        for snapshot in content.snapshots:
-            by_service.setdefault(snapshot.slo.service, []).append(snapshot)
-            if snapshot.group:
-                by_group.setdefault(snapshot.slo.id, []).append(snapshot)
-        return cls(content=content, by_service=by_service, by_group=by_group)
-
-    def members_of(self, slo: SloId) -> Sequence[Snapshot]:
-        """The SLO or member, or all members of the group; empty if it is not known."""
-        found = self.content.find(slo)
-        return self.by_group.get(slo, ()) if found is None else (found,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +123,6 @@ class Gate:
         self._waiting: deque[DecisionRecord] = deque(maxlen=_MOST_WAITING)
         self._published_s = clock.monotonic() if board.snapshots else None
         self._pruned_at: datetime | None = None
-        self._index = _Index.of(board.current)
         self._failing = False
         board.follow(self._published)
 
@@ -167,8 +142,6 @@ class Gate:
     def _published(self) -> None:
         # Not the wall clock: one that is set must not make old figures look fresh.
         self._published_s = self.clock.monotonic()
-        # By the thread that publishes: the event loop has other answers to give.
-        self._index = _Index.of(self.board.current)
 
     @property
     def policies(self) -> Sequence[BudgetPolicy]:
@@ -205,18 +178,18 @@ class Gate:
 
     def _candidates(self, question: GateQuestion) -> Sequence[Snapshot]:
         """The snapshots that are named, or of the service that is: of 10,000 SLOs nearly all are of others."""
-        index = self._index
+        content = self.board.current
         if question.slos:
-            return [one for slo in dict.fromkeys(question.slos) for one in index.members_of(SloId(slo))]
-        return index.by_service.get(question.service, ()) if question.service else index.content.snapshots
+            return [one for slo in dict.fromkeys(question.slos) for one in content.members_of(SloId(slo))]
+        return content.by_service.get(question.service, ()) if question.service else content.snapshots
 
     def _unknown_slos(
         self, question: GateQuestion, verdicts: Sequence[SloVerdict], doubt: str | None
     ) -> Sequence[SloFacts]:
         """The SLOs of a question that do not exist: of one that was misspelt or removed nothing is known."""
-        judged = {one.facts.slo for one in verdicts}
+        judged, content = {one.facts.slo for one in verdicts}, self.board.current
         # One of another service or environment exists, and is left out.
-        missing = {slo for slo in question.slos if slo not in judged and not self._index.members_of(SloId(slo))}
+        missing = {slo for slo in question.slos if slo not in judged and not content.members_of(SloId(slo))}
         return [
             SloFacts(slo=one_line(one), service=one_line(question.service), doubt=doubt or "no SLO has this id")
             for one in sorted(missing)
