@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.api import (
     EventTokens,
@@ -228,7 +229,7 @@ def _serve(
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
         token=status.token,
-        report_link_secret=_report_secret(settings),
+        report_link_secret=_text_of(settings.report_link_secret),
         stream=stream,
     )
     app.include_router(
@@ -275,13 +276,13 @@ def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any
 
 def _sending(engine: Engine, components: Components, reports: StoredReports) -> Coroutine[Any, Any, None]:
     """Sends the reports of the configuration."""
-    links = ReportLinks(components.settings.public_url, _report_secret(components.settings))
+    links = ReportLinks(components.settings.public_url, _text_of(components.settings.report_link_secret))
     sender = ReportSender(components.database, reports, engine, links, clock=components.clock)
     return sender.run(components.instruments)
 
 
-def _report_secret(settings: Settings) -> str | None:
-    return settings.report_link_secret.get_secret_value() if settings.report_link_secret else None
+def _text_of(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 async def _until_stopped(
@@ -345,7 +346,7 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         history=EngineHistory(engine, components.database),
         external_url=settings.public_url,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
-        token=settings.api_token.get_secret_value() if settings.api_token else None,
+        token=_text_of(settings.api_token),
     )
 
 
@@ -417,11 +418,10 @@ def _backtests(components: Components, incidents: IncidentData) -> Backtests:
 
 def _timeline(components: Components) -> Timeline:
     settings = components.settings
-    events, api = (token.get_secret_value() if token else None for token in (settings.events_token, settings.api_token))
     return Timeline(
         log=_changes(components),
         adjustments=_adjustments(components),
-        tokens=EventTokens(events=events, api=api),
+        tokens=EventTokens(events=_text_of(settings.events_token), api=_text_of(settings.api_token)),
         now=components.clock.now,
     )
 
