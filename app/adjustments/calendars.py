@@ -23,6 +23,7 @@ from app.adjustments.model import (
     AdjustmentEffect,
     InvalidAdjustmentError,
 )
+from app.slo import find_time_zone
 from app.wording.plain_text import one_line, shortened
 
 MOST_EVENTS = 1_000
@@ -235,10 +236,10 @@ def _local_start(moment: Any, like: Adjustment) -> tuple[ZoneInfo, datetime]:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidAdjustmentError(f"{name!r} is not a zone of the IANA database") from None
+    found = find_time_zone(name)
+    if found is None:
+        raise InvalidAdjustmentError(f"{name!r} is not a zone of the IANA database")
+    return found
 
 
 def _duration(event: Any) -> timedelta:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from app.policy import PostmortemDue
 from app.reports.facts import DayRange, DaySums, IncidentFacts, Segment, SloDefinition, segments
 from app.reports.figures import PeriodVerdict, SloFigures, consumed_of, slo_figures
 from app.reports.periods import ReportPeriod, read_period
 from app.reports.toil import Toil, toil_of
-from app.slo import SloId, ungrouped_id
+from app.slo import SloId, find_time_zone, ungrouped_id
 
 BY_LABEL_PREFIX = "label:"
 """In front of the name of a label that SLOs are grouped by."""
@@ -252,10 +251,8 @@ def report_question(
     Raises:
         QuestionError: one of them cannot be used.
     """
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise QuestionError(f"timezone={timezone!r} is not a time zone: write one such as Europe/Berlin") from error
+    if find_time_zone(timezone) is None:
+        raise QuestionError(f"timezone={timezone!r} is not a time zone: write one such as Europe/Berlin")
     if not is_grouping(by):
         raise QuestionError(f"by={by!r} must be service, or label: and the name of a label")
     today = now.astimezone(UTC).date()

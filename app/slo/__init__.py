@@ -17,7 +17,7 @@ from app.slo.alerts import (
     SeverityPolicy,
 )
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
-from app.slo.days import day_starts
+from app.slo.days import day_starts, find_time_zone
 from app.slo.durations import DurationError, duration_with_weeks, format_duration, parse_duration
 from app.slo.environments import is_in_environment
 from app.slo.label_names import classic_label_name
@@ -95,6 +95,7 @@ __all__ = [
     "classic_label_name",
     "day_starts",
     "duration_with_weeks",
+    "find_time_zone",
     "format_duration",
     "format_percent",
     "group_id",

@@ -9,6 +9,15 @@ _DAY = timedelta(days=1)
 _RANGES_KEPT = 512
 
 
+def find_time_zone(name: str) -> ZoneInfo | None:
+    """The time zone of the IANA database with a name; None if there is none."""
+    try:
+        return ZoneInfo(name)
+    # A name may also be that of a folder, or no path at all.
+    except (ValueError, OSError, LookupError):
+        return None
+
+
 def day_starts(timezone: str, since_s: float, until_s: float) -> tuple[int, ...]:
     """The starts of the days that touch (since, until], and the end of the last one.
 

@@ -25,7 +25,7 @@ from app.api.adjustments.models import (
     OccurrenceModel,
 )
 from app.api.responses import utc
-from app.slo import EARLIEST, LATEST, SloId
+from app.slo import EARLIEST, LATEST, SloId, find_time_zone
 from app.store.adjustments import AuditedChange
 from app.wording.plain_text import one_line
 
@@ -120,10 +120,10 @@ def zone_of(name: str) -> ZoneInfo:
     Raises:
         InvalidAdjustmentError: there is none.
     """
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError) as error:
-        raise InvalidAdjustmentError(f"timezone: {name!r} is not a zone; write one such as Europe/Berlin") from error
+    found = find_time_zone(name)
+    if found is None:
+        raise InvalidAdjustmentError(f"timezone: {name!r} is not a zone; write one such as Europe/Berlin")
+    return found
 
 
 def _selector(given: Mapping[str, Any]) -> AdjustmentSelector:

@@ -1,13 +1,12 @@
 """SLO windows of other tools: rolling ones, and periods of the calendar from a start in a named zone."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from pydantic_core import PydanticCustomError
 
 from app.documents.importing.scope import Scope
 from app.documents.windows import calendar_problem, checked_length
-from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Window
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Window, find_time_zone
 
 _QUARTER, _YEAR = 3, 12
 """Months."""
@@ -79,11 +78,10 @@ def _is_usual(unit: CalendarUnit, begins: datetime) -> bool:
 
 
 def _zone(name: str, scope: Scope) -> str | None:
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, LookupError):
+    if find_time_zone(name) is None:
         scope.error(f"{name!r} is not an IANA time zone", "write a place such as Europe/Berlin, or UTC")
         return None
+    return name
 
 
 def _local_time(text: str, scope: Scope) -> datetime | None:

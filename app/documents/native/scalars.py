@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from app.alerting import ALERTNAMES, OVERRIDABLE, RESERVED
 from app.documents.windows import checked_length
@@ -16,7 +16,7 @@ from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
 from app.sli.any_promql import reduced_ratio
 from app.sli.from_samples import SampleQuery, read_samples
-from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents
+from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents, find_time_zone
 from app.yamldoc.scalars import (
     OFF,
     kind,
@@ -368,8 +368,4 @@ def read_bounds(value: Any) -> tuple[timedelta | Decimal, timedelta | Decimal]:
 
 @lru_cache(maxsize=1024)
 def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        return False
-    return True
+    return find_time_zone(name) is not None

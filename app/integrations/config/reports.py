@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, PlainValidator
 
 from app.integrations.config.fields import LabelName, Model, Name, OneOrMore, Text, taken_names
 from app.reports import BY_SERVICE_NAME, PeriodKind, ScheduledReport, is_grouping
+from app.slo import find_time_zone
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldFinding
 from app.yamldoc.scalars import refuse
@@ -24,10 +24,9 @@ def _period(value: Any) -> str:
 
 def _timezone(value: Any) -> str:
     text = scalars.read_text(value)
-    try:
-        return ZoneInfo(text).key
-    except (ValueError, OSError, LookupError):
-        raise refuse(f"{text!r} is not a time zone", "write one such as Europe/Berlin") from None
+    if find_time_zone(text) is None:
+        raise refuse(f"{text!r} is not a time zone", "write one such as Europe/Berlin")
+    return text
 
 
 def _by(value: Any) -> str:

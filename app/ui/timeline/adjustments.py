@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -21,7 +20,7 @@ from app.adjustments import (
     occurrences,
 )
 from app.adjustments.model import LONGEST_AUTHOR
-from app.slo import SloId
+from app.slo import SloId, find_time_zone
 from app.status import TooManyAdjustmentsError
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.rendering import Renderer
@@ -115,10 +114,9 @@ def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
     def text(name: str) -> str:
         return shortened(one_line(form.get(name, "")), _LONGEST_FIELD)
 
-    try:
-        zone = ZoneInfo(text("timezone") or "UTC")
-    except (ValueError, OSError, LookupError) as error:
-        raise InvalidAdjustmentError("the time zone is not known; write one such as Europe/Berlin") from error
+    zone = find_time_zone(text("timezone") or "UTC")
+    if zone is None:
+        raise InvalidAdjustmentError("the time zone is not known; write one such as Europe/Berlin")
     try:
         start, end = (datetime.fromisoformat(form.get(name, "")) for name in ("start", "end"))
     except ValueError as error:
