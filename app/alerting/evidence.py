@@ -349,7 +349,7 @@ def _ratio_before(newest: WindowCounts, counts: Iterable[WindowCounts]) -> float
     """The highest bad ratio that any longer window has before the *newest* one, which has no bad events.
 
     The hour that holds four minutes of outage has a low ratio; the ten minutes that hold them show how bad they were.
-    One good event is added: of one request that failed nobody knows that all do.
+    One good event is added: that one request failed does not show that all do.
     """
     longer = (each for each in counts if each.window > newest.window)
     return max((each.bad / (each.total - newest.total + 1.0) for each in longer if each.bad > 0), default=0.0)

@@ -11,7 +11,7 @@ from app.alerting.normal_rate import NormalRate
 from app.alerting.reading import Reading, RuleReading
 from app.slo import AlertState, BurnRateRule, SeverityPolicy
 
-# So many bad events of a tripped rule are evidence whatever is normal: at a burn rate of 1, the most that is taken for
+# So many bad events of a tripped rule are evidence at any normal rate: at a burn rate of 1, the most that is taken for
 # normal, they would be one alert in decades.
 _MANY = 40.0
 

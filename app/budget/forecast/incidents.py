@@ -8,7 +8,7 @@ from app.budget.base_rate import BaseRates
 from app.slo.arrays import Bools, Floats, Ints
 
 MOST_INCIDENTS = 24
-"""How many incidents of one history are told apart, the largest ones; smaller ones count as normal."""
+"""How many incidents of one history are listed, the largest ones; smaller ones count as normal."""
 # Where the last half hour fails half as much as the newest hour of an incident did, it goes on.
 _GOES_ON = 0.5
 # An incident began somewhere in its first hour: half an hour of that is counted.
