@@ -20,16 +20,15 @@ class PastIncidents:
     """The incidents of each SLI, the largest first.
 
     *size* is in hours of traffic that failed in excess of the normal (half of the requests for two hours is 1), *hours*
-    how long each lasted, *begins* how many hours before the end of the history, *bad* its bad events; all of shape
-    (SLIs, incidents), NaN behind the last. *count* is how many there are, shape (SLIs,). *ongoing_share* is the share
-    of requests that fails now in excess of the normal, 0 where no incident goes on, *ongoing_hours* for how long it has
-    gone on. *small* are the hours of incidents beyond the largest ones, shape (SLIs, hours).
+    how long each lasted, *begins* how many hours before the end of the history; all of shape (SLIs, incidents), NaN
+    behind the last. *count* is how many there are, shape (SLIs,). *ongoing_share* is the share of requests that fails
+    now in excess of the normal, 0 where no incident goes on, *ongoing_hours* for how long it has gone on. *small* are
+    the hours of incidents beyond the largest ones, shape (SLIs, hours).
     """
 
     size: Floats
     hours: Floats
     begins: Floats
-    bad: Floats
     count: Ints
     ongoing_share: Floats
     ongoing_hours: Floats
@@ -58,7 +57,6 @@ def left_out_incidents(
         np.bincount(number, weights=failing[mine], minlength=len(starts)),
         np.bincount(number, minlength=len(starts)),
         many - starts % many,
-        np.bincount(number, weights=bad.ravel()[mine], minlength=len(starts)),
     )
     row = starts // many
     order = np.lexsort((-columns[0], row))
@@ -77,7 +75,6 @@ def left_out_incidents(
         size=table[0],
         hours=table[1],
         begins=table[2],
-        bad=table[3],
         count=np.bincount(row[kept], minlength=rows),
         ongoing_share=share,
         ongoing_hours=since,
