@@ -36,17 +36,16 @@ class PastIncidents:
 
 
 def left_out_incidents(
-    total: Floats, bad: Floats, rates: BaseRates, *, lately_total: Floats, lately_bad: Floats
+    total: Floats, bad: Floats, rates: BaseRates, *, expected: Floats, lately_total: Floats, lately_bad: Floats
 ) -> PastIncidents:
     """The incidents among hours of *total* and *bad* events that *rates* leave out.
 
-    *lately* are the events of the last half hour, shape (SLIs,).
+    *expected* are the bad events of each hour that are normal, *lately* are those of the last half hour, shape (SLIs,).
     """
     rows, many = total.shape
     left_out = rates.left_out.copy()
     # One quiet hour between two does not make two incidents.
     left_out[:, 1:-1] |= rates.left_out[:, :-2] & rates.left_out[:, 2:]
-    expected = rates.expected_bad(total)
     failing = _ratio(np.maximum(bad - expected, 0.0).ravel(), total.ravel())
     begins = left_out & ~np.concatenate([np.zeros((rows, 1), dtype=bool), left_out[:, :-1]], axis=1)
     # Incidents are numbered row by row; hours outside any have the number of the one before, and are left out.

@@ -44,16 +44,17 @@ def usual(total: Floats, bad: Floats, measured_s: Floats) -> Usual:
         column.reshape(len(column), -1, _CELLS_AN_HOUR).sum(axis=2) for column in (total, bad, measured_s / _HOUR_S)
     )
     rates = base_rates(total, bad)
-    incidents = left_out_incidents(total, bad, rates, lately_total=lately_total, lately_bad=lately_bad)
+    expected = rates.expected_bad(total)
+    incidents = left_out_incidents(
+        total, bad, rates, expected=expected, lately_total=lately_total, lately_bad=lately_bad
+    )
     kept = ~rates.left_out | incidents.small
     week = _week(total, measured)
-    by_hour = np.tile(rates.by_hour, 7)
     days = (len(total), -1, HOURS)
-    expected = rates.expected_bad(total)
     usual_total = _tiled(week, total.shape[1]) * measured
     return Usual(
         week=week,
-        week_bad=week * by_hour * np.nan_to_num(rates.share)[:, None],
+        week_bad=rates.expected_bad(week),
         share=rates.share,
         traffic=levels(total.reshape(days).sum(axis=2), usual_total.reshape(days).sum(axis=2)),
         background=levels((bad * kept).reshape(days).sum(axis=2), (expected * kept).reshape(days).sum(axis=2)),
