@@ -14,6 +14,7 @@ import structlog
 from app.alerting import is_stale
 from app.budget.forecast import (
     CELL_S,
+    LEARNED_CELLS,
     LEAST_HISTORY,
     Budgets,
     CountedCells,
@@ -38,8 +39,6 @@ _RENEWED_S = 1_200.0
 _RENEWED_BURNING_S = 60.0
 # So many at once share what each call of numpy costs, and keep the interpreter for 30 ms.
 _AT_ONCE = 16
-# What a forecast learns from: six weeks, however short the SLO window is.
-_LEARNED_CELLS = 42 * 86_400 // CELL_S
 
 Forecasted = Outlook | NoForecast
 """The forecast of one SLO or member of a group, or why there is none."""
@@ -84,12 +83,13 @@ class _Counted(NamedTuple):
             return NoForecast.HISTORY_UNREAD
         end_s = math.ceil(at_s / CELL_S) * CELL_S
         kept = int((end_s - row.edges_s[0]) // CELL_S)
-        many = min(kept, max(math.ceil((end_s - start_s) / CELL_S), _LEARNED_CELLS))
+        # Six weeks, however short the SLO window is.
+        many = min(kept, max(math.ceil((end_s - start_s) / CELL_S), LEARNED_CELLS))
         edges_s = end_s - CELL_S * np.arange(many, -1.0, -1.0)
         cells = np.diff(np.stack(row.counted_before(edges_s)), axis=1)
         # Differences of sums leave the last digits of nothing.
         cells = np.maximum(cells, 0.0)
-        total, _, measured_s = cells[:, -_LEARNED_CELLS:].sum(axis=1)
+        total, _, measured_s = cells[:, -LEARNED_CELLS:].sum(axis=1)
         if measured_s < LEAST_HISTORY.total_seconds():
             return NoForecast.NOT_ENOUGH_HISTORY
         if not total > 0:

@@ -4,7 +4,7 @@ Pure: no IO. Start at `model.py`, then `usual.py` (what a history says) and `fut
 is what is said of one SLO.
 """
 
-from app.budget.forecast.model import CELL_S, Budgets, CountedCells, Forecasts, forecasts
+from app.budget.forecast.model import CELL_S, LEARNED_CELLS, Budgets, CountedCells, Forecasts, forecasts
 from app.budget.forecast.outlook import (
     LEAST_HISTORY,
     ForecastStep,
@@ -17,6 +17,7 @@ from app.budget.forecast.outlook import (
 
 __all__ = [
     "CELL_S",
+    "LEARNED_CELLS",
     "LEAST_HISTORY",
     "Budgets",
     "CountedCells",

@@ -13,8 +13,8 @@ CELL_S = 900
 """Histories are counted in quarter hours."""
 LONGEST_HORIZON_S = 30 * 86_400
 """How far ahead budgets are forecast at most."""
-# More than six weeks ago says little of the weeks to come.
-_LEARNED_DAYS = 42
+LEARNED_CELLS = 42 * DAY_CELLS
+"""What a forecast learns from: more than six weeks ago says little of the weeks to come."""
 _HOUR_S = 3600.0
 # Hours first, then days: what is further away is known less exactly.
 _STEPS_H = np.concatenate(
@@ -78,7 +78,7 @@ class Forecasts:
 
 def forecasts(cells: CountedCells, budgets: Budgets) -> Forecasts:
     """The forecasts of SLOs with at least three days of history; the same counts give the same forecasts."""
-    learned = slice(-min(cells.total.shape[1] // DAY_CELLS, _LEARNED_DAYS) * DAY_CELLS, None)
+    learned = slice(-min(cells.total.shape[1] // DAY_CELLS * DAY_CELLS, LEARNED_CELLS), None)
     known = usual(cells.total[:, learned], cells.bad[:, learned], cells.measured_s[:, learned])
     horizon_s = np.minimum(budgets.horizon_s, LONGEST_HORIZON_S)
     ends_s = np.minimum(_STEPS_H * _HOUR_S, horizon_s[:, None])

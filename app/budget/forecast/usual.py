@@ -14,9 +14,9 @@ _WEEK = 7 * HOURS
 _WEEKS_NEEDED = 2
 # How much what is usual at an hour of the day says of that hour in a week, in hours.
 _PRIOR_HOURS = 0.5
-DAY_CELLS = 96
-"""Quarter hours of a day: histories are whole days of so many."""
 _CELLS_AN_HOUR = 4
+DAY_CELLS = HOURS * _CELLS_AN_HOUR
+"""Quarter hours of a day: histories are whole days of so many."""
 _HOUR_S = 3600.0
 
 
