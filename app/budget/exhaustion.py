@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.budget.ratios import burn_rate
+from app.budget.ratios import burn_rate, share_of
 from app.slo.arrays import Bools, Floats
 
 # The burn rate that spends a budget in exactly one SLO window: at less, none is ever exhausted.
@@ -103,7 +103,7 @@ def _has_stopped(
     # Negated, so that NaN (nothing requested for half an hour) counts as stopped.
     half_hour_stopped = ~(burn_rate(half_hour.bad, half_hour.total, error_budget=error_budget) >= _HARMLESS)
     harmless_lately = burn_rate(five_minutes.bad, five_minutes.total, error_budget=error_budget) < _HARMLESS
-    share = np.divide(five_minutes.total, hour.total, out=np.zeros_like(hour.total), where=hour.total > 0)
+    share = share_of(five_minutes.total, hour.total)
     enough: Bools = hour.bad * share >= _EXPECTED_EVENTS
     stopped: Bools = half_hour_stopped | (harmless_lately & enough)
     return stopped

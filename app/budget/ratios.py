@@ -40,6 +40,11 @@ def bad_ratio(bad: Floats, total: Floats) -> Floats:
     return np.maximum(ratio, 0.0)
 
 
+def share_of(part: Floats, whole: Floats) -> Floats:
+    """Part/whole; 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
 def sli(bad: Floats, total: Floats) -> Floats:
     """Good/total: one minus the bad ratio; NaN where there were no events."""
     return 1.0 - bad_ratio(bad, total)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.budget.base_rate import BaseRates
+from app.budget.ratios import share_of
 from app.slo.arrays import Bools, Floats, Ints
 
 MOST_INCIDENTS = 24
@@ -46,7 +47,7 @@ def left_out_incidents(
     left_out = rates.left_out.copy()
     # One quiet hour between two does not make two incidents.
     left_out[:, 1:-1] |= rates.left_out[:, :-2] & rates.left_out[:, 2:]
-    failing = _ratio(np.maximum(bad - expected, 0.0).ravel(), total.ravel())
+    failing = share_of(np.maximum(bad - expected, 0.0).ravel(), total.ravel())
     begins = left_out & ~np.concatenate([np.zeros((rows, 1), dtype=bool), left_out[:, :-1]], axis=1)
     # Incidents are numbered row by row; hours outside any have the number of the one before, and are left out.
     mine = left_out.ravel()
@@ -68,7 +69,7 @@ def left_out_incidents(
     small = np.zeros(rows * many, dtype=bool)
     small[mine] = ~kept[number]
     normal = np.nan_to_num(rates.share) * rates.by_hour[:, -1]
-    of_hour, lately = _ratio(bad[:, -1], total[:, -1]), _ratio(lately_bad, lately_total)
+    of_hour, lately = share_of(bad[:, -1], total[:, -1]), share_of(lately_bad, lately_total)
     share, since = _ongoing(left_out, normal, of_hour=of_hour, lately=lately)
     return PastIncidents(
         size=table[0],
@@ -79,10 +80,6 @@ def left_out_incidents(
         ongoing_hours=since,
         small=small.reshape(rows, many),
     )
-
-
-def _ratio(bad: Floats, total: Floats) -> Floats:
-    return np.divide(bad, total, out=np.zeros(len(total)), where=total > 0)
 
 
 def _ongoing(left_out: Bools, normal: Floats, *, of_hour: Floats, lately: Floats) -> tuple[Floats, Floats]:

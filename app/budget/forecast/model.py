@@ -7,6 +7,7 @@ import numpy as np
 from app.budget.forecast.draws import FUTURES
 from app.budget.forecast.futures import Futures, futures
 from app.budget.forecast.usual import DAY_CELLS, Usual, usual
+from app.budget.ratios import share_of
 from app.slo.arrays import Bools, Floats
 
 CELL_S = 900
@@ -88,8 +89,9 @@ def forecasts(cells: CountedCells, budgets: Budgets) -> Forecasts:
     ahead = futures(known, _STEPS_H, horizon_s / _HOUR_S, budgets.error_budget * window_s / _HOUR_S)
     error_budget = budgets.error_budget[:, None, None]
     allowed = (kept_total[:, None, 1:] + ahead.total) * error_budget
-    remaining = 1.0 - _ratio(kept_bad[:, None, 1:] + ahead.bad, allowed)
-    now = 1.0 - _ratio(kept_bad[:, :1], kept_total[:, :1] * budgets.error_budget[:, None])
+    # A window without events has spent nothing.
+    remaining = 1.0 - share_of(kept_bad[:, None, 1:] + ahead.bad, allowed)
+    now = 1.0 - share_of(kept_bad[:, :1], kept_total[:, :1] * budgets.error_budget[:, None])
     low, median, high = _quantiles(remaining)
     exhausted_in_s = _exhaustion(now, remaining, ends_s)
     return Forecasts(
@@ -102,11 +104,6 @@ def forecasts(cells: CountedCells, budgets: Budgets) -> Forecasts:
         allowed_burn_rate=_allowed_burn_rate(kept_total[:, 1:], kept_bad[:, 1:], ahead, budgets.error_budget[:, None]),
         known=known,
     )
-
-
-def _ratio(bad: Floats, allowed: Floats) -> Floats:
-    """Bad events in budgets, 0 where there are no events: an empty window has spent nothing."""
-    return np.divide(bad, allowed, out=np.zeros_like(allowed), where=allowed > 0)
 
 
 def _quantiles(values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -138,7 +135,7 @@ def _exhaustion(now: Floats, remaining: Floats, ends_s: Floats) -> Floats:
     before, after = (np.take_along_axis(remaining, at[:, :, None], axis=2)[:, :, 0] for at in (first, step))
     begin_s, end_s = (np.take_along_axis(ends_s, at, axis=1) for at in (first, step))
     before, begin_s = np.where(step > 0, before, np.maximum(now, 0.0)), np.where(step > 0, begin_s, 0.0)
-    part = np.divide(before, before - after, out=np.zeros_like(before), where=before > after)
+    part = share_of(before, before - after)
     at_s: Floats = np.where(gone.any(axis=2), begin_s + part * (end_s - begin_s), np.inf)
     return at_s
 
