@@ -147,15 +147,15 @@ def of_budget(
         spent = consumed >= limit and shown.spent(wanted.consumed, Cause.BUDGET_CONSUMED) if known else None
         conditions.append(_consumed(wanted.consumed, holds=spent))
     if wanted.runs_out_within is not None:
+        fires = Cause.BUDGET_RUNS_OUT in firing
         # NaN (lasts the whole window) compares as false, so that a budget that lasts ends the ticket.
-        limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
+        limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if fires else 1.0)
         at_this_rate = by_forecast = None
         if known:
             at_this_rate = lasts_s <= limit_s and shown.burns(exhausting_burn_rate)
+        if known and forecast_lasts_s is not None:
             # A forecast knows chance; but where two failures spend a budget, one is no reason for a ticket.
-            spent = forecast_lasts_s is not None and shown.spent(min(consumed, 1.0), Cause.BUDGET_RUNS_OUT)
-            by_forecast = None if forecast_lasts_s is None else forecast_lasts_s <= limit_s and spent
-        fires = Cause.BUDGET_RUNS_OUT in firing
+            by_forecast = forecast_lasts_s <= limit_s and shown.spent(min(consumed, 1.0), Cause.BUDGET_RUNS_OUT)
         conditions.append(_runs_out(wanted.runs_out_within, at_this_rate, by_forecast, fires=fires))
     if superseded:
         conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]
