@@ -245,10 +245,8 @@ class Evaluator:
         overlays = self._overlays.of(members, at)
 
         def past_of(place: int) -> Past:
-            past, overlay = self._past_of(members[place]), overlays.get(place)
-            if past.row is None or overlay is None:
-                return past
-            return replace(past, row=past.row.adjusted(overlay.budgets), is_adjusted=True)
+            # By the overlays of evaluations: none is expanded again for a forecast.
+            return replace(self._past_of(members[place]), overlay=lambda: overlays.get(place)).adjusted
 
         burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
         return await self.forecasting.step(members, past_of, at=at, burning=burning)
