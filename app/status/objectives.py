@@ -99,8 +99,9 @@ class StoredReports(Reports):
         found: list[PostmortemDue] = []
         for policy, slos in of_policy.values():
             rule = policy.postmortem
-            past = [*past_incidents(transaction, slos, since=end - _CLASSES_WITHIN, label=rule.class_label)]
-            began = {one.id: one.started_at for one in past if one.started_at < end}
-            due = postmortems_due(rule, [one for one in past if one.id in began], at=min(end, self._clock.now()))
+            stored = past_incidents(transaction, slos, since=end - _CLASSES_WITHIN, label=rule.class_label)
+            past = [one for one in stored if one.started_at < end]
+            began = {one.id: one.started_at for one in past}
+            due = postmortems_due(rule, past, at=min(end, self._clock.now()))
             found += [one for one in due if began[one.incidents[-1]] >= start]
         return found
