@@ -37,7 +37,7 @@ def expectation_words(found: Outlook) -> str:
     left = found.remaining
     interval = f"80% interval {share(left.low)} to {share(left.high)}"
     if found.expected is not None:
-        return f"The error budget is expected to be exhausted {_around(found)}."
+        return f"The error budget is expected to be exhausted {_around(found.expected, found)}."
     if found.chance < _UNLIKELY:
         return f"The error budget is expected to last: {share(left.median)} is left on {until} ({interval})."
     return (
@@ -74,9 +74,8 @@ def inputs_words(found: Outlook) -> str:
     return text
 
 
-def _around(found: Outlook) -> str:
-    expected = found.expected
-    if expected is None or expected <= found.at:
+def _around(expected: datetime, found: Outlook) -> str:
+    if expected <= found.at:
         return "now"
     latest = f"after {_date(found.until, found.at)}" if found.latest is None else _date(found.latest, found.at)
     earliest = _date(found.earliest or expected, found.at)
