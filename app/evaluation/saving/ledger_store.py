@@ -315,13 +315,14 @@ class LedgerStore:
 
     def _load_hole_cells(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
         ledger = self._writer.ledger
-        settled = [state.provisional.settled_cells for state in states]
-        found, row = _of_rows(np.concatenate([records.read_records(records.HOLE_CELL, one) for one in settled]), rows)
-        if len(found):
-            ledger.add_settled(row, found["cell"], found["total"], found["bad"])
-        history = [state.final.history_cells for state in states]
-        found, row = _of_rows(np.concatenate([records.read_records(records.HOLE_CELL, one) for one in history]), rows)
-        ledger.history_edge.add(row, found["cell"], found["total"], found["bad"])
+        for add, stored in (
+            (ledger.add_settled, [state.provisional.settled_cells for state in states]),
+            (ledger.history_edge.add, [state.final.history_cells for state in states]),
+        ):
+            cells = np.concatenate([records.read_records(records.HOLE_CELL, one) for one in stored])
+            found, row = _of_rows(cells, rows)
+            if len(found):
+                add(row, found["cell"], found["total"], found["bad"])
 
     def _load_counters(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
         writer, registry = self._writer, self._writer.ledger.registry
