@@ -6,6 +6,7 @@ a service that becomes worse and worse does not become normal by that.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app.alerting.binomial import chance_of_at_least
 from app.slo.arrays import Floats
@@ -54,10 +55,12 @@ class NormalRate:
         return min(bad / (self.events + _PRIOR_BAD / error_budget), error_budget)
 
 
-def history_day(at_s: Floats) -> Floats:
-    """The number of the day (of UTC) up to whose beginning history tells what is normal at each time."""
-    day: Floats = (at_s - _SETTLED_S) // _DAY_S
-    return day
+Times = TypeVar("Times", float, Floats)
+
+
+def history_day(at_s: Times) -> Times:
+    """The number of the day (of UTC) up to whose beginning history tells what is normal at a time, or at each."""
+    return (at_s - _SETTLED_S) // _DAY_S
 
 
 def history_of(at_s: float, *, since_s: float) -> tuple[float, float] | None:
@@ -69,7 +72,7 @@ def history_of(at_s: float, *, since_s: float) -> tuple[float, float] | None:
     >>> [history_of(at_s, since_s=0.5 * day) for at_s in (8 * day, 8 * day + 3600.0)]
     [None, (86400.0, 691200.0)]
     """
-    end = (at_s - _SETTLED_S) // _DAY_S
+    end = history_day(at_s)
     start = max(-(-since_s // _DAY_S), end - LONGEST_HISTORY_DAYS)
     return (start * _DAY_S, end * _DAY_S) if end - start >= _SHORTEST_HISTORY_DAYS else None
 
