@@ -129,7 +129,6 @@ def _context(data: PolicyData, query: PolicyQuery) -> dict[str, Any]:
         "pages": pages,
         "slos": known.slos,
         "states": STATUS_OF_DECISION,
-        "snapshots": gate.board.current.by_id,
         "active": [one for one in exceptions if one.is_active(at)],
         "coming": [one for one in exceptions if at < one.starts_at and at < one.until],
         "ended": [one for one in exceptions if one.until <= at][:_MOST_ENDED],
