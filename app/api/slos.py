@@ -34,7 +34,7 @@ from app.api.parameters import (
 from app.api.ports import History
 from app.api.problems import not_found
 from app.api.responses import JsonResponse
-from app.api.timespans import DEFAULT_POINTS, check_span, parse_step, parse_time
+from app.api.timespans import DEFAULT_POINTS, check_span, parse_range, parse_step
 from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import Board, Snapshot, SortColumn, order_key, round_step, shown_as
@@ -117,8 +117,8 @@ def _add_one(router: APIRouter, board: Board) -> None:
 def _history(
     history: History, snapshot: Snapshot, start: str | None, end: str | None, step: str | None, *, adjusted: bool
 ) -> JsonResponse:
-    until = snapshot.as_of if end is None else parse_time(end, name="to")
-    since = None if start is None else parse_time(start, name="from")
+    since, until = parse_range(start, end)
+    until = until or snapshot.as_of
     every = None if step is None else parse_step(step)
     if until is None:
         return JsonResponse(history_document(snapshot.id, None, None, timedelta(minutes=1), []))

@@ -52,7 +52,7 @@ def test_a_page_and_a_deploy_are_marked_on_the_graphs(asked: Asked) -> None:
 
 
 def test_changes_of_other_services_are_not_marked_on_an_slo(asked: Asked) -> None:
-    """They have a service of their own in the metric, whatever targets Prometheus has."""
+    """They have a service of their own in the metric, which depends on no target of Prometheus."""
     (changes,) = (query for query in mark_queries() if (query.dashboard, query.panel) == ("slo.json", "marks Change"))
     assert asked.series(changes, asked.variables(slo="search-availability")) == []
 
