@@ -142,7 +142,8 @@ class _UnsentAnswers:
         self._most = most
         self._read_within_s = read_within_s
         self._room_within_s = room_within_s
-        self._under_way: dict[_UnsentAnswer, None] = {}
+        # By the body that they share, each in the order in which they began.
+        self._under_way: dict[int, list[_UnsentAnswer]] = {}
         self._ended = asyncio.Event()
 
     def in_pieces(self, scope: Scope, send: Send) -> Send:
@@ -184,37 +185,39 @@ class _UnsentAnswers:
                 return True
         return False
 
-    def _fits(self, *more: bytes) -> bool:
-        bodies = {id(body): len(body) for body in (*(one.body for one in self._under_way), *more)}
+    def _fits(self, body: bytes) -> bool:
         # One that is under way already takes no more room.
-        return id(more[0]) in {id(one.body) for one in self._under_way} or sum(bodies.values()) <= self._most
+        return id(body) in self._under_way or self._over_with(body) <= 0
+
+    def _over_with(self, body: bytes) -> int:
+        """By how many bytes there would be too much with one more body."""
+        return sum(len(answers[0].body) for answers in self._under_way.values()) + len(body) - self._most
 
     def _let_go(self, body: bytes) -> bool:
         """Give up the answers of clients that have read for too long, as many as are needed; whether that is enough."""
         before_s = time.monotonic() - self._read_within_s
-        sizes = {id(one.body): len(one.body) for one in self._under_way}
-        over = sum(sizes.values()) + len(body) - self._most
+        over = self._over_with(body)
         # A body is freed by its last reader.
-        newest_s = dict.fromkeys(sizes, 0.0)
-        for one in self._under_way:
-            newest_s[id(one.body)] = max(newest_s[id(one.body)], one.since_s)
-        for key in sorted((key for key in sizes if newest_s[key] < before_s), key=newest_s.__getitem__):
+        slow = [answers for answers in self._under_way.values() if answers[-1].since_s < before_s]
+        for answers in sorted(slow, key=lambda answers: answers[-1].since_s):
             if over <= 0:
                 break
-            over -= sizes[key]
-            for one in self._under_way:
-                if id(one.body) == key:
-                    one.scope.setdefault("state", {})["unwanted"] = True
+            over -= len(answers[0].body)
+            for one in answers:
+                one.scope.setdefault("state", {})["unwanted"] = True
         return over <= 0
 
     @contextmanager
     def _counted(self, body: bytes, scope: Scope) -> Iterator[None]:
         one = _UnsentAnswer(body, time.monotonic(), scope)
-        self._under_way[one] = None
+        answers = self._under_way.setdefault(id(body), [])
+        answers.append(one)
         try:
             yield
         finally:
-            del self._under_way[one]
+            answers.remove(one)
+            if not answers:
+                del self._under_way[id(body)]
             self._ended.set()
 
 
