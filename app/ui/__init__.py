@@ -2,9 +2,9 @@
 
 May import `app.status`, `app.metrics`, `app.gate`, the core, and of `app.delivery` its words and links; needs no
 session, and scripts only for charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages
-share, `assets.py` what they load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an
-active alert. Each page is a folder: `overview/`, `slo/`, `alerts/`, `incident/`, `objectives/`, `timeline/`, `policy/`,
-`backtests/` and `status/`.
+share, `assets.py` what they load, `filters.py` what their addresses filter by, `views.py` turns a snapshot into what a
+template prints, `incidents.py` shows an active alert. Each page is a folder: `overview/`, `slo/`, `alerts/`,
+`incident/`, `objectives/`, `timeline/`, `policy/`, `backtests/` and `status/`.
 """
 
 from app.ui.backtests import BacktestData

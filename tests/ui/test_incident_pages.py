@@ -191,6 +191,20 @@ def test_the_history_is_filtered_by_the_address(client: TestClient, query: str, 
     assert ("No incident matches" in history) == (not found)
 
 
+def test_a_filter_that_means_nothing_is_said_to_be_ignored(client: TestClient) -> None:
+    odd = ("severity=pgae", "state=gone", "mark=x", "kind=zzz", "label=team", "from=yesterday")
+    answer = client.get(f"/alerts?service=checkout&{'&'.join(odd)}")
+    seen = text_of(answer)
+    assert [text for text in odd if f"{text} is not a filter of this page; it is ignored" in seen] == list(odd)
+    # Links keep what means something.
+    assert 'href="/alerts?view=transitions&amp;service=checkout#history"' in answer.text
+
+
+@pytest.mark.parametrize("query", ["kind=zzz", "kind=fired", "view=transitions&state=active", "severity=pgae"])
+def test_what_filters_nothing_of_what_is_listed_is_no_filter(client: TestClient, query: str) -> None:
+    assert ">Clear</a>" not in client.get(f"/alerts?{query}").text
+
+
 def test_a_form_that_chooses_nothing_leads_to_a_short_address(client: TestClient) -> None:
     answer = client.get("/alerts?service=&severity=page&mark=&from=")
     assert (answer.status_code, answer.headers["location"]) == (303, "/alerts?severity=page#history")

@@ -130,6 +130,14 @@ def test_the_log_of_decisions_is_searched_by_its_address(served: Served, http: T
         assert http.get(f"/policy?{wrong}").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/policy", "/policy/decisions"])
+def test_a_decision_that_there_is_not_is_said_to_be_ignored(http: TestClient, path: str) -> None:
+    page = http.get(f"{path}?decision=maybe")
+    assert "decision=maybe is not a filter of this page; it is ignored" in _text(page)
+    assert ">Clear</a>" not in page.text
+    assert ">Clear</a>" in http.get(f"{path}?decision=deny").text
+
+
 def test_the_page_of_an_slo_says_what_may_go_ahead(http: TestClient) -> None:
     page = http.get(f"/slos/{SloId('frozen-availability')}")
     assert "Changes: deny state freeze since" in _text(page)

@@ -13,6 +13,7 @@ from app.status import Board, IncidentState, live_incidents
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
+from app.ui.filters import sent_by_a_form
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
@@ -60,12 +61,9 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
     @router.get("/alerts")
     def alerts(request: Request) -> Response:
-        given = request.query_params.multi_items()
-        query = HistoryQuery.parse(given)
-        if any(not value for _, value in given) and "hx-request" not in request.headers:
-            # A form sends what was not chosen, too: links are shorter without it.
+        if sent_by_a_form(request):
             return _back(renderer, request)
-        return shown(request, query)
+        return shown(request, HistoryQuery.parse(request.query_params.multi_items()))
 
     # A refused form is shown at its own address, which the page refreshes itself from.
     router.add_api_route("/alerts/mark", partial(_back, renderer))

@@ -1,10 +1,11 @@
 """What the address of the page of alerts asks for; what cannot be read is left out."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
-from urllib.parse import urlencode
+from typing import ClassVar, TypeVar
+
+from typing_extensions import override
 
 from app.alerting import TransitionKind
 from app.slo import LATEST, Severity, SloId
@@ -12,20 +13,26 @@ from app.status import IncidentState
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter
+from app.ui.filters import FilterQuery
 from app.ui.forms import chosen_day, chosen_number, chosen_value
 
 UNMARKED = "none"
 TRANSITIONS = "transitions"
-_FILTERS = ("service", "slo", "label", "severity", "state", "mark", "kind", "start", "end")
-# Where a name in the address is another one.
-_NAMES = {"start": "from", "end": "to"}
+_OF_INCIDENTS = ("service", "slo", "label", "severity", "state", "mark", "start", "end")
+_OF_TRANSITIONS = ("slo", "severity", "kind", "start", "end")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryQuery:
-    """The filters, as they are in the address; empty where none is chosen. *before* is where a page of it begins."""
+class HistoryQuery(FilterQuery):
+    """The filters of the *view*, by default that of incidents. *before* is where a page of it begins."""
 
+    choices: ClassVar[Mapping[str, Collection[str]]] = {
+        "severity": tuple(Severity),
+        "state": tuple(IncidentState),
+        "mark": (*IncidentMark, UNMARKED),
+        "kind": tuple(TransitionKind),
+    }
     view: str = ""
     service: str = ""
     slo: str = ""
@@ -38,22 +45,10 @@ class HistoryQuery:
     end: str = ""
     before: str = ""
 
-    @classmethod
-    def parse(cls, given: Iterable[tuple[str, str]]) -> "HistoryQuery":
-        """The query of an address."""
-        fields = {_NAMES.get(field, field): field for field in cls.__dataclass_fields__}
-        return cls(**{fields[name]: value.strip() for name, value in given if name in fields})
-
-    def with_changes(self, **changes: str) -> str:
-        """A query string with some of it changed, from its first page on unless *before* is given."""
-        values = {_NAMES.get(field, field): getattr(self, field) for field in ("view", *_FILTERS)} | changes
-        chosen = {name: value for name, value in values.items() if value}
-        return f"?{urlencode(chosen)}" if chosen else ""
-
     @property
-    def filtered(self) -> bool:
-        """Whether anything is chosen."""
-        return any(getattr(self, field) for field in _FILTERS)
+    @override
+    def filters(self) -> Sequence[str]:
+        return _OF_TRANSITIONS if self.view == TRANSITIONS else _OF_INCIDENTS
 
     @property
     def incidents(self) -> IncidentFilter:

@@ -21,6 +21,7 @@ from app.reports import (
     report_question,
 )
 from app.status import Reports
+from app.ui.filters import sent_by_a_form
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words
 
@@ -98,10 +99,8 @@ def objectives_page(renderer: Renderer, data: ObjectivesData) -> APIRouter:
 
     @router.get("/objectives")
     async def objectives(request: Request) -> Response:
-        given = request.query_params.multi_items()
-        address = Address.parse(given, data.reports)
-        if any(not value for _, value in given) and address.refused is None:
-            # A form sends what was not chosen, too: links are shorter without it.
+        address = Address.parse(request.query_params.multi_items(), data.reports)
+        if sent_by_a_form(request) and address.refused is None:
             return RedirectResponse(f"{renderer.prefix}/objectives{address.query()}", HTTPStatus.SEE_OTHER)
         async with data.turn:
             return await asyncio.to_thread(_shown, renderer, request, data, address)

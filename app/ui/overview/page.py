@@ -20,6 +20,7 @@ from app.status import (
     burn_now,
     ordered,
 )
+from app.ui.filters import sent_by_a_form
 from app.ui.overview import sparkline
 from app.ui.overview.attention import Attention, attention
 from app.ui.overview.groups import Listing, listing
@@ -135,10 +136,8 @@ def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None
 
     @router.get("/")
     def overview(request: Request) -> Response:
-        given = request.query_params.multi_items()
-        query = OverviewQuery.parse(given)
-        if any(not value for _, value in given) and "hx-request" not in request.headers:
-            # A form sends what was not chosen, too: links are shorter without it.
+        query = OverviewQuery.parse(request.query_params.multi_items())
+        if sent_by_a_form(request):
             return RedirectResponse(f"{renderer.prefix}/{query.canonical}", HTTPStatus.SEE_OTHER)
         known = board.current
         view = known_of.view(known, query)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -22,8 +23,9 @@ from app.policy import (
 )
 from app.slo import SloId
 from app.store import StoreError
+from app.ui.filters import sent_by_a_form
 from app.ui.incident.notes import rendered_note
-from app.ui.policy.query import PolicyQuery
+from app.ui.policy.query import DecisionsQuery, ServicesQuery
 from app.ui.policy.services import ServiceGate
 from app.ui.rendering import Renderer
 
@@ -75,16 +77,16 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
     @router.get("/policy")
     def policy(request: Request) -> Response:
-        query = PolicyQuery.parse(request.query_params.multi_items())
-        if _sent_by_a_form(request):
-            return RedirectResponse(f"{renderer.prefix}/policy{query.with_changes()}", 303)
+        query = ServicesQuery.parse(request.query_params.multi_items())
+        if sent_by_a_form(request):
+            return RedirectResponse(f"{renderer.prefix}/policy{query.with_changes()}", HTTPStatus.SEE_OTHER)
         return renderer.page(request, "policy/policy.html", query=query, **_context(data, query))
 
     @router.get("/policy/decisions")
     def decisions(request: Request) -> Response:
-        query = PolicyQuery.parse(request.query_params.multi_items())
-        if _sent_by_a_form(request):
-            return RedirectResponse(f"{renderer.prefix}/policy/decisions{query.with_changes()}", 303)
+        query = DecisionsQuery.parse(request.query_params.multi_items())
+        if sent_by_a_form(request):
+            return RedirectResponse(f"{renderer.prefix}/policy/decisions{query.with_changes()}", HTTPStatus.SEE_OTHER)
         found = data.gate.decisions(query.decisions, limit=_DECISIONS_A_PAGE + 1, before=query.decision_before)
         older = None
         if len(found) > _DECISIONS_A_PAGE:
@@ -101,12 +103,7 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
     return router
 
 
-def _sent_by_a_form(request: Request) -> bool:
-    """Whether filters are sent that were not chosen: links are shorter without them."""
-    return any(not value for _, value in request.query_params.multi_items()) and "hx-request" not in request.headers
-
-
-def _context(data: PolicyData, query: PolicyQuery) -> dict[str, Any]:
+def _context(data: PolicyData, query: ServicesQuery) -> dict[str, Any]:
     gate = data.gate
     at = gate.clock.now()
     known, decision = data.services.verdicts(at), query.chosen_decision
