@@ -117,7 +117,7 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None, policy: Po
         context = await _common(members, asked, renderer, data)
         if part == _CONTRIBUTORS:
             return await asyncio.to_thread(renderer.page, request, "slo/contributors.html", **context)
-        context["verdict"] = None if policy is None else policy.verdict(asked.id)
+        context["verdict"] = None if policy is None else await asyncio.to_thread(policy.verdict, asked.id)
         context["decision_states"] = STATUS_OF_DECISION
         is_one = known.find(asked.id) is not None
         return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
