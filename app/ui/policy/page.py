@@ -1,5 +1,6 @@
 """The pages ``/policy`` and ``/policy/decisions``: what changes may go ahead now, and what the gate has answered."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,7 +27,7 @@ from app.store import StoreError
 from app.ui.filters import sent_by_a_form
 from app.ui.incident.notes import rendered_note
 from app.ui.policy.query import DecisionsQuery, ServicesQuery
-from app.ui.policy.services import ServiceGate
+from app.ui.policy.services import ServiceGate, ServiceVerdicts
 from app.ui.rendering import Renderer
 
 _SERVICES_A_PAGE = 25
@@ -129,28 +130,26 @@ def _context(data: PolicyData, query: ServicesQuery) -> dict[str, Any]:
         "active": [one for one in exceptions if one.is_active(at)],
         "coming": [one for one in exceptions if at < one.starts_at and at < one.until],
         "ended": [one for one in exceptions if one.until <= at][:_MOST_ENDED],
-        "policies": _policies(gate),
+        "policies": _policies(gate, known),
         "changes": _changes(gate, query.service),
         "scope_of": _scope_words,
     }
 
 
-def _policies(gate: Gate) -> list[_Policy]:
-    counts: dict[str, dict[str, int]] = {}
-    for _, policy, state in gate.current_states():
-        name = "" if state is None else state.state
-        of_policy = counts.setdefault(policy.name, {})
-        of_policy[name] = of_policy.get(name, 0) + 1
-    known = [*gate.policies, *([DEFAULT_POLICY] if DEFAULT_POLICY.name in counts else [])]
+def _policies(gate: Gate, verdicts: ServiceVerdicts) -> list[_Policy]:
+    slos: Counter[str] = Counter()
+    for (name, _), count in verdicts.states.items():
+        slos[name] += count
+    known = [*gate.policies, *([DEFAULT_POLICY] if DEFAULT_POLICY.name in slos else [])]
     return [
         _Policy(
             policy=policy,
             states=[
-                (state, state_conditions(state), counts.get(policy.name, {}).get(state.name, 0))
+                (state, state_conditions(state), verdicts.states.get((policy.name, state.name), 0))
                 for state in policy.states
             ],
             rules=[rendered_note(rule_sentence(rule)) for rule in policy.rules],
-            slos=sum(counts.get(policy.name, {}).values()),
+            slos=slos[policy.name],
         )
         for policy in known
     ]

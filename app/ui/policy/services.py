@@ -18,13 +18,18 @@ _RANKS = (GateDecision.DENY, GateDecision.UNKNOWN, GateDecision.WARN, GateDecisi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceVerdicts:
-    """The answers for each service, the worst first, and how many SLOs each decision has."""
+    """The answers for each service, the worst first, and how many SLOs each decision has.
+
+    *states* has how many are in each state, by the names of the policy and of the state; that is empty where none is
+    known.
+    """
 
     content: BoardContent
     exceptions: tuple[str, ...]
     answered_s: float
     services: Sequence[tuple[str, GateVerdict]] = ()
     slos: Mapping[GateDecision, int] = field(default_factory=dict)
+    states: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class ServiceGate:
@@ -53,12 +58,14 @@ class ServiceGate:
     def _asked(self, content: BoardContent, exceptions: tuple[str, ...], now_s: float, at: datetime) -> ServiceVerdicts:
         names = dict.fromkeys(snapshot.slo.service for snapshot in content.snapshots)
         found = [(name, self._gate.verdict(GateQuestion(service=name), at=at)) for name in names]
+        judged = [one for _, verdict in found for one in verdict.slos]
         return ServiceVerdicts(
             content=content,
             exceptions=exceptions,
             answered_s=now_s,
             services=sorted(found, key=_badness),
-            slos=Counter(one.decision for _, verdict in found for one in verdict.slos),
+            slos=Counter(one.decision for one in judged),
+            states=Counter((one.policy.name, one.facts.state.state if one.facts.state else "") for one in judged),
         )
 
 
