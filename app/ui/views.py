@@ -97,6 +97,11 @@ def measured(snapshot: Snapshot) -> str:
     return f"of the {format_duration(seconds)} since the first sample is measured ({moment(since)})"
 
 
+def history_read(snapshot: Snapshot) -> float:
+    """The share of the history that is read, of an SLO whose history is still being read."""
+    return 0.0 if snapshot.backfill is None else snapshot.backfill.ratio
+
+
 def bar(ratio: float) -> int:
     """The length of a bar in percent of its full length."""
     return round(min(1.0, max(0.0, ratio)) * 100) if math.isfinite(ratio) else 0

@@ -52,7 +52,9 @@ def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool
     spent = [] if by_status else ordered(troubled, SortColumn.STATUS)
     blind = ordered((snapshot for snapshot in chosen if _is_not_judged(snapshot)), SortColumn.STATUS)
     # The least known first; most of them end at the same time.
-    reading = sorted((snapshot for snapshot in chosen if _is_reading(snapshot)), key=lambda one: (_read(one), one.id))
+    reading = sorted(
+        (snapshot for snapshot in chosen if _is_reading(snapshot)), key=lambda one: (views.history_read(one), one.id)
+    )
     return Attention(
         alerts=incidents(active[:ALERTS_SHOWN]),
         alert_count=len(active),
@@ -67,10 +69,6 @@ def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool
 
 def _is_reading(snapshot: Snapshot) -> bool:
     return snapshot.data is DataState.BACKFILLING
-
-
-def _read(snapshot: Snapshot) -> float:
-    return 0.0 if snapshot.backfill is None else snapshot.backfill.ratio
 
 
 def _is_not_judged(snapshot: Snapshot) -> bool:

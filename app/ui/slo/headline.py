@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.slo import Severity, rounded_percent
 from app.status import DataState, HealthState, RangeSeries, Snapshot
+from app.ui.views import history_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,8 @@ def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = Non
         sentence = "No data comes in; the figures are old."
         return Headline(kind="unknown", word="Not known", sentence=sentence, since=slo.as_of)
     if slo.data is DataState.BACKFILLING and slo.health is HealthState.UNKNOWN:
-        read = 0.0 if slo.backfill is None else slo.backfill.ratio
-        sentence = f"{rounded_percent(read, 0)} of the history is read; the error budget is known once all of it is."
+        read = rounded_percent(history_read(slo), 0)
+        sentence = f"{read} of the history is read; the error budget is known once all of it is."
         return Headline(kind="backfilling", word="Reading history", sentence=sentence)
     if slo.health is HealthState.UNKNOWN or math.isnan(slo.budget.remaining_ratio):
         return Headline(
