@@ -203,7 +203,7 @@ class BacktestProcess:
 
 
 def _serve(connection: Connection, access: PrometheusAccess, plan: BacktestPlan) -> None:
-    """What the process does: it ends when nobody listens any more."""
+    """Run a backtest in this process and send its progress and result; it ends once the connection is closed."""
     os.nice(NICE)
 
     async def run() -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ class RulesScore:
     """What rules were worth, over any number of SLOs; *detections_s*, *resets_s* and *spent* are of what was detected.
 
     Times are seconds: from the beginning of an incident to its first page, and from its end to that of its last one.
-    *nights* are those in which a page woke somebody, by the date on which they began.
+    *nights* are those in which a page began, by the date of their evening.
     """
 
     pages: int = 0
@@ -94,12 +94,12 @@ class RulesScore:
 
     @property
     def recall(self) -> float:
-        """Share of the incidents that a page told of; NaN without any."""
+        """Share of the incidents with a page; NaN without any."""
         return _ratio(self.detected, self.incidents)
 
     @property
     def recall_by_any(self) -> float:
-        """Share of the incidents that a page or a ticket told of."""
+        """Share of the incidents with a page or a ticket."""
         return _ratio(self.detected_by_any, self.incidents)
 
     @property
