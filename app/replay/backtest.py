@@ -117,15 +117,14 @@ def backtest_slo(wanted: BacktestedSlo, question: BacktestQuestion) -> SloOutcom
     """Judge one SLO by all rules, in the slots that end in (start, end]."""
     slo, history = wanted.slo, wanted.history
     series = WindowSeries(history, error_budget=slo.error_budget)
-    since = max(history.place(question.start.timestamp()) + 1, 0)
-    stretch = _cut(history, since)
+    stretch = history.after(question.start)
     spending = Spending.of(stretch, error_budget=slo.error_budget, window=slo.window.nominal)
     incidents = wanted.incidents
     if incidents is None:
         incidents = found_incidents(spending, error_budget=slo.error_budget, share=question.found_share)
     within = tuple(_with_spending(incidents, spending, question))
     outcomes = []
-    for rules, firings in _firings(wanted, series, question, since):
+    for rules, firings in _firings(wanted, series, question):
         judged = judge_firings(firings, within, spending, are_complete=wanted.are_complete)
         score = RulesScore()
         score.add(judged, within, timezone=question.timezone)
@@ -156,13 +155,13 @@ def backtest_slo(wanted: BacktestedSlo, question: BacktestQuestion) -> SloOutcom
 
 
 def _firings(
-    wanted: BacktestedSlo, series: WindowSeries, question: BacktestQuestion, since: int
+    wanted: BacktestedSlo, series: WindowSeries, question: BacktestQuestion
 ) -> Iterable[tuple[str, Sequence[Firing]]]:
     for name, alerting in ((TODAY, wanted.slo.alerting), *wanted.proposed):
         yield name, firings_of(replay(series, alerting, slo=wanted.id, since=question.start))
     if question.with_others:
         for rules in rules_of_others(wanted.slo.window.nominal):
-            yield rules.name, rules.firings(series, since=since)
+            yield rules.name, rules.firings(series, since=question.start)
 
 
 def _with_spending(
@@ -178,15 +177,3 @@ def _with_spending(
                 is_noise=incident.is_noise,
                 spent=spent,
             )
-
-
-def _cut(history: SlotHistory, since: int) -> SlotHistory:
-    """The slots from a place on."""
-    size = len(history)
-    return SlotHistory(
-        first=history.first + since,
-        interval_s=history.interval_s,
-        slots=history.slots.cut(history.first, first=history.first + since, last=history.first + size - 1),
-        first_sample_s=history.first_sample_s,
-        resolution_s=history.resolution_s,
-    )

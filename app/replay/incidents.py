@@ -61,8 +61,8 @@ class Spending:
         """The share of the budget that was spent between two times; NaN without traffic."""
         if not self.allowed > 0:
             return float("nan")
-        first, last = (self.history.place(at.timestamp()) + 1 for at in (start, end))
-        return float(self.bad_before[max(last, 0)] - self.bad_before[max(first, 0)]) / self.allowed
+        first, last = map(self.history.first_after, (start, end))
+        return float(self.bad_before[last] - self.bad_before[first]) / self.allowed
 
 
 def found_incidents(spending: Spending, *, error_budget: float, share: float) -> tuple[ReplayIncident, ...]:

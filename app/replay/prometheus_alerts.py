@@ -6,7 +6,7 @@ Source: https://github.com/slok/sloth/blob/main/internal/alert/window.go and htt
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -54,11 +54,11 @@ class PrometheusAlert:
         """Its longest window."""
         return max(window for condition in self.any_of for window in condition.windows)
 
-    def firings(self, series: WindowSeries, *, since: int = 0) -> Iterator[Firing]:
-        """When it fired, of the slots from place *since* on."""
+    def firings(self, series: WindowSeries, *, since: datetime | None = None) -> Iterator[Firing]:
+        """When it fired, of the slots that end after *since*; None for all."""
         each = [condition.holds(series) for condition in self.any_of]
         active = np.concatenate([[False], np.logical_or.reduce(each), [False]])
-        active[: since + 1] = False
+        active[: series.history.first_after(since) + 1] = False
         edges = np.flatnonzero(active[1:] != active[:-1])
         wait = -(-self.pending_for.total_seconds() // series.history.interval_s)
         for begin, end in edges.reshape(-1, 2).tolist():
@@ -86,7 +86,7 @@ class PrometheusRules:
         """The longest window of all."""
         return max(alert.longest for alert in self.alerts)
 
-    def firings(self, series: WindowSeries, *, since: int = 0) -> tuple[Firing, ...]:
+    def firings(self, series: WindowSeries, *, since: datetime | None = None) -> tuple[Firing, ...]:
         """When any of them fired: each alert is one notification."""
         found = (firing for alert in self.alerts for firing in alert.firings(series, since=since))
         return tuple(sorted(found, key=lambda firing: (firing.start, firing.severity)))

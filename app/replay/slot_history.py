@@ -55,24 +55,24 @@ class SlotHistory:
         """Where the first slot begins."""
         return float((self.first - 1) * self.interval_s)
 
-    @property
-    def end_s(self) -> float:
-        """Where the last slot ends."""
-        return self.start_s + len(self) * self.interval_s
-
-    def ends_s(self) -> Floats:
-        """Where each slot ends, shape (slots,)."""
-        ends: Floats = (self.first + np.arange(len(self), dtype=np.float64)) * self.interval_s
-        return ends
-
     def place(self, at_s: float) -> int:
         """The place of the newest slot that has ended at a time; -1 before the first one has."""
-        return min(int((at_s - self.start_s) // self.interval_s), len(self)) - 1
+        return min(max(int((at_s - self.start_s) // self.interval_s), 0), len(self)) - 1
+
+    def first_after(self, start: datetime | None) -> int:
+        """The place of the first slot that ends after a time; that of the first one of all without a time."""
+        return 0 if start is None else self.place(start.timestamp()) + 1
 
     def until(self, end: datetime) -> "SlotHistory":
         """The slots that have ended at a time."""
         last = self.first + self.place(end.timestamp())
         return replace(self, slots=self.slots.cut(self.first, first=self.first, last=last))
+
+    def after(self, start: datetime) -> "SlotHistory":
+        """The slots that end after a time."""
+        first = self.first + self.first_after(start)
+        last = self.first + len(self) - 1
+        return replace(self, first=first, slots=self.slots.cut(self.first, first=first, last=last))
 
     def at(self, place: int) -> datetime:
         """When the slot at a place ends."""

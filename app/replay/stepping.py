@@ -58,8 +58,7 @@ def replay(
     resting = RestingSlots(series, policies, no_data=alerting.no_data)
     known = tuple(alerts) or tuple(Alert(slo=slo, severity=policy.severity) for policy in policies)
     changes: list[Transition] = []
-    place = 0 if since is None else history.place(since.timestamp()) + 1
-    size, stepped = len(history), 0
+    place, size, stepped = history.first_after(since), len(history), 0
     while place < size:
         if not every_slot and are_at_rest(known, policies):
             place = resting.next_restless(place)

@@ -131,7 +131,7 @@ def _firings(series: WindowSeries, slo: Slo, policy: SeverityPolicy, since: date
         BurnCondition(windows=(rule.short, rule.long), factor=rule.factor, inclusive=True) for rule in policy.rules
     )
     alert = PrometheusAlert(severity=Severity.PAGE, any_of=conditions)
-    return tuple(alert.firings(series, since=max(series.history.place(since.timestamp()) + 1, 0)))
+    return tuple(alert.firings(series, since=since))
 
 
 def _no_alerts(slo: Slo) -> Alerting:
