@@ -1,7 +1,7 @@
 """A backtest: what several sets of rules would have notified of in a stretch of the past, and what that was worth."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from app.replay.stepping import Firing, firings_of, replay
 from app.replay.suggesting import RulesCandidate, SuggestedRules, scores_of_candidates, trade_off
 from app.replay.window_series import WindowSeries
 from app.reports import WORTH_A_PAGE
-from app.slo import Alerting, GroupKey, Slo, SloId
+from app.slo import Alerting, Slo, SloId
 
 TODAY = "today"
 """The name of the rules that the documents have."""
@@ -51,7 +51,6 @@ class BacktestedSlo:
     id: SloId
     slo: Slo
     history: SlotHistory
-    group: GroupKey = ()
     proposed: tuple[tuple[str, Alerting], ...] = ()
     incidents: tuple[ReplayIncident, ...] | None = None
     are_complete: bool = True
@@ -170,10 +169,4 @@ def _with_spending(
     for incident in incidents:
         if incident.end > question.start and incident.start < question.end:
             spent = incident.spent if not np.isnan(incident.spent) else spending.share(incident.start, incident.end)
-            yield ReplayIncident(
-                start=incident.start,
-                end=incident.end,
-                source=incident.source,
-                is_noise=incident.is_noise,
-                spent=spent,
-            )
+            yield replace(incident, spent=spent)

@@ -58,7 +58,6 @@ class MemberPast:
 
     id: SloId
     slo: Slo
-    group: GroupKey
     history: SlotHistory
     shortest_window_s: float = 0.0
 
@@ -187,7 +186,6 @@ class PastReader:
                 yield MemberPast(
                     id=group_id(slo.id, group),
                     slo=slo,
-                    group=group,
                     history=self._history(row, tracked, counter),
                     shortest_window_s=float(shortest_s[0]),
                 )

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import get_context
 
@@ -123,12 +123,10 @@ def _wanted(member: MemberPast, plan: BacktestPlan) -> BacktestedSlo:
     slo = with_windows_of_at_least(member.slo, timedelta(seconds=member.shortest_window_s))
     proposed = tuple((rules.name, rules.alerting(slo)) for rules in plan.proposed)
     known = None if plan.labelled is None else incidents_of(plan.labelled, member.id, slo.service)
-    # What a replay needs of an SLO is small; its SLI would be sent to another process for nothing.
     return BacktestedSlo(
         id=member.id,
-        slo=replace(slo, description=""),
+        slo=slo,
         history=member.history.until(plan.question.end),
-        group=member.group,
         proposed=proposed,
         incidents=known,
         are_complete=plan.are_complete,

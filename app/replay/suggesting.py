@@ -12,7 +12,7 @@ from app.replay.prometheus_alerts import BurnCondition, PrometheusAlert
 from app.replay.scoring import RulesScore, judge_firings
 from app.replay.stepping import Firing, firings_of, replay
 from app.replay.window_series import WindowSeries
-from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Slo, format_duration
+from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Slo, format_duration
 
 _HOUR = timedelta(hours=1)
 # Shares of the budget that are spent in the long window when a rule trips; the SRE Workbook has 2% and 5%.
@@ -125,17 +125,13 @@ def trade_off(
 
 def _firings(series: WindowSeries, slo: Slo, policy: SeverityPolicy, since: datetime) -> Sequence[Firing]:
     if policy.evidence is not None:
-        return firings_of(replay(series, replace(_no_alerts(slo), policies=(policy,)), slo=slo.id, since=since))
+        return firings_of(replay(series, replace(slo.alerting, policies=(policy,)), slo=slo.id, since=since))
     # Without evidence an alert fires as an alerting rule of Prometheus does, which takes no steps.
     conditions = tuple(
         BurnCondition(windows=(rule.short, rule.long), factor=rule.factor, inclusive=True) for rule in policy.rules
     )
     alert = PrometheusAlert(severity=Severity.PAGE, any_of=conditions)
     return tuple(alert.firings(series, since=since))
-
-
-def _no_alerts(slo: Slo) -> Alerting:
-    return replace(slo.alerting, policies=())
 
 
 def _figures(score: RulesScore) -> tuple[float, float, float]:
