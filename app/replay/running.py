@@ -49,7 +49,8 @@ class BacktestPlan:
         """How much history is needed before the stretch that is judged."""
         longest = [slo.longest_alert_window for slo in self.slos]
         if self.question.with_others:
-            longest += [rules.longest for slo in self.slos for rules in rules_of_others(slo.window.nominal)]
+            windows = {slo.window.nominal for slo in self.slos}
+            longest += [rules.longest for window in windows for rules in rules_of_others(window)]
         longest += [
             rule.long
             for slo in self.slos
@@ -70,10 +71,10 @@ async def run_backtest(
     result = BacktestResult(question=plan.question)
     bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
     loop = asyncio.get_running_loop()
+    start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
     with _workers(len(plan.slos) if beside else 0) as workers:
         for begin in range(0, len(plan.slos), _SLOS_AT_ONCE):
             some = plan.slos[begin : begin + _SLOS_AT_ONCE]
-            start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
             share = len(some) / len(plan.slos)
 
             def note(done: float, *, before: float = begin / len(plan.slos), of: float = share) -> None:
