@@ -136,16 +136,9 @@ class RestingSlots:
             columns = self._series.columns(length)
             for column in (columns.total, columns.bad, columns.coverage):
                 same[1:] &= column[1:] == column[:-1]
-        # With each day what is normal may be another.
-        same[1:] &= np.diff(_days_of_history(self._series)) == 0
+        # With each day of history what is normal may be another.
+        same[1:] &= np.diff(history_day(self._series.ends_s)) == 0
         return same
-
-
-def _days_of_history(series: WindowSeries) -> Floats:
-    """The day up to which history tells what is normal at each slot."""
-    history = series.history
-    known_s: Floats = (history.first - 1.0 + series.places.astype(np.float64)) * history.interval_s
-    return history_day(known_s)
 
 
 def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:

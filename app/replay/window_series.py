@@ -1,6 +1,6 @@
 """The figures of windows at every slot of the past: the same sums as the ledger's, for all slots at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -51,6 +51,12 @@ class WindowSeries:
         return newest
 
     @cached_property
+    def ends_s(self) -> Floats:
+        """Where the windows of each slot end, in unix seconds: with the newest measured slot."""
+        ends: Floats = self.history.start_s + self.places.astype(np.float64) * self.history.interval_s
+        return ends
+
+    @cached_property
     def stale(self) -> Bools:
         """Whether the newest measured slot is too old to judge by."""
         stale: Bools = np.arange(1, len(self.history) + 1) - self.places > _STALE_SLOTS
@@ -75,7 +81,7 @@ class WindowSeries:
 
     def bad_slots(self, place: int, length: timedelta) -> float:
         """In how many slots of a window events were bad; those of windows beyond a day are of five minutes."""
-        end_s = float(self.history.first - 1 + self.places[place]) * self.history.interval_s
+        end_s = float(self.ends_s[place])
         return self._bad_slots(end_s - length.total_seconds(), end_s)
 
     def since(self, resolved_at: datetime, place: int) -> WindowCounts:
@@ -88,22 +94,16 @@ class WindowSeries:
         total, bad, _ = (np.array([column[until] - column[begin]]) for column in self._before)
         sums = WindowSums.of(total, bad, np.ones(1))
         counts = WindowCounts(
-            window=timedelta(seconds=at_s - end_s), total=float(sums.total[0]), bad=_rounded(float(sums.bad[0]))
+            window=timedelta(seconds=at_s - end_s), total=float(sums.total[0]), bad=float(_rounded(sums.bad)[0])
         )
         if not may_be_one_failure(counts.bad):
             return counts
-        until_s = max(start_s, self.history.start_s + until * self.history.interval_s)
-        return WindowCounts(
-            window=counts.window,
-            total=counts.total,
-            bad=counts.bad,
-            bad_slots=self._bad_slots(start_s, until_s),
-        )
+        return replace(counts, bad_slots=self._bad_slots(start_s, max(start_s, float(self.ends_s[place]))))
 
     def normal_rate(self, place: int) -> NormalRate | None:
         """What share of the events is normally bad, by the whole days before a slot; None if there are too few."""
-        at_s = float(self.history.first - 1 + self.places[place]) * self.history.interval_s
-        history = history_of(at_s, since_s=float(np.fmax(self.history.first_sample_s, self.history.start_s)))
+        since_s = float(np.fmax(self.history.first_sample_s, self.history.start_s))
+        history = history_of(float(self.ends_s[place]), since_s=since_s)
         if history is None:
             return None
         if history not in self._normal_rates:
@@ -113,7 +113,7 @@ class WindowSeries:
     def _normal_rate(self, start_s: float, end_s: float) -> NormalRate | None:
         hours_s = np.arange(start_s, end_s + 1.0, 3600.0)
         places = np.rint((hours_s - self.history.start_s) / self.history.interval_s).astype(np.int64)
-        total, bad = (_rounded_all(np.diff(column[places])) for column in self._before[:2])
+        total, bad = (_rounded(np.diff(column[places])) for column in self._before[:2])
         found = normal_share(total, bad)
         if found is None:
             return None
@@ -129,8 +129,7 @@ class WindowSeries:
         first = (history.first_sample_s - history.start_s) / history.interval_s
         expected_s = (ends - np.fmax(starts, first)) * history.interval_s
         coverage = np.divide(measured_s, expected_s, out=np.zeros(len(ends)), where=expected_s > 0)
-        bad = np.where(np.abs(bad) < _ROUNDING_EVENTS, 0.0, bad)
-        sums = WindowSums.of(total, bad, np.clip(coverage, 0.0, 1.0))
+        sums = WindowSums.of(total, _rounded(bad), np.clip(coverage, 0.0, 1.0))
         return WindowColumns(
             total=sums.total,
             bad=sums.bad,
@@ -198,10 +197,6 @@ def _between(before: Floats, starts: Floats, ends: Ints) -> Floats:
     return between
 
 
-def _rounded_all(events: Floats) -> Floats:
+def _rounded(events: Floats) -> Floats:
     whole: Floats = np.where(np.abs(events) < _ROUNDING_EVENTS, 0.0, events)
     return whole
-
-
-def _rounded(events: float) -> float:
-    return 0.0 if abs(events) < _ROUNDING_EVENTS else events
