@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from app.replay import TODAY, BacktestResult, RulesScore, SloOutcome
-from app.slo import format_duration
+from app.slo import format_duration, format_seconds
 
 _MOST_FIRINGS = 40
 
@@ -17,7 +17,7 @@ def backtest_tables(result: BacktestResult, console: Console) -> None:
     """All rules side by side; then the pages and tickets of today's."""
     incidents = sum(not one.is_noise for slo in result.slos for one in slo.incidents)
     question = result.question
-    resolution = format_duration(timedelta(seconds=result.resolution_s)) if result.resolution_s else "-"
+    resolution = format_seconds(result.resolution_s) if result.resolution_s else "-"
     console.print(
         f"{len(result.slos)} SLOs, {question.start:%Y-%m-%d %H:%M} to {question.end:%Y-%m-%d %H:%M} UTC, "
         f"{incidents} incidents; counts by {resolution} or finer",
@@ -47,11 +47,11 @@ def _row(score: RulesScore) -> Iterable[str]:
     return (
         f"{score.pages:,}",
         f"{score.tickets:,}",
-        ratio_text(score.precision),
-        ratio_text(score.recall),
-        seconds_text(score.detection_s),
-        seconds_text(score.reset_s),
-        "-" if math.isnan(score.spent_before) else f"{score.spent_before:.1%}",
+        _ratio(score.precision),
+        _ratio(score.recall),
+        _seconds(score.detection_s),
+        _seconds(score.reset_s),
+        _percent(score.spent_before),
         f"{len(score.nights):,}",
     )
 
@@ -93,7 +93,7 @@ def _firings(slos: Iterable[SloOutcome]) -> Table:
     ]
     for slo, judged in rows[:_MOST_FIRINGS]:
         firing = judged.firing
-        spent = "-" if math.isnan(judged.spent_before) else f"{judged.spent_before:.1%}"
+        spent = _percent(judged.spent_before)
         right = {True: "yes", False: "no", None: "?"}[judged.is_right]
         lasts = _length(firing.start, firing.end)
         table.add_row(
@@ -104,18 +104,17 @@ def _firings(slos: Iterable[SloOutcome]) -> Table:
     return table
 
 
-def ratio_text(value: float) -> str:
-    """A ratio with two digits, such as precisions have."""
+def _ratio(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}"
 
 
-def seconds_text(seconds: float) -> str:
-    """A time such as ``2m30s``; negative ones have a minus sign."""
-    if math.isnan(seconds):
-        return "-"
-    text = format_duration(timedelta(seconds=round(abs(seconds)))) if round(abs(seconds)) else "0s"
-    return f"-{text}" if seconds < 0 and text != "0s" else text
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else format_seconds(value)
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1%}"
 
 
 def _length(start: datetime, end: datetime | None) -> str:
-    return "fires" if end is None else seconds_text((end - start).total_seconds())
+    return "fires" if end is None else format_seconds((end - start).total_seconds())

@@ -18,7 +18,7 @@ from app.slo.alerts import (
 )
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
 from app.slo.days import day_starts, find_time_zone
-from app.slo.durations import DurationError, duration_with_weeks, format_duration, parse_duration
+from app.slo.durations import DurationError, duration_with_weeks, format_duration, format_seconds, parse_duration
 from app.slo.environments import is_in_environment
 from app.slo.label_names import classic_label_name
 from app.slo.model import (
@@ -98,6 +98,7 @@ __all__ = [
     "find_time_zone",
     "format_duration",
     "format_percent",
+    "format_seconds",
     "group_id",
     "group_in_id",
     "is_in_environment",

@@ -99,6 +99,17 @@ def format_duration(duration: timedelta) -> str:
     return "".join(parts)
 
 
+def format_seconds(seconds: float) -> str:
+    """A time in whole seconds; a negative one has a minus sign.
+
+    >>> format_seconds(150.2), format_seconds(-30.0), format_seconds(-0.2)
+    ('2m30s', '-30s', '0s')
+    """
+    whole = round(seconds)
+    text = format_duration(timedelta(seconds=abs(whole)))
+    return f"-{text}" if whole < 0 else text
+
+
 def duration_with_weeks(duration: timedelta) -> str:
     """The duration as Prometheus and tools in Go write it, with whole years and weeks where it has no rest.
 

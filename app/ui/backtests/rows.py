@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.replay import TODAY
-from app.slo import format_duration
+from app.slo import format_seconds
 
 PLOT_SIZE = (600, 240)
 _LEFT, _BOTTOM = 40.0, 20.0
@@ -80,7 +80,4 @@ def _percent(value: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    if value is None:
-        return "-"
-    text = format_duration(timedelta(seconds=round(abs(value)))) if round(abs(value)) else "0s"
-    return f"-{text}" if value < 0 and text != "0s" else text
+    return "-" if value is None else format_seconds(value)
