@@ -118,3 +118,15 @@ def moment_of(given: object) -> datetime:
         raise ValueError(given)
     at = datetime.fromisoformat(_OFFSET.sub(lambda found: found[1].upper().replace("UTC", "+00:00"), given.strip()))
     return at.astimezone(UTC)
+
+
+def moment_of_text(text: str) -> datetime:
+    """A time as in `moment_of`, of which Unix seconds are a text, too, as in a flag or a column of a file.
+
+    Raises:
+        ValueError: it is none, or cannot be represented.
+    """
+    try:
+        return moment_of(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except (OverflowError, OSError) as error:
+        raise ValueError(text) from error

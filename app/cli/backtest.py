@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.changes import moment_of
+from app.changes import moment_of_text
 from app.cli.backtest_figures import backtest_tables
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json, progress_bar
@@ -177,8 +177,8 @@ def _span(start: str | None, end: str | None) -> tuple[datetime, datetime]:
 
 def _moment(name: str, text: str) -> datetime:
     try:
-        return moment_of(float(text) if text.replace(".", "", 1).isdigit() else text)
-    except (ValueError, OverflowError, OSError):
+        return moment_of_text(text)
+    except ValueError:
         fail(f"{name}: {text!r} is not a time: write 2026-03-01T12:00:00Z or seconds since 1970", code=EXIT_USAGE)
 
 

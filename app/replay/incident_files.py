@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from app.changes import moment_of
+from app.changes import moment_of_text
 from app.replay.incidents import IncidentSource, ReplayIncident
 from app.slo import SloId, ungrouped_id
 from app.yamldoc import ErrorFinding, Place
@@ -96,8 +96,8 @@ def _incident(row: Mapping[str, object], place: Place, findings: Findings) -> La
 def _moment(row: Mapping[str, object], name: str, place: Place, findings: Findings) -> datetime | None:
     given = str(row.get(name) or "").strip()
     try:
-        return moment_of(float(given) if given.replace(".", "", 1).isdigit() else given)
-    except (ValueError, OverflowError, OSError):
+        return moment_of_text(given)
+    except ValueError:
         problem = f"{name} is missing" if not given else f"{name} is not a time: {given!r}"
         findings.error(place, problem, "write a time with its offset, such as 2026-03-01T12:00:00Z")
         return None
