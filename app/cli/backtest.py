@@ -20,6 +20,10 @@ from app.clock import SystemClock
 from app.documents import ProposedRules, read_proposed_rules
 from app.prometheus import PrometheusError, open_client
 from app.replay import (
+    LONGEST_SPAN,
+    USUAL_DETECTION,
+    USUAL_PRECISION,
+    USUAL_SPAN,
     BacktestPlan,
     BacktestQuestion,
     BacktestResult,
@@ -31,13 +35,12 @@ from app.replay import (
 )
 from app.reports import WORTH_A_PAGE
 from app.settings import Settings
-from app.slo import Slo, parse_duration
+from app.slo import Slo, format_duration, parse_duration
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding
 
-_USUAL = timedelta(days=30)
-_LONGEST = timedelta(days=366)
 _MOST_NAMED = 20
+_DETECTION = format_duration(USUAL_DETECTION)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="SLO", hidden=True)]
 From = Annotated[
@@ -97,8 +100,8 @@ def backtest(
     detail: Detail = HistoryDetail.AUTO,
     only_own: OnlyOwn = False,
     suggest: Suggest = False,
-    precision: Precision = 0.95,
-    detection: Detection = "10m",
+    precision: Precision = USUAL_PRECISION,
+    detection: Detection = _DETECTION,
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
     """Judge the past again: pages and tickets that would have fired.
@@ -167,10 +170,10 @@ def _progress() -> Iterator[Callable[[float], None]]:
 
 def _span(start: str | None, end: str | None) -> tuple[datetime, datetime]:
     until = SystemClock().now().astimezone(UTC) if end is None else _moment("--to", end)
-    since = until - _USUAL if start is None else _moment("--from", start)
+    since = until - USUAL_SPAN if start is None else _moment("--from", start)
     if since >= until:
         fail("--from must be before --to", code=EXIT_USAGE)
-    if until - since > _LONGEST:
+    if until - since > LONGEST_SPAN:
         fail("the time is longer than a year: ask for less", code=EXIT_USAGE)
     return since, until
 

@@ -8,7 +8,11 @@ what they should tell of, `scoring.py` what they were worth.
 """
 
 from app.replay.backtest import (
+    LONGEST_SPAN,
     TODAY,
+    USUAL_DETECTION,
+    USUAL_PRECISION,
+    USUAL_SPAN,
     BacktestedSlo,
     BacktestQuestion,
     BacktestResult,
@@ -38,7 +42,11 @@ from app.replay.suggesting import RulesCandidate, SuggestedRules, candidates, tr
 from app.replay.window_series import WindowSeries
 
 __all__ = [
+    "LONGEST_SPAN",
     "TODAY",
+    "USUAL_DETECTION",
+    "USUAL_PRECISION",
+    "USUAL_SPAN",
     "BacktestJob",
     "BacktestJobs",
     "BacktestPlan",

@@ -19,6 +19,13 @@ from app.slo import Alerting, Slo, SloId
 
 TODAY = "today"
 """The name of the rules that the documents have."""
+USUAL_SPAN = timedelta(days=30)
+"""What is judged without a start: so long before the end."""
+LONGEST_SPAN = timedelta(days=366)
+USUAL_PRECISION = 0.95
+"""What suggested rules must reach, unless another precision is asked for."""
+USUAL_DETECTION = timedelta(minutes=10)
+"""How soon suggested rules must detect, unless another time is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +43,8 @@ class BacktestQuestion:
     found_share: float = WORTH_A_PAGE
     with_others: bool = True
     suggests: bool = False
-    wanted_precision: float = 0.95
-    wanted_detection: timedelta = timedelta(minutes=10)
+    wanted_precision: float = USUAL_PRECISION
+    wanted_detection: timedelta = USUAL_DETECTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

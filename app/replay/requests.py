@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.documents import ProposedRules, read_proposed_rules
-from app.replay.backtest import BacktestQuestion
+from app.replay.backtest import LONGEST_SPAN, USUAL_DETECTION, USUAL_PRECISION, USUAL_SPAN, BacktestQuestion
 from app.replay.history_reader import HistoryDetail
 from app.replay.incident_files import LabelledIncident, read_given_incidents
 from app.replay.incidents import IncidentSource, ReplayIncident
@@ -22,8 +22,6 @@ from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter
 from app.yamldoc import ErrorFinding
 
-_USUAL = timedelta(days=30)
-_LONGEST = timedelta(days=366)
 _MOST_MARKED = 1_000
 
 
@@ -50,10 +48,10 @@ def plan_of(given: Mapping[str, Any], backtests: Backtests) -> BacktestPlan:
     """
     documents = tuple({snapshot.slo.id: snapshot.slo for snapshot in backtests.board.current.snapshots}.values())
     until = given.get("to", backtests.now())
-    since = given.get("from", until - _USUAL)
+    since = given.get("from", until - USUAL_SPAN)
     if since.tzinfo is None or until.tzinfo is None:
         raise InvalidBacktestError("from and to must have an offset, such as Z")
-    if not since < until <= since + _LONGEST:
+    if not since < until <= since + LONGEST_SPAN:
         raise InvalidBacktestError("from must be before to, at most a year")
     labelled = _labelled(given, backtests, since.astimezone(UTC), until.astimezone(UTC))
     return BacktestPlan(
@@ -66,8 +64,8 @@ def plan_of(given: Mapping[str, Any], backtests: Backtests) -> BacktestPlan:
             found_share=given.get("found_share", WORTH_A_PAGE),
             with_others=given.get("with_others", True),
             suggests=given.get("suggest", False),
-            wanted_precision=given.get("wanted_precision", 0.95),
-            wanted_detection=timedelta(seconds=given.get("wanted_detection_seconds", 600.0)),
+            wanted_precision=given.get("wanted_precision", USUAL_PRECISION),
+            wanted_detection=timedelta(seconds=given.get("wanted_detection_seconds", USUAL_DETECTION.total_seconds())),
         ),
         interval_s=backtests.interval_s,
         proposed=_proposed(given.get("policy")),
