@@ -21,9 +21,9 @@ from app.replay.backtest import (
     backtest_slo,
 )
 from app.replay.documents import backtest_document
-from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
-from app.replay.incident_files import LabelledIncident, read_given_incidents, read_incidents
-from app.replay.incidents import IncidentSource, ReplayIncident, Spending, found_incidents
+from app.replay.history_reader import HistoryDetail, MemberPast, PastReader
+from app.replay.incident_files import LabelledIncident, read_incidents
+from app.replay.incidents import IncidentSource, ReplayIncident
 from app.replay.jobs import (
     BacktestJob,
     BacktestJobs,
@@ -32,13 +32,13 @@ from app.replay.jobs import (
     RunningBacktest,
     TooManyBacktestsError,
 )
-from app.replay.prometheus_alerts import PrometheusAlert, PrometheusRules, rules_of_others
+from app.replay.prometheus_alerts import PrometheusRules, rules_of_others
 from app.replay.requests import Backtests, InvalidBacktestError, plan_of
 from app.replay.running import BacktestPlan, run_backtest
-from app.replay.scoring import JudgedFiring, RulesScore, judge_firings
+from app.replay.scoring import JudgedFiring, RulesScore
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
-from app.replay.suggesting import RulesCandidate, SuggestedRules, candidates, trade_off
+from app.replay.suggesting import RulesCandidate, SuggestedRules
 from app.replay.window_series import WindowSeries
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "MemberPast",
     "PastReader",
     "PrometheusAccess",
-    "PrometheusAlert",
     "PrometheusRules",
     "ReplayIncident",
     "Replayed",
@@ -74,22 +73,15 @@ __all__ = [
     "RunningBacktest",
     "SloOutcome",
     "SlotHistory",
-    "Spending",
     "SuggestedRules",
     "TooManyBacktestsError",
     "WindowSeries",
     "backtest_document",
     "backtest_slo",
-    "candidates",
     "firings_of",
-    "found_incidents",
-    "judge_firings",
-    "past_bounds",
     "plan_of",
-    "read_given_incidents",
     "read_incidents",
     "replay",
     "rules_of_others",
     "run_backtest",
-    "trade_off",
 ]
