@@ -12,7 +12,7 @@ from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
-from app.replay import BacktestJob, BacktestJobs, Backtests, InvalidBacktestError, TooManyBacktestsError, plan_of
+from app.replay import BacktestJob, Backtests, InvalidBacktestError, TooManyBacktestsError, plan_of
 
 _PATH = "/api/v1/backtests"
 _MISSING = "No such backtest"
@@ -25,7 +25,7 @@ def backtest_routes(backtests: Backtests, token: str | None) -> Sequence[APIRout
     @router.get("", operation_id="listBacktests", responses=answers(BacktestListModel, "The backtests"))
     def list_backtests() -> JsonResponse:
         """The newest backtests without their results, newest first; they are kept until the service stops."""
-        items = [job_document(job) for job in backtests.jobs.listed()]
+        items = [_job_document(job) for job in backtests.jobs.listed()]
         return JsonResponse(BacktestListModel(items=items))
 
     @router.get(
@@ -35,15 +35,17 @@ def backtest_routes(backtests: Backtests, token: str | None) -> Sequence[APIRout
     )
     def get_backtest(id: str) -> JsonResponse:  # noqa: A002  the contract's name
         """One backtest, with its result once it is done."""
-        job = known_backtest(backtests.jobs, id)
-        document = job_document(job)
+        job = backtests.jobs.find(id)
+        if job is None:
+            raise _not_found(id)
+        document = _job_document(job)
         document["result"] = None if job.result is None else dict(job.result)
         return JsonResponse(document)
 
     return router, _change_routes(backtests, token)
 
 
-def job_document(job: BacktestJob) -> BacktestJobModel:
+def _job_document(job: BacktestJob) -> BacktestJobModel:
     """A backtest without its result."""
     question = job.plan.question
     return {
@@ -59,16 +61,8 @@ def job_document(job: BacktestJob) -> BacktestJobModel:
     }
 
 
-def known_backtest(jobs: BacktestJobs, id_: str) -> BacktestJob:
-    """The backtest with an id.
-
-    Raises:
-        ProblemError: there is none.
-    """
-    found = jobs.find(id_)
-    if found is None:
-        raise not_found(f"no backtest has the id {id_!r}")
-    return found
+def _not_found(id_: str) -> ProblemError:
+    return not_found(f"no backtest has the id {id_!r}")
 
 
 def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
@@ -95,7 +89,7 @@ def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
             headers = {"Retry-After": "60"}
             raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers=headers) from error
         headers = {"Location": f"{_PATH}/{job.id}"}
-        return JsonResponse(job_document(job), status_code=HTTPStatus.ACCEPTED, headers=headers)
+        return JsonResponse(_job_document(job), status_code=HTTPStatus.ACCEPTED, headers=headers)
 
     @router.delete(
         "/{id}",
@@ -106,7 +100,7 @@ def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
     def remove(id: str) -> Response:  # noqa: A002  the contract's name
         """End a backtest, and forget it."""
         if not backtests.jobs.remove(id):
-            raise not_found(f"no backtest has the id {id!r}")
+            raise _not_found(id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     return router
