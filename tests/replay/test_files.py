@@ -64,7 +64,17 @@ def test_proposed_rules_are_those_of_documents() -> None:
     assert policy.evidence is not None
 
 
-@pytest.mark.parametrize("text", ["", "page: {}", "alerting: {page: {tiers: [{long: 1h, short: 2h, factor: 10}]}}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "page: {}",
+        "alerting: {page: {tiers: [{long: 1h, short: 2h, factor: 10}]}}",
+        "alerting: {page: {tiers: [{long: 1h, short: 5m}]}}",
+        "alerting: {page: {tiers: [{long: 1h, short: 5m, factor: 10, budget: 2%}]}}",
+        "alerting: {evidence: off, min_bad_events: 3}",
+    ],
+)
 def test_mistakes_in_proposed_rules_are_found(text: str) -> None:
     found = read_proposed_rules(text, Path("fast.yaml"), name="fast")
     assert not isinstance(found, ProposedRules)

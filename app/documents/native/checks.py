@@ -8,6 +8,7 @@ from app.alerting.policy import check_rule
 from app.documents.native.composites import CompositeSliModel
 from app.documents.native.model import (
     AggregateModel,
+    AlertingModel,
     PolicyModel,
     SloEntry,
     TierModel,
@@ -40,7 +41,7 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from _check_window(window_of(slo.window))
     if slo.aggregate is not None:
         yield from _check_aggregate(slo, slo.aggregate)
-    yield from _check_alerting(slo)
+    yield from check_alerting(slo.alerting, slo)
 
 
 def _check_window(window: Window) -> Iterator[FieldFinding]:
@@ -55,20 +56,20 @@ def _check_aggregate(slo: SloEntry, aggregate: AggregateModel) -> Iterator[Field
         yield FieldFinding(("aggregate",), "has no group to add up", "write by: and its labels, or remove it")
     if aggregate.alerting is not None:
         own = {"alerting": aggregate.alerting, "objective": aggregate.objective or slo.objective}
-        for finding in _check_alerting(slo.model_copy(update=own)):
+        for finding in check_alerting(aggregate.alerting, slo.model_copy(update=own)):
             yield replace(finding, path=("aggregate", *finding.path))
 
 
-def _check_alerting(slo: SloEntry) -> Iterator[FieldFinding]:
-    """Whether alerts have evidence, policies and rules that do not contradict each other."""
-    if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
+def check_alerting(alerting: AlertingModel, slo: SloEntry | None = None) -> Iterator[FieldFinding]:
+    """Whether evidence, policies and rules do not contradict each other, nor the SLO; without one they are for any."""
+    if alerting.evidence is None and "min_bad_events" in alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
-    if slo.alerting.no_data_for is None and slo.alerting.no_data is not NoData.FREEZE:
-        problem = f"never comes to {slo.alerting.no_data}, since no_data_for is off"
+    if alerting.no_data_for is None and alerting.no_data is not NoData.FREEZE:
+        problem = f"never comes to {alerting.no_data}, since no_data_for is off"
         yield FieldFinding(("alerting", "no_data"), problem, "write no_data_for: 10m, or remove it")
-    yield from _check_policy(slo, Severity.PAGE, slo.alerting.page)
-    yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
+    yield from _check_policy(slo, Severity.PAGE, alerting.page)
+    yield from _check_policy(slo, Severity.TICKET, alerting.ticket)
 
 
 def _check_groups(slo: SloEntry, sli: Sli, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
@@ -107,10 +108,9 @@ def _has_matcher(selector: Selector, label: str) -> bool:
     return any(matcher.label == label for matcher in selector.matchers)
 
 
-def _check_policy(slo: SloEntry, severity: Severity, policy: PolicyModel | None) -> Iterator[FieldFinding]:
+def _check_policy(slo: SloEntry | None, severity: Severity, policy: PolicyModel | None) -> Iterator[FieldFinding]:
     if policy is None:
         return
-    window = window_of(slo.window)
     seen: set[tuple[timedelta, timedelta, timedelta]] = set()
     for i, tier in enumerate(policy.tiers):
         path = ("alerting", str(severity), "tiers", i)
@@ -119,21 +119,27 @@ def _check_policy(slo: SloEntry, severity: Severity, policy: PolicyModel | None)
         if windows in seen:
             yield FieldFinding(path, "has the same windows as a tier before", "remove one of them")
         seen.add(windows)
-        yield from _check_tier(tier, path, window, slo.objective)
+        yield from _check_tier(tier, path, slo)
 
 
-def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[FieldFinding]:
+def _check_tier(tier: TierModel, path: FieldPath, slo: SloEntry | None) -> Iterator[FieldFinding]:
     if tier.short >= tier.long:
         problem = f"{format_duration(tier.short)} is not shorter than the long window, {format_duration(tier.long)}"
         yield FieldFinding((*path, "short"), problem, _shorter(tier))
         return
-    if tier.long > window.nominal:
-        remedy = f"write at most {format_duration(window.nominal)}"
+    if slo is not None and tier.long > (longest := window_of(slo.window).nominal):
+        remedy = f"write at most {format_duration(longest)}"
         yield FieldFinding((*path, "long"), f"{format_duration(tier.long)} is longer than the SLO window", remedy)
     if (tier.factor is None) == (tier.budget is None):
         problem = "needs a factor" if tier.factor is None else "factor and budget exclude each other"
         yield FieldFinding(path, problem, "write one of them: factor: 14.4, or budget: 2%")
         return
+    if slo is not None:
+        yield from _check_rate(tier, path, window_of(slo.window), slo.objective)
+
+
+def _check_rate(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[FieldFinding]:
+    """Whether the objective and the SLO window allow the factor."""
     field = "factor" if tier.budget is None else "budget"
     refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window)), objective)
     if refusal is not None:

@@ -1,16 +1,16 @@
 """Alert rules of a file of their own, written as in documents, to be tried on SLOs that have others."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.alerting import check_rule
+from app.documents.native.checks import check_alerting
 from app.documents.native.model import BRANCHES, AlertingModel
 from app.documents.native.parts import policies_of
 from app.documents.native.sli_model import DocumentPart
 from app.slo import Alerting, Slo
 from app.yamldoc.explain import Structure
-from app.yamldoc.findings import ErrorFinding, FieldFinding, Findings, Place
+from app.yamldoc.findings import ErrorFinding, Findings, Place
 from app.yamldoc.read import add_errors, parse_text
 from app.yamldoc.validate import validated
 
@@ -67,15 +67,7 @@ def read_proposed_rules(text: str, file: Path, *, name: str) -> ProposedRules | 
         model = validated(ProposedRulesModel, document.root, _STRUCTURE, document, findings)
         if model is None:
             break
-        add_errors(list(_check(model.alerting)), document, findings)
+        add_errors(list(check_alerting(model.alerting)), document, findings)
         if not findings.errors:
             return ProposedRules(name=name, model=model.alerting)
     return findings.errors
-
-
-def _check(model: AlertingModel) -> Iterator[FieldFinding]:
-    for severity, policy in (("page", model.page), ("ticket", model.ticket)):
-        for place, tier in enumerate([] if policy is None else policy.tiers):
-            if tier.short >= tier.long:
-                path = ("alerting", severity, "tiers", place, "short")
-                yield FieldFinding(path, "is not shorter than the long window", "write a twelfth of it")
