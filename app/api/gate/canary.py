@@ -17,7 +17,7 @@ from app.api.openapi import answers
 from app.api.parameters import DURATION, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse, utc
-from app.api.timespans import parse_time
+from app.api.timespans import parse_range
 from app.clock import Clock
 from app.policy import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
 from app.slo import DurationError, SloId, parse_duration
@@ -128,10 +128,9 @@ def _add_flagger(router: APIRouter, compared: _Compare, clock: Clock) -> None:
 def _span(window: str | None, start: str | None, end: str | None, *, at: datetime) -> _Span:
     if window is not None and start is not None:
         raise invalid("window and from exclude each other")
-    until = at if end is None else parse_time(end, name="to")
-    if start is not None:
-        since = parse_time(start, name="from")
-    else:
+    since, until = parse_range(start, end)
+    until = until or at
+    if since is None:
         try:
             since = until - min(parse_duration(window or _USUAL_WINDOW), 2 * _LONGEST_WINDOW)
         except DurationError as error:
