@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -35,7 +34,7 @@ from app.replay import (
 )
 from app.reports import WORTH_A_PAGE
 from app.settings import Settings
-from app.slo import Slo, format_duration, parse_duration
+from app.slo import Slo, find_time_zone, format_duration, parse_duration
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding
 
@@ -193,9 +192,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if find_time_zone(name) is None:
         fail(f"--timezone: {name!r} is not a time zone: write a name such as Europe/Berlin", code=EXIT_USAGE)
     return name
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from app.documents import ProposedRules, read_proposed_rules
 from app.replay.backtest import LONGEST_SPAN, USUAL_DETECTION, USUAL_PRECISION, USUAL_SPAN, BacktestQuestion
@@ -16,7 +15,7 @@ from app.replay.incidents import IncidentSource, ReplayIncident
 from app.replay.jobs import BacktestJobs
 from app.replay.running import BacktestPlan
 from app.reports import WORTH_A_PAGE
-from app.slo import Slo
+from app.slo import Slo, find_time_zone
 from app.status import Board, IncidentLog
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter
@@ -86,10 +85,9 @@ def _wanted(documents: Sequence[Slo], ids: Sequence[str]) -> tuple[Slo, ...]:
 
 
 def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, LookupError) as error:
-        raise InvalidBacktestError(f"{name!r} is not a time zone: write a name such as Europe/Berlin") from error
+    if find_time_zone(name) is None:
+        raise InvalidBacktestError(f"{name!r} is not a time zone: write a name such as Europe/Berlin")
+    return name
 
 
 def _proposed(policy: Mapping[str, Any] | None) -> tuple[ProposedRules, ...]:
