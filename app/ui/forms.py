@@ -74,6 +74,12 @@ def chosen_number(text: str) -> int | None:
     return int(text) if known else None
 
 
+def chosen_page(text: str) -> int:
+    """The page of a list in a field of an address, from 1; the first where it is none."""
+    # A longer number is behind the last page, too.
+    return chosen_number(text[:_LONGEST_NUMBER]) or 1
+
+
 def refusal(form: Mapping[str, str], token: str | None) -> Refusal | None:
     """Why a form with this token changes nothing; None if it may.
 

@@ -218,6 +218,8 @@ def test_filters_are_in_the_url_and_each_can_be_taken_back() -> None:
     assert "No SLO matches" in http.get("/?q=nothing").text
     odd = http.get("/?status=<fine>&page=-1&sort=up")
     assert (odd.status_code, "status=&lt;fine&gt; is not a filter" in odd.text) == (200, True)
+    # There is no page 0: it would list nothing.
+    assert "/slos/cart-availability" in table(http.get("/?page=00").text)
 
 
 def test_cards_are_links_that_keep_other_filters_and_say_what_is_chosen() -> None:

@@ -8,14 +8,13 @@ from urllib.parse import urlencode
 
 from app.slo import AlertState, SliKind
 from app.status import DataState, HealthState, Selection, SortColumn, words_of
+from app.ui.forms import chosen_page
 
 BY_SERVICE, UNGROUPED = "service", "none"
 BY_LABEL = "label:"
 """In front of the name of a label that SLOs are grouped by."""
 _MOST_WORDS = 200
 _MOST_PAGES = 100_000
-# More digits than the largest number of a page has.
-_LONGEST_NUMBER = 15
 # Each value has a link that repeats the others.
 _MOST_VALUES = 200
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -57,7 +56,6 @@ class OverviewQuery:
         unknown += [f"label={text}" for text in values.get("label", ()) if text not in label]
         sort = _choices(SortColumn, "sort", values, unknown)
         order = [text for text in values.get("order", ()) if text in {"asc", "desc"}]
-        page = values.get("page", ["1"])[-1][:_LONGEST_NUMBER]
         return cls(
             q=" ".join(values.get("q", ()))[:_MOST_WORDS],
             service=tuple(values.get("service", ())),
@@ -71,7 +69,7 @@ class OverviewQuery:
             order=order[-1] if order else "asc",
             open=tuple(values.get("open", ())),
             close=tuple(values.get("close", ())),
-            page=min(int(page), _MOST_PAGES) if page.isdecimal() and page != "0" else 1,
+            page=min(chosen_page(values.get("page", [""])[-1]), _MOST_PAGES),
             unknown=tuple(unknown),
         )
 

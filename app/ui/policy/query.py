@@ -8,7 +8,7 @@ from app.policy import GateDecision
 from app.status import words_of
 from app.store.gate import DecisionFilter
 from app.ui.filters import FilterQuery
-from app.ui.forms import chosen_day, chosen_number, chosen_value
+from app.ui.forms import chosen_day, chosen_number, chosen_page, chosen_value
 
 _CHOICES = {"decision": tuple(GateDecision)}
 _LONGEST = 200
@@ -32,7 +32,7 @@ class ServicesQuery(FilterQuery):
     @property
     def page_number(self) -> int:
         """The page of services, from 1."""
-        return max(1, chosen_number(self.page) or 1)
+        return chosen_page(self.page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
