@@ -35,23 +35,16 @@ class Increments:
         """Rows that were measured, since when and until when."""
         return self.row[self.seen], self.since[self.seen], self.at[self.seen]
 
-    def only(self, keep: Bools) -> "Increments":
+    def only(self, keep: Bools | Ints) -> "Increments":
         """Some of the increments."""
-        return self._picked(keep)
-
-    def at_places(self, places: Ints) -> "Increments":
-        """The increments at some places, in their order."""
-        return self._picked(places)
-
-    def _picked(self, which: Bools | Ints) -> "Increments":
         return Increments(
-            row=self.row[which],
-            since=self.since[which],
-            at=self.at[which],
-            total=self.total[which],
-            bad=self.bad[which],
-            steady=self.steady[which],
-            seen=self.seen[which],
+            row=self.row[keep],
+            since=self.since[keep],
+            at=self.at[keep],
+            total=self.total[keep],
+            bad=self.bad[keep],
+            steady=self.steady[keep],
+            seen=self.seen[keep],
         )
 
     @classmethod

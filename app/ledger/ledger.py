@@ -399,10 +399,7 @@ class Ledger:
     def add_to_slots(self, slots: SlotColumns, increments: Increments, first: int) -> None:
         """Add *increments* of one row to *slots*, which are those from number *first* on."""
         _, cell, total, bad = self.events(increments)
-        seen = increments.seen
-        _, measured, seconds = _seconds_in_cells(
-            *_union(increments.row[seen], increments.since[seen], increments.at[seen]), self.interval_s
-        )
+        _, measured, seconds = _seconds_in_cells(*_union(*increments.times_seen), self.interval_s)
         for column, cells, amounts in zip(slots.columns, (cell, cell, measured), (total, bad, seconds), strict=True):
             inside = (cells >= first) & (cells < first + len(column))
             np.add.at(column, cells[inside] - first, amounts[inside])
@@ -575,8 +572,7 @@ class Ledger:
         return np.concatenate(rows), np.concatenate(cells), np.concatenate(totals), np.concatenate(bads)
 
     def _measure(self, increments: Increments, *, live: bool) -> None:
-        seen = increments.seen
-        row, since, at = increments.row[seen], increments.since[seen], increments.at[seen]
+        row, since, at = increments.times_seen
         if not len(row):
             return
         if live:

@@ -135,5 +135,5 @@ class HistoryCounter:
         sorted_rows = increments.row[order]
         for row, slots in found.items():
             begin, end = np.searchsorted(sorted_rows, [row, row + 1])
-            self._writer.ledger.add_to_slots(slots, increments.at_places(order[begin:end]), first)
+            self._writer.ledger.add_to_slots(slots, increments.only(order[begin:end]), first)
         return found
