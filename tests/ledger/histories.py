@@ -12,7 +12,6 @@ from app.ledger import (
     RowKey,
     Samples,
     count,
-    count_first_samples,
     fingerprint,
     positions_at,
 )
@@ -57,10 +56,7 @@ class History:
             counted = count(self._between(at - slot_s, at + hindsight_s), cursor, registry, until=at)
             cursor = counted.cursor
             self.dipped += counted.dipped
-            parts += [
-                counted.increments,
-                count_first_samples(counted.new_targets, counted.new_series, registry),
-            ]
+            parts.append(counted.with_first_samples(registry))
         self.cursor = cursor
         self.counted = Increments.joined([*parts, Increments.of(())])
         return self.events(since, until)

@@ -47,11 +47,7 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
     for since, until in itertools.pairwise(cuts):
         counted = count(scraped.between(since, until + hindsight), cursor, scraped.registry, until=until)
         cursor = counted.cursor
-        registry = scraped.registry
-        parts += [
-            counted.increments,
-            count_first_samples(counted.new_targets, counted.new_series, registry),
-        ]
+        parts.append(counted.with_first_samples(scraped.registry))
     return Increments.joined(parts)
 
 

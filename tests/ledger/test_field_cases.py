@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.ledger import Increments, count, count_first_samples, positions_at
+from app.ledger import count, positions_at
 from app.slo.arrays import Floats
 from tests.ledger.counters import Scraped
 from tests.ledger.histories import SCRAPE_S, History, grid
@@ -458,8 +458,7 @@ def test_what_another_server_shows_of_the_process_before_a_restart_is_nothing_ne
     known = scraped.between(900, 1815)
     cursor = count(known.only(known.time != 1772), cursor, scraped.registry, until=1815).cursor
     counted = count(scraped.between(1700, 1845), cursor, scraped.registry, until=1845)
-    first = count_first_samples(counted.new_targets, counted.new_series, scraped.registry)
-    found = Increments.joined([counted.increments, first])
+    found = counted.with_first_samples(scraped.registry)
     assert (found.total.sum(), found.bad.sum()) == (300, 0)
 
 

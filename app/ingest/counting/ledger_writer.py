@@ -234,8 +234,7 @@ class LedgerWriter:
     ) -> Increments:
         """What *samples* of a range of history come to, without counting it."""
         counted = self.count_apart(tracked_slis, samples, since_s=since_s, until_s=until_s)
-        first = count_first_samples(counted.new_targets, counted.new_series, self.ledger.registry)
-        return Increments.joined([counted.increments, first])
+        return counted.with_first_samples(self.ledger.registry)
 
     def count_apart(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
@@ -252,9 +251,7 @@ class LedgerWriter:
         counted = count(
             samples, positions, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts
         )
-        first = count_first_samples(counted.new_targets, counted.new_series, registry)
-        found = Increments.joined([counted.increments, first])
-        self.ledger.set_edge_slots(hour, rows_of(tracked_slis), found)
+        self.ledger.set_edge_slots(hour, rows_of(tracked_slis), counted.with_first_samples(registry))
 
     def set_history_progress(self, tracked: TrackedSli) -> None:
         """Note how far back the rows of an SLI are known; once all that windows need is counted, for good.
@@ -308,8 +305,7 @@ class LedgerWriter:
         counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(counted)
         self.live.copy_from(counted.cursor, rows, registry)
-        first = count_first_samples(counted.new_targets, counted.new_series, registry)
-        self._record(Increments.joined([counted.increments, first]), Stage.PROVISIONAL)
+        self._record(counted.with_first_samples(registry), Stage.PROVISIONAL)
         for tracked in tracked_slis:
             tracked.counted_s = at_s
             if tracked.partial_history is not None and not tracked.partial_history_apart:

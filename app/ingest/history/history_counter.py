@@ -16,7 +16,6 @@ from app.ledger import (
     Samples,
     SlotColumns,
     count,
-    count_first_samples,
 )
 
 
@@ -94,8 +93,7 @@ class HistoryCounter:
             known_s=until_s + LOOKBACK_S,
         )
         self._go_on(tracked_slis, counted.cursor, until_s=until_s)
-        first = count_first_samples(counted.new_targets, counted.new_series, registry)
-        return Increments.joined([counted.increments, first])
+        return counted.with_first_samples(registry)
 
     def _count_apart(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
@@ -104,8 +102,7 @@ class HistoryCounter:
         # A stretch that was read again, finer, is no place to go on from.
         new = [tracked for tracked in tracked_slis if self._counted_s.get(tracked.key, since_s) <= since_s]
         self._go_on(new, counted.cursor, until_s=until_s)
-        first = count_first_samples(counted.new_targets, counted.new_series, self._writer.ledger.registry)
-        return Increments.joined([counted.increments, first])
+        return counted.with_first_samples(self._writer.ledger.registry)
 
     def _go_on(self, tracked_slis: Sequence[TrackedSli], cursor: LastSamples, *, until_s: float) -> None:
         if tracked_slis:

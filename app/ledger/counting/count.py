@@ -16,7 +16,7 @@ import numpy as np
 
 from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
-from app.ledger.counting.first_samples import FirstSighting, NewSeries, find_first_samples
+from app.ledger.counting.first_samples import FirstSighting, NewSeries, count_first_samples, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.sampled import apart, count_sampled
 from app.ledger.counting.samples import Samples
@@ -49,6 +49,11 @@ class Count:
     links: tuple[Link, ...]
     doubled: tuple[tuple[int, float], ...]
     cursor: LastSamples
+
+    def with_first_samples(self, registry: Registry) -> Increments:
+        """The increments with the events of all first samples, where nothing older is left to read."""
+        first = count_first_samples(self.new_targets, self.new_series, registry)
+        return Increments.joined([self.increments, first])
 
 
 def count(
