@@ -101,9 +101,9 @@ class LedgerWriter:
         apart = dict.fromkeys([*forgotten, *lagging])
         if apart:
             # What lags is settled once it has caught up.
-            self.count_live([*apart], self._only(samples, [*apart]), at_s=at_s)
+            self.count_live([*apart], self.only(samples, [*apart]), at_s=at_s)
             tracked_slis = [tracked for tracked in tracked_slis if tracked not in apart]
-            samples = self._only(samples, tracked_slis)
+            samples = self.only(samples, tracked_slis)
         if not tracked_slis:
             return
         rows, registry = rows_of(tracked_slis), self.ledger.registry
@@ -236,13 +236,15 @@ class LedgerWriter:
         counted = self.count_apart(tracked_slis, samples, since_s=since_s, until_s=until_s)
         return counted.with_first_samples(self.ledger.registry)
 
+    def only(self, samples: Samples, tracked_slis: Sequence[TrackedSli]) -> Samples:
+        """The samples of the counters of some SLIs, which `SeriesIndex.only` would remember."""
+        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(tracked_slis)))
+
     def count_apart(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
     ) -> Count:
         """Count the *samples* of some SLIs in a range of history, without recording anything."""
-        return self._count_range(
-            self._only(samples, tracked_slis), since_s=since_s, until_s=until_s, starts=self.starts
-        )
+        return self._count_range(self.only(samples, tracked_slis), since_s=since_s, until_s=until_s, starts=self.starts)
 
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
@@ -402,9 +404,6 @@ class LedgerWriter:
         measured = self.ledger.sums(suspects, start_s, end_s).coverage * (end_s - start_s)
         lost: Ints = suspects[measured > LOOKBACK_S / 2]
         return lost
-
-    def _only(self, samples: Samples, tracked_slis: Sequence[TrackedSli]) -> Samples:
-        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(tracked_slis)))
 
 
 def rows_of(tracked_slis: Iterable[TrackedSli]) -> Ints:

@@ -66,26 +66,24 @@ class HistoryCounter:
         If *in_cells*, samples are those at the edges of cells.
         """
         composites = [tracked for tracked in tracked_slis if tracked.parts]
-        following = [tracked for tracked in tracked_slis if self._counted_s.get(tracked.key) == since_s]
-        apart = [tracked for tracked in tracked_slis if tracked not in following and not tracked.parts]
-        following = [tracked for tracked in following if not tracked.parts]
+        leaves = [tracked for tracked in tracked_slis if not tracked.parts]
+        following = [tracked for tracked in leaves if self._counted_s.get(tracked.key) == since_s]
+        apart = [tracked for tracked in leaves if self._counted_s.get(tracked.key) != since_s]
         parts = []
         if following:
             parts.append(self._count_on(following, samples, until_s=until_s))
         if apart:
             parts.append(self._count_apart(apart, samples, since_s=since_s, until_s=until_s))
         if composites:
-            found = edge_increments(composites, samples, self._writer, since_s=since_s, until_s=until_s)
-            parts.append(found)
+            parts.append(edge_increments(composites, samples, self._writer, since_s=since_s, until_s=until_s))
         increments = Increments.joined(parts)
         self._note(increments, in_cells=in_cells)
         return self._slots(increments, rows_of(tracked_slis).tolist(), since_s=since_s, until_s=until_s)
 
     def _count_on(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> Increments:
-        registry, rows = self._writer.ledger.registry, rows_of(tracked_slis)
-        own = samples.of_counters(np.isin(registry.arrays.row, rows))
+        registry = self._writer.ledger.registry
         counted = count(
-            own,
+            self._writer.only(samples, tracked_slis),
             self._cursor,
             registry,
             until=until_s,
