@@ -155,18 +155,19 @@ def _newest(row_seen_s: Sequence[float], tracked: TrackedSli) -> float:
 
 def _first_samples(samples: Samples) -> tuple[Ints, Floats]:
     """The counters that have samples, and the first of each."""
-    counter = each_once(samples.counter)
-    first_s = np.full(int(counter.max(initial=-1)) + 1, np.inf)
-    np.minimum.at(first_s, samples.counter, samples.time)
-    return counter, first_s[counter]
+    return _of_each_counter(samples, np.minimum, np.inf)
 
 
 def _newest_samples(samples: Samples) -> tuple[Ints, Floats]:
     """The counters that have samples, and the newest of each."""
+    return _of_each_counter(samples, np.maximum, -np.inf)
+
+
+def _of_each_counter(samples: Samples, extreme: np.ufunc, beyond_s: float) -> tuple[Ints, Floats]:
     counter = each_once(samples.counter)
-    newest_s = np.full(int(counter.max(initial=-1)) + 1, -np.inf)
-    np.maximum.at(newest_s, samples.counter, samples.time)
-    return counter, newest_s[counter]
+    at_s = np.full(int(counter.max(initial=-1)) + 1, beyond_s)
+    extreme.at(at_s, samples.counter, samples.time)
+    return counter, at_s[counter]
 
 
 def _note(tracked: TrackedSli, times_s: Floats, at_s: float, *, interval_s: float) -> None:
