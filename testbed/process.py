@@ -211,7 +211,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system CPU that the process has used since it started, all threads, without children."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = _stat_fields(Path(f"/proc/{self.pid}/stat"))
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
     def resident_bytes(self) -> int:
@@ -236,10 +236,15 @@ class Server:
         states = set()
         for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
             with suppress(FileNotFoundError, ProcessLookupError):
-                states.add(task.read_text().rpartition(")")[2].split()[0])
+                states.add(_stat_fields(task)[0])
         return states <= {"T", "Z", "X"}
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+
+def _stat_fields(stat: Path) -> Sequence[str]:
+    """The fields of a process or thread in `/proc`, from its state on; the name before it may have any character."""
+    return stat.read_text().rpartition(")")[2].split()
