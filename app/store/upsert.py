@@ -38,23 +38,22 @@ def upsert_records(connection: Connection, table: Table, records: Sequence[tuple
     These are numbers, texts and bytes; None is NULL.
     """
     if records:
-        names = tuple(column.name for column in table.c)
-        _execute(connection, _upsert_text(connection.dialect, table, names), names, records)
+        _execute(connection, table, _upsert_text(connection.dialect, table), records)
 
 
 def insert_missing_records(connection: Connection, table: Table, records: Sequence[tuple[Any, ...]]) -> None:
     """As `insert_missing`, of records as `upsert_records` takes them."""
     if records:
-        names = tuple(column.name for column in table.c)
-        _execute(connection, _insert_missing_text(connection.dialect, table), names, records)
+        _execute(connection, table, _insert_missing_text(connection.dialect, table), records)
 
 
-def _execute(connection: Connection, text: str, names: tuple[str, ...], records: Sequence[tuple[Any, ...]]) -> None:
+def _execute(connection: Connection, table: Table, text: str, records: Sequence[tuple[Any, ...]]) -> None:
     # SQLAlchemy would convert value by value, which takes longer than to write them: an evaluation of 10,000 SLOs has
     # 20,000 records.
     if connection.dialect.positional:
         connection.exec_driver_sql(text, list(records))
     else:
+        names = table.c.keys()
         connection.exec_driver_sql(text, [dict(zip(names, record, strict=True)) for record in records])
 
 
@@ -74,11 +73,11 @@ def _insert_missing(dialect: str, table: Table) -> sqlite.Insert | postgresql.In
 
 # Every database that is opened has a dialect of its own.
 @lru_cache(maxsize=64)
-def _upsert_text(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
-    return str(_upsert(dialect.name, table, names).compile(dialect=dialect, column_keys=list(names)))
+def _upsert_text(dialect: Dialect, table: Table) -> str:
+    names = table.c.keys()
+    return str(_upsert(dialect.name, table, tuple(names)).compile(dialect=dialect, column_keys=names))
 
 
 @lru_cache(maxsize=64)
 def _insert_missing_text(dialect: Dialect, table: Table) -> str:
-    names = [column.name for column in table.c]
-    return str(_insert_missing(dialect.name, table).compile(dialect=dialect, column_keys=names))
+    return str(_insert_missing(dialect.name, table).compile(dialect=dialect, column_keys=table.c.keys()))
