@@ -102,11 +102,9 @@ class MessageReceiver(Receiver):
             self._instruments.notified(self._name)
         elif isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)
-            outcome = replace(outcome, detail=redacted(outcome.detail, self._notifier.secrets)[:_DETAIL_CHARS])
         elif isinstance(outcome, Rejected):
             self._instruments.failed(self._name, FailureReason.REFUSED)
-            outcome = replace(outcome, detail=redacted(outcome.detail, self._notifier.secrets)[:_DETAIL_CHARS])
-        return outcome
+        return self._redacted(outcome)
 
     @override
     async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
