@@ -14,16 +14,14 @@ _LONGEST = 80
 
 
 def change_labels(change: Change) -> tuple[Label, ...]:
-    """What a change is told apart by; a label without a value would be none."""
+    """The labels of a change, without those that have no value: to Prometheus these do not exist."""
     labels = (
         ("slo_service", change.service),
-        ("environment", change.environment),
+        ("environment", change.environment[:_LONGEST]),
         ("kind", change.kind.value),
-        ("version", change.version),
+        ("version", change.version[:_LONGEST]),
     )
-    return tuple(
-        (name, value[:_LONGEST]) if name != "slo_service" else (name, value) for name, value in labels if value
-    )
+    return tuple((name, value) for name, value in labels if value)
 
 
 def change_samples(changes: Iterable[Change], snapshots: Iterable[Snapshot]) -> Iterator[SloSample]:

@@ -109,7 +109,7 @@ def test_pages_of_several_threads_are_rendered_one_after_another(monkeypatch: py
 
 
 def test_the_newest_changes_of_services_with_slos_are_there_at_once() -> None:
-    """A deploy is reported between two evaluations; one of another service would be a series nobody can use."""
+    """A deploy is reported between two evaluations; one of another service would be a series without use."""
     board, changes = a_board(), list[Change]()
     exposition = Exposition(board, Instruments(build=BuildInfo.current()), changes=lambda: changes)
     assert b"slo_last_change" not in exposition.render().body
