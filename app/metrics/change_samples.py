@@ -1,13 +1,12 @@
 """The newest changes of services as samples: what dashboards mark on their graphs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from app.changes import Change
 from app.metrics.families import SLO_LAST_CHANGE
 from app.metrics.labels import Label, render_labels
 from app.metrics.sample_lines import number_text
 from app.metrics.slo_samples import SloSample
-from app.status import Snapshot
 
 # Tools write whole commit messages into a version; labels are to be read on a graph.
 _LONGEST = 80
@@ -24,18 +23,17 @@ def change_labels(change: Change) -> tuple[Label, ...]:
     return tuple((name, value) for name, value in labels if value)
 
 
-def change_samples(changes: Iterable[Change], snapshots: Iterable[Snapshot]) -> Iterator[SloSample]:
-    """When each of the changes began, of services that have an SLO."""
-    services = {snapshot.slo.service for snapshot in snapshots}
+def change_samples(changes: Iterable[Change], services: Collection[str]) -> Iterator[SloSample]:
+    """When each of the changes of some services began."""
     for change in changes:
         if change.service in services:
             yield SloSample(SLO_LAST_CHANGE, change_labels(change), change.started_at.timestamp())
 
 
-def render_changes(changes: Iterable[Change], snapshots: Iterable[Snapshot], *, openmetrics: bool) -> str:
-    """The family of the changes; nothing without any."""
+def render_changes(changes: Iterable[Change], services: Collection[str], *, openmetrics: bool) -> str:
+    """The family of the changes of some services; nothing without any."""
     lines = [
         f"{sample.family.name}{{{render_labels(sample.labels)}}} {number_text(sample.value)}\n"
-        for sample in change_samples(changes, snapshots)
+        for sample in change_samples(changes, services)
     ]
     return SLO_LAST_CHANGE.header(openmetrics=openmetrics) + "".join(lines) if lines else ""

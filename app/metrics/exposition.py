@@ -61,20 +61,23 @@ class _Compressor(Protocol):
 class _Rendered:
     """The SLOs of one evaluation as text, current for as long as the board has the same tuple of snapshots.
 
-    With a *compressor* it is the beginning of a gzip stream, from which the compressor goes on.
+    With a *compressor* it is the beginning of a gzip stream, from which the compressor goes on. *services* are those
+    of the SLOs.
     """
 
     snapshots: tuple[Snapshot, ...]
+    services: frozenset[str]
     text: bytes
     compressor: _Compressor | None
 
     @classmethod
     def of(cls, snapshots: tuple[Snapshot, ...], texts: Iterable[str], *, gzipped: bool) -> "_Rendered":
         """Compressed one text after another: the page of 10,000 SLOs has 60 MB."""
+        services = frozenset(snapshot.slo.service for snapshot in snapshots)
         if not gzipped:
-            return cls(snapshots, b"".join([text.encode() for text in texts]), None)
+            return cls(snapshots, services, b"".join([text.encode() for text in texts]), None)
         compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
-        return cls(snapshots, b"".join([compressor.compress(text.encode()) for text in texts]), compressor)
+        return cls(snapshots, services, b"".join([compressor.compress(text.encode()) for text in texts]), compressor)
 
     def and_then(self, more: bytes) -> bytes:
         """The whole page, which ends with *more*."""
@@ -133,7 +136,7 @@ class Exposition:
         self._asked_at[kind] = self._evaluations
         slos = self._slos(kind)
         # Of this moment: a deploy is no reason to render all SLOs again.
-        changes = render_changes(self._changes(), slos.snapshots, openmetrics=openmetrics).encode()
+        changes = render_changes(self._changes(), slos.services, openmetrics=openmetrics).encode()
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
         more = changes + encode(self._instruments.registry)
         return Page(slos.and_then(more), content_type, gzipped=kind.gzipped)

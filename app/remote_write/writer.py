@@ -5,7 +5,6 @@ newest slot. Nothing is queued in memory either: what could not be sent is in th
 """
 
 import asyncio
-import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from app.clock import Clock
 from app.evaluation import ExposedPast, MemberHistory
 from app.http.backoff import Backoff
 from app.metrics.change_samples import change_samples
-from app.metrics.slo_samples import slo_samples
+from app.metrics.slo_samples import SloSample, slo_samples
 from app.past_metrics import Recorded, read_recorded
 from app.remote_write.client import WriteClient, WriteOutcome, WriteResult
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
@@ -215,7 +214,7 @@ class RemoteWriter:
         # An earlier slot than the last one: the clock was ahead, and evaluations go on from where it is right.
         if live_s is not None and (at_s == live_s or is_early):
             return None
-        samples = itertools.chain(slo_samples(newest.snapshots), change_samples(newest.changes, newest.snapshots))
+        samples = _live_samples(newest)
         requests = live_requests(samples, newest.at, self._options.labels, most_samples=self._most_samples)
         encoding_s = 0.0
         while True:
@@ -411,6 +410,11 @@ class RemoteWriter:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
             self._encoded_s += self._clock.monotonic() - began
+
+
+def _live_samples(newest: EvaluatedSlot) -> Iterator[SloSample]:
+    yield from slo_samples(newest.snapshots)
+    yield from change_samples(newest.changes, {snapshot.slo.service for snapshot in newest.snapshots})
 
 
 def _first_of_services(snapshots: Sequence[Snapshot]) -> Iterable[SloId]:
