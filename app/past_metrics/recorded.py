@@ -1,7 +1,7 @@
 """What the database has recorded of an SLO beside its counts: budgets as they were shown, and incidents."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -92,21 +92,19 @@ def firing_at(at_s: Floats, severity: Severity, incidents: Sequence[IncidentSpan
     return firing
 
 
-def newest_changes_at(at_s: Floats, changes: Sequence[Change]) -> Iterator[tuple[Change, Floats]]:
-    """Of each change, the oldest first, when it began (Unix seconds), and NaN at times at which it was not the newest.
+def newest_changes_at(at_s: Floats, changes: Sequence[Change]) -> Sequence[tuple[Change, slice]]:
+    """Each change, the oldest first, and at which of the ascending times (Unix seconds) it was the newest.
 
-    The newest is that of an environment and kind, for two days. The times are in ascending order; a change that is
-    followed by the next one between two of them is shown at the second.
+    The newest is that of an environment and kind, for two days. A change that is followed by the next one between two
+    of the times is shown at the second.
     """
     following: dict[tuple[str, str], float] = {}
-    found = []
+    shown = []
     for change in reversed(changes):
         key, start_s = (change.environment, change.kind.value), change.started_at.timestamp()
         end_s = min(following.get(key, math.inf), start_s + RECENT.total_seconds())
         following[key] = start_s
         first, last = np.searchsorted(at_s, [start_s, end_s])
-        values = np.full(len(at_s), np.nan)
         # One that ended before the first time is not between two of them.
-        values[first : max(last, first + 1 if first else 0)] = start_s
-        found.append((change, values))
-    yield from reversed(found)
+        shown.append((change, slice(first, max(last, first + 1 if first else 0))))
+    return shown[::-1]

@@ -1,5 +1,6 @@
 """The names and labels of the figures of the past: those of `/metrics`."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -81,11 +82,9 @@ def past_series(exposed: ExposedPast, figures: PastFigures, recorded: Recorded =
 
 def _changes(changes: Sequence[Change], at_s: Floats) -> Iterator[PastSeries]:
     """One series for the changes with the same labels, such as deploys without a version."""
-    by_labels: dict[tuple[Label, ...], Floats] = {}
-    for change, values in newest_changes_at(at_s, changes):
-        labels = change_labels(change)
-        earlier = by_labels.get(labels)
-        by_labels[labels] = values if earlier is None else np.where(np.isnan(values), earlier, values)
+    by_labels: dict[tuple[Label, ...], Floats] = defaultdict(lambda: np.full(len(at_s), np.nan))
+    for change, shown in newest_changes_at(at_s, changes):
+        by_labels[change_labels(change)][shown] = change.started_at.timestamp()
     for labels, values in by_labels.items():
         yield PastSeries(families.SLO_LAST_CHANGE, labels, values)
 
