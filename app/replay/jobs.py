@@ -61,12 +61,16 @@ class RunningBacktest(Protocol):
         """What it says next: ``progress`` and a ratio, ``done`` and a document, or ``failed`` and why.
 
         Raises:
-            EOFError: it has ended.
+            EOFError, OSError: it has ended.
         """
         ...
 
     def stop(self) -> None:
-        """End it."""
+        """End it, from any thread: `receive` says so."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds, in the thread that has received from it, after `stop`."""
         ...
 
 
@@ -138,19 +142,25 @@ class BacktestJobs:
             self._run(job)
 
     def _run(self, job: BacktestJob) -> None:
-        running = self.launch(job.plan)
+        try:
+            running = self.launch(job.plan)
+        except OSError as error:
+            # No memory or no process is left: this one fails, and the next may run.
+            self._note(job, "failed", str(error))
+            return
         with self._lock:
             self._running[job.id] = running
             removed = job.id not in self._jobs
         try:
             while not removed and job.state is JobState.RUNNING:
                 self._note(job, *running.receive())
-        except EOFError:
+        except (EOFError, OSError):
             self._note(job, "failed", "its process has ended")
         finally:
-            running.stop()
             with self._lock:
                 del self._running[job.id]
+            running.stop()
+            running.close()
 
     def _note(self, job: BacktestJob, kind: str, value: Any) -> None:
         with self._lock:
@@ -196,8 +206,11 @@ class BacktestProcess:
         return kind, value
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process; the connection stays open, as another thread may wait on it."""
         self.process.kill()
+
+    def close(self) -> None:
+        """Wait for the end of the process, and close the connection."""
         self.process.join()
         self.connection.close()
 

@@ -3,6 +3,7 @@
 import os
 import queue
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +41,17 @@ class Played:
         self.stopped = True
         self.says.put(None)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 @dataclass
 class Stage:
     """The service with one SLO, and the backtests that it has begun."""
 
     begun: "list[Played]" = field(default_factory=list)
+    refuses: OSError | None = None
+    """Why none can be begun."""
 
     def __post_init__(self) -> None:
         served = Served.with_snapshots(a_snapshot(an_slo()))
@@ -55,6 +61,8 @@ class Stage:
 
     def begin(self, plan: BacktestPlan) -> Played:
         """Begin one."""
+        if self.refuses is not None:
+            raise self.refuses
         self.begun.append(Played(plan))
         return self.begun[-1]
 
@@ -74,10 +82,17 @@ class Stage:
         """The status with which one is ended."""
         return self.client.delete(f"/api/v1/backtests/{job}", headers=AUTHORISED).status_code
 
+    def close(self) -> None:
+        """End all that run or wait, so that no thread waits for them behind the test."""
+        for job in self.client.get("/api/v1/backtests").json()["items"]:
+            self.remove(job["id"])
+
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def stage() -> Iterator[Stage]:
+    begun = Stage()
+    yield begun
+    begun.close()
 
 
 def test_a_backtest_runs_and_its_result_is_kept(stage: Stage) -> None:
@@ -125,6 +140,16 @@ def test_a_process_that_ends_is_a_failure(stage: Stage) -> None:
     assert stage.get(job)["problem"] == "its process has ended"
 
 
+def test_one_that_cannot_be_started_is_a_failure_and_the_next_one_runs(stage: Stage) -> None:
+    stage.refuses = OSError("no memory for a process")
+    job = stage.start()
+    wait_until(lambda: stage.get(job)["state"] == "failed")
+    assert stage.get(job)["problem"] == "no memory for a process"
+    stage.refuses = None
+    stage.start()
+    wait_until(lambda: bool(stage.begun))
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -163,4 +188,5 @@ def test_a_backtest_has_a_process_of_the_lowest_priority_that_can_be_ended_at_an
             assert process.pid not in {None, os.getpid()}
             assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
             running.stop()
+            running.close()
         assert not process.is_alive()

@@ -277,6 +277,9 @@ class EndedBacktest:
     def stop(self) -> None:
         """Nothing."""
 
+    def close(self) -> None:
+        """Nothing."""
+
 
 @dataclass
 class Served:
