@@ -1,8 +1,9 @@
 """Any PromQL, evaluated again and again: joins, subqueries, recording rules, quantiles over a threshold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Self
 
 from app.promql.evaluable import divisor_of, ratio_selectors, selectors_in
 from app.promql.evaluations import as_share, mean_share, ratio_of_events, weighted_share
@@ -12,6 +13,7 @@ from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat, Shares
 from app.sli.weights import BAD, GOOD, NOTHING, TOTAL
 from app.slo import (
+    DEFAULT_SOURCE,
     Contribution,
     Evaluated,
     Events,
@@ -60,6 +62,7 @@ class Expression(OfEvaluations):
     weight: str | None = None
     every: timedelta | None = None
     by: tuple[str, ...] = ()
+    source: str = DEFAULT_SOURCE
     origin: "EventsOf | GaugeOrAbsent | None" = field(default=None, compare=False, repr=False)
 
     @property
@@ -72,7 +75,9 @@ class Expression(OfEvaluations):
         """A hash of the expressions, of how they are read and when, and of the groups."""
         every = "slot" if self.every is None else format_duration(self.every)
         reading = f"{self.shares} ratio" if self.good_when is None else f"good {self.good_when.exact}"
-        return key_of(f"expression {self.expression}", reading, f"total {self.weight or 1}", every, by=self.by)
+        return key_of(
+            f"expression {self.expression}", reading, f"total {self.weight or 1}", every, by=self.by, source=self.source
+        )
 
     @property
     def evaluated(self) -> Evaluated:
@@ -93,6 +98,10 @@ class Expression(OfEvaluations):
         if self.good_when is None:
             return (f"{self.shares} ratio", self.expression), *weight, ("evaluated", every)
         return ("values", self.expression), ("good values", str(self.good_when)), *weight, ("evaluated", every)
+
+    def from_source(self, source: str) -> Self:
+        """The same expression, evaluated by another source."""
+        return replace(self, source=source)
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All events, and the bad ones among them."""

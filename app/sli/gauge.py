@@ -1,8 +1,9 @@
 """A gauge of which every sample is an event, good while it fulfils a condition: `up`, `probe_success`, disk space."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 
 from typing_extensions import override
 
@@ -15,7 +16,7 @@ from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat
 from app.sli.samples import OfSamples
 from app.sli.weights import BAD, TOTAL
-from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
+from app.slo import DEFAULT_SOURCE, CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Gauge(OfSamples):
     total: Selector
     good_when: Condition
     by: tuple[str, ...] = ()
+    source: str = DEFAULT_SOURCE
 
     @property
     @override
@@ -42,7 +44,7 @@ class Gauge(OfSamples):
     @property
     @override
     def key(self) -> str:
-        return key_of(f"samples {render(self.total)}", f"good {self.good_when.exact}", by=self.by)
+        return key_of(f"samples {render(self.total)}", f"good {self.good_when.exact}", by=self.by, source=self.source)
 
     @property
     @override
@@ -58,6 +60,10 @@ class Gauge(OfSamples):
     @override
     def description(self) -> tuple[tuple[str, str], ...]:
         return ("all samples", render(self.total)), ("good samples", str(self.good_when))
+
+    @override
+    def from_source(self, source: str) -> Self:
+        return replace(self, source=source)
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:

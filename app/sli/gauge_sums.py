@@ -1,8 +1,9 @@
 """Gauges that say how many there are, added up over samples: bad or good out of all, as `unavailable / desired`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from app.sli.key import key_of
 from app.sli.sample_events import SampleValues
 from app.sli.samples import OfSamples
 from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
-from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
+from app.slo import DEFAULT_SOURCE, CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class GaugeSums(OfSamples):
     selected: Selector
     events: Events = Events.BAD
     by: tuple[str, ...] = ()
+    source: str = DEFAULT_SOURCE
 
     @property
     @override
@@ -46,7 +48,12 @@ class GaugeSums(OfSamples):
     @property
     @override
     def key(self) -> str:
-        return key_of(f"sum of samples {render(self.total)}", f"{self.events} {render(self.selected)}", by=self.by)
+        return key_of(
+            f"sum of samples {render(self.total)}",
+            f"{self.events} {render(self.selected)}",
+            by=self.by,
+            source=self.source,
+        )
 
     @property
     @override
@@ -67,6 +74,10 @@ class GaugeSums(OfSamples):
             f"sum of samples of {self.events.words}",
             render(self.selected),
         )
+
+    @override
+    def from_source(self, source: str) -> Self:
+        return replace(self, source=source)
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:

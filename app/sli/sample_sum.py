@@ -1,8 +1,9 @@
 """Any weighted sum over samples of gauges: how many there are, how many fulfil a condition, what they add up to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat, SampleValues
 from app.sli.samples import OfSamples
 from app.sli.weighted_sum import weights_of_part
-from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, SliKind, Term, Weights
+from app.slo import DEFAULT_SOURCE, CellFunction, Contribution, Events, GroupKey, Selector, SliKind, Term, Weights
 
 Reading = EverySample | SamplesThat | SampleValues
 
@@ -34,6 +35,7 @@ class SampleSum(OfSamples):
 
     summed: tuple[SampleTerm, ...]
     by: tuple[str, ...] = ()
+    source: str = DEFAULT_SOURCE
 
     @property
     @override
@@ -57,7 +59,7 @@ class SampleSum(OfSamples):
             f"{one.weights.total:.12g} {one.weights.bad:.12g} {_exact(one.events)} {render(one.selector)}"
             for one in self.summed
         ]
-        return key_of("samples", *lines, by=self.by)
+        return key_of("samples", *lines, by=self.by, source=self.source)
 
     @property
     @override
@@ -86,6 +88,10 @@ class SampleSum(OfSamples):
             for events, one, weight in (*of_all, *of_part)
             if weight
         )
+
+    @override
+    def from_source(self, source: str) -> Self:
+        return replace(self, source=source)
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:

@@ -43,6 +43,11 @@ class TimeSlices(OfEvaluations):
         return self.of.by
 
     @property
+    def source(self) -> str:
+        """The source of the SLI."""
+        return self.of.source
+
+    @property
     def kind(self) -> SliKind:
         """Slices."""
         return SliKind.TIME_SLICES
@@ -80,6 +85,10 @@ class TimeSlices(OfEvaluations):
         slices = f"of {format_duration(rule.length)}"
         target = "each counts by its ratio" if rule.target is None else f"good from {format_percent(rule.target)} on"
         return *self.of.description, ("slices", f"{slices}, {target}; without events: {rule.without_events}")
+
+    def from_source(self, source: str) -> Self:
+        """The slices of the SLI as it is counted from another source."""
+        return replace(self, of=self.of.from_source(source))
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All slices, and the bad ones among them."""

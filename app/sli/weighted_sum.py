@@ -16,7 +16,18 @@ from app.promql.selector_text import render, sum_text
 from app.promql.slices import increases_in_slice, native_increases_in_slice
 from app.sli.key import key_of
 from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
-from app.slo import CellFunction, Contribution, Evaluated, Events, GroupKey, Selector, SliKind, Term, Weights
+from app.slo import (
+    DEFAULT_SOURCE,
+    CellFunction,
+    Contribution,
+    Evaluated,
+    Events,
+    GroupKey,
+    Selector,
+    SliKind,
+    Term,
+    Weights,
+)
 
 _BAD_RATIO: Final = (TOTAL, BAD)
 _GOOD_RATIO: Final = (TOTAL_UNLESS_GOOD, GOOD)
@@ -31,6 +42,7 @@ class WeightedSum:
 
     terms: tuple[Term, ...]
     by: tuple[str, ...] = ()
+    source: str = DEFAULT_SOURCE
     reads_native: bool = field(default=False, repr=False, compare=False)
     """Whether its PromQL reads native histograms too; its counts always do."""
     buckets: tuple[Selector, ...] = field(init=False, repr=False, compare=False)
@@ -66,7 +78,7 @@ class WeightedSum:
             lines = [f"{term.events} {render(term.selector)}" for term in self.terms]
         else:
             lines = [f"{one.weights.total:.12g} {one.weights.bad:.12g} {render(one.selector)}" for one in self.terms]
-        return key_of(*lines, by=self.by)
+        return key_of(*lines, by=self.by, source=self.source)
 
     @property
     def query(self) -> str:
@@ -145,6 +157,10 @@ class WeightedSum:
         if self._kind == _GOOD_RATIO:
             return not_good_out_of_total(self.terms[1].selector, self.total, window, self.by, native=self.reads_native)
         return weighted_bad_out_of_total(self.terms, window, self.by, native=self.reads_native)
+
+    def from_source(self, source: str) -> "WeightedSum":
+        """The same sum of counters of another source."""
+        return replace(self, source=source)
 
     def including_native(self) -> "WeightedSum":
         """The SLI with PromQL that reads native histograms too; itself where it counts none."""

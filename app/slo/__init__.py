@@ -47,9 +47,11 @@ from app.slo.sli import (
     Weights,
 )
 from app.slo.slices import SliceRule, WithoutEvents
+from app.slo.sources import DEFAULT_SOURCE
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
+    "DEFAULT_SOURCE",
     "EARLIEST",
     "LATEST",
     "UNKNOWN_FIGURE",

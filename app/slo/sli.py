@@ -145,6 +145,10 @@ class Sli(Protocol):
         """The identity of its history: the same for the same queries and groups, however they were written."""
 
     @property
+    def source(self) -> str:
+        """The name of the source that is asked; of what other SLIs are counted for, that of none."""
+
+    @property
     def queries(self) -> tuple[Selector, ...]:
         """The fewest selectors to ask for that bring every series."""
 
@@ -184,6 +188,9 @@ class Sli(Protocol):
 
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
         """PromQL of the events of each member in the slice of time that ends now, with their weights."""
+
+    def from_source(self, source: str) -> "Sli":
+        """The same SLI counted from another source, and so with a history of its own."""
 
     def including_native(self) -> "Sli":
         """The SLI with PromQL that reads native histograms where there are no classic ones; itself without histograms.

@@ -15,6 +15,7 @@ from app.sli.key import key_of
 from app.sli.sample_events import EverySample
 from app.sli.weights import BAD, TOTAL
 from app.slo import (
+    DEFAULT_SOURCE,
     Component,
     CompositeRule,
     Composition,
@@ -84,6 +85,11 @@ class Composite(OfEvaluations):
         return ()
 
     @property
+    def source(self) -> str:
+        """None: its components have theirs."""
+        return DEFAULT_SOURCE
+
+    @property
     def kind(self) -> SliKind:
         """A composite."""
         return SliKind.COMPOSITE
@@ -131,6 +137,14 @@ class Composite(OfEvaluations):
     def description(self) -> tuple[tuple[str, str], ...]:
         """The components with what they decide by, and the slices."""
         return *((str(self.rule), self._words_of(part)) for part in self.parts), ("slices", self._slices)
+
+    def from_source(self, source: str) -> Self:
+        """None: each component is counted from a source of its own.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"a composite cannot be counted from {source}")
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All events, and the bad ones among them."""

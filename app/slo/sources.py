@@ -1,0 +1,6 @@
+"""Names of sources: the Prometheis, and what answers like them, that SLIs are counted from."""
+
+from typing import Final
+
+DEFAULT_SOURCE: Final = "default"
+"""The source of SLOs that name none."""
