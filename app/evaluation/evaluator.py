@@ -5,7 +5,7 @@ made up for by a later evaluation. Evaluations and backfill take turns at the le
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,20 +44,16 @@ from app.evaluation.saving.counted_before import counted_for_slices
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import FOUND_WITHIN_S, ContributorQueries, contributor_queries
-from app.ingest.counting import composites, slot_queries
-from app.ingest.counting.late_samples import look_back
+from app.ingest.counting import composites
 from app.ingest.counting.ledger_writer import LedgerWriter
-from app.ingest.counting.start_times import StartTimes
-from app.ingest.history.backfill import Backfill
-from app.ingest.history.window_edges import WindowEdges
-from app.ingest.ports import EvaluationInstruments, Source
-from app.ingest.queries.metric_inspection import Inspection
-from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.history.backfill import history_progress
+from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
-from app.ledger import Samples
+from app.ingest.sources.ingests import History, Ingests, OwnPace, sources_of
+from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
-from app.slo import Cause, Slo, SloId
+from app.slo import Cause, GroupKey, Sli, Slo, SloId
 from app.status import Board, ContributorsInRange, RecentChanges
 from app.store import Database
 from app.store.alerts import load_alerts
@@ -99,8 +95,7 @@ class EvaluationTiming:
 class Evaluator:
     """Evaluates one set of SLOs; a new set gets a new evaluator on the same database.
 
-    What no evaluation waits for (history, contributors) is asked of *background*, if that is given: slow answers there
-    must not keep *source* from being asked, as its circuit breaker would.
+    SLOs that name no source are counted from *source*, as `NamedSource` says; *sources* are the others, by name.
     """
 
     def __init__(
@@ -114,12 +109,11 @@ class Evaluator:
         instruments: EvaluationInstruments,
         timing: EvaluationTiming,
         metrics: MetricSource | None = None,
+        sources: Sequence[NamedSource] = (),
         recent_changes: RecentChanges | None = None,
         adjustments: CurrentAdjustments | None = None,
     ) -> None:
         self._slos = tuple(slos)
-        self._source = source
-        self._background = background or source
         self._board = board
         self._instruments = instruments
         self._timing = timing
@@ -132,18 +126,22 @@ class Evaluator:
         )
         ledger_store = LedgerStore(self._ledger_writer)
         self._turn = asyncio.Lock()
-        self._batcher = QueryBatcher(self._ledger_writer.series_index, self._turn)
-        self._backfill = Backfill(self._ledger_writer, self._batcher, self._background)
-        self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
-        self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
+        self._default = NamedSource(live=source, background=background or source, metrics=metrics)
+        self._ingests = Ingests(
+            sources_of(sources, self._default),
+            self._ledger_writer,
+            turn=self._turn,
+            instruments=instruments,
+            timing=SlotTiming(settle=timing.settle, timeout=timing.timeout),
+        )
+        self._inspected = OwnPace()
         self._query_health = QueryHealth(instruments)
         self._normal_rates = NormalRates(self._ledger_writer.ledger)
         self._fault_isolation = FaultIsolation(instruments)
         self.forecasting = Forecasting(timing.interval, instruments)
-        self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
         self._never_matched = NeverMatchedLog()
         self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
-        self._contributor_queries = ContributorQueries(self._background)
+        self._contributor_queries = ContributorQueries(background or source, self._background_sources)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
         self._judged: tuple[datetime, Sequence[Member], Figures] | None = None
@@ -155,7 +153,9 @@ class Evaluator:
         with database.read() as transaction, database.unreadable_is_damaged():
             ledger_store.load(transaction)
             self._ledger_writer.forget_unfinished_history()
-            self._backfill.know_counted(counted_for_slices(transaction, self._ledger_writer))
+            counted = counted_for_slices(transaction, self._ledger_writer)
+            for history in self._ingests.histories:
+                history.backfill.know_counted(counted)
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
@@ -170,18 +170,14 @@ class Evaluator:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        writer, at_s = self._ledger_writer, at.timestamp()
-        interval_s, settle_s = writer.ledger.interval_s, self._timing.settle.total_seconds()
-        settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
-        look_back(writer, at_s=at_s, settled_up_to=settled)
-        reads = slot_queries.reads(writer.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
-        asked = await slot_queries.ask_all(reads, self._batcher, self._source, deadline=self._timeout_s)
-        # Not under the lock, and before counting: what has just begun counts in its own slot.
-        await self._look_up_starts(asked, at)
+        late = self._ingests.answered()
+        if late:
+            # Before it is asked for again: its next slot begins where this one ends.
+            async with self._turn:
+                self._enter(late)
+        asked = await self._ingests.ask(at)
         async with self._turn:
-            for read, answers in asked:
-                slot_queries.enter(read, answers, self._ledger_writer)
-            self._query_health.note(*(answers for _, answers in asked), at_s=at.timestamp())
+            self._enter(asked)
             composites.count_slot(self._ledger_writer)
             self._ledger_writer.ledger.advance(at.timestamp())
             self._ledger_writer.series_index.renew_places()
@@ -197,28 +193,28 @@ class Evaluator:
             await self._writer.commit(at, stepped=self._stepped)
         self._instruments.evaluated(loop.time() - began, at)
 
-    async def _look_up_starts(self, asked: Sequence[tuple[slot_queries.Read, QueryResults]], at: datetime) -> None:
-        later = [(read, answers.samples) for read, answers in asked if not read.first]
-        again = [(read.since_s, samples) for read, samples in later if read.settle_s is not None]
-        await self._start_times.look_up_live(
-            Samples.joined([samples for read, samples in later if read.settle_s is None]), at
-        )
-        if again:
-            await self._start_times.look_up_unsettled(
-                Samples.joined([samples for _, samples in again]), min(since_s for since_s, _ in again), at
-            )
+    def _enter(self, asked: Sequence[tuple[SourceIngest, AskedSlot]]) -> None:
+        for ingest, answers in asked:
+            ingest.enter(answers)
 
     async def backfill(self, now: datetime) -> bool:
         """Count one more piece of history; False if there is none to count now."""
-        time_range, answers = await self._backfill.read(now)
+        return await self._ingests.pace.step(
+            {history.name: partial(self._backfill_one, history, now) for history in self._ingests.histories}
+        )
+
+    async def _backfill_one(self, history: History, now: datetime) -> bool:
+        time_range, answers = await history.backfill.read(now)
         if time_range is None or answers is None:
-            return await self._read_window_edges(now)
-        await self._start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
+            return await self._read_window_edges(history, now)
+        for ingest in self._ingests.all:
+            if history.name in {"", ingest.name}:
+                await ingest.start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
         async with self._turn:
             if self._retired:
                 return False
-            self._backfill.enter(time_range, answers, now)
-            self._query_health.note_history(answers)
+            history.backfill.enter(time_range, answers, now)
+            self._health_of(history).note_history(answers)
             self._pieces += 1
             if self._pieces > len(self._ledger_writer.tracked_slis) // _SLIS_SAVED_AT_ONCE:
                 saved = await self._writer.save_history(now)
@@ -227,9 +223,14 @@ class Evaluator:
         self._instruments.backfill_progress(self._shown_progress)
         return True
 
+    def _health_of(self, history: History) -> QueryHealth:
+        ingest = self._ingests.by_name.get(history.name)
+        return self._query_health if ingest is None else ingest.health
+
     async def inspect(self, now: datetime) -> bool:
         """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""
-        if self._inspection is not None and await self._inspection.step(now):
+        inspections = {one.name: one.inspection for one in self._ingests.all if one.inspection is not None}
+        if await self._inspected.step({name: partial(one.step, now) for name, one in inspections.items()}):
             return True
         if self._evaluated_at is not None:
             # Before that, the board shows what the evaluator of the documents before has left.
@@ -251,14 +252,14 @@ class Evaluator:
         burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
         return await self.forecasting.step(members, past_of, at=at, burning=burning)
 
-    async def _read_window_edges(self, now: datetime) -> bool:
-        found = await self._window_edges.read(now)
+    async def _read_window_edges(self, history: History, now: datetime) -> bool:
+        found = await history.window_edges.read(now)
         if found is None:
             return False
         async with self._turn:
             if self._retired:
                 return False
-            self._window_edges.enter(*found, now)
+            history.window_edges.enter(*found, now)
             self._show_backfill(now)
         return True
 
@@ -266,6 +267,12 @@ class Evaluator:
         """Let another evaluator take over: what is still under way here is not written any more."""
         async with self._turn:
             self._retired = True
+            self.stop_asking()
+
+    def stop_asking(self) -> None:
+        """Give up what is asked beside evaluations, such as of a source that hangs."""
+        self._ingests.stop()
+        self._inspected.stop()
 
     def resume(self) -> None:
         """Go on after all, since the other evaluator could not begin."""
@@ -313,7 +320,7 @@ class Evaluator:
 
     def _note_backfill(self) -> None:
         """Keep how far history was read for other threads: what it is computed from changes while they would look."""
-        self._shown_progress = self._backfill.progress
+        self._shown_progress = history_progress(self._ledger_writer.tracked_slis)
         missing = any(
             not tracked.backfilled
             and tracked.problem is None
@@ -322,7 +329,7 @@ class Evaluator:
             and tracked.refusal is None
             for tracked in self._ledger_writer.tracked_slis
         )
-        self._shown_backfilling = missing or self._window_edges.missing
+        self._shown_backfilling = missing or any(one.window_edges.missing for one in self._ingests.histories)
 
     @property
     def unwritten(self) -> Sequence[Notification]:
@@ -331,13 +338,19 @@ class Evaluator:
 
     @property
     def unanswered(self) -> str | None:
-        """Why Prometheus does not answer, None if it does."""
-        return self._query_health.unanswered
+        """Why no source answers, None if any does."""
+        unanswered = self._ingests.unanswered
+        return next(iter(unanswered.values()), None) if len(unanswered) == len(self._ingests.all) else None
+
+    @property
+    def unanswered_sources(self) -> Mapping[str, str]:
+        """Why sources do not answer, by their names."""
+        return self._ingests.unanswered
 
     @property
     def partial(self) -> str | None:
-        """What is missing from Prometheus's answers and what to do about it, None if they are whole."""
-        partial = self._query_health.partial
+        """What is missing from the answers of a source and what to do about it, None if all are whole."""
+        partial = next(iter(self._ingests.partial.values()), None)
         return None if partial is None else f"{partial}; {PARTIAL_REMEDY}"
 
     def past(self, slo_id: SloId) -> Past | None:
@@ -386,6 +399,10 @@ class Evaluator:
         )
 
     @property
+    def _background_sources(self) -> Mapping[str, Source]:
+        return {ingest.name: ingest.source.background for ingest in self._ingests.all}
+
+    @property
     def _timeout_s(self) -> float:
         return self._timing.timeout.total_seconds()
 
@@ -419,7 +436,11 @@ class Evaluator:
         """
         member = self._member(slo_id)
         deadline_s = min(ANSWERED_WITHIN_S, self._timeout_s)
-        ask = partial(contributors_in_range, source=self._background, question=question, deadline_s=deadline_s)
+
+        def ask(sli: Sli, group: GroupKey) -> Awaitable[ContributorsInRange]:
+            source = self._background_sources.get(sli.source, self._default.background)
+            return contributors_in_range(sli, group, source, question, deadline_s=deadline_s)
+
         if member is None:
             # Of a whole group its members contribute.
             slis = [slo.sli for slo in self._slos if slo.id == slo_id]

@@ -78,9 +78,13 @@ class ContributorQuery:
 
 @dataclass(slots=True)
 class ContributorQueries:
-    """What is to be asked, and what was answered lately; for one event loop."""
+    """What is to be asked, and what was answered lately; for one event loop.
+
+    *others* are sources by name; what none of them is named is asked of *source*.
+    """
 
     source: Source
+    others: Mapping[str, Source] = field(default_factory=dict)
     _wanted: dict[SloId, ContributorQuery] = field(default_factory=dict)
     _asked_at: dict[SloId, datetime] = field(default_factory=dict)
     _found: dict[SloId, tuple[datetime, str]] = field(default_factory=dict)
@@ -114,7 +118,10 @@ class ContributorQueries:
         wanted, self._wanted = list(self._wanted.values()), {}
         self._asked_at |= {inquiry.slo: at for inquiry in wanted}
         room = asyncio.Semaphore(_AT_ONCE)
-        texts = await asyncio.gather(*(_text_of(inquiry, self.source, at, deadline_s, room) for inquiry in wanted))
+        sources = [self.others.get(inquiry.sli.source, self.source) for inquiry in wanted]
+        texts = await asyncio.gather(
+            *(_text_of(inquiry, source, at, deadline_s, room) for inquiry, source in zip(wanted, sources, strict=True))
+        )
         found = {inquiry.slo: text for inquiry, text in zip(wanted, texts, strict=True) if text}
         self._found |= {slo: (at, text) for slo, text in found.items()}
         return found

@@ -1,9 +1,11 @@
 """What an evaluation needs of others."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.prometheus import Matrix
+from app.prometheus import Matrix, MetricSource
+from app.slo import DEFAULT_SOURCE
 
 
 class Source(Protocol):
@@ -18,6 +20,24 @@ class Source(Protocol):
     ) -> Matrix:
         """The values of an expression at start, start + step ... up to end."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSource:
+    """One source with all that is asked of it.
+
+    What no evaluation waits for (history, contributors) is asked of *background*: slow answers there must not keep
+    *live* from being asked, as its circuit breaker would. Types of metrics are asked of *metrics*, if that is given.
+    A slot is asked for *later_by*, a number of slots, later than those of other sources; a query may take *timeout*,
+    as long as an evaluation says if that is None.
+    """
+
+    live: Source
+    background: Source
+    name: str = DEFAULT_SOURCE
+    metrics: MetricSource | None = None
+    later_by: timedelta = timedelta(0)
+    timeout: timedelta | None = None
 
 
 class EvaluationInstruments(Protocol):

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.slo import GroupKey, Weights
+from app.slo import SOURCE_LABEL, GroupKey, Weights
 from app.slo.arrays import Bools, Floats, Ints
 
-# What Prometheus itself adds to every series of a scrape.
-_TARGET_LABELS = ("instance", "job")
+# What Prometheus itself adds to every series of a scrape; two sources may scrape targets of the same names.
+_TARGET_LABELS = ("instance", "job", SOURCE_LABEL)
 # Labels by which copies of one series differ: what Thanos, Mimir and the Prometheus Operator deduplicate by.
 # Source: https://thanos.io/tip/components/query.md/#deduplication
 REPLICA_LABELS = frozenset(

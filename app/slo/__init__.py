@@ -47,13 +47,14 @@ from app.slo.sli import (
     Weights,
 )
 from app.slo.slices import SliceRule, WithoutEvents
-from app.slo.sources import DEFAULT_SOURCE
+from app.slo.sources import DEFAULT_SOURCE, SOURCE_LABEL
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
     "DEFAULT_SOURCE",
     "EARLIEST",
     "LATEST",
+    "SOURCE_LABEL",
     "UNKNOWN_FIGURE",
     "AlertState",
     "Alerting",

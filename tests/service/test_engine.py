@@ -74,7 +74,7 @@ def test_slow_history_and_contributors_do_not_keep_evaluations_from_asking(
         @override
         async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
             evaluator = await super()._new_evaluator(slos)
-            asked.extend((evaluator._source, evaluator._background))  # type: ignore[arg-type]
+            asked.extend((evaluator._default.live, evaluator._default.background))  # type: ignore[arg-type]
             raise StoreUnavailableError("that is all")
 
     engine = Failing(components, load_documents(tmp_path))

@@ -138,7 +138,8 @@ class _Rows:
     def snapshot(self, index: int, member: Member, alerts: Sequence[Alert], forecast: Outlook | NoForecast) -> Snapshot:
         as_of = self.as_of_at[index]
         whole = self.slo_window[index]
-        stale = is_stale(self.as_of[index], at_s=self._at_s, interval_s=self._interval_s)
+        due_s = self._at_s - member.tracked.later_by_s
+        stale = is_stale(self.as_of[index], at_s=due_s, interval_s=self._interval_s)
         remaining, window_read = self.budget[index][2], self.window_read[index]
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):

@@ -264,7 +264,7 @@ def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterato
 
 def _catches_up(member: Member, at: datetime) -> bool:
     tracked = member.tracked
-    return tracked.started and tracked.problem is None and tracked.counted_s < at.timestamp()
+    return tracked.started and tracked.problem is None and tracked.counted_s < at.timestamp() - tracked.later_by_s
 
 
 def _add_no_data(

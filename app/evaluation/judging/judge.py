@@ -375,7 +375,10 @@ class _Columns:
         self._normal_rates = normal_rates
         self.as_of = figures.as_of_s.tolist()
         at_s, interval_s = at.timestamp(), interval.total_seconds()
-        self.stale = [is_stale(as_of_s, at_s=at_s, interval_s=interval_s) for as_of_s in self.as_of]
+        self.stale = [
+            is_stale(as_of_s, at_s=at_s - member.tracked.later_by_s, interval_s=interval_s)
+            for as_of_s, member in zip(self.as_of, members, strict=True)
+        ]
         self.budget_remaining = figures.budget.remaining.tolist()
         self._lasts_s = figures.exhausted_in_s.tolist()
         self._start_s = figures.start_s.tolist()

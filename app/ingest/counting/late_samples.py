@@ -5,7 +5,7 @@ begin at its last sample, so that samples are counted when they are seen, howeve
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -26,13 +26,19 @@ _SILENT_SLOTS = 2
 _KEPT_S = 3600.0
 
 
-def look_back(ledger_writer: LedgerWriter, *, at_s: float, settled_up_to: Callable[[TrackedSli], float]) -> None:
-    """Set from where each SLI is to be read for the slot *at_s*, with up to when its counts become final in it."""
+def look_back(
+    ledger_writer: LedgerWriter,
+    tracked_slis: Iterable[TrackedSli],
+    *,
+    at_s: float,
+    settled_up_to: Callable[[TrackedSli], float],
+) -> None:
+    """Set from where some SLIs are to be read for the slot *at_s*; with up to when their counts become final in it."""
     interval_s = ledger_writer.ledger.interval_s
     due = []
     # A list, since reading numpy element by element is slow.
     row_seen_s = ledger_writer.live.row.tolist()
-    for tracked in ledger_writer.tracked_slis:
+    for tracked in tracked_slis:
         if not tracked.started:
             continue
         newest_s = _newest(row_seen_s, tracked)

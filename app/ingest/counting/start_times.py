@@ -12,6 +12,7 @@ from app.ledger import Samples, fingerprint, unproven_since, unproven_within
 from app.prometheus import Matrix, PrometheusError
 from app.promql.metric_names import BUCKET, NAME, PROCESS_START, created_name
 from app.promql.samples import start_times
+from app.slo import DEFAULT_SOURCE, SOURCE_LABEL
 from app.slo.arrays import Ints
 
 _log = structlog.get_logger(__name__)
@@ -28,13 +29,16 @@ _LOOKBACK_S = 300
 class StartTimes:
     """Finds which targets are in doubt, asks when their processes and series began, and notes it for counting.
 
-    *past* is the source that leaves room for evaluations.
+    *past* is the source that leaves room for evaluations. Only counters of the source of this *name* are asked for.
     """
 
-    def __init__(self, ledger_writer: LedgerWriter, source: Source, *, past: Source) -> None:
+    def __init__(
+        self, ledger_writer: LedgerWriter, source: Source, *, past: Source, name: str = DEFAULT_SOURCE
+    ) -> None:
         self._ledger_writer = ledger_writer
         self._source = source
         self._past = past
+        self._name = name
 
     async def look_up_live(self, samples: Samples, at: datetime) -> None:
         """Ask for what is in doubt among the samples of one slot."""
@@ -62,6 +66,8 @@ class StartTimes:
         by_created: dict[_Key, list[int]] = {}
         for counter in unproven.tolist():
             labels = dict(registry.labels_of(counter) or ())
+            if labels.get(SOURCE_LABEL, DEFAULT_SOURCE) != self._name:
+                continue
             if "instance" not in labels or (len(targets) >= _MOST_TARGETS and _target(labels) not in targets):
                 continue
             targets[_target(labels)] = None

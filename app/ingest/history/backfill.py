@@ -12,9 +12,9 @@ from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
 from app.ingest.history.composite_history import CompositeHistories
 from app.ingest.history.counted_slices import CountedSli, with_counted_slices
-from app.ingest.history.history_reader import TimeRange
+from app.ingest.history.history_reader import HistoryReader, TimeRange
 from app.ingest.ports import Source
-from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.prometheus import BadQueryError, Matrix, PartialDataError, TimedOutError, TooLargeError
 from app.slo import format_duration
@@ -43,14 +43,17 @@ _SAID_EVERY = timedelta(seconds=10)
 
 
 class Backfill:
-    """What of the history is missing, and the next piece of it."""
+    """What of the history of some SLIs is missing, and the next piece of it; *name* is their source in the log."""
 
-    def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
+    def __init__(
+        self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: HistoryReader, *, name: str = ""
+    ) -> None:
         self._ledger_writer = ledger_writer
-        self._batcher = batcher
+        self._tracked_slis = tracked_slis
+        self._reader = reader
+        self._named = {"source": name} if name else {}
         # By the keys of time slices, what they are slices of.
         self._counted: dict[str, CountedSli] = {}
-        self.source = BoundedSource(source, asyncio.Semaphore(_AT_ONCE))
         # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
         self._composites = CompositeHistories(ledger_writer)
         self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
@@ -62,32 +65,17 @@ class Backfill:
 
     def know_counted(self, counted: Mapping[str, CountedSli]) -> None:
         """Take the history of time slices, by their keys, from what was counted of their SLIs."""
-        self._counted = dict(counted)
-        for tracked in self._ledger_writer.tracked_slis:
+        self._counted = {tracked.key: counted[tracked.key] for tracked in self._tracked_slis if tracked.key in counted}
+        for tracked in self._tracked_slis:
             if tracked.key in counted:
                 tracked.made_from_s = counted[tracked.key].first_sample_s
-
-    @property
-    def progress(self) -> float:
-        """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
-        wanted = done = 0.0
-        for tracked in self._ledger_writer.tracked_slis:
-            if tracked.refusal is None and tracked.started:
-                wanted_s = tracked.settled_s - tracked.wanted_from_s
-                wanted += wanted_s
-                done += min(tracked.settled_s - tracked.complete_from_s, wanted_s)
-            elif tracked.refusal is None:
-                wanted += tracked.horizon_s
-        return 1.0 if not wanted else done / wanted
 
     async def read(self, now: datetime) -> tuple[TimeRange, QueryResults] | tuple[None, None]:
         """The newest piece of history that is missing, and what Prometheus says of it."""
         time_range, tracked_slis = self._next(now)
         if time_range is None:
             return None, None
-        return time_range, await history_reader.read_range(
-            time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S, partial=True
-        )
+        return time_range, await self._reader.read(time_range, tracked_slis, deadline=_DEADLINE_S, partial=True)
 
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
@@ -145,7 +133,7 @@ class Backfill:
         if whole:
             self._ledger_writer.count_past(
                 whole,
-                self._batcher.series_index.only(answers.samples, whole),
+                self._ledger_writer.series_index.only(answers.samples, whole),
                 since_s=time_range.since_s,
                 until_s=time_range.until_s,
             )
@@ -171,7 +159,7 @@ class Backfill:
         if counted:
             self._ledger_writer.count_partial_past(
                 counted,
-                self._batcher.series_index.only(answers.samples, counted),
+                self._ledger_writer.series_index.only(answers.samples, counted),
                 since_s=time_range.since_s,
                 until_s=time_range.until_s,
             )
@@ -208,7 +196,7 @@ class Backfill:
             self._planned = (newest, most, planned[most:]) if planned[most:] else None
             if some:
                 return newest, some
-        missing = self._missing(self._ledger_writer.tracked_slis, now)
+        missing = self._missing(self._tracked_slis, now)
         if not missing:
             return None, []
         newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
@@ -246,19 +234,36 @@ class Backfill:
         return missing
 
     def _say(self, now: datetime) -> None:
-        progress = self.progress
+        progress = history_progress(self._tracked_slis)
         if progress >= 1.0:
-            _log.info("history is complete", slis=len(self._ledger_writer.tracked_slis))
+            _log.info("history is complete", slis=len(self._tracked_slis), **self._named)
         elif self._said_at is None or now - self._said_at >= _SAID_EVERY:
-            back = now.timestamp() - min(
-                tracked.complete_from_s for tracked in self._ledger_writer.tracked_slis if tracked.started
-            )
+            back = now.timestamp() - min(tracked.complete_from_s for tracked in self._tracked_slis if tracked.started)
             _log.info(
                 "reading history",
                 progress=f"{progress:.0%}",
                 back=format_duration(timedelta(hours=back // 3600)),
+                **self._named,
             )
             self._said_at = now
+
+
+def history_progress(tracked_slis: Iterable[TrackedSli]) -> float:
+    """Share of the wanted history of some SLIs that has been counted, 0 to 1."""
+    wanted = done = 0.0
+    for tracked in tracked_slis:
+        if tracked.refusal is None and tracked.started:
+            wanted_s = tracked.settled_s - tracked.wanted_from_s
+            wanted += wanted_s
+            done += min(tracked.settled_s - tracked.complete_from_s, wanted_s)
+        elif tracked.refusal is None:
+            wanted += tracked.horizon_s
+    return 1.0 if not wanted else done / wanted
+
+
+def leaving_room(source: Source) -> "BoundedSource":
+    """A source of which history asks few things at once."""
+    return BoundedSource(source, asyncio.Semaphore(_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)

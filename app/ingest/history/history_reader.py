@@ -6,9 +6,11 @@ appeared or vanished are read raw, so each sample is read about once and the sum
 (ADR-0003).
 """
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 
@@ -100,6 +102,52 @@ async def read_range(
     if tracked_slis:
         results.append(await _read_samples(time_range, tracked_slis, reader))
     return QueryResults.joined(results)
+
+
+class HistoryReader(Protocol):
+    """Reads history of some SLIs, wherever they are counted from."""
+
+    async def read(
+        self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], *, deadline: float, partial: bool = False
+    ) -> QueryResults:
+        """As `read_range`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneSource:
+    """Reads history from one source."""
+
+    batcher: QueryBatcher
+    source: Source
+
+    async def read(
+        self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], *, deadline: float, partial: bool = False
+    ) -> QueryResults:
+        """As in `HistoryReader`."""
+        return await read_range(time_range, tracked_slis, self.batcher, self.source, deadline=deadline, partial=partial)
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralSources:
+    """Reads history of SLIs that are made of those of several sources, by the names of these."""
+
+    readers: Mapping[str, HistoryReader]
+
+    async def read(
+        self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], *, deadline: float, partial: bool = False
+    ) -> QueryResults:
+        """As in `HistoryReader`; the sources are asked at once."""
+        leaves = {leaf.key: leaf for tracked in tracked_slis for leaf in leaves_of(tracked)}
+        by_source: dict[str, list[TrackedSli]] = {}
+        for leaf in leaves.values():
+            by_source.setdefault(leaf.sli.source, []).append(leaf)
+        found = await asyncio.gather(
+            *(
+                self.readers[name].read(time_range, some, deadline=deadline, partial=partial)
+                for name, some in by_source.items()
+            )
+        )
+        return _of_wanted(tracked_slis, QueryResults.joined(found))
 
 
 def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> QueryResults:

@@ -5,10 +5,8 @@ from datetime import datetime, timedelta
 
 from app.ingest.counting.composites import edge_increments
 from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
-from app.ingest.history import history_reader
-from app.ingest.history.history_reader import TimeRange
-from app.ingest.ports import Source
-from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.history.history_reader import HistoryReader, TimeRange
+from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import HOUR_S, Samples
 
@@ -25,12 +23,12 @@ _REST = timedelta(seconds=30)
 
 
 class WindowEdges:
-    """Which hours are wanted of which SLIs, and which are there."""
+    """Which hours are wanted of some SLIs, and which are there."""
 
-    def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
+    def __init__(self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: HistoryReader) -> None:
         self._ledger_writer = ledger_writer
-        self._batcher = batcher
-        self._source = source
+        self._tracked_slis = tracked_slis
+        self._reader = reader
         self._there: set[tuple[int, str]] = set()
         self._not_before: datetime | None = None
         self._nothing_until: datetime | None = None
@@ -55,9 +53,7 @@ class WindowEdges:
             return None
         hour, tracked_slis = min(wanted.items())
         time_range = TimeRange(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
-        answers = await history_reader.read_range(
-            time_range, tracked_slis[:_MOST_SLIS], self._batcher, self._source, deadline=_DEADLINE_S
-        )
+        answers = await self._reader.read(time_range, tracked_slis[:_MOST_SLIS], deadline=_DEADLINE_S)
         return hour, answers
 
     def enter(self, hour: int, answers: QueryResults, now: datetime) -> None:
@@ -87,7 +83,7 @@ class WindowEdges:
 
     def _nothing_new(self, now: datetime) -> bool:
         """Whether nothing was missing lately, and no history has become complete since."""
-        backfilled = sum(tracked.backfilled for tracked in self._ledger_writer.tracked_slis)
+        backfilled = sum(tracked.backfilled for tracked in self._tracked_slis)
         same, self._backfilled = backfilled == self._backfilled, backfilled
         return same and self._nothing_until is not None and now < self._nothing_until
 
@@ -100,7 +96,7 @@ class WindowEdges:
         first_sample_s = self._ledger_writer.ledger.first_sample_s.tolist()
         # Thousands of SLIs are counted up to the same slot, and have the same few windows.
         known: dict[tuple[bool, float, tuple[float, ...]], Collection[int]] = {}
-        for tracked in self._ledger_writer.tracked_slis:
+        for tracked in self._tracked_slis:
             alike = tracked.backfilled, tracked.counted_s, tracked.long_windows_s
             hours = known.get(alike)
             if hours is None:

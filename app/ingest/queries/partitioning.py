@@ -9,7 +9,7 @@ from app.promql.halving import halves, halving_pattern
 from app.promql.metric_names import NAME
 from app.promql.samples import any_series, series_by_value
 from app.promql.selector_text import render
-from app.slo import Selector
+from app.slo import SOURCE_LABEL, Selector
 
 # Halves so even need no better label: each further one costs a query over all series.
 _GOOD_SHARE = 0.6
@@ -52,7 +52,7 @@ class LabelQueries:
         except TooLargeError:
             # One series that is too large, or a server that answers something else: there is nothing to part it by.
             return []
-        names = {name for labels in example.labels for name in labels} - {NAME}
+        names = {name for labels in example.labels for name in labels} - {NAME, SOURCE_LABEL}
         return sorted(names, key=lambda name: (name not in _LIKELY, name))
 
     async def _ask(self, expr: str) -> Matrix:

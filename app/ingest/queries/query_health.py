@@ -15,6 +15,7 @@ from app.prometheus import (
     TooLargeError,
     UnsupportedResultError,
 )
+from app.slo import DEFAULT_SOURCE
 
 _log = structlog.get_logger(__name__)
 _HISTORY_REMEDY = (
@@ -25,15 +26,18 @@ _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
 
 
 class QueryHealth:
-    """Notes on each SLI why it was not answered; logs a trouble when it begins and when it ends.
+    """Notes on each SLI of a source why it was not answered; logs a trouble when it begins and when it ends.
 
     Attributes, which other threads may read:
         unanswered: why Prometheus does not answer, None if it does.
         partial: what Prometheus says of data that is missing from its answers, None if they are whole.
     """
 
-    def __init__(self, instruments: EvaluationInstruments) -> None:
+    def __init__(self, instruments: EvaluationInstruments, name: str = DEFAULT_SOURCE) -> None:
         self._instruments = instruments
+        is_default = name == DEFAULT_SOURCE
+        self._server = "Prometheus" if is_default else f"the source {name}"
+        self._prefix = "" if is_default else f"source {name}: "
         self._failing: dict[str, tuple[TrackedSli, PrometheusError]] = {}
         self._logged: set[str] = set()
         self._refused: dict[str, int] = {}
@@ -76,9 +80,8 @@ class QueryHealth:
         for tracked in asked.answered:
             tracked.history_problem = None
         for tracked, error in asked.failed:
-            tracked.history_problem = (
-                f"{error}; {_HISTORY_REMEDY}" if isinstance(error, PartialDataError) else str(error)
-            )
+            remedy = f"; {_HISTORY_REMEDY}" if isinstance(error, PartialDataError) else ""
+            tracked.history_problem = f"{self._prefix}{error}{remedy}"
         self._count(asked.failed)
 
     def note_refused(self, tracked_slis: Sequence[TrackedSli]) -> None:
@@ -103,7 +106,7 @@ class QueryHealth:
             ours = isinstance(error, _OURS)
             if ours and tracked.problem is None:
                 _log.error("a query is rejected", query=tracked.query, error=str(error))
-            tracked.problem, tracked.query_rejected = str(error), ours
+            tracked.problem, tracked.query_rejected = f"{self._prefix}{error}", ours
         self._count(failed)
 
     def _note_partial(self, answered: Sequence[TrackedSli], partial: Mapping[str, str], at_s: float) -> None:
@@ -111,7 +114,8 @@ class QueryHealth:
         for tracked in answered:
             if tracked.key in partial and tracked.partial is None:
                 tracked.partial_since_s = at_s
-            tracked.partial = partial.get(tracked.key)
+            said = partial.get(tracked.key)
+            tracked.partial = None if said is None else f"{self._prefix}{said}"
             if tracked.partial is None:
                 self._partial.pop(tracked.key, None)
             else:
@@ -146,13 +150,14 @@ class QueryHealth:
         before = self.unanswered
         # Where nothing was asked in a slot, nothing is known of it.
         if any_answered or asked:
-            self.unanswered = None if any_answered or error is None else str(error)
+            self.unanswered = None if any_answered or error is None else f"{self._prefix}{error}"
         if self.unanswered is not None:
             if before is None:
-                _log.error("Prometheus does not answer; alerts are frozen, budgets are stale", error=self.unanswered)
+                said = f"{self._server} does not answer; alerts are frozen, budgets are stale"
+                _log.error(said, error=self.unanswered)
             return
         if before is not None:
-            _log.info("Prometheus answers again; what was missed is being counted")
+            _log.info(f"{self._server} answers again; what was missed is being counted")
         if tracked is not None and self._failing.keys() != self._logged:
             _log.warning("some queries are failing", slis=len(self._failing), query=tracked.query, error=str(error))
         self._logged = set(self._failing)

@@ -9,6 +9,7 @@ import numpy as np
 from app.ingest.series.buckets import HistogramParts, Unmeasured
 from app.ingest.series.group_limit import GONE_S, free_places, has_room
 from app.ingest.series.native_counters import NativeAnswer, NativeCounters
+from app.ingest.series.source_labels import without_source
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
 from app.prometheus import Matrix
@@ -44,8 +45,8 @@ class SeriesIndex:
         # By the identity of their label sets, the series of answers that come slot after slot.
         self._answers: dict[int, tuple[Sequence[Mapping[str, str]], Ints, Ints]] = {}
         self._wanted: dict[tuple[TrackedSli, ...], Bools] = {}
-        self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
-        self._rest: list[int] = []
+        self._by_matcher: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        self._rest: dict[str, list[int]] = defaultdict(list)
         self._evaluated: dict[tuple[str, SeriesKey], tuple[int, ...]] = {}
         self._refused: set[SeriesKey] = set()
         self._renewed_s = 0.0
@@ -218,7 +219,7 @@ class SeriesIndex:
             if not self._has_place(tracked, group, newest_s):
                 return
             contributions = tracked.sli.contributions(labels)
-            tracked.seen.labels.update(labels)
+            tracked.seen.labels.update(without_source(labels)[1])
             found = self._evaluated[key] = tuple(
                 self._counter(tracked, group, labels, key[1], one) for one in contributions
             )
@@ -304,23 +305,25 @@ class SeriesIndex:
             for selector in tracked.selectors:
                 keys = [(matcher.label, matcher.value) for matcher in _equalities((selector,))]
                 if keys:
-                    self._by_matcher[min(keys, key=lambda key: popularity[key])].append(position)
+                    rarest = min(keys, key=lambda key: popularity[key])
+                    self._by_matcher[tracked.sli.source, *rarest].append(position)
                 else:
-                    self._rest.append(position)
+                    self._rest[tracked.sli.source].append(position)
 
     def _admit(self, labels: Mapping[str, str], key: SeriesKey, newest_s: float) -> tuple[int, ...]:
-        candidates = set(self._rest)
-        for pair in labels.items():
-            candidates.update(self._by_matcher.get(pair, ()))
+        source, own = without_source(labels)
+        candidates = set(self._rest.get(source, ()))
+        for label, value in own.items():
+            candidates.update(self._by_matcher.get((source, label, value), ()))
         found = []
         for position in sorted(candidates):
             tracked = self._tracked_slis[position]
-            contributions = tracked.sli.contributions(labels)
+            contributions = tracked.sli.contributions(own)
             if not contributions:
                 continue
-            group = group_of(tracked, labels)
+            group = group_of(tracked, own)
             if self._has_place(tracked, group, newest_s):
-                tracked.seen.note(tracked.sli, labels)
+                tracked.seen.note(tracked.sli, own)
                 found += [self._counter(tracked, group, labels, key, contribution) for contribution in contributions]
             else:
                 self._refused.add(key)

@@ -67,7 +67,7 @@ class TrackedSli:
     terms that no series has matched when that was looked at last, None before; *made_from_s* is since when all that a
     composite, or slices, are made of was counted, NaN where that is not known; *misnamed* says by
     position what such a term names that Prometheus does not have. Its counts become final in its *turn*, so many slots
-    after those of the first SLIs.
+    after those of the first SLIs. Its slots are asked for *later_by_s* after those of other sources.
     """
 
     key: str
@@ -114,6 +114,7 @@ class TrackedSli:
     unmatched: frozenset[int] | None = None
     misnamed: dict[int, str] = field(default_factory=dict)
     turn: int = 0
+    later_by_s: float = 0.0
     parts: tuple["TrackedSli", ...] = ()
     missing_parts: tuple[str, ...] = ()
     made_from_s: float = math.nan
