@@ -127,13 +127,7 @@ class Evaluator:
         ledger_store = LedgerStore(self._ledger_writer)
         self._turn = asyncio.Lock()
         self._default = NamedSource(live=source, background=background or source, metrics=metrics)
-        self._ingests = Ingests(
-            sources_of(sources, self._default),
-            self._ledger_writer,
-            turn=self._turn,
-            instruments=instruments,
-            timing=SlotTiming(settle=timing.settle, timeout=timing.timeout),
-        )
+        self._ingests = self._ingests_of(sources, instruments)
         self._inspected = OwnPace()
         self._query_health = QueryHealth(instruments)
         self._normal_rates = NormalRates(self._ledger_writer.ledger)
@@ -161,6 +155,15 @@ class Evaluator:
         self._alerts = dict(stored.alerts)
         self._notifications = dict(stored.notifications)
         self._note_backfill()
+
+    def _ingests_of(self, sources: Sequence[NamedSource], instruments: EvaluationInstruments) -> Ingests:
+        return Ingests(
+            sources_of(sources, self._default),
+            self._ledger_writer,
+            turn=self._turn,
+            instruments=instruments,
+            timing=SlotTiming(settle=self._timing.settle, timeout=self._timing.timeout),
+        )
 
     async def evaluate(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
         """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.
