@@ -50,7 +50,7 @@ from app.ingest.history.backfill import history_progress
 from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
-from app.ingest.sources.ingests import History, Ingests, OwnPace, sources_of
+from app.ingest.sources.ingests import Ingests, OwnPace, SourceHistory, sources_of
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
 from app.slo import Cause, GroupKey, Sli, Slo, SloId
@@ -206,7 +206,7 @@ class Evaluator:
             {history.name: partial(self._backfill_one, history, now) for history in self._ingests.histories}
         )
 
-    async def _backfill_one(self, history: History, now: datetime) -> bool:
+    async def _backfill_one(self, history: SourceHistory, now: datetime) -> bool:
         time_range, answers = await history.backfill.read(now)
         if time_range is None or answers is None:
             return await self._read_window_edges(history, now)
@@ -226,7 +226,7 @@ class Evaluator:
         self._instruments.backfill_progress(self._shown_progress)
         return True
 
-    def _health_of(self, history: History) -> QueryHealth:
+    def _health_of(self, history: SourceHistory) -> QueryHealth:
         ingest = self._ingests.by_name.get(history.name)
         return self._query_health if ingest is None else ingest.health
 
@@ -255,7 +255,7 @@ class Evaluator:
         burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
         return await self.forecasting.step(members, past_of, at=at, burning=burning)
 
-    async def _read_window_edges(self, history: History, now: datetime) -> bool:
+    async def _read_window_edges(self, history: SourceHistory, now: datetime) -> bool:
         found = await history.window_edges.read(now)
         if found is None:
             return False

@@ -12,7 +12,7 @@ from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
 from app.ingest.history.composite_history import CompositeHistories
 from app.ingest.history.counted_slices import CountedSli, with_counted_slices
-from app.ingest.history.history_reader import HistoryReader, TimeRange
+from app.ingest.history.history_reader import RangeReader, TimeRange
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
@@ -46,7 +46,7 @@ class Backfill:
     """What of the history of some SLIs is missing, and the next piece of it; *name* is their source in the log."""
 
     def __init__(
-        self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: HistoryReader, *, name: str = ""
+        self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: RangeReader, *, name: str = ""
     ) -> None:
         self._ledger_writer = ledger_writer
         self._tracked_slis = tracked_slis

@@ -104,7 +104,7 @@ async def read_range(
     return QueryResults.joined(results)
 
 
-class HistoryReader(Protocol):
+class RangeReader(Protocol):
     """Reads history of some SLIs, wherever they are counted from."""
 
     async def read(
@@ -123,7 +123,7 @@ class OneSource:
     async def read(
         self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], *, deadline: float, partial: bool = False
     ) -> QueryResults:
-        """As in `HistoryReader`."""
+        """As in `RangeReader`."""
         return await read_range(time_range, tracked_slis, self.batcher, self.source, deadline=deadline, partial=partial)
 
 
@@ -131,12 +131,12 @@ class OneSource:
 class SeveralSources:
     """Reads history of SLIs that are made of those of several sources, by the names of these."""
 
-    readers: Mapping[str, HistoryReader]
+    readers: Mapping[str, RangeReader]
 
     async def read(
         self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], *, deadline: float, partial: bool = False
     ) -> QueryResults:
-        """As in `HistoryReader`; the sources are asked at once."""
+        """As in `RangeReader`; the sources are asked at once."""
         leaves = {leaf.key: leaf for tracked in tracked_slis for leaf in leaves_of(tracked)}
         by_source: dict[str, list[TrackedSli]] = {}
         for leaf in leaves.values():

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.ingest.counting.composites import edge_increments
 from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
-from app.ingest.history.history_reader import HistoryReader, TimeRange
+from app.ingest.history.history_reader import RangeReader, TimeRange
 from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import HOUR_S, Samples
@@ -25,7 +25,7 @@ _REST = timedelta(seconds=30)
 class WindowEdges:
     """Which hours are wanted of some SLIs, and which are there."""
 
-    def __init__(self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: HistoryReader) -> None:
+    def __init__(self, ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], reader: RangeReader) -> None:
         self._ledger_writer = ledger_writer
         self._tracked_slis = tracked_slis
         self._reader = reader

@@ -24,7 +24,7 @@ WAITED_FOR_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SourceHistory:
     """The history of some SLIs that are read together: those of one source, or composites of several."""
 
     name: str
@@ -60,14 +60,14 @@ class Ingests:
             if name
         )
         self.by_name: Mapping[str, SourceIngest] = {ingest.name: ingest for ingest in self.all}
-        histories = [History(ingest.name, ingest.backfill, ingest.window_edges) for ingest in self.all]
+        histories = [SourceHistory(ingest.name, ingest.backfill, ingest.window_edges) for ingest in self.all]
         mixed = by_home.get("", [])
         for tracked in mixed:
             tracked.later_by_s = max(leaf.later_by_s for leaf in leaves_of(tracked))
         if mixed:
             reader = SeveralSources({ingest.name: ingest.reader for ingest in self.all})
             histories.append(
-                History("", Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader))
+                SourceHistory("", Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader))
             )
         self.histories = tuple(histories)
         self._asking: dict[str, asyncio.Task[AskedSlot]] = {}
