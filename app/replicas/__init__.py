@@ -1,0 +1,23 @@
+"""Who evaluates what where several replicas share a database (ADR-0089): shards, their leases, and a plan.
+
+Pure: the table of the leases is in `app.store.shards`, the loop that exchanges them in `app.service.replica`.
+"""
+
+from app.replicas.leases import Lease, LeaseTerm, released, renewed, taken
+from app.replicas.plan import Plan, plan
+from app.replicas.shards import ALL_SHARDS, SERVICE_SHARD, SLO_SHARDS, owners_of, shards_of
+
+__all__ = [
+    "ALL_SHARDS",
+    "SERVICE_SHARD",
+    "SLO_SHARDS",
+    "Lease",
+    "LeaseTerm",
+    "Plan",
+    "owners_of",
+    "plan",
+    "released",
+    "renewed",
+    "shards_of",
+    "taken",
+]
