@@ -5,6 +5,7 @@ StoreError
 │   ├── StoreDriverError    its driver is not installed
 │   └── StoreGoneError      its files were deleted or replaced while in use
 ├── StoreLockedError        another process holds it
+│   └── StoreFencedError    another replica has taken what is written
 ├── StoreCorruptError       the file is damaged
 ├── StoreNewerError         written by a newer version of Sloburn
 └── StoreOutdatedError      written by a version whose format is not read any more
@@ -47,3 +48,7 @@ class StoreNewerError(StoreError):
 
 class StoreOutdatedError(StoreError):
     """The database was written by a version whose format is not read any more."""
+
+
+class StoreFencedError(StoreLockedError):
+    """Another replica has taken what this one was about to write."""

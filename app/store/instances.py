@@ -16,6 +16,8 @@ instance = Table(
     Column("name", String, nullable=False),
     # By the clock of the database; null where the lock on the file says it.
     Column("expires_at_s", Float(53)),
+    # Of a replica that evaluates: another takes its shards when it has not renewed this in time.
+    Column("evaluates_until_s", Float(53)),
 )
 
 

@@ -17,6 +17,7 @@ from app.store.policies import policy_change, policy_state
 from app.store.remote_write import remote_write_part, remote_write_receiver
 from app.store.report_deliveries import report_delivery
 from app.store.schema import metadata
+from app.store.shards import shard
 from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
 
@@ -47,6 +48,7 @@ __all__ = [
     "remote_write_part",
     "remote_write_receiver",
     "report_delivery",
+    "shard",
     "sli_provisional",
     "sli_state",
     "slo_definition",

@@ -17,7 +17,17 @@ def upgrade() -> None:
         sa.Column("id", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("expires_at_s", sa.Float(53)),
+        sa.Column("evaluates_until_s", sa.Float(53)),
         sa.PrimaryKeyConstraint("id", name="pk_instance"),
+    )
+    op.create_table(
+        "shard",
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("owner", sa.String),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("expires_at_s", sa.Float(53), nullable=False),
+        sa.Column("stepped_at", sa.Float(53)),
+        sa.PrimaryKeyConstraint("shard", name="pk_shard"),
     )
     _make_ledger()
     _make_days()

@@ -1,0 +1,137 @@
+"""The leases of the shards: which replica evaluates what, and until when by the clock of the database (ADR-0089).
+
+Every statement asks the row that it changes again, so that two replicas that have read the same take nothing twice.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    String,
+    Table,
+    cast,
+    delete,
+    extract,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from app.replicas import Lease
+from app.store.errors import StoreFencedError
+from app.store.instances import instance
+from app.store.moments import Moment
+from app.store.schema import metadata
+from app.store.upsert import insert_missing
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String),
+    # The fencing token: a replica that slept writes by the epoch that it knows, and another has raised it since.
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at_s", Float(53), nullable=False),
+    Column("stepped_at", Moment),
+)
+_UNIX_EPOCH_AS_JULIAN_DAY = 2_440_587.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTable:
+    """All leases as one moment shows them; *living* are the replicas that evaluate, with what people know them by."""
+
+    now_s: float
+    leases: tuple[Lease, ...]
+    living: Mapping[str, str]
+
+
+def load_leases(connection: Connection, shards: Iterable[int]) -> LeaseTable:
+    """The leases of *shards*, also of those that no replica has ever taken."""
+    found = {row.shard: Lease(**row._mapping) for row in connection.execute(select(shard))}  # noqa: SLF001  its mapping
+    now_s = connection.execute(select(_now_s(connection))).scalar_one()
+    living = connection.execute(select(instance.c.id, instance.c.name).where(instance.c.evaluates_until_s > now_s))
+    return LeaseTable(
+        now_s=now_s,
+        leases=tuple(found.get(number, Lease(shard=number)) for number in shards),
+        living={row.id: row.name for row in living},
+    )
+
+
+def renew_leases(connection: Connection, owner: str, *, lease_s: float) -> None:
+    """Note that a replica lives and evaluates; what it owns it owns for *lease_s* from now on."""
+    until_s = _now_s(connection) + lease_s
+    connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=until_s))
+    connection.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=until_s))
+
+
+def take_shards(connection: Connection, owner: str, shards: Collection[int], *, lease_s: float) -> Mapping[int, int]:
+    """Take those of *shards* that are free now; the epoch of each that was taken."""
+    now_s, taken = _now_s(connection), {}
+    insert_missing(connection, shard, [{"shard": number, "epoch": 0, "expires_at_s": 0.0} for number in sorted(shards)])
+    # One by one in the same order everywhere: replicas that take at once wait for each other, and never in a circle.
+    for number in sorted(shards):
+        free = (shard.c.shard == number) & or_(shard.c.owner.is_(None), shard.c.expires_at_s <= now_s)
+        values = {"owner": owner, "epoch": shard.c.epoch + 1, "expires_at_s": now_s + lease_s}
+        epoch = connection.execute(update(shard).where(free).values(values).returning(shard.c.epoch)).scalar()
+        if epoch is not None:
+            taken[number] = epoch
+    return taken
+
+
+def give_back_shards(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
+    """Free shards, each held by an epoch; those that another has taken meanwhile stay with it."""
+    if held:
+        connection.execute(update(shard).where(_is_held(owner, held)).values(owner=None, expires_at_s=0.0))
+
+
+def leave(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
+    """Free what a replica holds, and note that it evaluates no more."""
+    give_back_shards(connection, owner, held)
+    connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=None))
+
+
+def fence(
+    connection: Connection, owner: str, held: Mapping[int, int], *, lease_s: float, stepped: datetime | None = None
+) -> None:
+    """Make sure that a replica may write the shards *held*, each by an epoch, until the transaction ends.
+
+    Nobody can take them before. *stepped* is the newest slot that their alerts were stepped through.
+
+    Raises:
+        StoreFencedError: another has taken some of them.
+    """
+    if not held:
+        return
+    values: dict[str, object] = {"expires_at_s": _now_s(connection) + lease_s}
+    if stepped is not None:
+        values["stepped_at"] = stepped
+    kept = connection.execute(update(shard).where(_is_held(owner, held)).values(values)).rowcount
+    if kept != len(held):
+        raise StoreFencedError(f"another replica has taken {len(held) - kept} of {len(held)} shards meanwhile")
+
+
+def forget_dead_replicas(connection: Connection) -> None:
+    """Delete the rows of processes that have not renewed them in time."""
+    connection.execute(delete(instance).where(instance.c.expires_at_s <= _now_s(connection)))
+
+
+def _is_held(owner: str, held: Mapping[int, int]) -> ColumnElement[bool]:
+    return (shard.c.owner == owner) & tuple_(shard.c.shard, shard.c.epoch).in_(list(held.items()))
+
+
+def _now_s(connection: Connection) -> ColumnElement[float]:
+    """The clock of the database, Unix seconds: leases do not depend on whose clock is right."""
+    if connection.dialect.name == "postgresql":
+        # `now()` would be that of the transaction's begin.
+        return cast(extract("epoch", func.clock_timestamp()), Float(53))
+    return (func.julianday("now", type_=Float(53)) - _UNIX_EPOCH_AS_JULIAN_DAY) * 86_400.0

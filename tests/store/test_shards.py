@@ -1,0 +1,139 @@
+"""Leases in a real database: taken once, fenced by their epoch, free again by the database's clock."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from random import Random
+from threading import Thread
+
+import pytest
+from sqlalchemy import Connection, insert, update
+
+from app.replicas import Lease, released, renewed, taken
+from app.store import Database, StoreFencedError, open_database
+from app.store.instances import instance
+from app.store.shards import (
+    fence,
+    forget_dead_replicas,
+    give_back_shards,
+    leave,
+    load_leases,
+    renew_leases,
+    shard,
+    take_shards,
+)
+from tests.support.postgres import Postgres
+
+SLOT = datetime(2026, 3, 1, tzinfo=UTC)
+LEASE_S = 60.0
+
+
+@pytest.fixture
+def tx(database: Database) -> Iterator[Connection]:
+    with database.begin() as transaction:
+        yield transaction
+
+
+def _expire(tx: Connection) -> None:
+    tx.execute(update(shard).values(expires_at_s=1.0))
+
+
+def test_a_shard_is_taken_by_one_and_by_another_once_it_is_free(tx: Connection) -> None:
+    assert take_shards(tx, "a", [0, 1], lease_s=LEASE_S) == {0: 1, 1: 1}
+    assert take_shards(tx, "b", [0, 1, 2], lease_s=LEASE_S) == {2: 1}
+    give_back_shards(tx, "a", {0: 1})
+    assert take_shards(tx, "b", [0, 1], lease_s=LEASE_S) == {0: 2}
+    _expire(tx)
+    assert take_shards(tx, "b", [1], lease_s=LEASE_S) == {1: 2}
+
+
+def test_who_slept_cannot_write_and_who_was_only_late_can(tx: Connection) -> None:
+    mine = take_shards(tx, "a", [0, 1], lease_s=LEASE_S)
+    _expire(tx)
+    fence(tx, "a", mine, lease_s=LEASE_S, stepped=SLOT)
+    assert {lease.stepped_at for lease in load_leases(tx, [0, 1]).leases} == {SLOT}
+    _expire(tx)
+    assert take_shards(tx, "b", [1], lease_s=LEASE_S) == {1: 2}
+    with pytest.raises(StoreFencedError, match="1 of 2"):
+        fence(tx, "a", mine, lease_s=LEASE_S)
+    fence(tx, "a", {0: mine[0]}, lease_s=LEASE_S)
+    # Nor by an epoch of before, should it have got the shard again.
+    give_back_shards(tx, "b", {1: 2})
+    assert take_shards(tx, "a", [1], lease_s=LEASE_S) == {1: 3}
+    with pytest.raises(StoreFencedError):
+        fence(tx, "a", {1: 1}, lease_s=LEASE_S)
+
+
+def test_who_left_lives_no_more_and_holds_nothing(tx: Connection) -> None:
+    tx.execute(insert(instance).values(id="a", name="host, process 1", expires_at_s=2**40))
+    assert load_leases(tx, [0]).living == {}
+    renew_leases(tx, "a", lease_s=LEASE_S)
+    mine = take_shards(tx, "a", [0], lease_s=LEASE_S)
+    assert load_leases(tx, [0]).living == {"a": "host, process 1"}
+    leave(tx, "a", mine)
+    seen = load_leases(tx, [0, 5])
+    assert seen.living == {}
+    assert [(lease.shard, lease.owner, lease.epoch) for lease in seen.leases] == [(0, None, 1), (5, None, 0)]
+    tx.execute(update(instance).where(instance.c.id == "a").values(expires_at_s=1.0))
+    forget_dead_replicas(tx)
+    renew_leases(tx, "a", lease_s=LEASE_S)
+    assert load_leases(tx, [0]).living == {}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_statements_follow_the_model(tx: Connection, seed: int) -> None:
+    random = Random(seed)
+    model, held = {number: Lease(shard=number) for number in range(3)}, {"a": {}, "b": {}}  # type: ignore[var-annotated]
+    for _ in range(60):
+        number, owner = random.randrange(3), random.choice("ab")
+        lease, now_s, epoch = model[number], load_leases(tx, [number]).now_s, held[owner].get(number, 0)
+        match random.choice(["take", "fence", "give back", "expire"]):
+            case "take":
+                after = taken(lease, owner, now_s=now_s, lease_s=LEASE_S)
+                found = take_shards(tx, owner, [number], lease_s=LEASE_S)
+                assert found == ({} if after is None else {number: after.epoch})
+                held[owner] |= found
+            case "fence":
+                after = renewed(lease, owner, epoch, now_s=now_s, lease_s=LEASE_S)
+                if after is None:
+                    with pytest.raises(StoreFencedError):
+                        fence(tx, owner, {number: epoch}, lease_s=LEASE_S)
+                else:
+                    fence(tx, owner, {number: epoch}, lease_s=LEASE_S)
+            case "give back":
+                after = released(lease, owner, epoch)
+                give_back_shards(tx, owner, {number: epoch})
+            case _:
+                _expire(tx)
+                model = {one: Lease(shard=one, owner=old.owner, epoch=old.epoch) for one, old in model.items()}
+                continue
+        model[number] = after or lease
+        stored = load_leases(tx, [number]).leases[0]
+        assert (stored.owner, stored.epoch) == (model[number].owner, model[number].epoch)
+        assert stored.expires_at_s == pytest.approx(model[number].expires_at_s, abs=30.0)
+
+
+def test_a_shard_cannot_be_taken_while_its_owner_writes_it(postgres_server: Postgres) -> None:
+    """A lease that ends during a long transaction is taken after it, with all that it has written."""
+    url = postgres_server.new_database()
+    with ExitStack() as closing:
+        database = open_database(url)
+        closing.callback(database.close)
+        other = database._backend.engine
+        with database.begin() as tx:
+            mine = take_shards(tx, "a", [0], lease_s=0.001)
+        found: list[object] = []
+
+        def take() -> None:
+            with other.begin() as connection:
+                found.append(take_shards(connection, "b", [0], lease_s=LEASE_S))
+                found.append(load_leases(connection, [0]).leases[0].stepped_at)
+
+        thread = Thread(target=take)
+        with database.begin() as tx:
+            fence(tx, "a", mine, lease_s=-1.0, stepped=SLOT)
+            thread.start()
+            thread.join(0.2)
+            assert found == []
+        thread.join()
+        assert found == [{0: 2}, SLOT]
