@@ -1,5 +1,6 @@
 """Time in which events are left out or count as good: an overlay on sums, which the ledger itself knows nothing of."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,23 @@ class AdjustedTime:
         # Spans have no overlaps: those that end behind the start and those that begin before the end are neighbours.
         touched: Bools = np.searchsorted(self.until_s, start_s, side="right") < np.searchsorted(self.since_s, end_s)
         return touched
+
+    def within(self, start_s: float, end_s: float) -> "AdjustedTime":
+        """What of it lies in (start, end]."""
+        mine = (self.until_s > start_s) & (self.since_s < end_s)
+        return AdjustedTime(
+            since_s=np.maximum(self.since_s[mine], start_s),
+            until_s=np.minimum(self.until_s[mine], end_s),
+            total=self.total[mine],
+            bad=self.bad[mine],
+        )
+
+    @property
+    def fingerprint(self) -> int:
+        """A number by which it is known again, also by another process; positive, of 63 bits."""
+        columns = np.stack([self.since_s, self.until_s, self.total, self.bad])
+        digest = hashlib.blake2b(columns.astype("<f8").tobytes(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 1
 
     def shares(self, edges_s: Floats) -> tuple[Floats, Floats]:
         """Which share of all and of bad events of each cell between *edges_s* is left out; shape (n - 1,)."""

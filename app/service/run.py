@@ -48,6 +48,7 @@ from app.service.adapters.chart_adapters import EngineContributors, EnginePasts,
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
+from app.service.kept_adjustments import AdjustedDaysKeeper
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
@@ -251,7 +252,12 @@ def _serve(
     )
     server = BoundedServer(_config(app, components, limits, stream))
     _stop_by(signals, server)
-    beside = [_looking(documents, components), _sending(engine, components, reports)]
+    keeper = AdjustedDaysKeeper(reports, components.adjustments, components.clock)
+    beside = [
+        _looking(documents, components),
+        _sending(engine, components, reports),
+        keeper.run(components.instruments),
+    ]
     with closing(backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, [one for one in beside if one is not None]))
 

@@ -1,5 +1,6 @@
 """All tables: importing this module makes `metadata` whole."""
 
+from app.store.adjusted_shares import adjusted_share
 from app.store.adjustments import adjustment, adjustment_audit
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
@@ -22,6 +23,7 @@ from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
 
 __all__ = [
+    "adjusted_share",
     "adjustment",
     "adjustment_audit",
     "alert",

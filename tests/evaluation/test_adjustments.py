@@ -1,7 +1,8 @@
 """Adjustments: every figure sees them, before or after the fact, and nothing in the ledger does."""
 
+import asyncio
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,17 +24,21 @@ from app.evaluation import Past, days, points, range_series
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.saving.budget_record import recorded_budgets
 from app.ledger import AdjustedTime, Ledger, WindowSums
-from app.reports import DayRange, IncidentFacts, Segment, SloDefinition
+from app.reports import DayRange, DaySums, IncidentFacts, Segment, SloDefinition
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.engine import Engine
+from app.service.kept_adjustments import AdjustedDaysKeeper
 from app.slo import AlertState, Severity, SloId
 from app.slo.arrays import Floats, Ints
+from app.status import StoredReports
 from app.store.daily_totals import sum_days
+from app.store.definitions import save_definitions
 from app.store.outbox import waiting
 from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
+from tests.support.set_clock import SetClock
 
 # 2027-01-15 08:00 UTC.
 NOW = 1_800_000_000
@@ -298,6 +303,97 @@ def test_the_days_of_a_report_are_adjusted_and_the_stored_ones_are_not(shop: Run
     gone = replace(definition, slo=SloId("shop-gone"))
     (found,) = adjust.days(Segment(gone, days, removed=True), [sums])
     assert sums.total - found.total == pytest.approx(sums.total / 96, rel=0.01)
+
+
+def test_the_report_of_a_closed_day_stays_when_the_ledger_forgets_its_slots(shop: Running) -> None:
+    """Ten minutes that cut quarters of an hour: by slots, by quarters and by the day's total they differ."""
+    day_s = NOW - 8 * HOUR
+    shop.run(shop.at, day_s + DAY + 2 * HOUR, every=HOUR)
+    days, sli = DayRange("UTC", day_s, day_s + DAY), shop.slos[0].sli.key
+    with shop.database.read() as transaction:
+        ((sums,),) = sum_days(transaction, days, [sli]).values()
+    definition = SloDefinition(
+        slo=shop.slos[0].id, since_s=0, sli=sli, service="shop", name="availability", objective=0.99
+    )
+    segment = Segment(definition, days, removed=False)
+    incident = IncidentFacts(
+        id="5f2d",
+        slo=definition.slo,
+        severity=Severity.PAGE,
+        started_at=datetime.fromtimestamp(INCIDENT[0], UTC),
+        ended_at=datetime.fromtimestamp(INCIDENT[1] + HOUR, UTC),
+        first_bad_at=datetime.fromtimestamp(INCIDENT[0], UTC),
+        last_bad_at=datetime.fromtimestamp(INCIDENT[1], UTC),
+        bad_events=3_000.0,
+        spent=0.35,
+    )
+    engine = Forgetful(shop)
+    adjust = AdjustedDays(cast("Engine", engine), shop.database, shop.adjustments)
+
+    def reported() -> tuple[Sequence[DaySums], Sequence[IncidentFacts]]:
+        return adjust.days(segment, [sums]), adjust.incidents(definition, [sums], [incident])
+
+    _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 7 * MINUTE)
+    closed = reported()
+    (day,), (spent,) = closed
+    assert sums.bad - day.bad == pytest.approx(1_500, abs=30)
+    assert spent.bad_events == pytest.approx(1_500, rel=0.06)
+    engine.forgets = "slots"
+    assert reported() == closed
+    engine.forgets = "everything"
+    assert reported() == closed
+    # An adjustment that is made now changes it, as far as the ledger still knows the day.
+    engine.forgets = "slots"
+    _adjust(shop, INCIDENT[0], INCIDENT[0] + 15 * MINUTE)
+    (day,), _ = reported()
+    assert sums.bad - day.bad == pytest.approx(3_000, abs=30)
+    # As it was before, it takes what it took.
+    _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 7 * MINUTE)
+    assert reported() == closed
+
+
+class Forgetful:
+    """The past of an evaluator, of which the ledger has quarters of an hour only, or nothing."""
+
+    def __init__(self, one: Running) -> None:
+        self._one = one
+        self.forgets = ""
+
+    def past(self, slo: SloId) -> Past | None:
+        past = self._one.evaluator.past(slo)
+        if past is None or past.row is None or not self.forgets:
+            return past
+        if self.forgets == "everything":
+            return replace(past, row=None)
+        row = past.row
+        edges_s = np.unique(row.edges_s // (15 * MINUTE)) * 15 * MINUTE
+        total, bad, measured_s = (np.diff(column) for column in row.counted_before(edges_s))
+        return replace(past, row=replace(row, edges_s=edges_s, total=total, bad=bad, measured_s=measured_s))
+
+
+def test_what_is_adjusted_is_kept_without_anybody_asking_for_a_report(shop: Running) -> None:
+    day_s = NOW - 8 * HOUR
+    shop.run(shop.at, day_s + DAY + 2 * HOUR, every=HOUR)
+    definition = SloDefinition(
+        slo=shop.slos[0].id, since_s=0, sli=shop.slos[0].sli.key, service="shop", name="availability", objective=0.99
+    )
+    with shop.database.begin() as transaction:
+        save_definitions(transaction, [definition], at_s=day_s)
+    clock = SetClock(datetime.fromtimestamp(shop.at, UTC))
+    adjust = AdjustedDays(cast("Engine", shop.evaluator), shop.database, shop.adjustments)
+    keeper = AdjustedDaysKeeper(StoredReports(shop.database, clock, adjust=adjust), shop.adjustments, clock)
+
+    def kept() -> int:
+        asyncio.run(keeper.step())
+        with shop.database.read() as transaction:
+            return int(transaction.execute(text("SELECT count(*) FROM adjusted_share")).scalar_one())
+
+    assert kept() == 0
+    _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 7 * MINUTE)
+    assert kept() == 1
+    assert kept() == 1
+    _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 8 * MINUTE)
+    assert kept() == 2
 
 
 def test_windows_cost_what_lies_in_them_and_not_every_occurrence() -> None:

@@ -32,6 +32,7 @@ from app.slo import Weights
 from app.slo.arrays import Ints
 from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
+from app.store.adjusted_shares import prune_adjusted_shares
 from app.store.daily_totals import prune_daily_totals, save_daily_totals
 from app.store.definitions import prune_definitions, save_definitions
 from app.store.sli_states import (
@@ -142,7 +143,9 @@ class LedgerStore:
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
         # Rows that get no day any more: of SLIs that no document has, and members that have left.
         ended = {*rows_without_state(transaction), *self._left_before}.difference(self._row_ids)
-        prune_daily_totals(transaction, sorted(self._rows_to_prune | ended), before_s=at_s - DAYS_KEPT_S)
+        of_days = sorted(self._rows_to_prune | ended)
+        prune_daily_totals(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
+        prune_adjusted_shares(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
         tables.forget_rows(transaction, sorted(ended))
         self._rows_to_prune.clear()
         prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)

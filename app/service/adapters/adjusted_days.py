@@ -1,21 +1,25 @@
-"""Days and incidents of reports without what was adjusted: by the ledger's cells, else by totals of days."""
+"""Days and incidents of reports without what was adjusted: by the ledger's cells, and by what is kept of those."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
+import structlog
 from typing_extensions import override
 
 from app.adjustments import AdjustedMember, Adjustment, CurrentAdjustments, overlays_of
-from app.evaluation import with_older_days
 from app.ledger import AdjustedTime, RowPast
 from app.reports import Adjust, DaySums, IncidentFacts, Segment, SloDefinition
 from app.service.engine import Engine
-from app.slo import SloId, group_id
-from app.store import Database
+from app.slo import group_id
+from app.store import Database, StoreError
+from app.store.adjusted_shares import AdjustedShare, load_adjusted_shares, save_adjusted_shares
 from app.store.daily_totals import load_daily_totals
+from app.store.ledger import load_rows
 
+_log = structlog.get_logger(__name__)
 # Sums of days and of cells differ in the last digits: so few events would be an objective that is missed.
 _ROUNDING_EVENTS = 1e-6
 
@@ -37,7 +41,7 @@ class AdjustedDays(Adjust):
         members = [_member(definition, one) for one in sums]
         overlays = overlays_of(adjustments, members, since=since, until=until)
         return [
-            one if overlay is None else self._adjusted(segment, member.id, one, overlay.budgets)
+            one if overlay is None else self._adjusted(segment, member, one, overlay.budgets)
             for member, one, overlay in zip(members, sums, overlays, strict=True)
         ]
 
@@ -64,63 +68,139 @@ class AdjustedDays(Adjust):
         (overlay,) = overlays_of(adjustments, [member], since=first, until=last)
         if overlay is None:
             return incident
-        left = self._share_left(member.id, definition, overlay.budgets, (first.timestamp(), last.timestamp()))
+        span = _Span(
+            member, definition.sli, round(first.timestamp()), round(last.timestamp()), 0.0, incident.bad_events
+        )
+        # One that goes on has another span with each of its errors: nothing of it is kept.
+        left = 1.0 - self._taken([span], overlay.budgets, keep=incident.ended_at is not None)[0][1]
         spent = None if incident.spent is None else incident.spent * left
         return replace(incident, bad_events=_rest(incident.bad_events * left), spent=spent)
 
-    def _share_left(
-        self, member: SloId, definition: SloDefinition, time: AdjustedTime, bounds: tuple[float, float]
-    ) -> float:
-        """The share of the bad events between two times that is not adjusted."""
-        bounds_s = np.array(bounds)
-        past = self._engine.past(member)
-        row = past.row if past is not None and past.slo.sli.key == definition.sli else None
-        if row is not None and row.edges_s[0] <= bounds_s[0]:
-            counted, adjusted = row.counted_before(bounds_s)[1], row.adjusted(time).counted_before(bounds_s)[1]
-            bad = float(counted[1] - counted[0])
-            if bad > 0:
-                return min(1.0, max(0.0, float(adjusted[1] - adjusted[0]) / bad))
-        # What the ledger has forgotten is taken to have failed evenly for as long as it failed.
-        return 1.0 - float(time.shares(bounds_s)[1][0])
-
-    def _adjusted(self, segment: Segment, member: SloId, sums: DaySums, time: AdjustedTime) -> DaySums:
-        row = self._row(segment, member, sums)
-        bounds_s = np.array([segment.days.start_s, min(segment.days.end_s, sums.end_s)], dtype=np.float64)
-        counted, adjusted = row.counted_before(bounds_s), row.adjusted(time).counted_before(bounds_s)
-        total, bad = (
-            float((before - after)[1] - (before - after)[0])
-            for before, after in zip(counted[:2], adjusted[:2], strict=True)
-        )
-        return sums._replace(total=_rest(sums.total - total), bad=_rest(sums.bad - bad))
-
-    def _row(self, segment: Segment, member: SloId, sums: DaySums) -> RowPast:
-        """What was counted of a member in the days; of an SLI that is no longer counted only the days are known."""
-        past, sli = self._engine.past(member), segment.definition.sli
-        row = past.row if past is not None and past.slo.sli.key == sli else None
-        until_s = np.inf if row is None else float(row.edges_s[0])
+    def _adjusted(self, segment: Segment, member: AdjustedMember, sums: DaySums, time: AdjustedTime) -> DaySums:
         with self._database.read() as transaction:
             days = load_daily_totals(
-                transaction,
-                sli,
-                sums.group,
-                start_s=segment.days.start_s,
-                end_s=min(until_s, segment.days.end_s),
+                transaction, segment.definition.sli, sums.group, start_s=segment.days.start_s, end_s=sums.end_s
             )
-        if past is not None and row is not None:
-            return with_older_days(past, days).row or row
-        edges_s = np.array([*(day.start_s for day in days), days[-1].end_s if days else 0.0], dtype=np.float64)
-        total, bad, measured_s = (
-            np.array([getattr(day, name) for day in days], dtype=np.float64) for name in ("total", "bad", "measured_s")
-        )
-        return RowPast(
-            edges_s=edges_s,
-            total=total,
-            bad=bad,
-            measured_s=measured_s,
-            first_sample_s=float(edges_s[0]),
-            complete_from_s=float(edges_s[0]),
-            watermark_s=float(edges_s[-1]),
-        )
+        wanted = dict(segment.days.days)
+        spans = [
+            _Span(member, segment.definition.sli, day.start_s, day.end_s, day.total, day.bad)
+            for day in days
+            # Zones that share the start of a day may have another length of it.
+            if wanted.get(day.start_s) == day.length_s
+        ]
+        taken = self._taken(spans, time)
+        total = sum(span.total * share for span, (share, _) in zip(spans, taken, strict=True))
+        bad = sum(span.bad * share for span, (_, share) in zip(spans, taken, strict=True))
+        return sums._replace(total=_rest(sums.total - total), bad=_rest(sums.bad - bad))
+
+    def _taken(self, spans: Sequence["_Span"], time: AdjustedTime, *, keep: bool = True) -> list[tuple[float, float]]:
+        """The shares of all and of bad events that are adjusted in spans of one member, as they were first computed.
+
+        The ledger forgets its slots, then its cells, so that what is computed later differs a little: a report of a
+        closed period must not (ADR-0088). A day that has been counted again since is computed again.
+        """
+        parts = [time.within(span.start_s, span.end_s) for span in spans]
+        # Of what is not adjusted in part every resolution says the same.
+        partly = [place for place, part in enumerate(parts) if part and not _is_even(part, spans[place])]
+        found = [_by_time(part, span) for part, span in zip(parts, spans, strict=True)]
+        if not partly:
+            return found
+        row = self._ledger_row(spans[0])
+        with self._database.read() as transaction:
+            ids = {one.group: one.id for one in load_rows(transaction, [spans[0].sli])}
+            row_id = ids.get(spans[0].member.group)
+            start_s, end_s = spans[partly[0]].start_s, spans[partly[-1]].start_s + 1
+            kept = {} if row_id is None else load_adjusted_shares(transaction, row_id, start_s=start_s, end_s=end_s)
+        new: list[AdjustedShare] = []
+        for place in partly:
+            span, part = spans[place], parts[place]
+            known = kept.get((span.start_s, span.end_s, part.fingerprint))
+            is_current = known is not None and (known.total, known.bad) == (span.total, span.bad)
+            computed = None if is_current else _by_cells(row, part, span)
+            if computed is not None:
+                found[place] = computed
+                if row_id is not None:
+                    new.append(
+                        AdjustedShare(
+                            row_id, span.start_s, span.end_s, part.fingerprint, span.total, span.bad, *computed
+                        )
+                    )
+            elif known is not None:
+                found[place] = (known.total_share, known.bad_share)
+            else:
+                found[place] = self._by_older_days(row, part, span) or found[place]
+        if new and keep:
+            self._keep(new)
+        return found
+
+    def _keep(self, shares: Sequence[AdjustedShare]) -> None:
+        try:
+            with self._database.begin() as transaction:
+                save_adjusted_shares(transaction, shares)
+        except StoreError as error:
+            # The report is right without: the next one keeps them.
+            _log.warning("what adjustments take from days could not be kept", error=str(error))
+
+    def _ledger_row(self, span: "_Span") -> RowPast | None:
+        """What the ledger has of a member; None where its SLI is no longer counted."""
+        past = self._engine.past(span.member.id)
+        return past.row if past is not None and past.slo.sli.key == span.sli else None
+
+    def _by_older_days(self, row: RowPast | None, time: AdjustedTime, span: "_Span") -> tuple[float, float] | None:
+        """The shares in a day of which the ledger has the end only: of what it has forgotten by the share of time."""
+        if row is None or row.edges_s[0] >= span.end_s or not span.total:
+            return None
+        bounds_s = np.array([row.edges_s[0], span.end_s], dtype=np.float64)
+        cut = np.array([span.start_s, row.edges_s[0]], dtype=np.float64)
+        shares = []
+        for place, whole, early in zip((0, 1), (span.total, span.bad), time.shares(cut), strict=True):
+            counted, left = (
+                float(np.diff(one.counted_before(bounds_s)[place])[0]) for one in (row, row.adjusted(time))
+            )
+            older = max(whole - counted, 0.0)
+            shares.append(_share(counted - left + older * float(early[0]), whole))
+        return shares[0], shares[1]
+
+
+class _Span(NamedTuple):
+    """Time of one member (unix seconds) with the events that were counted in it."""
+
+    member: AdjustedMember
+    sli: str
+    start_s: int
+    end_s: int
+    total: float
+    bad: float
+
+
+def _is_even(time: AdjustedTime, span: _Span) -> bool:
+    """Whether all of a span is adjusted alike."""
+    return len(time.since_s) == 1 and float(time.until_s[0] - time.since_s[0]) >= span.end_s - span.start_s
+
+
+def _by_time(time: AdjustedTime, span: _Span) -> tuple[float, float]:
+    """The shares by time alone, as if the events of a span were spread evenly."""
+    if not time or span.end_s <= span.start_s:
+        return 0.0, 0.0
+    total, bad = time.shares(np.array([span.start_s, span.end_s], dtype=np.float64))
+    return float(total[0]), float(bad[0])
+
+
+def _by_cells(row: RowPast | None, time: AdjustedTime, span: _Span) -> tuple[float, float] | None:
+    """The shares by the cells of the ledger; None where it does not have all of the span."""
+    if row is None or row.edges_s[0] > span.start_s or row.edges_s[-1] < span.end_s:
+        return None
+    bounds_s = np.array([span.start_s, span.end_s], dtype=np.float64)
+    counted, left = row.counted_before(bounds_s), row.adjusted(time).counted_before(bounds_s)
+    total, bad = (
+        _share(float(np.diff(before)[0] - np.diff(after)[0]), float(np.diff(before)[0]))
+        for before, after in zip(counted[:2], left[:2], strict=True)
+    )
+    return total, bad
+
+
+def _share(part: float, whole: float) -> float:
+    return min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
 
 
 def _member(definition: SloDefinition, sums: DaySums) -> AdjustedMember:

@@ -140,6 +140,16 @@ def _make_days() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "adjusted_share",
+        sa.Column("row_id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("start_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("end_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("overlay", sa.BigInteger, nullable=False, autoincrement=False),
+        *(sa.Column(name, sa.Float(53), nullable=False) for name in ("total", "bad", "total_share", "bad_share")),
+        sa.PrimaryKeyConstraint("row_id", "start_s", "end_s", "overlay", name="pk_adjusted_share"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "slo_definition",
         sa.Column("slo", sa.String, nullable=False),
         sa.Column("since_s", sa.Integer, nullable=False, autoincrement=False),
