@@ -252,14 +252,9 @@ def _serve(
     )
     server = BoundedServer(_config(app, components, limits, stream))
     _stop_by(signals, server)
-    keeper = AdjustedDaysKeeper(reports, components.adjustments, components.clock)
-    beside = [
-        _looking(documents, components),
-        _sending(engine, components, reports),
-        keeper.run(components.instruments),
-    ]
+    beside = _beside(engine, components, documents, reports)
     with closing(backtests.jobs):
-        asyncio.run(_until_stopped(server, listening, documents, signals, [one for one in beside if one is not None]))
+        asyncio.run(_until_stopped(server, listening, documents, signals, beside))
 
 
 def _stop_by(signals: Signals, server: BoundedServer) -> None:
@@ -278,6 +273,16 @@ def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any
     every = components.settings.watch_interval
     watch = FilesWatch(documents, every=every, clock=components.clock)
     return watch.run(components.instruments) if every else None
+
+
+def _beside(
+    engine: Engine, components: Components, documents: Documents, reports: StoredReports
+) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside the server."""
+    keeper = AdjustedDaysKeeper(reports, components.adjustments, components.clock)
+    looking = _looking(documents, components)
+    others = [_sending(engine, components, reports), keeper.run(components.instruments)]
+    return others if looking is None else [looking, *others]
 
 
 def _sending(engine: Engine, components: Components, reports: StoredReports) -> Coroutine[Any, Any, None]:
