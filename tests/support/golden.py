@@ -6,8 +6,8 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent.parent / "golden"
 
 
-def assert_golden(name: str, text: str) -> None:
-    """The text equals the golden file, to the byte."""
+def assert_golden(name: str | Path, text: str) -> None:
+    """The text equals the golden file of this name, or the file of this absolute path, to the byte."""
     path = _FOLDER / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)

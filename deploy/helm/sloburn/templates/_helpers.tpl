@@ -47,13 +47,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* What would fail in the cluster, or do harm there, is refused here. */}}
 {{- define "sloburn.validate" -}}
-{{- $replicas := .Values.replicaCount | default 2 | int -}}
-{{- if and (not .Values.database.existingSecret) (or (gt $replicas 1) (kindIs "invalid" .Values.replicaCount)) -}}
-{{- fail "replicaCount: more than one replica needs PostgreSQL: name a secret with its URL in database.existingSecret, or set replicaCount to 1" -}}
-{{- end -}}
-{{- if and .Values.podDisruptionBudget.enabled (lt $replicas 2) -}}
-{{- fail "podDisruptionBudget.enabled: with one replica it would block every drain of a node; set replicaCount to 2 or more, or leave it off" -}}
-{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host: an ingress needs a host, such as slo.example.org" -}}
 {{- end -}}
@@ -175,8 +168,10 @@ spec:
     - name: documents
       projected:
         sources:
+          {{- if or .Values.documents (not .Values.existingDocuments) }}
           - configMap:
               name: {{ include "sloburn.fullname" . }}-documents
+          {{- end }}
           {{- range .Values.existingDocuments }}
           - configMap:
               name: {{ . }}
@@ -208,15 +203,4 @@ spec:
   affinity:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  topologySpreadConstraints:
-    {{- if .Values.topologySpreadConstraints }}
-    {{- toYaml .Values.topologySpreadConstraints | nindent 4 }}
-    {{- else }}
-    - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
-      whenUnsatisfiable: ScheduleAnyway
-      labelSelector:
-        matchLabels:
-          {{- include "sloburn.selectorLabels" . | nindent 10 }}
-    {{- end }}
 {{- end -}}
