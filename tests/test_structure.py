@@ -55,13 +55,10 @@ def test_no_two_packages_define_the_same_public_name() -> None:
 
 
 BROAD_EXCEPTS = {
-    "delivery/loop.py _attempt": "an error of one receiver must not end the delivery loop",
-    "delivery/message_receiver.py _send": "an error in one message must not keep the next one from being sent",
-    "delivery/message_receiver.py send_report": "an error in one report must not keep the next one from being sent",
+    "delivery/outcome.py failing_attempt": "an error in one alert or receiver must not keep others from being sent",
     "delivery/restarting.py restarting": "delivery goes on after an error in one of its tasks",
     "evaluation/judging/fault_isolation.py attempt": "the judgement or the forecast of one SLO",
     "http/detached.py _run": "raised by the callers that wait for the thread",
-    "integrations/alertmanager/peer.py _try_render": "the rendering of one alert",
     "schedule.py guarded": "an evaluation, and work beside evaluations",
     "service/engine.py _run": "raised by `start`, in the thread that started the engine",
     "wording/templates.py _as_problem": "the rendering of one alert: Jinja raises anything for a template",

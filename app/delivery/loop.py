@@ -16,10 +16,11 @@ import structlog
 from app.alerting import Notification
 from app.clock import Clock
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt, ending
-from app.delivery.outcome import FailureReason, Outcome, unexpected
+from app.delivery.outcome import Outcome, failing_attempt
 from app.delivery.ports import DeliveryInstruments, Outbox, Receiver
 from app.delivery.restarting import restarting
 from app.http.backoff import Backoff
+from app.http.failures import AttemptError
 from app.store.outbox import OutboxEntry
 
 _log = structlog.get_logger(__name__)
@@ -154,11 +155,12 @@ class DeliveryLoop:
 
     async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
         try:
-            return await receiver.deliver([self._completed(entry.notification) for entry in entries], at=at)
-        except Exception as error:  # noqa: BLE001  counted like any failure, or the entry would never be given up
-            _log.exception("delivery failed unexpectedly", receiver=receiver.name)
-            self._instruments.failed(receiver.name, FailureReason.INTERNAL)
-            return [unexpected(error)] * len(entries)
+            with failing_attempt("delivery failed unexpectedly", receiver=receiver.name):
+                return await receiver.deliver([self._completed(entry.notification) for entry in entries], at=at)
+        except AttemptError as error:
+            # Counted like any failure, or the entries would never be given up.
+            self._instruments.failed(receiver.name, error.failed.reason)
+            return [error.failed] * len(entries)
 
     def _endings(
         self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime

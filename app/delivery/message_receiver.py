@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import structlog
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult, halves_of, outgoing_message
-from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, unexpected
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, failing_attempt
 from app.delivery.ports import DeliveryInstruments, MessageRefs, Receiver
 from app.delivery.report_messages import ReportMessage, ReportNotifier
 from app.http.failures import AttemptError
@@ -20,7 +19,6 @@ from app.http.secrets import redacted
 from app.slo import Cause, Severity
 from app.store import StoreError
 
-_log = structlog.get_logger(__name__)
 # The lease of an entry is 30 s and a request takes 15 s at most, so no batch may outlive its lease: what is not begun
 # within this time is left for the next pass.
 _BEGIN_WITHIN_S = 12.0
@@ -92,12 +90,10 @@ class MessageReceiver(Receiver):
         if not isinstance(notifier, ReportNotifier):
             return Rejected(detail="the receiver takes no reports")
         try:
-            outcome = await notifier.send_report(message)
+            with failing_attempt("sending a report failed unexpectedly", receiver=self._name):
+                outcome = await notifier.send_report(message)
         except AttemptError as error:
             outcome = error.failed
-        except Exception as error:  # noqa: BLE001  after any error the next report goes out; this one is counted
-            _log.exception("a report cannot be sent", receiver=self._name)
-            outcome = unexpected(error)
         if isinstance(outcome, Delivered):
             self._instruments.notified(self._name)
         elif isinstance(outcome, Failed):
@@ -271,12 +267,10 @@ class MessageReceiver(Receiver):
         await self._note_sent([message], sent, at)
         opened = self._opens(message)
         try:
-            result = await self._notifier.send(message)
+            with failing_attempt("sending a message failed unexpectedly", receiver=self._name):
+                result = await self._notifier.send(message)
         except AttemptError as error:
             result = SendResult(outcome=error.failed)
-        except Exception as error:  # noqa: BLE001  after any error the next message goes out; this one is counted
-            _log.exception("sending a message failed unexpectedly", receiver=self._name)
-            result = SendResult(outcome=unexpected(error))
         outcome = self._redacted(result.outcome)
         if isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)

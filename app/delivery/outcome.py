@@ -1,11 +1,14 @@
 """The outcome of an attempt to send a notification."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from app.http.answers import POISON, Answer, failure_of
-from app.http.failures import Failed, FailureReason
+from app.http.failures import AttemptError, Failed, FailureReason
 
 __all__ = [
     "Deferred",
@@ -15,9 +18,11 @@ __all__ = [
     "Outcome",
     "Rejected",
     "best",
+    "failing_attempt",
     "outcome_of",
-    "unexpected",
 ]
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,23 @@ def outcome_of(answer: Answer, *, final: frozenset[int] = POISON, any_page: bool
     return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
 
 
-def unexpected(error: Exception) -> Failed:
+@contextmanager
+def failing_attempt(what: str, **where: str) -> Iterator[None]:
+    """Any error within as an attempt that failed: what else is to be sent must go on.
+
+    Raises:
+        AttemptError: the error; one that is not expected is logged with its traceback.
+    """
+    try:
+        yield
+    except AttemptError:
+        raise
+    except Exception as error:
+        _log.exception(what, **where)
+        raise AttemptError(_unexpected(error)) from error
+
+
+def _unexpected(error: Exception) -> Failed:
     """An unexpected error as a failure like others: counted, retried and in the end given up.
 
     Only its kind is named, since its text may quote a secret.

@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
-import structlog
 from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery.outcome import Deferred, Delivered, Outcome, best, unexpected
+from app.delivery.outcome import Deferred, Delivered, Outcome, best, failing_attempt
 from app.delivery.ports import DeliveryInstruments, Receiver
 from app.http.client import ClientOptions
 from app.http.failures import AttemptError
@@ -21,7 +19,6 @@ from app.integrations.alertmanager.peer import RECEIVER, AlertmanagerPeer
 from app.integrations.alertmanager.refire import Reassertion, RefiringPeer
 from app.wording.templates import Templates
 
-_log = structlog.get_logger(__name__)
 # An alert survives three repetitions that are lost, and ends by itself four minutes after the last.
 _LIFETIME_IN_RESENDS = 4
 # All peers are busy with earlier requests, which end within their deadline.
@@ -94,7 +91,7 @@ class Alertmanager(Receiver):
         answers: list[list[Outcome]] = []
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            answers += [_outcomes(task, len(notifications)) for task in done]
+            answers += [task.result() for task in done]
             outcomes = [best(by_peer) for by_peer in zip(*answers, strict=True)]
             if all(isinstance(outcome, Delivered) for outcome in outcomes):
                 break
@@ -112,20 +109,15 @@ class Alertmanager(Receiver):
         self, peer: RefiringPeer, notifications: Sequence[Notification], at: datetime
     ) -> asyncio.Task[list[Outcome]]:
         # The task is kept here, since one that nothing refers to may vanish while it runs.
-        task = asyncio.create_task(peer.deliver(notifications, at=at))
+        task = asyncio.create_task(self._deliver(peer, notifications, at))
         self._under_way.add(task)
-        task.add_done_callback(partial(self._finished, peer))
+        task.add_done_callback(self._under_way.discard)
         return task
 
-    def _finished(self, peer: RefiringPeer, task: asyncio.Task[list[Outcome]]) -> None:
-        self._under_way.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
+    async def _deliver(self, peer: RefiringPeer, notifications: Sequence[Notification], at: datetime) -> list[Outcome]:
+        try:
+            with failing_attempt("sending alerts failed unexpectedly", receiver=self._name, peer=peer.name):
+                return await peer.deliver(notifications, at=at)
+        except AttemptError as error:
             # Another peer may have accepted it, which is enough: what one peer raises is a failure of that peer.
-            _log.error("sending alerts failed unexpectedly", receiver=self._name, peer=peer.name, exc_info=error)
-            peer.failed(AttemptError(unexpected(error)), 1)
-
-
-def _outcomes(task: asyncio.Task[list[Outcome]], count: int) -> list[Outcome]:
-    error = task.exception()
-    return [unexpected(error)] * count if isinstance(error, Exception) else task.result()
+            return peer.failed(error, len(notifications))

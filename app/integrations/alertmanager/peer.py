@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import orjson
-import structlog
 
 from app.alerting import Notification
-from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, unexpected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, failing_attempt
 from app.delivery.ports import DeliveryInstruments
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PayloadWriter, PostableAlert
 
-_log = structlog.get_logger(__name__)
 # Alertmanager limits nothing here; a batch of this size is some hundred KiB and is answered within a second.
 BATCH = 256
 RECEIVER = "alertmanager"
@@ -82,13 +80,13 @@ class AlertmanagerPeer:
     def _try_render(self, notification: Notification, at: datetime) -> PostableAlert | Failed:
         """The alert, or why this one cannot be rendered: the others of its batch must not wait for it."""
         try:
-            # If its clock is ahead of ours, an end in our future may be in its past, and it would not notify.
-            alert = self._payload.alert(notification, at=at + timedelta(seconds=max(self.skew, 0.0)))
-            orjson.dumps(alert)
-        except Exception as error:  # noqa: BLE001  any error concerns this alert only
-            _log.exception("an alert cannot be rendered", receiver=self._receiver, alert=notification.instance)
-            self._instruments.failed(self._receiver, FailureReason.INTERNAL)
-            return unexpected(error)
+            with failing_attempt("an alert cannot be rendered", receiver=self._receiver, alert=notification.instance):
+                # If its clock is ahead of ours, an end in our future may be in its past, and it would not notify.
+                alert = self._payload.alert(notification, at=at + timedelta(seconds=max(self.skew, 0.0)))
+                orjson.dumps(alert)
+        except AttemptError as error:
+            self._instruments.failed(self._receiver, error.failed.reason)
+            return error.failed
         return alert
 
     async def _post(self, alerts: Sequence[PostableAlert]) -> list[Outcome]:
