@@ -58,11 +58,12 @@ def test_chance_is_no_incident(per_hour: float) -> None:
 
 
 def test_nothing_bad_so_far_is_not_never() -> None:
-    """Half an event is added to what was seen; without any event nothing is normal."""
-    total = np.array([[10.0] * HOURS, [0.0] * HOURS])
-    found = base_rates(total, np.zeros((2, HOURS)))
+    """Half a bad event is added to what was seen; without any event nothing is normal."""
+    total = np.array([[10.0] * HOURS, [0.0] * HOURS, [0.0] * (HOURS - 1) + [1.0]])
+    found = base_rates(total, np.zeros((3, HOURS)))
     assert found.share[0] == pytest.approx(0.5 / (10 * HOURS), rel=0.01)
     assert np.isnan(found.share[1])
+    assert found.share[2] == pytest.approx(0.5 / 1.5)
     assert found.expected_bad(total)[1].sum() == 0
 
 

@@ -1,0 +1,28 @@
+"""Incidents in the history of an SLI: whether one goes on now."""
+
+import numpy as np
+import pytest
+
+from app.budget import base_rates
+from app.budget.forecast.incidents import left_out_incidents
+
+HOURS = 240
+
+
+@pytest.mark.parametrize(("lately_bad", "goes_on"), [(20.0, True), (5.0, False)])
+def test_an_incident_goes_on_while_the_last_half_hour_fails_half_as_much(*, lately_bad: float, goes_on: bool) -> None:
+    """At night, with a tenth of the traffic, half of the newest hour fails; of the last half hour less does."""
+    total, bad = np.full((1, HOURS), 1000.0), np.ones((1, HOURS))
+    total[0, -1], bad[0, -1] = 100.0, 50.0
+    rates = base_rates(total, bad)
+    found = left_out_incidents(
+        total,
+        bad,
+        rates,
+        expected=rates.expected_bad(total),
+        lately_total=np.array([50.0]),
+        lately_bad=np.array([lately_bad]),
+    )
+    assert found.count.tolist() == [1]
+    assert (found.ongoing_share[0] > 0) == goes_on
+    assert found.ongoing_hours.tolist() == [0.5 if goes_on else 0.0]
