@@ -13,8 +13,12 @@ const SHORTEST_S = 60;
 const UNITS = [["s", 1], ["min", 60], ["h", 3600]];
 // A touch that moves less is a tap.
 const DRAG_PX = 8;
-// How much of the range is added behind it, so that the projection of the budget is seen.
-const AHEAD = 0.2;
+// How much of the range is added behind it for the days ahead of the budget: as much again where it is days long and there
+// is room, since what leaves the SLO window in weeks is part of its forecast.
+const AHEAD = 0.25, AHEAD_OF_DAYS = 1, AHEAD_ON_PHONES = 0.5;
+const DAYS_S = 3 * 86_400;
+// A future in which everything fails must not flatten what was measured.
+const LOWEST_FORECAST = -0.5;
 
 // Times of an axis by how far apart they are: the usual form, then what is added where a year or a day begins.
 const AXIS_TIMES = [
@@ -45,7 +49,7 @@ const colour = (name) => {
 const highest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
 
 /** Columns of the series for uPlot: times of the ends of steps, null where nothing was measured. */
-const prepared = (series) => {
+const prepared = (series, forecast) => {
   const at = series.at.map(seconds);
   const since = [seconds(series.from), ...at];
   // Slices of time and evaluations are a few an hour: per second they would be thousandths.
@@ -55,7 +59,18 @@ const prepared = (series) => {
     const [unit, length] = UNITS.find(([, length]) => most === 0 || most * length >= 0.5) ?? UNITS.at(-1);
     return { unit, values: perSecond.map((value) => (value === null ? null : value * length)), most: most * length };
   };
-  return { at, since, rated, series };
+  return { at, since, rated, series, forecast: outlook(forecast) };
+};
+
+/** What is ahead: steps with what is left of the budget, and when it is exhausted; null without a forecast. */
+const outlook = (found) => {
+  if (!found || !found.steps.length) return null;
+  const { earliest, expected, latest } = found.exhausted_at;
+  return {
+    steps: found.steps.map(({ at, remaining_ratio }) => ({ at: seconds(at), ...remaining_ratio })),
+    until: seconds(found.until),
+    exhausted: earliest && { earliest: seconds(earliest), expected: expected && seconds(expected), latest: seconds(latest ?? found.until) },
+  };
 };
 
 /** The lines of each chart: label, values, exact text of a step, and the look. */
@@ -66,13 +81,16 @@ const charts = (data) => {
   const shown = series.burn_rates.filter(({ window }) => compared.has(window));
   const burns = shown.length ? shown : series.burn_rates.slice(0, 3);
   const thresholds = [...new Set(series.rules.map(({ factor }) => factor))];
-  const projection = projected(data);
+  const ahead = [...projected(data), ...forecasted(data)];
   return {
     budget: {
       lines: [
         { label: "lowest", colour: 0, values: series.budget_remaining_ratio, text: percent(2), fill: true },
-        ...(projection ? [{ label: "projection", colour: 2, ...projection, text: percent(2), dashed: true, spans: true }] : []),
+        ...ahead,
       ],
+      // The futures are between their bounds.
+      bands: ahead.some((line) => line.bound) ? [[ahead.length - 1, ahead.length]] : [],
+      exhausted: data.forecast?.exhausted,
       levels: [{ at: 0, colour: "--bad" }],
       range: (least, most) => [Math.min(0, least), Math.max(most, Math.min(1, most + 0.1), 0.1)],
       tick: percent(0),
@@ -113,14 +131,35 @@ const charts = (data) => {
   };
 };
 
-/** The budget from now until it is exhausted, *ahead* of the steps; null where it lasts, or the range is of the past. */
-const projected = ({ at, series }) => {
+/** A line that begins with what is left now and goes through *points*, which are behind the newest step. */
+const ahead = ({ series }, left, points) => ({
+  values: series.at.map((_, step) => (step === series.at.length - 1 ? left : null)), ahead: points, spans: true,
+});
+
+/** The budget until it is exhausted if the rates of the last minutes go on; no line where it lasts, or of the past. */
+const projected = (data) => {
   const until = seconds(root.dataset.exhausted ?? "");
   const left = Number.parseFloat(root.dataset.remaining ?? "");
-  if (!root.dataset.newest || Number.isNaN(until) || Number.isNaN(left) || !at.length) return null;
-  const values = series.at.map(() => null);
-  values[values.length - 1] = left;
-  return { values, ahead: { at: until, value: 0 } };
+  if (!root.dataset.newest || Number.isNaN(until) || Number.isNaN(left) || !data.at.length) return [];
+  return [{ label: "at the present rate", colour: 2, ...ahead(data, left, [{ at: until, value: 0 }]), text: percent(2), dashed: true }];
+};
+
+/** The forecast of the budget: what is expected, and the bounds of 80 of 100 futures, the last two lines. */
+const forecasted = (data) => {
+  const left = data.series.budget_remaining_ratio.at(-1) ?? data.forecast?.steps[0].median;
+  if (!data.forecast || left === undefined) return [];
+  const steps = data.forecast.steps.filter(({ at }) => at > data.at.at(-1));
+  const line = (name) => ahead(data, left, steps.map((step) => ({ at: step.at, value: step[name] })));
+  const [low, median, high] = ["low", "median", "high"].map(line);
+  const text = (value, step) => {
+    const found = steps.find(({ at }) => at === data.ahead[step - data.at.length]);
+    return found ? `${percent(1)(value)} (${percent(1)(found.low)} to ${percent(1)(found.high)})` : "";
+  };
+  return [
+    { label: "forecast, with 80 of 100 futures", colour: 3, ...median, text, dashed: true, bounded: true },
+    { label: "high", colour: 3, ...high, bound: true },
+    { label: "low", colour: 3, ...low, bound: true },
+  ];
 };
 
 /** What is drawn below and above the lines: what was not measured, levels, marks. */
@@ -184,11 +223,33 @@ const ground = (data, chart) => ({
           }
         }
         for (const mark of marks) drawMark(plot, mark);
+        if (chart.exhausted) drawExhaustion(plot, chart.exhausted);
         ctx.restore();
       },
     ],
   },
 });
+
+/** When the budget is exhausted in the first 10 to 90 of 100 futures: a bar on the line of zero; a line where in 50. */
+const drawExhaustion = (plot, { earliest, expected, latest }) => {
+  const { ctx, bbox } = plot;
+  const zero = plot.valToPos(0, "y", true);
+  const left = plot.valToPos(earliest, "x", true);
+  ctx.fillStyle = ctx.strokeStyle = colours["--bad"];
+  ctx.globalAlpha = 0.6;
+  ctx.fillRect(left, zero - 3 * devicePixelRatio, plot.valToPos(latest, "x", true) - left, 6 * devicePixelRatio);
+  ctx.globalAlpha = 1;
+  if (!expected) return;
+  const x = plot.valToPos(expected, "x", true);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  // The words are where there is room for them.
+  const isRight = x > bbox.left + bbox.width / 2;
+  ctx.textAlign = isRight ? "right" : "left";
+  ctx.fillText("exhausted", x + (isRight ? -4 : 4) * devicePixelRatio, bbox.top + 14 * devicePixelRatio);
+};
 
 const drawMark = (plot, mark) => {
   const { ctx, bbox } = plot;
@@ -222,12 +283,15 @@ let marks = [];
 let plots = [];
 let current = null;
 let place = null;
+// The chart that the reader points at: the others follow it, and have no step of what is ahead.
+let pointed = null;
 let isDragged = false;
 let isOutdated = false;
 
 const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line", "--surface"];
 
 const zoom = (from, to) => {
+  to = Math.min(to, Date.now() / 1000);
   if (to - from < SHORTEST_S) return;
   const address = new URL(location.href);
   address.searchParams.delete("range");
@@ -241,13 +305,19 @@ const draw = () => {
   isOutdated = false;
   for (const plot of plots) plot.destroy();
   plots = [];
+  pointed = null;
   colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
-  const described = charts(current);
   const isPhone = root.clientWidth < PHONE_PX;
-  const ahead = Math.min(described.budget.lines[1]?.ahead.at ?? range.to, range.to + (range.to - range.from) * AHEAD);
+  const length = range.to - range.from;
+  const most = range.to + length * (length < DAYS_S ? AHEAD : isPhone ? AHEAD_ON_PHONES : AHEAD_OF_DAYS);
+  const exhausted = seconds(root.dataset.exhausted ?? "");
+  const steps = current.forecast?.steps.map(({ at }) => at) ?? [];
+  current.ahead = root.dataset.newest ? [...new Set([...steps, ...(Number.isNaN(exhausted) ? [] : [exhausted])])].filter((at) => at > (current.at.at(-1) ?? 0)).sort((a, b) => a - b) : [];
+  const until = Math.max(range.to, Math.min(current.ahead.at(-1) ?? range.to, most));
+  const described = charts(current);
   for (const figure of root.querySelectorAll("[data-chart]")) {
     const chart = described[figure.dataset.chart];
-    if (chart) plots.push(build(figure, chart, current, Math.max(range.to, ahead), isPhone));
+    if (chart) plots.push(build(figure, chart, current, figure.dataset.chart === "budget" ? until : range.to, isPhone));
   }
   if (place !== null) point(place);
 };
@@ -255,15 +325,16 @@ const draw = () => {
 const build = (figure, chart, data, until, isPhone) => {
   const holder = figure.querySelector(".plot");
   holder.replaceChildren();
-  let at = data.at;
-  const columns = chart.lines.map((line) => {
-    if (!line.ahead) return line.values;
-    at = [...data.at, line.ahead.at];
-    return [...line.values, line.ahead.value];
+  const isAhead = chart.lines.some((line) => line.ahead);
+  const at = isAhead ? [...data.at, ...data.ahead] : data.at;
+  const padded = chart.lines.map((line) => {
+    if (!isAhead) return line.values;
+    const points = new Map((line.ahead ?? []).map((point) => [point.at, point.value]));
+    return [...line.values, ...data.ahead.map((moment) => points.get(moment) ?? null)];
   });
-  const padded = columns.map((column) => (column.length < at.length ? [...column, ...Array(at.length - column.length).fill(null)] : column));
   const scale = (isRight) => {
-    const values = padded.filter((_, place) => Boolean(chart.lines[place].right) === isRight).flat().filter((value) => value !== null);
+    const seen = (column, line) => column.filter((value, step) => value !== null && at[step] <= until).map((value) => (line.bound ? Math.max(value, LOWEST_FORECAST) : value));
+    const values = padded.flatMap((column, place) => (Boolean(chart.lines[place].right) === isRight ? seen(column, chart.lines[place]) : []));
     return { range: chart.range(values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)) };
   };
   const hasRight = chart.lines.some((line) => line.right);
@@ -287,22 +358,24 @@ const build = (figure, chart, data, until, isPhone) => {
     series: [
       {},
       ...chart.lines.map((line) => ({
-        label: line.label, scale: line.right ? "right" : "y", stroke: colours[`--c${line.colour}`], width: 1.5, spanGaps: line.spans ?? false,
+        label: line.label, scale: line.right ? "right" : "y", stroke: line.bound ? "transparent" : colours[`--c${line.colour}`], width: 1.5, spanGaps: line.spans ?? false,
         ...(line.dashed ? { dash: [6, 4] } : {}), points: { show: false },
-        paths: line.dashed ? undefined : uPlot.paths.stepped({ align: -1 }),
+        paths: line.dashed || line.bound ? undefined : uPlot.paths.stepped({ align: -1 }),
         ...(line.fill ? { fill: translucent(colours[`--c${line.colour}`]) } : {}),
       })),
     ],
+    bands: (chart.bands ?? []).map(([high, low]) => ({ series: [high + 1, low + 1], fill: translucent(colours[`--c${chart.lines[low].colour}`]) })),
     plugins: [ground(data, chart)],
     hooks: {
       setSelect: [(plot) => {
         if (plot.select.width > DRAG_PX) zoom(plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x"));
       }],
-      setCursor: [(plot) => { if (plot.cursor.idx !== undefined) reads(plot.cursor.left < 0 ? null : plot.cursor.idx); }],
+      setCursor: [(plot) => { if (plot.cursor.idx !== undefined && plot === (pointed ?? plot)) reads(plot.cursor.left < 0 ? null : plot.cursor.idx); }],
     },
   };
   const plot = new uPlot(options, [at, ...padded], holder);
   plot.over.setAttribute("aria-hidden", "true");
+  for (const kind of ["pointerenter", "pointerdown"]) plot.over.addEventListener(kind, () => { pointed = plot; });
   zoomByTouch(plot);
   legend(figure, chart, plot);
   return plot;
@@ -350,8 +423,9 @@ const legend = (figure, chart, plot) => {
     list.className = "reads";
     caption.append(list);
   }
+  const named = chart.lines.map((line, place) => ({ line, place })).filter(({ line }) => !line.bound);
   list.replaceChildren(
-    ...chart.lines.map((line, place) => {
+    ...named.map(({ line, place }) => {
       const button = document.createElement("button");
       button.type = "button";
       button.className = `c${line.colour}${line.dashed ? " dashed" : ""}`;
@@ -362,15 +436,18 @@ const legend = (figure, chart, plot) => {
         const shows = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(shows));
         plot.setSeries(place + 1, { show: shows });
+        if (line.bounded) chart.lines.forEach(({ bound }, other) => { if (bound) plot.setSeries(other + 1, { show: shows }); });
       });
       return button;
     }),
   );
   figure.reads = (step) => {
-    list.querySelectorAll("b").forEach((element, place) => {
-      const line = chart.lines[place];
-      const values = line.exact ?? line.values;
-      element.textContent = step === null || step >= values.length ? "" : line.text(values[step]);
+    list.querySelectorAll("b").forEach((element, order) => {
+      const { line, place } = named[order];
+      const values = line.exact ?? plot.data[place + 1];
+      const value = step === null || step >= values.length ? undefined : values[step];
+      // What is ahead has figures there only.
+      element.textContent = value === undefined || (value === null && (line.ahead || step >= line.values.length)) ? "" : line.text(value, step);
     });
   };
 };
@@ -385,12 +462,15 @@ const reads = (step) => {
   place = step;
   for (const figure of root.querySelectorAll("[data-chart]")) figure.reads?.(step);
   const at = step === null ? undefined : current.at[step];
-  when.textContent = at === undefined ? "" : `${fullTime(current.since[step] * 1000)} to ${fullTime(at * 1000)}${current.series.coverage[step] ? "" : ": not measured"}`;
+  const ahead = step === null ? undefined : current.ahead[step - current.at.length];
+  if (ahead !== undefined) when.textContent = `${fullTime(ahead * 1000)}, ahead`;
+  else when.textContent = at === undefined ? "" : `${fullTime(current.since[step] * 1000)} to ${fullTime(at * 1000)}${current.series.coverage[step] ? "" : ": not measured"}`;
 };
 
 /** Move the cursor of all charts to a step. */
 const point = (step) => {
   const wanted = Math.min(Math.max(step, 0), current.at.length - 1);
+  pointed = null;
   const [first] = plots;
   if (first) first.setCursor({ left: first.valToPos(current.at[wanted], "x"), top: 10 });
   reads(wanted);
@@ -431,7 +511,8 @@ const load = async () => {
   address.searchParams.set("from", newest ? new Date((end - newest) * 1000).toISOString() : root.dataset.from);
   address.searchParams.set("points", String(Math.max(60, Math.min(MOST_POINTS, Math.round(root.clientWidth / 3)))));
   // Without an answer the charts stay as they are; the next evaluation asks again.
-  const found = await fetch(address, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+  const ask = (url) => fetch(url, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+  const [found, forecast] = await Promise.all([ask(address), newest && root.dataset.forecast ? ask(root.dataset.forecast) : null]);
   // Answers come in any order: one to an older question never replaces a newer one.
   if (!found || turn < answered) return;
   answered = turn;
@@ -439,7 +520,7 @@ const load = async () => {
   if (!series || !series.at.length) return;
   const to = seconds(found.to);
   range = { from: newest ? to - newest : seconds(found.from), to };
-  current = prepared(series);
+  current = prepared(series, forecast);
   marks = series.marks.map((mark) => ({ ...mark, from: seconds(mark.at), until: mark.until === null ? to : seconds(mark.until) }));
   // A reader who drags over a chart finishes first.
   if (isDragged) isOutdated = true;
