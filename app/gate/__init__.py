@@ -4,13 +4,14 @@ It never asks Prometheus and no answer waits for the database. May import the st
 `gate.py`; `states.py` moves SLOs from state to state, `notifications.py` has what receivers get.
 """
 
-from app.gate.gate import (
+from app.gate.exception_requests import (
     LONGEST_EXCEPTION,
     ExceptionRequest,
-    Gate,
-    GateAnswer,
-    GateCaller,
+    InvalidExceptionError,
+    checked_exception,
+    written_line,
 )
+from app.gate.gate import Gate, GateAnswer, GateCaller
 from app.gate.states import PolicyStates
 
 __all__ = [
@@ -19,5 +20,8 @@ __all__ = [
     "Gate",
     "GateAnswer",
     "GateCaller",
+    "InvalidExceptionError",
     "PolicyStates",
+    "checked_exception",
+    "written_line",
 ]

@@ -16,6 +16,7 @@ import structlog
 
 from app.alerting import End, EndCode, Notification, Routing, resolve
 from app.clock import Clock
+from app.gate.exception_requests import ExceptionRequest
 from app.gate.notifications import break_glass_notification
 from app.gate.states import TRUSTED_DATA, PolicyStates, current_state
 from app.policy import (
@@ -47,8 +48,6 @@ from app.store.recipients import enqueue_routed
 from app.wording.plain_text import one_line
 
 _log = structlog.get_logger(__name__)
-LONGEST_EXCEPTION = timedelta(days=30)
-"""How long an exception may last: what is excepted for longer is another policy."""
 MOST_EXCEPTIONS = 1_000
 """Exceptions that are kept in memory, the newest; most of them are over."""
 # Decisions that wait to be written; a client that asks thousands of times a second loses the oldest of them.
@@ -74,21 +73,6 @@ class GateAnswer:
     id: str
     at: datetime
     verdict: GateVerdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExceptionRequest:
-    """An exception that somebody wants; values may have `*` and `?`."""
-
-    reason: str
-    owner: str
-    starts_at: datetime
-    ends_at: datetime
-    services: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    slos: tuple[str, ...] = ()
-    break_glass: bool = False
 
 
 class Gate:

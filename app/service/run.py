@@ -245,7 +245,7 @@ def _serve(
             status_data=status,
             objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
             timeline_data=_timeline_data(timeline, slo_data),
-            policy_data=PolicyData(engine.gate),
+            policy_data=PolicyData(engine.gate, token=status.token),
             backtest_data=BacktestData(backtests=backtests, token=status.token),
             show_problems=partial(show_problems_to_browsers, app),
         )
@@ -374,6 +374,7 @@ def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
     return TimelineData(
         changes=timeline.log,
         adjustments=timeline.adjustments,
+        contributors=slo_data.contributors,
         pasts=slo_data.pasts,
         turn=slo_data.turn,
         token=timeline.tokens.api,

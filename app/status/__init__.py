@@ -5,6 +5,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 `wording.py` puts figures and what alerts do into words; `incidents.py` has what happened in an incident.
 """
 
+from app.status.adjusted_events import UncountedEventsError, UnknownAdjustedSloError, with_counted_events
 from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
 from app.status.board import Board, BoardContent
 from app.status.change_costs import ChangeCost, costs_of_change
@@ -120,6 +121,8 @@ __all__ = [
     "TimelineEntry",
     "TimelineKind",
     "TooManyAdjustmentsError",
+    "UncountedEventsError",
+    "UnknownAdjustedSloError",
     "WindowView",
     "alert_states",
     "burn_now",
@@ -140,5 +143,6 @@ __all__ = [
     "state_words",
     "summed_group",
     "timeline",
+    "with_counted_events",
     "words_of",
 ]

@@ -157,11 +157,12 @@ def site_of(served: Served) -> FastAPI:
             timeline_data=TimelineData(
                 changes=served.incidents.changes,
                 adjustments=served.incidents.adjustments,
+                contributors=served.contributors,
                 pasts=served.pasts,
                 turn=asyncio.Semaphore(1),
                 token=served.token,
             ),
-            policy_data=PolicyData(served.gate),
+            policy_data=PolicyData(served.gate, token=served.token),
             backtest_data=BacktestData(backtests=served.backtests, token=TOKEN),
             show_problems=partial(show_problems_to_browsers, app),
         )

@@ -326,3 +326,33 @@ def test_what_people_and_documents_write_is_never_markup(kept: KeptIncidents) ->
 )
 def test_a_note_is_markdown_without_markup_of_its_own(text: str, rendered: str) -> None:
     assert str(rendered_note(text)) == rendered
+
+
+def test_a_postmortem_is_noted_as_written_and_not_with_the_token(client: TestClient, kept: KeptIncidents) -> None:
+    form = {"url": "https://wiki.example/42", "author": "ada", "written": "yes", "token": TOKEN}
+    client.post("/incidents/5f2d/postmortem", data=form)
+    record = kept.log.find("5f2d")
+    assert record is not None
+    assert record.postmortem is not None
+    assert (record.postmortem.url, record.postmortem.author) == ("https://wiki.example/42", "ada")
+    assert '<a href="https://wiki.example/42" rel="noreferrer">' in client.get("/incidents/5f2d").text
+    client.post("/incidents/5f2d/postmortem", data={"written": "no", "token": TOKEN})
+    record = kept.log.find("5f2d")
+    assert record is not None
+    assert record.postmortem is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [({"token": "wrong"}, 401), ({"url": "javascript:alert(1)"}, 422), ({"author": "a" * 101}, 422)],
+)
+def test_a_postmortem_that_cannot_be_is_refused_and_stays_typed(
+    client: TestClient, kept: KeptIncidents, changed: dict[str, str], status: int
+) -> None:
+    form = {"url": "https://wiki.example/42", "author": "ada", "written": "yes", "token": TOKEN} | changed
+    answer = client.post("/incidents/5f2d/postmortem", data=form)
+    assert answer.status_code == status
+    assert f'value="{form["url"]}"' in answer.text
+    record = kept.log.find("5f2d")
+    assert record is not None
+    assert record.postmortem is None

@@ -15,7 +15,7 @@ from app.slo import SloId
 from app.status import DataState, Snapshot
 from tests.support.api import Served
 from tests.support.boards import HOSTILE, large_board
-from tests.support.sites import site_of
+from tests.support.sites import TOKEN, site_of
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 POLICY = BudgetPolicy(
@@ -43,7 +43,7 @@ def _left(service: str, ratio: float, data: DataState = DataState.FRESH) -> Snap
 @pytest.fixture
 def served() -> Served:
     """One service that is frozen, one that is fine, and one of which nothing is known."""
-    served = Served(policies=(POLICY,))
+    served = Served(policies=(POLICY,), token=TOKEN)
     served.gate.load()
     served.board.publish([_left("fine", 0.6), _left("frozen", -0.031), _left("dark", 0.4, DataState.STALE)])
     served.gate.step(AS_OF)
@@ -159,3 +159,45 @@ def test_without_anything_evaluated_there_is_nothing_to_decide() -> None:
     http = TestClient(site_of(Served()))
     assert "No SLO has been evaluated yet" in _text(http.get("/policy"))
     assert "No decision so far" in _text(http.get("/policy/decisions"))
+
+
+_EXCEPTION = {"reason": "Fix of the <outage>", "owner": "ada", "lasts": "4h", "services": "frozen", "token": TOKEN}
+
+
+def test_an_exception_is_added_and_ended_by_forms(served: Served, http: TestClient) -> None:
+    assert http.post("/policy/exceptions/new", data=_EXCEPTION).headers["location"] == "/burn/policy#exceptions"
+    (added,) = served.gate.exceptions()
+    assert (added.owner, added.services, added.slos) == ("ada", ("frozen",), ())
+    assert added.ends_at - added.starts_at == timedelta(hours=4)
+    assert "Fix of the &lt;outage&gt;" in http.get("/policy").text
+    assert served.gate.verdict(GateQuestion(service="frozen"), at=AS_OF).decision is GateDecision.ALLOW
+    ended = http.post("/policy/exceptions/end", data={"id": added.id, "by": "bob", "token": TOKEN})
+    assert ended.headers["location"] == "/burn/policy#exceptions"
+    assert [one.ended_by for one in served.gate.exceptions()] == ["bob"]
+    assert http.get("/policy/exceptions/new").headers["location"] == "/burn/policy#exceptions"
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"token": "wrong"}, 401),
+        ({"reason": " \n"}, 422),
+        ({"owner": ""}, 422),
+        ({"lasts": "10y"}, 422),
+        ({"services": "x" * 201}, 422),
+    ],
+)
+def test_an_exception_that_cannot_be_is_shown_again_with_what_was_typed(
+    served: Served, http: TestClient, changed: dict[str, str], status: int
+) -> None:
+    answer = http.post("/policy/exceptions/new", data=_EXCEPTION | {"changes": "fix*"} | changed)
+    assert answer.status_code == status
+    assert 'name="changes" value="fix*"' in answer.text
+    assert not served.gate.exceptions()
+
+
+def test_an_exception_goes_on_where_no_name_is_given(served: Served, http: TestClient) -> None:
+    http.post("/policy/exceptions/new", data=_EXCEPTION)
+    (added,) = served.gate.exceptions()
+    assert http.post("/policy/exceptions/end", data={"id": added.id, "by": " ", "token": TOKEN}).status_code == 422
+    assert served.gate.active_exceptions(AS_OF)

@@ -92,3 +92,31 @@ def test_a_form_that_cannot_be_is_shown_again(
     assert says in answer.text
     assert 'value="Database &lt;upgrade&gt;"' in answer.text
     assert not served.incidents.adjustments.listed()
+
+
+_SOME_EVENTS = {
+    "reason": "Load test",
+    "start": (AS_OF - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M"),
+    "end": (AS_OF - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
+    "slos": "checkout-availability",
+    "events": "user_agent=k6, region=eu",
+    "token": TOKEN,
+}
+
+
+def test_an_adjustment_of_some_events_counts_them_and_says_which_they_are(served: Served, client: TestClient) -> None:
+    page = client.post("/adjustments/new", data=_SOME_EVENTS).text
+    assert "only events with region=eu, user_agent=k6" in page
+    (made,) = served.incidents.adjustments.listed()
+    assert made.events == (("region", "eu"), ("user_agent", "k6"))
+    assert made.shares
+    assert {within for *_, within in served.contributors.asked} == {(), made.events}
+
+
+@pytest.mark.parametrize("changed", [{"events": "k6"}, {"labels": "team"}, {"slos": ""}, {"end": "2099-01-01T00:00"}])
+def test_an_adjustment_of_events_that_cannot_be_counted_is_not_made(
+    served: Served, client: TestClient, changed: dict[str, str]
+) -> None:
+    answer = client.post("/adjustments/new", data=_SOME_EVENTS | changed)
+    assert answer.status_code == 422
+    assert not served.incidents.adjustments.listed()

@@ -19,7 +19,6 @@ from app.adjustments import (
 )
 from app.adjustments.calendars import read_calendar
 from app.api.adjustments.documents import MONTH, adjustment_document, read_adjustment, zone_of
-from app.api.adjustments.events import with_counted_events
 from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
 from app.api.defaults import no_values
 from app.api.filters import parse_label
@@ -28,7 +27,14 @@ from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.slo import SloId
-from app.status import AdjustmentLog, Contributors, TooManyAdjustmentsError
+from app.status import (
+    AdjustmentLog,
+    Contributors,
+    TooManyAdjustmentsError,
+    UncountedEventsError,
+    UnknownAdjustedSloError,
+    with_counted_events,
+)
 from app.wording.plain_text import one_line
 
 _CONFLICT = "There are as many adjustments as there may be"
@@ -86,6 +92,17 @@ def read(given: NewAdjustmentModel, *, known: Adjustment, at: datetime) -> Adjus
         raise invalid(str(error)) from error
 
 
+async def _with_counted_events(given: Adjustment, contributors: Contributors, now: datetime) -> Adjustment:
+    try:
+        return await with_counted_events(given, contributors, now)
+    except InvalidAdjustmentError as error:
+        raise invalid(str(error)) from error
+    except UnknownAdjustedSloError as error:
+        raise not_found(str(error)) from error
+    except UncountedEventsError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+
+
 def change_routes(
     log: AdjustmentLog, token: str | None, now: Callable[[], datetime], contributors: Contributors
 ) -> APIRouter:
@@ -112,7 +129,7 @@ def change_routes(
     async def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
         """Adjust budgets for some time, ahead or after the fact; it applies from the next evaluation on."""
         made = await asyncio.to_thread(read, given, known=new_adjustment(now()), at=now())
-        made = await with_counted_events(made, contributors, now())
+        made = await _with_counted_events(made, contributors, now())
         await asyncio.to_thread(save, log, [made], action="created", author=made.author)
         return JsonResponse(await asyncio.to_thread(shown, made), status_code=HTTPStatus.CREATED)
 
@@ -127,7 +144,7 @@ def change_routes(
         """Change an adjustment; one that was withdrawn applies again."""
         known = await asyncio.to_thread(known_adjustment, log, id)
         changed = replace(await asyncio.to_thread(read, given, known=known, at=now()), withdrawn_at=None)
-        changed = await with_counted_events(changed, contributors, now())
+        changed = await _with_counted_events(changed, contributors, now())
         await asyncio.to_thread(save, log, [changed], action="changed", author=changed.author)
         return JsonResponse(await asyncio.to_thread(shown, changed))
 

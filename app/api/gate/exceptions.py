@@ -1,6 +1,6 @@
 """Routes of exceptions: to add and to end one needs the token."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,10 +14,8 @@ from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Limit
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.clock import Clock
-from app.gate import LONGEST_EXCEPTION, ExceptionRequest, Gate
-from app.slo import EARLIEST, LATEST, format_duration
+from app.gate import ExceptionRequest, Gate, InvalidExceptionError, checked_exception, written_line
 from app.store import StoreError
-from app.wording.plain_text import one_line
 
 _ExceptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["5f2d7c01"], description="The id.")]
 _Active = Annotated[bool, Query(description="Only those that hold now.")]
@@ -72,9 +70,10 @@ def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRoute
     )
     def end_exception(id: _ExceptionId, given: Annotated[EndedByModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """End an exception before its time."""
-        by = _line(given["by"], "by")
         try:
-            exception = gate.end_exception(id, by=by)
+            exception = gate.end_exception(id, by=written_line(given["by"], "by"))
+        except InvalidExceptionError as error:
+            raise invalid(str(error)) from error
         except StoreError as error:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"it cannot be written: {error}") from error
         if exception is None:
@@ -85,31 +84,18 @@ def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRoute
 
 
 def _wanted(given: NewExceptionModel, *, at: datetime) -> ExceptionRequest:
-    starts_at, ends_at = given.get("starts_at", at), given["ends_at"]
-    for name, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
-        if not EARLIEST <= moment < LATEST:
-            raise invalid(f"{name} must be between {EARLIEST.year} and {LATEST.year}")
-    # An exception for what was is no exception; of a caller whose clock is behind, "now" is in the past.
-    starts_at = max(starts_at, at)
-    if ends_at <= starts_at:
-        raise invalid("ends_at must be in the future, and after starts_at")
-    if ends_at - starts_at > LONGEST_EXCEPTION:
-        raise invalid(f"an exception may last at most {format_duration(LONGEST_EXCEPTION)}: change the policy instead")
-    return ExceptionRequest(
-        reason=_line(given["reason"], "reason"),
-        owner=_line(given["owner"], "owner"),
-        starts_at=starts_at.astimezone(UTC),
-        ends_at=ends_at.astimezone(UTC),
-        services=tuple(map(one_line, given.get("services", ()))),
-        environments=tuple(map(one_line, given.get("environments", ()))),
-        changes=tuple(map(one_line, given.get("changes", ()))),
-        slos=tuple(map(one_line, given.get("slos", ()))),
+    wanted = ExceptionRequest(
+        reason=given["reason"],
+        owner=given["owner"],
+        starts_at=given.get("starts_at", at),
+        ends_at=given["ends_at"],
+        services=tuple(given.get("services", ())),
+        environments=tuple(given.get("environments", ())),
+        changes=tuple(given.get("changes", ())),
+        slos=tuple(given.get("slos", ())),
         break_glass=given.get("break_glass", False),
     )
-
-
-def _line(text: str, name: str) -> str:
-    line = one_line(text)
-    if not line:
-        raise invalid(f"{name} is empty: write it in words")
-    return line
+    try:
+        return checked_exception(wanted, at=at)
+    except InvalidExceptionError as error:
+        raise invalid(str(error)) from error

@@ -11,7 +11,7 @@ from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
-from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, LONGEST_URL, IncidentMark
+from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, LONGEST_URL, POSTMORTEM_URL, IncidentMark
 from app.store.outbox import EntryState
 
 _EXACT = ConfigDict(extra="forbid")
@@ -226,7 +226,7 @@ class NewPostmortemModel(TypedDict):
     """A postmortem that is done: who wrote it, and where it is."""
 
     author: Annotated[str, Field(max_length=LONGEST_AUTHOR)]
-    url: Annotated[str, Field(max_length=LONGEST_URL, pattern=r"^(https?://[^\s<>\"'`\\]+)?$")]
+    url: Annotated[str, Field(max_length=LONGEST_URL, pattern=POSTMORTEM_URL)]
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_NOTE_REQUEST]}))

@@ -1,6 +1,7 @@
 """The page of an incident: first what somebody who was paged needs, then what a review needs."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +13,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.alerting import Notification
+from app.policy import WrittenPostmortem
 from app.slo import SloId
 from app.status import Board, HistoryPoint, IncidentLog, Snapshot, has_muted_alert, live_record, postmortem_of, timeline
 from app.store import StoreError
-from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, IncidentMark, TooManyNotesError
+from app.store.incident_notes import (
+    LONGEST_AUTHOR,
+    LONGEST_NOTE,
+    LONGEST_URL,
+    POSTMORTEM_URL,
+    IncidentMark,
+    TooManyNotesError,
+)
 from app.store.incidents import Incident, IncidentRecord
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
@@ -59,6 +68,7 @@ class _Draft:
     refused: Refusal
     text: str = ""
     author: str = ""
+    url: str = ""
 
 
 def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -> APIRouter:
@@ -91,6 +101,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
     # A refused form is shown at its own address, which the page refreshes itself from.
     @router.get("/incidents/{id}/mark")
     @router.get("/incidents/{id}/notes")
+    @router.get("/incidents/{id}/postmortem")
     def after_a_refusal(request: Request, id: str) -> Response:  # noqa: A002  as in the API
         return back(id, request.url.path.rpartition("/")[2])
 
@@ -111,7 +122,26 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             return back(id, "notes")
         return shown(request, id, _Draft(refused=refused, text=text, author=author))
 
+    _add_postmortem_form(router, renderer, data, shown, back)
     return router
+
+
+def _add_postmortem_form(
+    router: APIRouter,
+    renderer: Renderer,
+    data: IncidentData,
+    shown: Callable[[Request, str, _Draft | None], Response],
+    back: Callable[[str, str], Response],
+) -> None:
+    @router.post("/incidents/{id}/postmortem")
+    def note_postmortem(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
+        url, author = form.get("url", "").strip(), one_line(form.get("author", ""))
+        refused = refusal(form, data.token) or _unusable_postmortem(url, author)
+        if refused is not None:
+            return shown(request, id, _Draft(refused=refused, author=author, url=url))
+        written = WrittenPostmortem(written_at=renderer.clock.now(), author=author, url=url)
+        data.log.set_postmortem(id, None if form.get("written") == "no" else written)
+        return back(id, "postmortem")
 
 
 def _is_adjusted(snapshot: Snapshot | None) -> bool:
@@ -132,6 +162,13 @@ def _unusable(text: str, author: str) -> Refusal | None:
         return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem="The note is empty; write what is to be noted.")
     if len(text) > LONGEST_NOTE or len(author) > LONGEST_AUTHOR:
         problem = f"A note may have {LONGEST_NOTE:,} characters, and its author {LONGEST_AUTHOR}."
+        return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
+    return None
+
+
+def _unusable_postmortem(url: str, author: str) -> Refusal | None:
+    if len(url) > LONGEST_URL or len(author) > LONGEST_AUTHOR or not re.fullmatch(POSTMORTEM_URL, url):
+        problem = f"Nothing was noted: write an http or https URL, or none, and a name of {LONGEST_AUTHOR} characters."
         return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
     return None
 
@@ -169,6 +206,8 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "may_change": bool(data.token),
         "longest_note": LONGEST_NOTE,
         "longest_author": LONGEST_AUTHOR,
+        "longest_url": LONGEST_URL,
+        "written": record.postmortem,
     }
 
 

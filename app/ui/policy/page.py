@@ -1,7 +1,7 @@
 """The pages ``/policy`` and ``/policy/decisions``: what changes may go ahead now, and what the gate has answered."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +25,9 @@ from app.policy import (
 from app.slo import SloId
 from app.store import StoreError
 from app.ui.filters import sent_by_a_form
+from app.ui.forms import Refusal
 from app.ui.incident.notes import rendered_note
+from app.ui.policy.exceptions import LENGTHS, add_exception_forms
 from app.ui.policy.query import DecisionsQuery, ServicesQuery
 from app.ui.policy.services import ServiceGate, ServiceVerdicts
 from app.ui.rendering import Renderer
@@ -48,9 +50,10 @@ STATUS_OF_DECISION = {
 
 @dataclass(frozen=True, slots=True)
 class PolicyData:
-    """Where the pages get what they show."""
+    """Where the pages get what they show; without *token* nothing is changed."""
 
     gate: Gate
+    token: str | None = None
     services: ServiceGate = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,13 +78,29 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
     """The routes ``/policy`` and ``/policy/decisions``."""
     router = APIRouter(include_in_schema=False)
 
+    def shown(request: Request, refused: Refusal | None = None, form: Mapping[str, str] | None = None) -> Response:
+        query = ServicesQuery.parse(request.query_params.multi_items())
+        return renderer.page(
+            request,
+            "policy/policy.html",
+            status=HTTPStatus.OK if refused is None else refused.status,
+            query=query,
+            refused=refused,
+            form=form or {},
+            lengths=tuple(LENGTHS),
+            may_change=bool(data.token),
+            **_context(data, query),
+        )
+
     # Plain functions run in worker threads: no reader of the database holds up the event loop.
     @router.get("/policy")
     def policy(request: Request) -> Response:
-        query = ServicesQuery.parse(request.query_params.multi_items())
         if sent_by_a_form(request):
+            query = ServicesQuery.parse(request.query_params.multi_items())
             return RedirectResponse(f"{renderer.prefix}/policy{query.with_changes()}", HTTPStatus.SEE_OTHER)
-        return renderer.page(request, "policy/policy.html", query=query, **_context(data, query))
+        return shown(request)
+
+    add_exception_forms(router, renderer, data.gate, data.token, shown)
 
     @router.get("/policy/decisions")
     def decisions(request: Request) -> Response:

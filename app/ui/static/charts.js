@@ -211,7 +211,10 @@ const ground = (data, chart) => ({
           ctx.lineTo(bbox.left + bbox.width, y);
           ctx.stroke();
           if (level.label) {
-            const place = [level.label, bbox.left + 4 * devicePixelRatio, y - devicePixelRatio];
+            // Above its line, or below it where that is at the top.
+            const isHigh = y - bbox.top < 14 * devicePixelRatio;
+            ctx.textBaseline = isHigh ? "top" : "bottom";
+            const place = [level.label, bbox.left + 4 * devicePixelRatio, y + (isHigh ? 3 : -1) * devicePixelRatio];
             // Lines pass behind it.
             ctx.save();
             ctx.setLineDash([]);
@@ -248,6 +251,7 @@ const drawExhaustion = (plot, { earliest, expected, latest }) => {
   // The words are where there is room for them.
   const isRight = x > bbox.left + bbox.width / 2;
   ctx.textAlign = isRight ? "right" : "left";
+  ctx.textBaseline = "bottom";
   ctx.fillText("exhausted", x + (isRight ? -4 : 4) * devicePixelRatio, bbox.top + 14 * devicePixelRatio);
 };
 

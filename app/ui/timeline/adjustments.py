@@ -1,5 +1,6 @@
 """The page ``/adjustments``: those that apply with their next occurrences, and forms to make and withdraw them."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,8 +21,8 @@ from app.adjustments import (
     occurrences,
 )
 from app.adjustments.model import LONGEST_AUTHOR
-from app.slo import SloId, find_time_zone
-from app.status import TooManyAdjustmentsError
+from app.slo import Labels, SloId, find_time_zone
+from app.status import TooManyAdjustmentsError, UncountedEventsError, UnknownAdjustedSloError, with_counted_events
 from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
@@ -66,16 +67,10 @@ def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineDa
         return back()
 
     @router.post("/adjustments/new")
-    def add(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token)
+    async def add(request: Request, form: SentForm) -> Response:
+        refused = refusal(form, data.token) or await _add(data, form, renderer.clock.now())
         if refused is not None:
-            return shown(request, refused, form)
-        try:
-            made = _adjustment(form, renderer.clock.now())
-            data.adjustments.save([made], action="created", author=made.author)
-        except (InvalidAdjustmentError, TooManyAdjustmentsError) as error:
-            problem = f"The adjustment was not made: {error}."
-            return shown(request, Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem), form)
+            return await asyncio.to_thread(shown, request, refused, form)
         return back()
 
     @router.post("/adjustments/withdraw")
@@ -85,6 +80,21 @@ def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineDa
             return shown(request, refused)
         _withdraw(data, form, renderer.clock.now())
         return back()
+
+
+async def _add(data: TimelineData, form: Mapping[str, str], now: datetime) -> Refusal | None:
+    """Make the adjustment of a form; why that cannot be done, if so."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        made = await with_counted_events(_adjustment(form, now), data.contributors, now)
+        await asyncio.to_thread(data.adjustments.save, [made], action="created", author=made.author)
+    except (InvalidAdjustmentError, TooManyAdjustmentsError, UnknownAdjustedSloError) as error:
+        problem = str(error)
+    except UncountedEventsError as error:
+        problem, status = str(error), HTTPStatus.SERVICE_UNAVAILABLE
+    else:
+        return None
+    return Refusal(status=status, problem=f"The adjustment was not made: {problem}.")
 
 
 def _withdraw(data: TimelineData, form: Mapping[str, str], now: datetime) -> None:
@@ -105,6 +115,7 @@ def _row(adjustment: Adjustment, now: datetime) -> Mapping[str, object]:
         "adjustment": adjustment,
         "title": adjustment_title(adjustment),
         "what": ", ".join([*sorted(selector.slos), *sorted(selector.services), *labels]) or "all SLOs",
+        "events": ", ".join(f"{name}={value}" for name, value in adjustment.events),
         "current": current,
         "when": current or coming or (past[-1] if past else None),
     }
@@ -129,8 +140,6 @@ def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
     refused = unknown_choice(AdjustmentEffect, text("effect")) or unknown_choice(AdjustmentCategory, text("category"))
     if refused is not None:
         raise InvalidAdjustmentError(refused.problem)
-    pairs = [one.partition("=") for one in text("labels").split(",")]
-    labels = tuple(sorted((name.strip(), value.strip()) for name, equals, value in pairs if equals))
     return checked_adjustment(
         Adjustment(
             id=secrets.token_hex(8),
@@ -145,10 +154,19 @@ def _adjustment(form: Mapping[str, str], now: datetime) -> Adjustment:
             selector=AdjustmentSelector(
                 slos=frozenset(SloId(one.strip()) for one in text("slos").split(",") if one.strip()),
                 services=frozenset(one.strip() for one in text("services").split(",") if one.strip()),
-                labels=labels,
+                labels=_labels(text("labels"), "labels"),
             ),
             mute_alerts=form.get("mute_alerts") == "on",
+            events=_labels(text("events"), "only events with"),
             created_at=now,
             updated_at=now,
         )
     )
+
+
+def _labels(text: str, field: str) -> Labels:
+    """Pairs such as ``team=payments, tier=1``; what is none must not make an adjustment about more than was meant."""
+    pairs = [one.partition("=") for one in text.split(",") if one.strip()]
+    if any(not (name.strip() and equals) for name, equals, _ in pairs):
+        raise InvalidAdjustmentError(f"{field} must be name=value, separated by commas")
+    return tuple(sorted((name.strip(), value.strip()) for name, _, value in pairs))

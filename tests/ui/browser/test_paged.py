@@ -104,7 +104,7 @@ def test_what_is_typed_stays_when_the_page_is_refreshed(browser: Browser, site: 
         page.get_by_label("Note, in Markdown").fill("half a no")
         page.evaluate(_REFRESH)
         assert page.get_by_label("Note, in Markdown").input_value() == "half a no"
-        page.get_by_text("Markdown, with what is known filled in").click()
+        page.get_by_text("Draft in Markdown, with what is known filled in").click()
         page.get_by_role("button", name="Copy").click()
         page.get_by_role("button", name="Cop").or_(page.get_by_role("button", name="Selected")).wait_for()
         assert visit.complaints == []

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.boards import incident_board
+from tests.support.boards import NOW, incident_board
 from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, HeldRequests, looking
 from tests.support.sites import serving
 
@@ -92,6 +93,32 @@ def test_a_reader_reads_figures_by_keyboard_zooms_and_goes_back(browser: Browser
         with page.expect_navigation():
             page.go_back()
         assert urlsplit(page.url).query == "range=6h"
+        assert visit.complaints == []
+
+
+def test_the_forecast_is_on_the_chart_of_the_budget_with_its_interval(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        page = visit.open("/slos/search-latency?range=7d")
+        _wait_until_drawn(page)
+        page.locator("[data-charts]").scroll_into_view_if_needed()
+        box = page.locator("[data-chart='budget'] .u-over").bounding_box()
+        assert box is not None
+        for share, ahead in ((0.9, True), (0.2, False)):
+            page.mouse.move(box["x"] + box["width"] * share, box["y"] + 20)
+            read = page.locator("[data-chart='budget'] .reads").inner_text()
+            assert bool(re.search(r"-?[\d.]+% \(-?[\d.]+% to -?[\d.]+%\)", read)) is ahead
+            # What is ahead is of the budget alone.
+            assert ("x" in page.locator("[data-chart='burn'] .reads b").first.inner_text()) is not ahead
+            assert page.locator(".when").inner_text().endswith("ahead") is ahead
+        assert visit.complaints == []
+
+
+def test_a_range_of_the_past_has_no_forecast(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        end = NOW - timedelta(days=1)
+        page = visit.open(f"{PAGE}?from={end - timedelta(days=1):%Y-%m-%dT%H:%MZ}&to={end:%Y-%m-%dT%H:%MZ}")
+        _wait_until_drawn(page)
+        assert page.locator("[data-chart='budget'] .reads button").count() == 1
         assert visit.complaints == []
 
 

@@ -2,13 +2,21 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from itertools import pairwise
 
 from app.adjustments import Adjustment, EventShare, InvalidAdjustmentError, checked_adjustment
-from app.api.problems import ProblemError, invalid, not_found
 from app.slo import SloId
-from app.status import Contributors, ContributorsInRange
+from app.status.contributors import ContributorsInRange
+from app.status.ports import Contributors
+
+
+class UncountedEventsError(Exception):
+    """The selected events cannot be counted now; the text says why."""
+
+
+class UnknownAdjustedSloError(Exception):
+    """There is no SLO of the id whose events are selected."""
+
 
 _LONGEST = timedelta(days=7)
 # Events of a load test come unevenly: each part of the range has shares of its own. Two queries each.
@@ -20,25 +28,26 @@ async def with_counted_events(given: Adjustment, contributors: Contributors, now
     """The adjustment, with the shares of the selected events where it selects some.
 
     Raises:
-        ProblemError: they cannot be counted, or there were none.
+        InvalidAdjustmentError: such events cannot be selected, or there were none.
+        UnknownAdjustedSloError: there is no such SLO.
+        UncountedEventsError: Prometheus does not answer.
     """
     if not given.events:
         return given
     start, end = given.starts_at, given.starts_at + given.duration
     if len(given.selector.slos) != 1 or given.selector.services or given.selector.labels or given.rrule:
-        raise invalid("events can be selected of one SLO, named in slos, once: leave out services, labels and rrule")
+        raise InvalidAdjustmentError(
+            "events can be selected of one SLO, named in slos, once: leave out services, labels and rrule"
+        )
     if end > now or given.duration > _LONGEST:
-        raise invalid(f"events are counted of a time that is over, of at most {_LONGEST.days} days")
+        raise InvalidAdjustmentError(f"events are counted of a time that is over, of at most {_LONGEST.days} days")
     (slo,) = given.selector.slos
     parts = max(1, min(_PARTS, given.duration // _SHORTEST_PART))
     edges = [start + given.duration * number / parts for number in range(parts + 1)]
     shares = [await _share(given, slo, contributors, since, until) for since, until in pairwise(edges)]
     if not any(one.total for one in shares):
-        raise invalid("Prometheus has no such events in that time, or no longer has its samples")
-    try:
-        return checked_adjustment(replace(given, shares=tuple(shares)))
-    except InvalidAdjustmentError as error:
-        raise invalid(str(error)) from error
+        raise InvalidAdjustmentError("Prometheus has no such events in that time, or no longer has its samples")
+    return checked_adjustment(replace(given, shares=tuple(shares)))
 
 
 async def _share(
@@ -63,11 +72,9 @@ async def _counted(
 ) -> ContributorsInRange:
     found = await contributors.contributors(slo, since, until, by=(), within=within)
     if found is None:
-        raise not_found(f"no SLO has the id {slo!r}; of a group name the member")
+        raise UnknownAdjustedSloError(f"no SLO has the id {slo!r}; of a group name the member")
     if not found.is_counted:
-        raise ProblemError(
-            HTTPStatus.SERVICE_UNAVAILABLE, f"the events cannot be counted now: {found.problem or found.state}"
-        )
+        raise UncountedEventsError(f"the events cannot be counted now: {found.problem or found.state}")
     return found
 
 
