@@ -27,6 +27,7 @@ _COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
 _BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
 _FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
 _THRESHOLD = 'max by (slo, severity, window) (slo_alert_threshold{slo="$slo"})'
+_EXHAUSTION = 'slo_error_budget_forecast_exhausted_timestamp_seconds{slo="$slo"}'
 _CHANGES = 'slo_last_change_timestamp_seconds and on (slo_service) slo_objective_ratio{slo="$slo"}'
 _STATES = (
     (1, "pending", colours.DOUBTFUL),
@@ -65,6 +66,8 @@ def dashboard() -> builders.Dashboard:
         .with_panel(_month())
         .with_panel(_burn_rates())
         .with_panel(_nearness())
+        .with_panel(_exhaustion_ahead())
+        .with_panel(_allowed_burn())
         .with_panel(_alert_timeline())
         .with_panel(_coverage())
         .with_row(builders.Row("Requests, errors, durations"))
@@ -245,6 +248,26 @@ def _nearness() -> timeseries.Panel:
         ),
         colours.steps("transparent", (1, colours.BAD)),
     )
+
+
+def _exhaustion_ahead() -> timeseries.Panel:
+    return panels.lines(
+        "Forecast: time until the budget is exhausted",
+        "In the first 10, 50 and 90 of 100 futures of the forecast. A line is absent where that is later than the "
+        "forecast looks ahead (30 days, or the end of the period), and all are without a forecast.",
+        over_time(f"max by (quantile) ({_EXHAUSTION}) - time()", "in {{quantile}} of the futures"),
+        unit=panels.SECONDS,
+    )
+
+
+def _allowed_burn() -> timeseries.Panel:
+    return panels.lines(
+        "Forecast: burn rate that still meets the objective",
+        "The highest mean burn rate from now on at which the objective is met until the end of the forecast, negative "
+        "where it cannot be met any more; and the burn rate of the last day.",
+        over_time('max(slo_error_budget_forecast_allowed_burn_rate{slo="$slo"})', "allowed"),
+        over_time('max(slo_burn_rate{slo="$slo", window="1d"})', "1d"),
+    ).override_by_name("allowed", [panels.dashed()])
 
 
 def _alert_timeline() -> statetimeline.Panel:

@@ -43,7 +43,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 
 
 def test_every_query_of_every_panel_returns_data_during_an_incident(asked: Asked) -> None:
-    assert asked.empty(_INCIDENT, _LATENCY) == []
+    found = asked.empty(_INCIDENT, _LATENCY)
+    # There is no forecast before three days of history; `test_queries_on_prometheus` draws one that is made up.
+    assert [query for query in found if "_forecast_" not in query.expr] == []
 
 
 def test_the_page_is_marked_on_the_graphs(asked: Asked) -> None:

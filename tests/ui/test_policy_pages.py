@@ -170,7 +170,7 @@ def test_an_exception_is_added_and_ended_by_forms(served: Served, http: TestClie
     assert (added.owner, added.services, added.slos) == ("ada", ("frozen",), ())
     assert added.ends_at - added.starts_at == timedelta(hours=4)
     assert "Fix of the &lt;outage&gt;" in http.get("/policy").text
-    assert served.gate.verdict(GateQuestion(service="frozen"), at=AS_OF).decision is GateDecision.ALLOW
+    assert served.gate.verdict(GateQuestion(service="frozen"), at=AS_OF).decision is GateDecision.WARN
     ended = http.post("/policy/exceptions/end", data={"id": added.id, "by": "bob", "token": TOKEN})
     assert ended.headers["location"] == "/burn/policy#exceptions"
     assert [one.ended_by for one in served.gate.exceptions()] == ["bob"]
