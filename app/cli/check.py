@@ -28,10 +28,11 @@ from app.cli.page_receivers import fallback_hints, no_receiver_hints, unrouted_p
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_documents, name_as_written
-from app.integrations import load_config
+from app.integrations import DeliveryConfig, LoadedConfig, load_config
 from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
+from app.service.source_clients import known_sources, reachable_sources
 from app.settings import Settings, environment
-from app.slo import Slo
+from app.slo import DEFAULT_SOURCE, Slo
 from app.status import sla_words
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import HintFinding, WarningFinding
@@ -106,13 +107,17 @@ def check(
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
     database = _inspect_database(settings.database_url, live=live)
-    loaded, hints = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
+    file = settings.config_file
+    config = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
+    sources = None if config.errors else known_sources(settings, config.config)
+    documents = load_documents(*paths, defaults=Defaults.of(settings.default_window, sources))
+    loaded, hints = _with_config(documents, config, settings)
     linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
     loaded = replace(loaded, warnings=(*loaded.warnings, *linted))
     figures: _Figures = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
-        found = _ask(loaded, settings)
+        found = _ask(loaded, config.config, settings)
         # Prometheus knows which metrics are counters, also those with other names.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)
@@ -150,10 +155,11 @@ def _inspect_database(url: str, *, live: bool) -> str | None:
         fail(str(error))
 
 
-def _with_config(loaded: LoadResult, settings: Settings) -> tuple[LoadResult, tuple[HintFinding, ...]]:
+def _with_config(
+    loaded: LoadResult, found: LoadedConfig, settings: Settings
+) -> tuple[LoadResult, tuple[HintFinding, ...]]:
     """The result with the errors and warnings about receivers and routes, and the hints about them."""
     file = settings.config_file
-    found = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
     if found.errors:
         return replace(loaded, errors=(*loaded.errors, *found.errors)), ()
     unsent = no_receiver_hints(found.config, settings.config, loaded.slos)
@@ -168,24 +174,36 @@ def _with_config(loaded: LoadResult, settings: Settings) -> tuple[LoadResult, tu
     return replace(loaded, warnings=(*loaded.warnings, *warnings), ignored=ignored), hints
 
 
-def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:
+def _ask(loaded: LoadResult, config: DeliveryConfig, settings: Settings) -> LiveFindings:
     try:
-        return asyncio.run(_live_findings(loaded, settings))
+        return asyncio.run(_live_findings(loaded, config, settings))
     except PrometheusError as error:
         is_elsewhere = isinstance(error, (UnreachableError, TimedOutError, BadAnswerError))
         remedy = "; correct --prometheus-url or SLOBURN_PROMETHEUS_URL, or start Prometheus" if is_elsewhere else ""
         fail(f"cannot check against Prometheus: {error}{remedy}")
 
 
-async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings:
-    clock = SystemClock()
-    http, limits = settings.prometheus_http(), settings.prometheus_limits()
-    async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
-        inspector = Inspector(client, clock.now())
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))
-        with progress_bar(*columns) as progress:
-            task = progress.add_task("", total=len(loaded.slos), slo="")
-            return await inspector.findings(loaded, done=lambda slo: progress.update(task, advance=1, slo=slo))
+async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: Settings) -> LiveFindings:
+    """What each source says of the SLOs that are counted from it."""
+    clock, found = SystemClock(), LiveFindings()
+    by_source: dict[str, list[Slo]] = {}
+    for slo in loaded.slos:
+        by_source.setdefault(slo.sli.source, []).append(slo)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))
+    with progress_bar(*columns) as progress:
+        task = progress.add_task("", total=len(loaded.slos), slo="")
+        for name, http in reachable_sources(settings, config).items():
+            some = replace(loaded, slos=tuple(by_source.get(name, ())))
+            # Without any SLO the default source is asked whether it is there.
+            if not some.slos and (name != DEFAULT_SOURCE or loaded.slos):
+                continue
+            limits = settings.prometheus_limits()
+            async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
+                inspector = Inspector(client, clock.now())
+                found = found.joined(
+                    await inspector.findings(some, done=lambda slo: progress.update(task, advance=1, slo=slo))
+                )
+    return found
 
 
 def _print(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) -> None:

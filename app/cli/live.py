@@ -74,6 +74,15 @@ class LiveFindings:
             hints=tuple(found for found in findings if isinstance(found, HintFinding)),
         )
 
+    def joined(self, other: "LiveFindings") -> "LiveFindings":
+        """These findings and those of another source."""
+        return LiveFindings(
+            errors=(*self.errors, *other.errors),
+            warnings=(*self.warnings, *other.warnings),
+            hints=(*self.hints, *other.hints),
+            figures=(*self.figures, *other.figures),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Inspector:

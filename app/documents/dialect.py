@@ -12,12 +12,16 @@ from app.yamldoc.findings import FieldPath, Findings, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedSlo:
-    """An SLO and where its document names it; *components* is where each component of a composite is named."""
+    """An SLO and where its document names it.
+
+    *components* is where each component of a composite is named, *source* where its source is; None if it has none.
+    """
 
     slo: Slo
     place: Place
     field: FieldPath
     components: tuple[tuple[Place, FieldPath], ...] = ()
+    source: tuple[Place, FieldPath] | None = None
 
 
 # The default of Sloth's flag `--default-slo-period`.
@@ -28,15 +32,17 @@ _WINDOW = RollingWindow(timedelta(days=30))
 class Defaults:
     """What applies where a document leaves it to the process that reads it.
 
-    *window* is the SLO window of documents that have none, as those of Sloth.
+    *window* is the SLO window of documents that have none, as those of Sloth. *sources* are the names of all sources,
+    None where they are not known.
     """
 
     window: Window = _WINDOW
+    sources: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, window: timedelta) -> "Defaults":
+    def of(cls, window: timedelta, sources: tuple[str, ...] | None = None) -> "Defaults":
         """A rolling window of this length."""
-        return cls(window=RollingWindow(window))
+        return cls(window=RollingWindow(window), sources=sources)
 
 
 class Dialect(Protocol):

@@ -20,6 +20,7 @@ from app.documents.policies import PlacedPolicy, is_policy_file, policy_of_docum
 from app.documents.pyrra import PyrraDialect
 from app.documents.slo_generator import SloGeneratorDialect
 from app.documents.sloth import SlothDialect
+from app.documents.sources import check_sources
 from app.documents.templates import TEMPLATE, find_action
 from app.policy import BudgetPolicy
 from app.slo import Alerting, Slo, SloId
@@ -149,6 +150,8 @@ def _read(
             _refuse(document, findings, are_slos=are_slos)
     slos = [(found.slo.id, found) for found in _slos(documents, findings, defaults)]
     placed = _without_duplicates(slos, findings, "id", "SLO")
+    if defaults.sources is not None:
+        check_sources(placed, defaults.sources, findings)
     return DocumentSet(
         files=tuple(files),
         documents=tuple(documents),

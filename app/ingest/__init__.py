@@ -8,7 +8,7 @@ counted).
 from app.ingest.history.backfill import BoundedSource
 from app.ingest.history.history_counter import HistoryCounter
 from app.ingest.history.history_reader import TimeRange, read_range
-from app.ingest.ports import EvaluationInstruments, Source
+from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_batcher import QueryBatcher
 from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 
@@ -16,6 +16,7 @@ __all__ = [
     "BoundedSource",
     "EvaluationInstruments",
     "HistoryCounter",
+    "NamedSource",
     "QueryBatcher",
     "Source",
     "TimeRange",

@@ -10,7 +10,7 @@ from app.integrations.active_alerts import ActiveAlerts, StoredAlertsToRepeat
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
 from app.integrations.alertmanager.peer import RECEIVER
 from app.integrations.alertmanager.refire import Reassertion
-from app.integrations.config import DeliveryConfig, LoadedConfig, load_config
+from app.integrations.config import DeliveryConfig, LoadedConfig, SourceConfig, load_config
 from app.integrations.final import final_notifications, send_final
 from app.integrations.heartbeat import IsHealthy
 from app.integrations.receivers import NotifierContext, Receivers, open_receivers
@@ -30,6 +30,7 @@ __all__ = [
     "Receivers",
     "ResendLoop",
     "ResendTiming",
+    "SourceConfig",
     "StoredAlertsToRepeat",
     "final_notifications",
     "load_config",

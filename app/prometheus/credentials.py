@@ -50,7 +50,7 @@ class Credentials:
             pair = f"{self._config.username}:{secret or ''}".encode()
             headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
         elif secret is not None:
-            headers["Authorization"] = f"Bearer {secret}"
+            headers["Authorization"] = f"{self._config.scheme} {secret}"
         return _sendable(headers)
 
 

@@ -18,7 +18,7 @@ class HttpConfig:
         username: for basic authentication, with *password* or *password_file*.
         password: basic authentication.
         password_file: reread when it changes.
-        bearer_token: sent as ``Authorization: Bearer``.
+        bearer_token: sent as ``Authorization: Bearer``, or with another *scheme*.
         bearer_token_file: reread when it changes.
         tls_ca_file: certificates to trust instead of the system's.
         tls_cert_file: our own certificate, with *tls_key_file*.
@@ -36,11 +36,12 @@ class HttpConfig:
     password_file: Path | None = None
     bearer_token: str | None = field(default=None, repr=False)
     bearer_token_file: Path | None = None
+    scheme: str = "Bearer"
     tls_ca_file: Path | None = None
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     tls_insecure_skip_verify: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -25,7 +25,7 @@ from app.ledger import COARSE_WIDTH_S, MIDDLE_WIDTH_S, SlotColumns
 from app.prometheus import UnreachableError
 from app.replay.slot_history import SlotHistory
 from app.replay.window_series import WindowSeries
-from app.slo import GroupKey, Slo, SloId, group_id
+from app.slo import DEFAULT_SOURCE, GroupKey, Slo, SloId, group_id
 from app.slo.arrays import Bools
 
 # Of one series 720 samples at 15 s, as in backfill.
@@ -42,6 +42,7 @@ _USUAL_SCRAPE_S = 15.0
 _NEAR = 0.25
 # Rules with longer short windows see no difference between slots and cells of five minutes.
 _SHORT_S = 3600.0
+_DEFAULT_ONLY = "backtests read SLOBURN_PROMETHEUS_URL only"
 
 
 class HistoryDetail(StrEnum):
@@ -87,7 +88,12 @@ class PastReader:
         """
         counter = HistoryCounter(tracked_slis_of(slos), interval_s=self.interval_s)
         batcher = QueryBatcher(counter.series_index)
-        wanted = [tracked for tracked in counter.tracked_slis if tracked.slos]
+        wanted = []
+        for tracked in counter.tracked_slis:
+            if tracked.slos and tracked.sli.source != DEFAULT_SOURCE:
+                self.problems[tracked.key] = f"it is counted from the source {tracked.sli.source}; {_DEFAULT_ONLY}"
+            elif tracked.slos:
+                wanted.append(tracked)
         for begin in range(0, len(wanted), _MOST_SLIS):
             some = wanted[begin : begin + _MOST_SLIS]
             await self._read(some, counter, batcher, done=(begin / len(wanted), len(some) / len(wanted)))

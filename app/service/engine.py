@@ -30,7 +30,8 @@ from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
-from app.slo import Slo, SloId, format_duration
+from app.service.source_clients import SourceClients
+from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration
 from app.status import StoredChanges
 from app.store import StoreError, StoreUnavailableError
 
@@ -77,6 +78,12 @@ class Engine:
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._background_client: PrometheusClient | None = None
+        self._sources = SourceClients(
+            components.settings,
+            clock=components.clock,
+            instruments=components.instruments,
+            large_in_background=_LARGE_IN_BACKGROUND,
+        )
         self._last_skew = 0.0
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
@@ -202,6 +209,7 @@ class Engine:
                 unless_switched.pop_all()
             # One after the other: two writers of one series would send its samples out of order.
             await old_remote_write.stop()
+            await self._sources.close_others(delivery.sources)
             new_remote_write.start()
             new.start()
             retiring = asyncio.create_task(self._retire(old, final))
@@ -296,6 +304,7 @@ class Engine:
             opened(limits=limits) as client,
             opened(limits=replace(limits, large_at_once=_LARGE_IN_BACKGROUND), beside=client) as background_client,
             _fallback_memory() as memory,
+            self._sources,
         ):
             self._client, self._background_client, self._memory = client, background_client, memory
             self._delivery = await self._open_delivery_runtime(components.delivery)
@@ -329,6 +338,7 @@ class Engine:
             await schedule.stop(_STOP_WITHIN_S / 3)
             with suppress(StoreError):
                 await asyncio.to_thread(self._gate.write_decisions)
+            self.evaluator.stop_asking()
             await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
@@ -474,6 +484,7 @@ class Engine:
             older=self._remote_write.older,
             routing=self._delivery.config.routing,
         )
+        sources = await self._sources.open(self._delivery.config.sources)
         return await asyncio.to_thread(
             Evaluator,
             slos,
@@ -484,6 +495,7 @@ class Engine:
             instruments=components.instruments,
             timing=timing,
             metrics=self._in_background(),
+            sources=sources,
             recent_changes=components.recent_changes,
             adjustments=components.adjustments,
         )
@@ -516,8 +528,12 @@ class Engine:
         )
 
     def _prometheus(self) -> PrometheusClient:
+        """Whose clock is compared with ours: the default source's, or the first one's where no SLO is of the default."""
         if self._client is None:
             raise RuntimeError("the engine has not been started")
+        sources = self._delivery.config.sources
+        if sources and not any(slo.sli.source == DEFAULT_SOURCE for slo in self._documents.slos):
+            return self._sources.live(sources[0])
         return self._client
 
     def _in_background(self) -> PrometheusClient:
@@ -540,6 +556,8 @@ async def _fallback_memory() -> AsyncIterator[FallbackMemory]:
 def _trouble_with_prometheus(evaluator: Evaluator) -> Sequence[str]:
     if evaluator.unanswered is not None:
         return [f"Prometheus does not answer: {evaluator.unanswered}"]
+    if evaluator.unanswered_sources:
+        return [f"a source does not answer: {said}" for said in evaluator.unanswered_sources.values()]
     return [] if evaluator.partial is None else [evaluator.partial]
 
 

@@ -29,7 +29,7 @@ from app.api import (
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
-from app.integrations import DeliveryConfig, load_config
+from app.integrations import DeliveryConfig, LoadedConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.replay import BacktestJobs, Backtests, PrometheusAccess
@@ -54,6 +54,7 @@ from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
 from app.service.scheduled_reports import ReportLinks, ReportSender
 from app.service.signals import Signals, StopRequestedError
+from app.service.source_clients import known_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
@@ -98,13 +99,14 @@ def _run(settings: Settings, signals: Signals) -> int:
         _log.warning(warning)
     # Before they are read, so that what changes meanwhile is seen later.
     files = files_of(settings, None)
-    documents = load_documents(Path(settings.specs), defaults=Defaults.of(settings.default_window))
     delivery = load_config(
         settings.config_file,
         environment=environment(),
         alertmanager_urls=settings.alertmanager_urls,
         starting=True,
     )
+    defaults = Defaults.of(settings.default_window, _sources_of(settings, delivery))
+    documents = load_documents(Path(settings.specs), defaults=defaults)
     if not settings.specs.exists():
         return _refuse(
             f"SLOBURN_SPECS: there is no file or folder {settings.specs}; write the path of SLO documents, or create it"
@@ -335,6 +337,11 @@ async def _until_stopped(
         signals.reload_by(lambda: None)
         for task in tasks:
             task.cancel()
+
+
+def _sources_of(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] | None:
+    """The names of the sources; None where the file has errors of its own, since it may be that one is not read."""
+    return None if loaded.errors else known_sources(settings, loaded.config)
 
 
 def _listen(settings: Settings) -> socket.socket:

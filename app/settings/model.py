@@ -265,7 +265,11 @@ class Settings(BaseSettings):
 
     def prometheus_limits(self) -> Limits:
         """What a query may take; one that outlasts its slot would delay the next."""
-        return Limits(timeout=min(self.prometheus_timeout, self.evaluation_interval * _SHARE_OF_INTERVAL))
+        return Limits(timeout=self.within_slot(self.prometheus_timeout))
+
+    def within_slot(self, timeout: timedelta) -> timedelta:
+        """The timeout of a query, or what of a slot there is for queries."""
+        return min(timeout, self.evaluation_interval * _SHARE_OF_INTERVAL)
 
     def masked(self) -> dict[str, str]:
         """Every setting as text, with secrets masked; empty where nothing is set."""

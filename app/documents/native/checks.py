@@ -33,6 +33,9 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     if slo.sla is not None and slo.sla.penalty_free >= slo.sla.contract:
         problem = "is as much as the contract: no penalty would ever be due"
         yield FieldFinding(("sla", "penalty_free"), problem, "write percentage points, such as 0.1")
+    if slo.source is not None and isinstance(slo.sli, CompositeSliModel):
+        problem = "a composite is counted from the sources of its components"
+        yield FieldFinding(("source",), problem, "write it for each component, and remove it")
     if slo.time_slices is not None:
         yield from slo.time_slices.findings()
         if isinstance(slo.sli, CompositeSliModel):

@@ -82,12 +82,21 @@ def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
         add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
         field = ("slos", i, "name")
         components = _components(model, document, i)
-        yield PlacedSlo(slo=slo, place=document.place(field), field=field, components=components)
+        source = _source(header, model, document, i)
+        yield PlacedSlo(slo=slo, place=document.place(field), field=field, components=components, source=source)
         if model.aggregate is not None:
             of_group = ("slos", i, "aggregate")
             yield PlacedSlo(
                 slo=_aggregate(slo, model.aggregate), place=document.place(of_group, key=True), field=of_group
             )
+
+
+def _source(header: DocumentHeader, model: SloEntry, document: Document, i: int) -> tuple[Place, FieldPath] | None:
+    """Where the source of an SLO is named; None if it is not."""
+    if model.source is None and header.source is None:
+        return None
+    path: FieldPath = ("source",) if model.source is None else ("slos", i, "source")
+    return document.place(path), path
 
 
 def _components(model: SloEntry, document: Document, i: int) -> tuple[tuple[Place, FieldPath], ...]:
@@ -169,7 +178,9 @@ def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:
 
 
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
-    window, sli = window_of(model.window), model.sli.sli(model.by)
+    window, sli, source = window_of(model.window), model.sli.sli(model.by), model.source or header.source
+    if source is not None and not isinstance(model.sli, CompositeSliModel):
+        sli = sli.from_source(source)
     return Slo(
         id=SloId(model.id or f"{header.service}-{model.name}"),
         service=header.service,

@@ -29,6 +29,7 @@ Text = Annotated[str, PlainValidator(plain.read_text), WithJsonSchema(_ANY_SCALA
 # Which characters they may have depends on whether ids are made of them.
 ServiceName = Annotated[str, PlainValidator(plain.read_any_name), _name("checkout")]
 SloName = Annotated[str, PlainValidator(plain.read_any_name), _name("availability")]
+SourceName = Annotated[str, PlainValidator(plain.read_any_name), _name("eu")]
 IdText = Annotated[
     str,
     PlainValidator(scalars.read_id),

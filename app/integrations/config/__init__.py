@@ -8,5 +8,6 @@ for errors. The reference is `docs/receivers.md`.
 from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.integrations.config.load import LoadedConfig, load_config
 from app.integrations.config.resolve import DeliveryConfig, ReceiverConfig
+from app.integrations.config.sources import SourceConfig
 
-__all__ = ["AlertmanagerTargets", "DeliveryConfig", "LoadedConfig", "ReceiverConfig", "load_config"]
+__all__ = ["AlertmanagerTargets", "DeliveryConfig", "LoadedConfig", "ReceiverConfig", "SourceConfig", "load_config"]

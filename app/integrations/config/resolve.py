@@ -22,6 +22,7 @@ from app.integrations.config.reader import SectionReader
 from app.integrations.config.remote_write import resolve_remote_write
 from app.integrations.config.reports import report_findings, resolve_reports
 from app.integrations.config.secret_loader import SecretLoader
+from app.integrations.config.sources import SourceConfig, resolve_sources
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.config import PagerDutyModel, resolve_pagerduty
@@ -88,6 +89,7 @@ class DeliveryConfig:
     remote_write: tuple[RemoteWriteOptions, ...] = ()
     reports: tuple[ScheduledReport, ...] = ()
     changes: tuple[ChangeQuery, ...] = DEFAULT_QUERIES
+    sources: tuple[SourceConfig, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ def resolve_config(
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
         reports=resolve_reports(model.reports),
         changes=resolve_changes(model.changes),
+        sources=resolve_sources(model.sources, http=HttpReader(loader, ProxyOptions()), loader=loader),
         remote_write=resolve_remote_write(model.remote_write, http=reader.http, loader=loader),
         watchdog=(
             WatchdogConfig(

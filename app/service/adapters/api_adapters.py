@@ -22,6 +22,7 @@ from app.policy import PastIncident, WrittenPostmortem
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
+from app.service.source_clients import known_sources
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
@@ -335,9 +336,10 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
     async def _reload_now(self) -> ReloadOutcome:
         # Before they are read, so that what changes meanwhile is seen at the next look.
         self._files = await self.current_files() or self._files
-        defaults = Defaults.of(self._settings.default_window)
-        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         delivery = await asyncio.to_thread(self._load_delivery)
+        sources = None if delivery.errors else known_sources(self._settings, delivery.config)
+        defaults = Defaults.of(self._settings.default_window, sources)
+        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         emptied = (
             *emptied_documents(self._engine.documents, documents),
             *emptied_config(self._engine.delivery, delivery, self._config_file),

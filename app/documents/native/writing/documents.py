@@ -8,7 +8,18 @@ from app.documents.native.writing.alerting import written_alerting, written_labe
 from app.documents.native.writing.scalars import written_percent, written_points
 from app.documents.native.writing.slis import written_sli
 from app.sli import Composite, TimeSlices
-from app.slo import CalendarWindow, RollingWindow, Sla, SliceRule, Slo, SloId, Window, WithoutEvents, format_duration
+from app.slo import (
+    DEFAULT_SOURCE,
+    CalendarWindow,
+    RollingWindow,
+    Sla,
+    SliceRule,
+    Slo,
+    SloId,
+    Window,
+    WithoutEvents,
+    format_duration,
+)
 from app.yamldoc.tree import BooleanText
 from app.yamldoc.writing import Written, given, written_number
 
@@ -29,6 +40,7 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
             "objective": written_percent(slo.objective),
             "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
+            "source": None if sli.source == DEFAULT_SOURCE else sli.source,
             "sli": written_sli(sli, slos),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
             "by": list(sli.by),

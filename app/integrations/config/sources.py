@@ -1,0 +1,131 @@
+"""The section `sources`: the Prometheis, and what answers like them, that SLOs are counted from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator
+
+from app.http.failures import AttemptError
+from app.http.request_options import HttpOptions
+from app.http.secrets import FileSecret, Secret
+from app.integrations.config.fields import Duration, HeaderModel, HttpModel, Model, Name, Url, Whole, taken_names
+from app.integrations.config.http import HttpReader
+from app.integrations.config.secret_loader import SecretLoader
+from app.prometheus import HttpConfig, Limits
+from app.slo import parse_duration
+from app.yamldoc import scalars
+from app.yamldoc.findings import FieldPath
+
+_MOST_AT_ONCE = 64
+
+
+class SourceKind(StrEnum):
+    """What answers queries."""
+
+    PROMETHEUS = "prometheus"
+    """Prometheus, or what has its HTTP API: Thanos, Mimir, Cortex, VictoriaMetrics."""
+
+
+def _kind(value: Any) -> SourceKind:
+    return scalars.read_choice(SourceKind, value, "a kind of source")
+
+
+class SourceModel(Model):
+    """One source."""
+
+    name: Name
+    kind: Annotated[SourceKind, PlainValidator(_kind)] = SourceKind.PROMETHEUS
+    url: Url
+    external_url: Url | None = None
+    http_config: HttpModel | None = None
+    headers: dict[str, HeaderModel] = Field(default_factory=dict)
+    query_offset: Duration | None = None
+    concurrency: Whole = Limits().at_once
+    timeout: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceConfig:
+    """One source; what is None is as the settings say. *external_url* is where people graph queries."""
+
+    name: str
+    http: HttpConfig
+    external_url: str
+    query_offset: timedelta | None = None
+    concurrency: int = Limits().at_once
+    timeout: timedelta | None = None
+
+
+def resolve_sources(
+    models: Sequence[SourceModel], *, http: HttpReader, loader: SecretLoader
+) -> tuple[SourceConfig, ...]:
+    """What the section says; what is wrong with it is noted in the *loader*."""
+    loader.findings.extend(taken_names([model.name for model in models], "sources"))
+    return tuple(_resolve(model, ("sources", number), http, loader) for number, model in enumerate(models))
+
+
+def _resolve(model: SourceModel, at: FieldPath, http: HttpReader, loader: SecretLoader) -> SourceConfig:
+    for field, value, least, most in (
+        ("query_offset", model.query_offset, "1s", "1h"),
+        ("timeout", model.timeout, "1s", "5m"),
+    ):
+        if value is not None and not parse_duration(least) <= value <= parse_duration(most):
+            loader.add_finding((*at, field), "is out of range", f"write a duration from {least} to {most}")
+    if model.concurrency > _MOST_AT_ONCE:
+        loader.add_finding((*at, "concurrency"), "is out of range", f"write a number up to {_MOST_AT_ONCE}")
+    options = http.options(model.http_config, (*at, "http_config"))
+    if model.http_config is not None:
+        _refuse_unsupported(model.http_config, (*at, "http_config"), loader)
+    headers = {**options.headers, **http.headers(model.headers, (*at, "headers"))}
+    return SourceConfig(
+        name=model.name,
+        http=_http_config(model.url, options, headers, at, loader),
+        external_url=model.external_url or model.url,
+        query_offset=model.query_offset,
+        concurrency=model.concurrency,
+        timeout=model.timeout,
+    )
+
+
+def _refuse_unsupported(model: HttpModel, at: FieldPath, loader: SecretLoader) -> None:
+    for field in ("proxy_url", "proxy_url_file", "proxy_url_env", "proxy_from_environment", "no_proxy"):
+        if field in model.model_fields_set:
+            loader.add_finding((*at, field), "is not supported for sources", "remove it; sources are asked directly")
+    if model.tls_config.server_name is not None:
+        loader.add_finding(
+            (*at, "tls_config", "server_name"), "is not supported for sources", "write a url with the name to verify"
+        )
+
+
+def _http_config(
+    url: str, options: HttpOptions, headers: Mapping[str, Secret], at: FieldPath, loader: SecretLoader
+) -> HttpConfig:
+    login, tls = options.login, options.tls
+    username = None if login is None else login.username
+    file = login.secret.path if login is not None and isinstance(login.secret, FileSecret) else None
+    text = None if login is None or file is not None else login.secret.known()
+    return HttpConfig(
+        url=url,
+        username=username,
+        password=None if username is None else text,
+        password_file=None if username is None else file,
+        bearer_token=text if username is None else None,
+        bearer_token_file=file if username is None else None,
+        scheme="Bearer" if login is None else login.scheme,
+        tls_ca_file=tls.ca_file,
+        tls_cert_file=tls.cert_file,
+        tls_key_file=tls.key_file,
+        tls_insecure_skip_verify=tls.insecure_skip_verify,
+        headers={name: value for name, secret in headers.items() if (value := _revealed(secret, name, at, loader))},
+    )
+
+
+def _revealed(secret: Secret, name: str, at: FieldPath, loader: SecretLoader) -> str | None:
+    try:
+        return secret.reveal()
+    except AttemptError as error:
+        loader.add_finding((*at, "headers", name), str(error), "write the path of a file that can be read")
+        return None

@@ -1,0 +1,116 @@
+"""The clients of the sources of `config/sloburn.yaml`, opened when they are first named and closed when they are not."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from app.ingest import NamedSource
+from app.integrations import DeliveryConfig, SourceConfig
+from app.prometheus import ClientInstruments, HttpConfig, Limits, PrometheusClient, WallClock, open_client
+from app.settings import Settings
+from app.slo import DEFAULT_SOURCE
+
+
+class SourceClients:
+    """Two clients of each source: slow history keeps none of its evaluations from being asked.
+
+    Sources share no connection and no circuit breaker. For the event loop of the evaluations.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: WallClock, instruments: ClientInstruments, large_in_background: int
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._instruments = instruments
+        self._large_in_background = large_in_background
+        self._open: dict[SourceConfig, tuple[AsyncExitStack, PrometheusClient, PrometheusClient]] = {}
+
+    async def open(self, sources: Sequence[SourceConfig]) -> tuple[NamedSource, ...]:
+        """The clients of these sources; those of others stay open until `close_others`.
+
+        Raises:
+            MisconfiguredError: a certificate or key cannot be read.
+        """
+        return tuple([await self._named(config) for config in sources])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close_others(())
+
+    async def close_others(self, sources: Sequence[SourceConfig]) -> None:
+        """Close the clients of all but these sources."""
+        for config in [one for one in self._open if one not in sources]:
+            stack, _, _ = self._open.pop(config)
+            await stack.aclose()
+
+    def live(self, config: SourceConfig) -> PrometheusClient:
+        """The client of an open source that evaluations ask."""
+        return self._open[config][1]
+
+    async def _named(self, config: SourceConfig) -> NamedSource:
+        limits = self._limits(config)
+        if config not in self._open:
+            async with AsyncExitStack() as stack:
+                live = await stack.enter_async_context(self._client(config, limits))
+                fewer = replace(limits, large_at_once=self._large_in_background)
+                background = await stack.enter_async_context(self._client(config, fewer, beside=live))
+                self._open[config] = stack.pop_all(), live, background
+        _, live, background = self._open[config]
+        return NamedSource(
+            name=config.name,
+            live=live,
+            background=background,
+            metrics=background,
+            later_by=_later_by(config, self._settings),
+            timeout=limits.timeout,
+        )
+
+    def _client(
+        self, config: SourceConfig, limits: Limits, *, beside: PrometheusClient | None = None
+    ) -> AbstractAsyncContextManager[PrometheusClient]:
+        return open_client(
+            config.http,
+            clock=self._clock,
+            instruments=self._instruments,
+            limits=limits,
+            partial=self._settings.prometheus_partial,
+            beside=beside,
+        )
+
+    def _limits(self, config: SourceConfig) -> Limits:
+        limits = self._settings.prometheus_limits()
+        timeout = limits.timeout if config.timeout is None else self._settings.within_slot(config.timeout)
+        return replace(limits, timeout=timeout, at_once=config.concurrency)
+
+
+def known_sources(settings: Settings, config: DeliveryConfig) -> tuple[str, ...]:
+    """The names that documents may give: those of the file, and that of the setting where it is meant.
+
+    The setting has a default: beside sources of the file it counts only if it was set.
+    """
+    listed = tuple(one.name for one in config.sources)
+    is_meant = not listed or "prometheus_url" in settings.model_fields_set
+    return (*listed, DEFAULT_SOURCE) if is_meant and DEFAULT_SOURCE not in listed else listed
+
+
+def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, HttpConfig]:
+    """How each source is reached, by its name; the default one as the settings say, if the file does not list it."""
+    return {DEFAULT_SOURCE: settings.prometheus_http(), **{one.name: one.http for one in config.sources}}
+
+
+def _later_by(config: SourceConfig, settings: Settings) -> timedelta:
+    """How much later than its evaluation a slot is asked for, in whole slots."""
+    if config.query_offset is None or config.query_offset <= settings.query_offset:
+        return timedelta(0)
+    return math.ceil((config.query_offset - settings.query_offset) / settings.evaluation_interval) * (
+        settings.evaluation_interval
+    )
