@@ -107,17 +107,18 @@ def check(
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
     database = _inspect_database(settings.database_url, live=live)
-    file = settings.config_file
-    config = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
-    sources = None if config.errors else known_sources(settings, config.config)
+    receivers = load_config(
+        settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
+    )
+    sources = None if receivers.errors else known_sources(settings, receivers.config)
     documents = load_documents(*paths, defaults=Defaults.of(settings.default_window, sources))
-    loaded, hints = _with_config(documents, config, settings)
+    loaded, hints = _with_config(documents, receivers, settings)
     linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
     loaded = replace(loaded, warnings=(*loaded.warnings, *linted))
     figures: _Figures = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
-        found = _ask(loaded, config.config, settings)
+        found = _ask(loaded, receivers.config, settings)
         # Prometheus knows which metrics are counters, also those with other names.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)

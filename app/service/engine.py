@@ -528,7 +528,7 @@ class Engine:
         )
 
     def _prometheus(self) -> PrometheusClient:
-        """Whose clock is compared with ours: the default source's, or the first one's where no SLO is of the default."""
+        """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         sources = self._delivery.config.sources

@@ -1,4 +1,4 @@
-"""The clients of the sources of `config/sloburn.yaml`, opened when they are first named and closed when they are not."""
+"""The clients of the sources of `config/sloburn.yaml`, opened when they are named, closed when they are no more."""
 
 import math
 from collections.abc import Mapping, Sequence

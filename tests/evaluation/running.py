@@ -15,6 +15,7 @@ from app.adjustments import CurrentAdjustments
 from app.alerting import Routing
 from app.documents import load_documents
 from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, Source
+from app.ingest import NamedSource
 from app.slo import Slo
 from app.status import Board, RecentChanges, Snapshot
 from app.store import Database, open_database
@@ -68,6 +69,7 @@ class Running(AbstractContextManager["Running"]):
         older_days: float = 0,
         routing: Routing = Routing(always=("pager",)),  # noqa: B008  frozen
         background: Source | None = None,
+        sources: Sequence[NamedSource] = (),
     ) -> None:
         self.slos = slos
         self.source = source
@@ -77,6 +79,7 @@ class Running(AbstractContextManager["Running"]):
         self.adjustments = CurrentAdjustments()
         self.at = 0.0
         self.instruments = Noted()
+        self._sources = sources
         self._runner = asyncio.Runner()
         self._move = move
         self._path = path
@@ -153,6 +156,7 @@ class Running(AbstractContextManager["Running"]):
                 board=self.board,
                 instruments=self.instruments,
                 timing=self._timing,
+                sources=self._sources,
                 recent_changes=self.recent_changes,
                 adjustments=self.adjustments,
             )

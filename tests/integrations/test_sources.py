@@ -1,0 +1,105 @@
+"""The section `sources`: what it means, and what is said of mistakes; and the documents that name them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.documents import Defaults, load_documents
+from app.integrations import LoadedConfig, load_config
+from app.service.source_clients import known_sources
+from app.settings import load_settings
+from app.slo import DEFAULT_SOURCE
+
+SECTION = """
+sources:
+  - name: eu
+    url: https://prometheus.eu.example
+    http_config: {basic_auth: {username: sloburn, password_file: secret}}
+  - name: us
+    kind: prometheus
+    url: https://mimir.example/prometheus
+    http_config: {authorization: {credentials_env: TOKEN}}
+    headers: {X-Scope-OrgID: us, X-Key: {env: KEY}}
+    query_offset: 65s
+    concurrency: 4
+    timeout: 8s
+"""
+SLO = "{name: NAME, objective: 99, window: 7d, sli: {total: a_total, bad: b_total}}"
+
+
+def _load(text: str, folder: Path) -> LoadedConfig:
+    (folder / "secret").write_text("of-a-file")
+    (folder / "sloburn.yaml").write_text(text)
+    return load_config(folder / "sloburn.yaml", environment={"TOKEN": "of-the-environment", "KEY": "k"})
+
+
+def test_what_a_source_says(tmp_path: Path) -> None:
+    loaded = _load(SECTION, tmp_path)
+    assert not loaded.errors
+    eu, us = loaded.config.sources
+    assert (eu.http.username, eu.http.password_file) == ("sloburn", tmp_path / "secret")
+    assert (us.http.bearer_token, dict(us.http.headers)) == (
+        "of-the-environment",
+        {"X-Scope-OrgID": "us", "X-Key": "k"},
+    )
+    assert (us.query_offset, us.concurrency, us.timeout) == (timedelta(seconds=65), 4, timedelta(seconds=8))
+    assert "of-the-environment" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ("{name: eu}", "sources[0].url"),
+        ("{name: eu, url: http://a, kind: graphite}", "sources[0].kind"),
+        ("{name: eu, url: http://a, timeout: 10m}", "sources[0].timeout"),
+        ("{name: eu, url: http://a, concurrency: 1000}", "sources[0].concurrency"),
+        ("{name: eu, url: http://a, http_config: {proxy_url: http://p:1}}", "sources[0].http_config.proxy_url"),
+        ("{name: eu, url: http://a}, {name: eu, url: http://b}", "sources[1].name"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(source: str, field: str, tmp_path: Path) -> None:
+    (error,) = _load(f"sources: [{source}]", tmp_path).errors
+    assert error.field == field
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "known"),
+    [
+        ("", None, (DEFAULT_SOURCE,)),
+        (SECTION, None, ("eu", "us")),
+        (SECTION, "http://p:9090", ("eu", "us", DEFAULT_SOURCE)),
+        ("sources: [{name: default, url: http://a}]", "http://p:9090", (DEFAULT_SOURCE,)),
+    ],
+)
+def test_the_default_source_is_that_of_the_setting_where_it_is_meant(
+    section: str, setting: str | None, known: tuple[str, ...], tmp_path: Path
+) -> None:
+    settings = load_settings({} if setting is None else {"prometheus_url": setting})
+    assert known_sources(settings, _load(section, tmp_path).config) == known
+
+
+def _documents(
+    text: str, sources: tuple[str, ...] | None, folder: Path
+) -> tuple[dict[str, str], list[tuple[int, str]]]:
+    """The sources of the SLOs by their names; and the lines and fields of the errors."""
+    (folder / "checkout.yaml").write_text(text)
+    loaded = load_documents(folder / "checkout.yaml", defaults=Defaults(sources=sources))
+    return {slo.name: slo.sli.source for slo in loaded.slos}, [(one.line, one.field) for one in loaded.errors]
+
+
+def test_documents_and_slos_choose_their_source(tmp_path: Path) -> None:
+    """The SLO's own wins; a group's aggregate and slices are of the same source."""
+    first, second = SLO.replace("NAME", "a"), SLO.replace("NAME, ", "b, source: us, ")
+    text = f"service: shop\nsource: eu\nslos:\n  - {first}\n  - {second}\n"
+    found, errors = _documents(text, ("eu", "us"), tmp_path)
+    assert (found, errors) == ({"a": "eu", "b": "us"}, [])
+
+
+def test_an_unknown_source_is_an_error_of_the_document(tmp_path: Path) -> None:
+    """At the line that names it, once for all SLOs of a document; or at the SLO that names none."""
+    first, second = SLO.replace("NAME", "a"), SLO.replace("NAME, ", "b, source: uk, ")
+    text = f"service: shop\nsource: euu\nslos:\n  - {first}\n  - {second}\n"
+    assert _documents(text, ("eu", "us"), tmp_path)[1] == [(2, "source"), (5, "slos[1].source")]
+    assert _documents(f"service: shop\nslos: [{first}]\n", ("eu", "us"), tmp_path)[1] == [(2, "slos[0].name")]
+    assert _documents(text, None, tmp_path)[1] == []
