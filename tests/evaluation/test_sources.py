@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from typing_extensions import override
@@ -59,6 +60,9 @@ def _series(*, per_second: float = 10.0, burns: bool = False, span: Span = SPAN)
 def _slos(names: Sequence[str], folder: Path) -> tuple[Slo, ...]:
     """An SLO over the same counters of each source."""
     documents = [{**availability("shop"), "service": f"shop-{name}", "source": name} for name in names]
+    for one in documents:
+        (slo,) = cast("list[dict[str, object]]", one["slos"])
+        slo["alerting"] = {"page": {"tiers": [{"long": "10m", "short": "5m", "factor": 10}]}}
     loaded = load_documents(write_documents(documents, folder))
     assert not loaded.errors, loaded.errors
     return tuple(loaded.slos)

@@ -26,7 +26,7 @@ from app.integrations.config.fields import (
 )
 from app.integrations.config.remote_write import RemoteWriteReceiverModel
 from app.integrations.config.reports import ScheduledReportModel
-from app.integrations.config.sources import SourceModel
+from app.integrations.config.sources import SourceEntryModel
 from app.integrations.email.config import EmailModel
 from app.integrations.pagerduty.config import PagerDutyModel
 from app.integrations.slack.config import SlackModel
@@ -124,4 +124,4 @@ class FileModel(Model):
     remote_write: tuple[RemoteWriteReceiverModel, ...] = ()
     reports: tuple[ScheduledReportModel, ...] = ()
     changes: tuple[ChangeQueryModel, ...] | None = None
-    sources: tuple[SourceModel, ...] = ()
+    sources: tuple[SourceEntryModel, ...] = ()

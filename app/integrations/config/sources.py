@@ -33,7 +33,7 @@ def _kind(value: Any) -> SourceKind:
     return scalars.read_choice(SourceKind, value, "a kind of source")
 
 
-class SourceModel(Model):
+class SourceEntryModel(Model):
     """One source."""
 
     name: Name
@@ -60,14 +60,14 @@ class SourceConfig:
 
 
 def resolve_sources(
-    models: Sequence[SourceModel], *, http: HttpReader, loader: SecretLoader
+    models: Sequence[SourceEntryModel], *, http: HttpReader, loader: SecretLoader
 ) -> tuple[SourceConfig, ...]:
     """What the section says; what is wrong with it is noted in the *loader*."""
     loader.findings.extend(taken_names([model.name for model in models], "sources"))
     return tuple(_resolve(model, ("sources", number), http, loader) for number, model in enumerate(models))
 
 
-def _resolve(model: SourceModel, at: FieldPath, http: HttpReader, loader: SecretLoader) -> SourceConfig:
+def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: SecretLoader) -> SourceConfig:
     for field, value, least, most in (
         ("query_offset", model.query_offset, "1s", "1h"),
         ("timeout", model.timeout, "1s", "5m"),

@@ -74,7 +74,7 @@ def test_every_key_of_a_native_document_is_written() -> None:
     # A file of rules for backtests is no document; whether it is imported depends on the tests before this one.
     models = {model for model in native if not model.__module__.endswith(".proposed_rules")}
     keys = {(model.__name__, key) for model in models for key in model.model_fields}
-    of_documents = {("DocumentModel", key) for key in ("service", "labels", "policy", "slos")}
+    of_documents = {("DocumentModel", key) for key in ("service", "labels", "source", "policy", "slos")}
     missing = {(model, key) for model, key in keys if key not in written[model]}
     assert missing == WRITTEN_OTHERWISE | of_documents
     assert len(written) > 10
