@@ -554,10 +554,12 @@ async def _fallback_memory() -> AsyncIterator[FallbackMemory]:
 
 
 def _trouble_with_prometheus(evaluator: Evaluator) -> Sequence[str]:
-    if evaluator.unanswered is not None:
-        return [f"Prometheus does not answer: {evaluator.unanswered}"]
-    if evaluator.unanswered_sources:
-        return [f"a source does not answer: {said}" for said in evaluator.unanswered_sources.values()]
+    unanswered = evaluator.unanswered_sources
+    if unanswered:
+        return [
+            f"{'Prometheus' if name == DEFAULT_SOURCE else 'a source'} does not answer: {said}"
+            for name, said in unanswered.items()
+        ]
     return [] if evaluator.partial is None else [evaluator.partial]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.clock import SystemClock
 from app.delivery import FallbackMemory, FallbackOutbox
-from app.documents import load_documents
+from app.documents import LoadResult, load_documents
 from app.evaluation import Evaluator
-from app.integrations import DeliveryConfig
+from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Instruments
 from app.prometheus import PrometheusClient
 from app.service.components import Components
@@ -24,6 +25,8 @@ from app.settings import load_settings
 from app.slo import Slo
 from app.status import Board
 from app.store import StoreUnavailableError, open_database
+
+_SLI = "{total: a_total, bad: b_total}"
 
 
 @pytest.fixture
@@ -85,6 +88,44 @@ def test_slow_history_and_contributors_do_not_keep_evaluations_from_asking(
     assert source._breaker is not background._breaker
     assert source._pool is not background._pool
     assert source.known_series is background.known_series
+
+
+def test_each_source_has_clients_of_its_own_and_those_of_one_that_is_gone_are_closed(
+    components: Components, tmp_path: Path
+) -> None:
+    """Health names each that does not answer; a reload takes on what the file lists."""
+    both = _with_sources(("eu", "us"), tmp_path)
+    # Refused connections are tried again for as long as a query may take.
+    settings = load_settings({"prometheus_url": "http://127.0.0.1:9", "prometheus_timeout": "1s"})
+    engine = Engine(replace(components, delivery=both, settings=settings), _documents_of(("eu", "us"), tmp_path))
+    engine.start()
+    try:
+        at = datetime.fromtimestamp(components.clock.now().timestamp() // 30 * 30, UTC)
+        engine.submit(engine._evaluate(at)).result()
+        unhealthy = [reason for reason in engine.reasons_unhealthy() if reason.startswith("a source")]
+        assert [reason.split(":")[1].strip() for reason in unhealthy] == ["source eu", "source us"]
+        named = engine.submit(engine._sources.open(both.sources)).result()
+        assert len({id(client._breaker) for one in named for client in (one.live, one.background)}) == 4  # type: ignore[attr-defined]
+        engine.submit(engine.switch_to(_documents_of(("eu",), tmp_path), _with_sources(("eu",), tmp_path))).result()
+        assert [config.name for config in engine._sources._open] == ["eu"]
+    finally:
+        assert engine.stop()
+
+
+def _with_sources(names: Sequence[str], folder: Path) -> DeliveryConfig:
+    # Nothing listens on port 9.
+    listed = ", ".join(f"{{name: {name}, url: http://127.0.0.1:9/{name}}}" for name in names)
+    (folder / "sloburn.yaml").write_text(f"sources: [{listed}]")
+    loaded = load_config(folder / "sloburn.yaml", environment={})
+    assert not loaded.errors
+    return loaded.config
+
+
+def _documents_of(names: Sequence[str], folder: Path) -> LoadResult:
+    file = folder / "slos.yaml"
+    slos = (f"- {{name: {name}, source: {name}, objective: 99, window: 7d, sli: {_SLI}}}" for name in names)
+    file.write_text("\n".join(("service: shop", "slos:", *slos)))
+    return load_documents(file)
 
 
 def test_the_event_loop_never_waits_for_what_compares_memory_with_the_database(

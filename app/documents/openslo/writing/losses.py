@@ -1,7 +1,8 @@
 """What OpenSLO has no field for."""
 
 _WHY = {
-    "sli": "OpenSLO does not say from which source is counted, how often an expression is evaluated, or what a slice without events is",
+    "sli": "OpenSLO does not say from which source is counted, how often an expression is evaluated, or what a slice "
+    "without events is",
     "sla": "OpenSLO has no service level agreements",
     "name": "an SLO of OpenSLO has one name",
     "alerting.name": "OpenSLO has no names of alerts",
