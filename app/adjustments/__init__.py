@@ -7,6 +7,7 @@ to for one SLO, `current.py` holds those that were not withdrawn.
 
 from app.adjustments.checks import checked_adjustment
 from app.adjustments.current import CurrentAdjustments
+from app.adjustments.members import AdjustedMembers
 from app.adjustments.model import (
     AdjustedMember,
     Adjustment,
@@ -22,6 +23,7 @@ from app.adjustments.recurrence import Occurrence, occurrences, occurrences_a_ye
 
 __all__ = [
     "AdjustedMember",
+    "AdjustedMembers",
     "Adjustment",
     "AdjustmentCategory",
     "AdjustmentEffect",

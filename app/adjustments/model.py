@@ -1,5 +1,6 @@
 """An adjustment: when, for which SLOs, what becomes of the events of that time, and why."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -41,12 +42,23 @@ class InvalidAdjustmentError(ValueError):
 
 
 class AdjustedMember(NamedTuple):
-    """An SLO, or a member of its group, that adjustments may mean; *labels* are those of the document."""
+    """An SLO, or a member of its group, that adjustments may mean; *labels* are those of the document.
+
+    *parts* are the components of a composite whose time that is left out is left out of the composite, too.
+    """
 
     id: SloId
     service: str
     labels: Labels
     group: GroupKey = ()
+    parts: tuple["AdjustedMember", ...] = ()
+
+    @property
+    def all_parts(self) -> Iterator["AdjustedMember"]:
+        """Its components, and theirs."""
+        for part in self.parts:
+            yield part
+            yield from part.all_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +87,10 @@ class AdjustmentSelector:
         if self.services and member.service not in self.services:
             return False
         return not self.labels or set(self.labels) <= {*member.labels, *member.group}
+
+    def matches_part(self, member: "AdjustedMember") -> bool:
+        """Whether a component of a composite is meant."""
+        return any(self.matches(part) for part in member.all_parts)
 
 
 class EventShare(NamedTuple):
@@ -115,6 +131,20 @@ class Adjustment:
     withdrawn_at: datetime | None = None
     events: Labels = ()
     shares: tuple[EventShare, ...] = ()
+
+    @property
+    def reaches_composites(self) -> bool:
+        """Whether it holds for the composites of the SLOs that it means.
+
+        What is left out of a component cannot be judged in its composite. Events that count as good, or some events
+        only, could be judged again by the slices, which are no longer known.
+        """
+        return self.effect is AdjustmentEffect.EXCLUDE and not self.events
+
+    def means(self, member: AdjustedMember) -> bool:
+        """Whether it holds for an SLO or a member of its group, by itself or by a component."""
+        selector = self.selector
+        return selector.matches(member) or (self.reaches_composites and selector.matches_part(member))
 
     @property
     def zone(self) -> ZoneInfo:

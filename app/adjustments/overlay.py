@@ -48,20 +48,26 @@ def overlays_of(
     spans: list[list[tuple[Adjustment, _Spans]]] = []
     meant: list[list[int]] = [[] for _ in given]
     for selector, those in alike.items():
-        mine = [place for place in places.of(selector) if selector.matches(given[place])]
-        # Only of those that mean a member: to expand a rule takes longer than to compare a selector.
-        some = [(one, times) for one in those if (times := _times(one, since, until))] if mine else []
-        if some:
-            for place in mine:
-                meant[place].append(len(spans))
-            spans.append(some)
+        found_places = places.of(selector)
+        mine = [place for place in found_places if selector.matches(given[place])]
+        of_parts = {place for place in found_places if given[place].parts and selector.matches_part(given[place])}
+        for those_places, chosen in (
+            (mine, those),
+            (of_parts.difference(mine), [one for one in those if one.reaches_composites]),
+        ):
+            # Only of those that mean a member: to expand a rule takes longer than to compare a selector.
+            some = [(one, times) for one in chosen if (times := _times(one, since, until))] if those_places else []
+            if some:
+                for place in those_places:
+                    meant[place].append(len(spans))
+                spans.append(some)
     # Most members are meant by the same few adjustments, or by none.
     known: dict[tuple[int, ...], Overlay | None] = {}
     found = []
-    for chosen in map(tuple, meant):
-        if chosen not in known:
-            known[chosen] = _overlay([one for place in chosen for one in spans[place]])
-        found.append(known[chosen])
+    for numbers in map(tuple, meant):
+        if numbers not in known:
+            known[numbers] = _overlay([one for place in numbers for one in spans[place]])
+        found.append(known[numbers])
     return found
 
 
@@ -74,10 +80,13 @@ class _Places:
         self._by_service: dict[str, list[int]] = defaultdict(list)
         self._by_label: dict[tuple[str, str], list[int]] = defaultdict(list)
         for place, member in enumerate(members):
-            for id_ in {member.id, ungrouped_id(member.id)}:
+            # A composite is also where its components are.
+            them = (member, *member.all_parts)
+            for id_ in {id_ for one in them for id_ in (one.id, ungrouped_id(one.id))}:
                 self._by_id[id_].append(place)
-            self._by_service[member.service].append(place)
-            for label in {*member.labels, *member.group}:
+            for service in {one.service for one in them}:
+                self._by_service[service].append(place)
+            for label in {label for one in them for label in (*one.labels, *one.group)}:
                 self._by_label[label].append(place)
 
     def of(self, selector: AdjustmentSelector) -> Iterable[int]:

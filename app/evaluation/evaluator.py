@@ -118,7 +118,7 @@ class Evaluator:
         self._instruments = instruments
         self._timing = timing
         self._recent_changes = recent_changes or RecentChanges()
-        self._overlays = MemberOverlays(adjustments or CurrentAdjustments())
+        self._overlays = MemberOverlays(adjustments or CurrentAdjustments(), self._slos)
         self._ledger_writer = LedgerWriter(
             tracked_slis_of(slos, older=timing.older),
             interval_s=round(timing.interval.total_seconds()),

@@ -6,7 +6,7 @@ Answers come from memory alone. What was decided is written beside, a few second
 import math
 import secrets
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -329,7 +329,10 @@ class Gate:
             self._failing = True
             return ()
         self._failing = False
-        for change in changes:
+        # Of a new service, or the first evaluation, every SLO that is not healthy has a state: one line.
+        if first := Counter(change.state for change in changes if change.before is None):
+            _log.info("error budget policy states began", **first)
+        for change in (one for one in changes if one.before is not None):
             _log.info("error budget policy state changed", slo=change.slo, before=change.before, state=change.state)
         return changes
 

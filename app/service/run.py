@@ -389,7 +389,7 @@ def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
 
 
 def _reports(engine: Engine, components: Components) -> StoredReports:
-    adjust = AdjustedDays(engine, components.database, components.adjustments)
+    adjust = AdjustedDays(engine, components.database, components.adjustments, slos=lambda: engine.documents.slos)
     return StoredReports(components.database, components.clock, adjust=adjust, policies=lambda: engine.gate.policies)
 
 

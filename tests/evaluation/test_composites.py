@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.adjustments import AdjustmentEffect, AdjustmentSelector
 from app.slo import Slo, SloId
+from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running, differences
@@ -138,6 +142,32 @@ def test_a_composite_is_what_its_components_make_of_every_minute(tmp_path: Path)
             each.run(END, END + 600)
             each.backfill(END + 600)
         assert differences(live.figures, fresh.figures) == {}
+
+
+def test_time_that_is_excluded_of_a_component_is_excluded_from_its_composites(tmp_path: Path) -> None:
+    """An hour of one step: of composites and theirs all of it, of a sum of several steps nothing."""
+    watched = watch({name: sli for name, (sli, _) in COMPOSITES.items()}, tmp_path / "slos")
+    source = MemorySource(shop())
+    with Running(watched, source, tmp_path / "db") as one:
+        source.now = END
+        one.tick(END)
+        one.backfill(END)
+        one.tick(END + 60)
+        before = {name: one.snapshot(f"shop-{name}").total for name in COMPOSITES}
+        selector = AdjustmentSelector(slos=frozenset({SloId(PAY)}))
+        start = datetime.fromtimestamp(END - 2 * HOUR, UTC).replace(tzinfo=None).isoformat()
+        excluded = adjusting(start, timedelta(hours=1), selector=selector, mute_alerts=True)
+        one.adjustments.replace([excluded])
+        one.tick(END + 120)
+        after = {name: one.snapshot(f"shop-{name}").total for name in COMPOSITES}
+        left_out = {name: before[name] - after[name] for name in COMPOSITES}
+        assert left_out["sum-of"] <= 0
+        for name in ("all-of", "worst-of", "weighted", "nested"):
+            # A minute or two have been added and as many have left the window.
+            assert left_out[name] == pytest.approx(60, abs=2), name
+        one.adjustments.replace([replace(excluded, effect=AdjustmentEffect.COUNT_AS_GOOD)])
+        one.tick(END + 180)
+        assert one.snapshot("shop-all-of").counted is None
 
 
 def test_what_becomes_of_a_component_without_data_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.adjustments import AdjustedMember, Adjustment, occurrences
+from app.adjustments import AdjustedMembers, Adjustment, occurrences
 from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, known_adjustment
 from app.api.adjustments.documents import MONTH, adjustment_document, audited_document
@@ -19,6 +19,7 @@ from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
+from app.slo import SloId
 from app.status import AdjustmentLog, Board, Contributors, Snapshot
 
 _LONGEST_RANGE = timedelta(days=3 * 366)
@@ -69,7 +70,7 @@ def adjustment_routes(
         """One adjustment with its audit, and the SLOs that it means now."""
         since, until = _span(start, end, now())
         found = known_adjustment(log, id)
-        matches = [str(one.id) for one in board.current.snapshots if _means(found, one)]
+        matches = [*map(str, _meant(found, board.current.snapshots, _members(board)))]
         document: AdjustmentDetailModel = {
             **adjustment_document(found, since, until),
             "matches": sorted(matches)[:_MOST_MATCHES],
@@ -99,12 +100,13 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
     ) -> JsonResponse:
         """Adjustments by their first start, the newest first, with the occurrences in a range."""
         since, until = _span(start, end, now())
+        members = _members(board)
         meant = [one for one in board.current.snapshots if {one.id, one.slo.id} & {*slo} or one.slo.service in service]
         found = [
             one
             for one in log.listed()
             if (withdrawn or one.withdrawn_at is None)
-            and (not (slo or service) or _means_any(one, meant))
+            and (not (slo or service) or _meant(one, meant, members))
             and (not occurring or occurrences(one, since, until))
         ]
         items, cursor = page(
@@ -112,6 +114,10 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
         )
         documents = [adjustment_document(one, since, until) for one in items]
         return JsonResponse(AdjustmentListModel(items=documents, next=cursor))
+
+
+def _members(board: Board) -> AdjustedMembers:
+    return AdjustedMembers([one.slo for one in board.current.snapshots])
 
 
 def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
@@ -122,10 +128,7 @@ def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, 
     return since, until
 
 
-def _means(adjustment: Adjustment, snapshot: Snapshot) -> bool:
-    slo = snapshot.slo
-    return adjustment.selector.matches(AdjustedMember(snapshot.id, slo.service, slo.labels, snapshot.group))
-
-
-def _means_any(adjustment: Adjustment, snapshots: list[Snapshot]) -> bool:
-    return any(_means(adjustment, snapshot) for snapshot in snapshots)
+def _meant(adjustment: Adjustment, snapshots: Sequence[Snapshot], all_slos: AdjustedMembers) -> list[SloId]:
+    """The SLOs, and members of groups, that an adjustment holds for."""
+    members = [all_slos.member(one.id, one.slo, one.group) for one in snapshots]
+    return [member.id for member in members if adjustment.means(member)]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from app.adjustments import AdjustedMember, Adjustment, CurrentAdjustments, Overlay, overlays_of
+from app.adjustments import AdjustedMember, AdjustedMembers, Adjustment, CurrentAdjustments, Overlay, overlays_of
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member
 from app.ledger import AdjustedTime, Ledger
-from app.slo import SloId
+from app.slo import Slo, SloId
 from app.slo.arrays import Floats, Ints
 
 # The longest SLO window and a calendar period, and more; what is older is read with the past only.
@@ -53,8 +53,9 @@ class AdjustedFigures:
 class MemberOverlays:
     """The overlays of members that have one, kept until adjustments or members change or a day has passed."""
 
-    def __init__(self, current: CurrentAdjustments) -> None:
+    def __init__(self, current: CurrentAdjustments, slos: Sequence[Slo] = ()) -> None:
         self._current = current
+        self._members = AdjustedMembers(slos)
         self._for: tuple[object, object] = (None, None)
         self._until: datetime | None = None
         self._known: dict[int, Overlay] = {}
@@ -70,7 +71,7 @@ class MemberOverlays:
             self._until = at + _AHEAD
             found = overlays_of(
                 adjustments,
-                [_adjusted_member(member) for member in members],
+                [self._adjusted_member(member) for member in members],
                 since=at - _LOOKED_BACK,
                 until=self._until,
             )
@@ -84,21 +85,24 @@ class MemberOverlays:
         Rules are expanded where it is read: a reader of years does not hold up evaluations.
         """
         adjustments = self._current.all
-        return cache(partial(_overlay_of_past, adjustments, member, until_s)) if adjustments else _no_overlay
+        return (
+            cache(partial(_overlay_of_past, adjustments, self._adjusted_member(member), until_s))
+            if adjustments
+            else _no_overlay
+        )
+
+    def _adjusted_member(self, member: Member) -> AdjustedMember:
+        return self._members.member(member.id, member.slo, member.group)
 
 
 def _no_overlay() -> None:
     return None
 
 
-def _overlay_of_past(adjustments: Sequence[Adjustment], member: Member, until_s: float) -> Overlay | None:
+def _overlay_of_past(adjustments: Sequence[Adjustment], member: AdjustedMember, until_s: float) -> Overlay | None:
     until = datetime.fromtimestamp(until_s, UTC)
-    (found,) = overlays_of(adjustments, [_adjusted_member(member)], since=until - _PAST, until=until)
+    (found,) = overlays_of(adjustments, [member], since=until - _PAST, until=until)
     return found
-
-
-def _adjusted_member(member: Member) -> AdjustedMember:
-    return AdjustedMember(member.id, member.slo.service, member.slo.labels, member.group)
 
 
 def compute_adjusted(

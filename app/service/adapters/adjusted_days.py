@@ -1,6 +1,6 @@
 """Days and incidents of reports without what was adjusted: by the ledger's cells, and by what is kept of those."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -9,11 +9,11 @@ import numpy as np
 import structlog
 from typing_extensions import override
 
-from app.adjustments import AdjustedMember, Adjustment, CurrentAdjustments, overlays_of
+from app.adjustments import AdjustedMember, AdjustedMembers, Adjustment, CurrentAdjustments, overlays_of
 from app.ledger import AdjustedTime, RowPast
 from app.reports import Adjust, DaySums, IncidentFacts, Segment, SloDefinition
 from app.service.engine import Engine
-from app.slo import group_id
+from app.slo import Slo, group_id
 from app.store import Database, StoreError
 from app.store.adjusted_shares import AdjustedShare, load_adjusted_shares, save_adjusted_shares
 from app.store.daily_totals import load_daily_totals
@@ -27,10 +27,19 @@ _ROUNDING_EVENTS = 1e-6
 class AdjustedDays(Adjust):
     """Takes adjusted time from sums of days and from incidents; nothing is read for an SLO without adjustments."""
 
-    def __init__(self, engine: Engine, database: Database, current: CurrentAdjustments) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        database: Database,
+        current: CurrentAdjustments,
+        *,
+        slos: Callable[[], Sequence[Slo]] = tuple,
+    ) -> None:
         self._engine = engine
         self._database = database
         self._current = current
+        self._slos = slos
+        self._members: tuple[Sequence[Slo], AdjustedMembers] = (), AdjustedMembers(())
 
     @override
     def days(self, segment: Segment, sums: Sequence[DaySums]) -> Sequence[DaySums]:
@@ -38,7 +47,7 @@ class AdjustedDays(Adjust):
         if not adjustments or not sums:
             return sums
         since, until = (datetime.fromtimestamp(at, UTC) for at in (segment.days.start_s, segment.days.end_s))
-        members = [_member(definition, one) for one in sums]
+        members = [self._member(definition, one) for one in sums]
         overlays = overlays_of(adjustments, members, since=since, until=until)
         return [
             one if overlay is None else self._adjusted(segment, member, one, overlay.budgets)
@@ -52,7 +61,7 @@ class AdjustedDays(Adjust):
         adjustments = self._current.all
         if not adjustments:
             return incidents
-        members = {member.id: member for member in (_member(definition, one) for one in sums)}
+        members = {member.id: member for member in (self._member(definition, one) for one in sums)}
         return [self._without_adjusted(one, members.get(one.slo), definition, adjustments) for one in incidents]
 
     def _without_adjusted(
@@ -133,6 +142,14 @@ class AdjustedDays(Adjust):
             self._keep(new)
         return found
 
+    def _member(self, definition: SloDefinition, sums: DaySums) -> AdjustedMember:
+        slos = self._slos()
+        # By identity: a reload brings others.
+        if slos is not self._members[0]:
+            self._members = slos, AdjustedMembers(slos)
+        id_, parts = group_id(definition.slo, sums.group), self._members[1].parts_of(definition.slo)
+        return AdjustedMember(id_, definition.service, definition.labels, sums.group, parts)
+
     def _keep(self, shares: Sequence[AdjustedShare]) -> None:
         try:
             with self._database.begin() as transaction:
@@ -201,10 +218,6 @@ def _by_cells(row: RowPast | None, time: AdjustedTime, span: _Span) -> tuple[flo
 
 def _share(part: float, whole: float) -> float:
     return min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
-
-
-def _member(definition: SloDefinition, sums: DaySums) -> AdjustedMember:
-    return AdjustedMember(group_id(definition.slo, sums.group), definition.service, definition.labels, sums.group)
 
 
 def _rest(events: float) -> float:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.adjustments import AdjustedMember, adjustment_title, occurrences
+from app.adjustments import AdjustedMember, AdjustedMembers, adjustment_title, occurrences
 from app.alerting import Transition
 from app.api.admission import leave_place
 from app.budget.forecast import NoForecast, Outlook
@@ -28,7 +28,7 @@ from app.evaluation import (
 from app.service.engine import Engine
 from app.settings import Settings
 from app.settings.masking import without_password
-from app.slo import Labels, Slo, SloId, group_in_id, ungrouped_id
+from app.slo import Labels, SloId, group_in_id, ungrouped_id
 from app.status import (
     BudgetCost,
     Contributors,
@@ -148,7 +148,7 @@ class EnginePasts(Pasts):
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
         members = self._members(slos)
         for adjustment in self._engine.adjustments.all:
-            if any(adjustment.selector.matches(member) for member in members):
+            if any(adjustment.means(member) for member in members):
                 for one in occurrences(adjustment, start, end)[-_MOST_MARKS:]:
                     yield RangeMark(
                         at=one.start,
@@ -160,8 +160,10 @@ class EnginePasts(Pasts):
 
     def _members(self, slos: Sequence[SloId]) -> list[AdjustedMember]:
         """The SLOs and members that documents have, with their labels."""
-        known = {slo.id: slo for slo in self._engine.documents.slos}
-        return [_adjusted_member(slo, known[ungrouped_id(slo)]) for slo in slos if ungrouped_id(slo) in known]
+        documented = self._engine.documents.slos
+        known, members = {slo.id: slo for slo in documented}, AdjustedMembers(documented)
+        pairs = [(id_, known[ungrouped_id(id_)]) for id_ in slos if ungrouped_id(id_) in known]
+        return [members.member(id_, slo, group_in_id(id_, slo.sli.by) or ()) for id_, slo in pairs]
 
     def _changes(
         self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
@@ -191,10 +193,6 @@ class EnginePasts(Pasts):
                     )
                 past = with_older_days(past, stored)
             yield past.adjusted if adjusted else past
-
-
-def _adjusted_member(member: SloId, slo: Slo) -> AdjustedMember:
-    return AdjustedMember(member, slo.service, slo.labels, group_in_id(member, slo.sli.by) or ())
 
 
 def _mark(incident: Incident) -> RangeMark:
