@@ -492,6 +492,40 @@ def exported_twice(draft: Draft) -> None:
     draft.views.append(twice)
 
 
+def recoded_in_a_hole(draft: Draft) -> None:
+    """The error series go on under another code while nothing is scraped, for minutes or an hour."""
+    first, last = _hole(draft)
+
+    def recoded(labels: Labels) -> Labels:
+        return tuple((name, "503" if (name, value) == ("code", "500") else value) for name, value in labels)
+
+    draft.views.append(relabelling(draft, recoded, at=int(draft.rng.integers(first, last))))
+
+
+def relabelled_in_a_hole(draft: Draft) -> None:
+    """All series go on under other labels while nothing is scraped: one or two labels more, or another instance."""
+    first, last = _hole(draft)
+    more = [(("version", "new"),), (("team", "shop"), ("tier", "web")), ()][int(draft.rng.integers(0, 3))]
+
+    def changed(labels: Labels) -> Labels:
+        if more:
+            return (*labels, *more)
+        return tuple((name, f"node-{value.split(':')[0]}" if name == "instance" else value) for name, value in labels)
+
+    draft.views.append(relabelling(draft, changed, at=int(draft.rng.integers(first, last))))
+
+
+def _hole(draft: Draft) -> tuple[int, int]:
+    """A span without scrapes, longer than Prometheus looks back; in one of three an instance restarts in it."""
+    length = int(log_uniform(draft.rng, 5 * MINUTE, 90 * MINUTE))
+    first = min(draft.moment(low=0.1), draft.seconds - length - 3 * MINUTE)
+    draft.outages.append((first, first + length))
+    if draft.rng.random() < 1 / 3:
+        instance = int(draft.rng.integers(0, draft.instances))
+        draft.restarts.append((instance, first + int(draft.rng.integers(1, length))))
+    return first, first + length
+
+
 def _kinds(*kinds: Callable[[Draft], None]) -> dict[str, Kind]:
     return {kind.__name__: kind for kind in kinds}
 
@@ -522,6 +556,8 @@ FIELD_KINDS: Final[dict[str, Kind]] = _kinds(
     idle_series_expire,
     summed_over_pods,
     exported_twice,
+    recoded_in_a_hole,
+    relabelled_in_a_hole,
 )
 
 __all__ = ["FIELD_KINDS"]
