@@ -30,7 +30,7 @@ def count_backwards(
         samples = between(since - LOOKBACK_S, until + LOOKBACK_S)
         stood = positions_at(samples, registry, until=since, within_s=PACE_GRID_S)
         counted = count(samples.after(since), stood, registry, until=until)
-        met, new_targets = link_targets_to_older(new_targets, counted.cursor, registry)
+        met, new_targets = link_targets_to_older(new_targets, new_series, counted.cursor, registry)
         known, new_series = link_series_to_older(new_series, counted.cursor, registry)
         new_targets += counted.new_targets
         new_series += tuple(series for series in counted.new_series if not series.decided)

@@ -144,7 +144,9 @@ class LedgerWriter:
         increments = [past.increments]
         for tracked in tracked_slis:
             if tracked.pending_targets or tracked.pending_series:
-                met, unmet = link_targets_to_older(tracked.pending_targets, past.cursor, registry)
+                met, unmet = link_targets_to_older(
+                    tracked.pending_targets, tracked.pending_series, past.cursor, registry
+                )
                 known, unknown = link_series_to_older(tracked.pending_series, past.cursor, registry)
                 increments += [met, known]
                 tracked.pending_targets, tracked.pending_series = list(unmet), list(unknown)

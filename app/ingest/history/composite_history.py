@@ -49,7 +49,7 @@ class ComponentSlots:
             return
         registry = ledger_writer.ledger.registry
         past = ledger_writer.count_apart([tracked], samples, since_s=since_s, until_s=self.from_s)
-        met, targets = link_targets_to_older([*self.pending_targets], past.cursor, registry)
+        met, targets = link_targets_to_older(self.pending_targets, self.pending_series, past.cursor, registry)
         known, series = link_series_to_older([*self.pending_series], past.cursor, registry)
         self.pending_targets = (*targets, *past.new_targets)
         decided = [one for one in past.new_series if one.decided]

@@ -5,7 +5,7 @@ count, once everything older has been read. A series that appears on a known tar
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -26,6 +26,7 @@ from app.ledger.counting.plausibility import (
     pace_of_fall,
 )
 from app.ledger.counting.steps import SampleContext, fastest, last_steps, steadiest
+from app.ledger.counting.takeovers import Stood, grown_since_ended
 from app.ledger.increments import Increments
 from app.ledger.registry import CounterArrays, Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
@@ -118,8 +119,7 @@ def find_first_samples(
                     # An older process has answered this scrape: its series are none of the one that began.
                     or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
                     or _has_value_of_ended(context, index, target, restarts, registry)
-                    or not _is_new_series(context, index, target, of_scrape)
-                    else value,
+                    else _events_of_new_series(context, index, target, of_scrape, restarts, registry),
                     decided=bool(
                         not np.isnan(context.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -139,8 +139,10 @@ def _times_of(noted: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
     return found
 
 
-def _is_new_series(context: SampleContext, index: int, target: int, of_scrape: Ints) -> bool:
-    """Whether the first value of a series on a known target was counted since the target's last scrape.
+def _events_of_new_series(
+    context: SampleContext, index: int, target: int, of_scrape: Ints, restarts: Sequence[float], registry: Registry
+) -> float:
+    """What the first value of a series on a known target has counted since the target's last scrape.
 
     *of_scrape* are all first samples of that scrape: what may be new is new events of all of them together.
     """
@@ -148,9 +150,13 @@ def _is_new_series(context: SampleContext, index: int, target: int, of_scrape: I
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
     since = context.seen_before(target, at - _SAME_SCRAPE_S)
     if context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at):
-        return True
+        return value
+    scrape = _scrape(context, target, at)
+    new, grown = Stood(counter=samples.counter[of_scrape], value=samples.value[of_scrape]), {}
     restarted = context.process_began(target, since, at)
-    return _scrape(context, target, at).may_count(_together(value, samples.value[of_scrape]), restarted=restarted)
+    if not scrape.began_anew(restarted=restarted) and not any(since < each <= at + _SAME_SCRAPE_S for each in restarts):
+        grown = grown_since_ended(new, _ended(context, target, since, at), registry)
+    return scrape.events(counter, new, grown, restarted=restarted)
 
 
 def _together(value: float, values: Floats) -> float:
@@ -197,9 +203,9 @@ def _has_value_of_ended(
 
 
 def link_targets_to_older(
-    sightings: Sequence[FirstSighting], older: LastSamples, registry: Registry
+    sightings: Sequence[FirstSighting], new_series: Sequence[NewSeries], older: LastSamples, registry: Registry
 ) -> tuple[Increments, tuple[FirstSighting, ...]]:
-    """Connect *sightings* with what an *older* stretch of time has seen last.
+    """Connect *sightings*, and the *new_series* that came later, with what an *older* stretch of time has seen last.
 
     Gives the increments between, and the sightings whose target the older stretch has not seen either. Targets that
     prove to have restarted between are noted in *older*.
@@ -212,17 +218,25 @@ def link_targets_to_older(
             row_before = sighting.row_before.with_older(older.row_last_seen(sighting.row))
             pending.append(replace(sighting, row_before=row_before))
         else:
+            came_later = [each.counter for each in new_series if each.at <= sighting.at + LOOKBACK_S]
             found += _events_since_older(
-                sighting, older, registry, of_target=_counters_of(registry.arrays, sighting.target)
+                sighting,
+                older,
+                registry,
+                of_target=_counters_of(registry.arrays, sighting.target),
+                came_later=registry.arrays.stream[np.array(came_later, dtype=np.int64)],
             )
     joined = Increments.of(found)
     return replace(joined, seen=joined.steady), tuple(pending)
 
 
 def _events_since_older(
-    sighting: FirstSighting, older: LastSamples, registry: Registry, *, of_target: Ints
+    sighting: FirstSighting, older: LastSamples, registry: Registry, *, of_target: Ints, came_later: Ints
 ) -> Iterable[tuple[int, float, float, float, float]]:
-    """Row, since, at, total and bad events of each counter of a *sighting*, *of_target* being all of its target."""
+    """Row, since, at, total and bad events of each counter of a *sighting*.
+
+    *of_target* are all counters of its target, *came_later* those that were seen soon after the sighting.
+    """
     arrays, target = registry.arrays, registry.arrays.alias[sighting.target]
     target_seen = float(older.target[target])
     counters = arrays.stream[np.array([counter for counter, _ in sighting.values], dtype=np.int64)]
@@ -232,12 +246,15 @@ def _events_since_older(
     target_pace = _target_pace(older, of_target)
     values = np.where(is_rounded(older.value[counters], values), older.value[counters], values)
     delta = np.where(known, values - older.value[counters], 0.0)
+    served_s = sighting.first_scrape.served_s
+    restarted = served_s is not None and sighting.at - served_s > target_seen
     if (delta < 0).any():
         judgement = _judge_fall_since(
             sighting, older, counters[known], values[known], target_seen=target_seen, target_pace=target_pace
         )
         delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
         if judgement.whole:
+            restarted = True
             older.restarted[target] = sighting.at
             since[known] = np.where(judgement.reset, target_seen, since[known])
     # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
@@ -246,12 +263,18 @@ def _events_since_older(
         grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
         followed_pace=sighting.first_scrape.followed_pace,
         target_pace=target_pace,
-        may_be_renamed=bool(known.any()) or _continues_one(arrays, (counters, values), _last_scrape(older, of_target)),
+        may_be_renamed=bool(known.any())
+        or _last_scrape(older, of_target).may_continue_as(Stood(counter=counters, value=values), arrays),
+        others_went_on=bool(
+            (values[known] >= older.value[counters[known]])[older.value[counters[known]] > SLACK_EVENTS].any()
+        ),
     )
-    new = np.flatnonzero(~known)
-    for place in new.tolist():
-        if scrape.may_count(_together(float(values[place]), values[new])):
-            delta[place] = float(values[place])
+    new, grown = Stood(counter=counters[~known], value=values[~known]), {}
+    if len(new.counter) and not scrape.began_anew(restarted=restarted):
+        ended = _last_scrape(older, of_target).without(np.concatenate([counters, came_later]))
+        grown = grown_since_ended(new, ended, registry)
+    for place in np.flatnonzero(~known).tolist():
+        delta[place] = scrape.events(int(counters[place]), new, grown)
     return zip(
         [sighting.row] * len(values),
         since.tolist(),
@@ -397,7 +420,8 @@ class _Scrape:
 
     *pace* is None if it is not known. *idle*: nothing else of the target grew. *renamed*: nothing of the target goes
     on after a hole, and its series may have been relabelled in it: their values allow it. *alone*: others of the target
-    went on, so that a restart is one of the exporter only, and not of what it counts for others.
+    went on, so that a restart is one of the exporter only, and not of what it counts for others. *whole*: all of the
+    target began from zero behind a hole, as far as values tell.
     """
 
     gap_s: float
@@ -405,6 +429,7 @@ class _Scrape:
     idle: bool
     renamed: bool
     alone: bool
+    whole: bool
 
     @classmethod
     def of(
@@ -428,7 +453,22 @@ class _Scrape:
             idle=grown == 0.0,
             renamed=grown is None and gap_s > LOOKBACK_S and may_be_renamed,
             alone=others_went_on,
+            whole=grown is None and not may_be_renamed,
         )
+
+    def began_anew(self, *, restarted: bool) -> bool:
+        """Whether no series that appears can continue one that ended: there was no hole, or the process *restarted*."""
+        return self.gap_s <= LOOKBACK_S or self.whole or (restarted and not self.alone)
+
+    def events(self, counter: int, new: Stood, grown: Mapping[int, float], *, restarted: bool = False) -> float:
+        """The events of a *counter* among the *new* ones, of which some have *grown* since others ended."""
+        if counter in grown:
+            growth = _together(grown[counter], np.array([*grown.values()]))
+            plausible = is_first_value_plausible(growth, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
+            return grown[counter] if plausible else 0.0
+        (value,) = new.value[new.counter == counter].tolist()
+        others = new.without(np.array([*grown], dtype=np.int64)).value
+        return value if self.may_count(_together(value, others), restarted=restarted) else 0.0
 
     def may_count(self, value: float, *, restarted: bool = False) -> bool:
         """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""
@@ -461,13 +501,17 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
         grown=grown,
         followed_pace=context.followed_pace(target, at, context.levels(target, at)),
         target_pace=context.target_pace(target, at),
-        may_be_renamed=grown is not None or _may_be_renamed(context, mine[first:last], target, since),
+        may_be_renamed=grown is not None
+        or _stood(context, target, since).may_continue_as(
+            Stood(counter=steps.samples.counter[mine[first:last]], value=steps.samples.value[mine[first:last]]),
+            context.arrays,
+        ),
         others_went_on=went_on,
     )
 
 
-def _may_be_renamed(context: SampleContext, new: Ints, target: int, since: float) -> bool:
-    """Whether the samples *new* may be those of series of their target that were last seen at *since*."""
+def _stood(context: SampleContext, target: int, since: float) -> Stood:
+    """Where the counters of a target stood in its scrape at *since*."""
     samples, cursor = context.steps.samples, context.cursor
     counters = context.counters(target)
     time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
@@ -476,22 +520,15 @@ def _may_be_renamed(context: SampleContext, new: Ints, target: int, since: float
         newest = first + int(np.searchsorted(samples.time[first:last], since, side="right")) - 1
         if newest >= first:
             time[place], value[place] = samples.time[newest], samples.value[newest]
-    return _continues_one(
-        context.arrays,
-        (samples.counter[new], samples.value[new]),
-        (counters[time >= since - _FIRST_SCRAPE_S], value[time >= since - _FIRST_SCRAPE_S]),
-    )
+    kept = time >= since - _FIRST_SCRAPE_S
+    return Stood(counter=counters[kept], value=value[kept])
 
 
-def _continues_one(arrays: CounterArrays, new: tuple[Ints, Floats], ended: tuple[Ints, Floats]) -> bool:
-    """Whether the largest of *new* counters may be one of those that *ended*; each as counters and values.
-
-    A counter that goes on under other labels has not fallen, and what is relabelled is relabelled as a whole.
-    """
-    largest = int(np.argmax(new[1]))
-    counter = new[0][largest]
-    alike = (arrays.total[ended[0]] == arrays.total[counter]) & (arrays.bad[ended[0]] == arrays.bad[counter])
-    return bool((ended[1][alike] <= new[1][largest] + NEAR_EVENTS).any())
+def _ended(context: SampleContext, target: int, since: float, at: float) -> Stood:
+    """Where those counters of a target stood in its scrape at *since* that are not in one from *at* on."""
+    mine, times = context.of_target(target)
+    first, last = np.searchsorted(times, [since, at + LOOKBACK_S], side="right")
+    return _stood(context, target, since).without(context.steps.samples.counter[mine[first:last]])
 
 
 def _counters_of(arrays: CounterArrays, target: int) -> Ints:
@@ -508,11 +545,11 @@ def _by_target(arrays: CounterArrays) -> tuple[Ints, Ints]:
     return order, arrays.target[order]
 
 
-def _last_scrape(older: LastSamples, counters: Ints) -> tuple[Ints, Floats]:
-    """Those of the *counters* of a target that were in its last scrape, and their values."""
+def _last_scrape(older: LastSamples, counters: Ints) -> Stood:
+    """Where those of the *counters* of a target stood that were in its last scrape."""
     time = older.time[counters]
     kept = counters[time >= np.nanmax(time, initial=-np.inf) - _FIRST_SCRAPE_S]
-    return kept, older.value[kept]
+    return Stood(counter=kept, value=older.value[kept])
 
 
 def _target_pace(older: LastSamples, counters: Ints) -> float | None:
