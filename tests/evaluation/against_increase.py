@@ -270,7 +270,7 @@ def _in_gap(series: Sequence[Samples], edge: float, slack_s: float) -> tuple[flo
     times = [one.times_ms / 1000 for one in series]
     unseen_s = _unseen_s(np.unique(np.concatenate(times)), edge)
     overdue_s = unseen_s if slack_s < unseen_s <= LOOKBACK_S else 0.0
-    events = [0.0, 0.0]
+    events, appeared = [0.0, 0.0], [0.0, 0.0]
     for one, known in zip(series, times, strict=True):
         bad = ("code", "500") in one.labels or ("code", "503") in one.labels
         after = int(np.searchsorted(known, edge))
@@ -281,7 +281,10 @@ def _in_gap(series: Sequence[Samples], edge: float, slack_s: float) -> tuple[flo
             near = (known >= edge - _AROUND_S) & (known <= edge + _AROUND_S)
             grown, seen_s = np.maximum(np.diff(one.values[near]), 0).sum(), np.ptp(known[near]) if near.any() else 0.0
             events[bad] += float(grown / seen_s) * overdue_s if seen_s else 0.0
-    return events[0], events[1]
+            # Under other labels it may go on with what another one ended with.
+            if unseen_s > slack_s and len(known):
+                appeared[bad] += float(one.values[0]) if after == 0 else -float(one.values[-1])
+    return events[0] + max(appeared[0], 0.0), events[1] + max(appeared[1], 0.0)
 
 
 def _unseen_s(times: Floats, edge: float) -> float:

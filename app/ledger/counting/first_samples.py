@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from app.ledger.counting.falls import JudgedFalls
-from app.ledger.counting.last_samples import LastSamples
+from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
@@ -458,7 +458,7 @@ class _Scrape:
 
     def began_anew(self, *, restarted: bool) -> bool:
         """Whether no series that appears can continue one that ended: there was no hole, or the process *restarted*."""
-        return self.gap_s <= LOOKBACK_S or self.whole or (restarted and not self.alone)
+        return self.gap_s <= PACE_GRID_S or self.whole or (restarted and not self.alone)
 
     def events(self, counter: int, new: Stood, grown: Mapping[int, float], *, restarted: bool = False) -> float:
         """The events of a *counter* among the *new* ones, of which some have *grown* since others ended."""
@@ -468,7 +468,9 @@ class _Scrape:
             return grown[counter] if plausible else 0.0
         (value,) = new.value[new.counter == counter].tolist()
         others = new.without(np.array([*grown], dtype=np.int64)).value
-        return value if self.may_count(_together(value, others), restarted=restarted) else 0.0
+        # Where others continue what ended, one that continues nothing has begun in the hole.
+        scrape = replace(self, renamed=False) if grown else self
+        return value if scrape.may_count(_together(value, others), restarted=restarted) else 0.0
 
     def may_count(self, value: float, *, restarted: bool = False) -> bool:
         """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""
@@ -485,17 +487,15 @@ class _Scrape:
 def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
     """The scrape of a target in which a series was first_samples."""
     steps = context.steps
-    mine, times = context.of_target(target)
-    first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
-    beside = mine[first:last]
-    beside = beside[~steps.is_first[beside]]
+    # Of each counter one: at a short interval the next scrape is as near, and shows nothing of the gap.
+    of_scrape = context.near(target, at, _SAME_SCRAPE_S)
+    beside = of_scrape[~steps.is_first[of_scrape]]
     grown, went_on = None, bool((steps.before[beside] > SLACK_EVENTS).any())
     if len(beside):
         since = float(np.median(steps.since[beside]))
         grown = float(np.maximum(steps.samples.value[beside] - steps.before[beside], 0.0).sum())
     else:
-        earlier = int(np.searchsorted(times, at))
-        since = float(times[earlier - 1]) if earlier else float(context.cursor.target[target])
+        since = context.seen_before(target, at)
     return _Scrape.of(
         gap_s=at - since,
         grown=grown,
@@ -503,7 +503,7 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
         target_pace=context.target_pace(target, at),
         may_be_renamed=grown is not None
         or _stood(context, target, since).may_continue_as(
-            Stood(counter=steps.samples.counter[mine[first:last]], value=steps.samples.value[mine[first:last]]),
+            Stood(counter=steps.samples.counter[of_scrape], value=steps.samples.value[of_scrape]),
             context.arrays,
         ),
         others_went_on=went_on,
