@@ -18,7 +18,7 @@ from app.slo.arrays import Floats
 from app.status import Snapshot
 from testbed.histories import History
 from testbed.increase import summed_increase
-from testbed.traces import EventCounts, Samples
+from testbed.traces import EventCounts, Samples, Trace
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.running import Running, slos_of
 
@@ -251,7 +251,7 @@ def _one_scrape(history: History, start: float, end: float) -> EventCounts:
     busiest = trace.busiest(start - slack_s, end, width_s=slack_s)
     good, bad = busiest.good, busiest.bad
     for edge in (max(start, trace.start), end):
-        unseen = [_in_gap(series, edge, slack_s) for series in _by_target(trace.series)]
+        unseen = [_in_gap(series, trace, edge, slack_s) for series in _by_target(trace.series)]
         good, bad = (
             max(most, round(sum(column))) for most, column in zip((good, bad), zip(*unseen, strict=True), strict=True)
         )
@@ -265,7 +265,7 @@ def _by_target(series: Sequence[Samples]) -> list[list[Samples]]:
     return list(by_target.values())
 
 
-def _in_gap(series: Sequence[Samples], edge: float, slack_s: float) -> tuple[float, float]:
+def _in_gap(series: Sequence[Samples], trace: Trace, edge: float, slack_s: float) -> tuple[float, float]:
     """The good and bad events that a target's scrape behind *edge*, or the one that is due, shows of a longer gap."""
     times = [one.times_ms / 1000 for one in series]
     unseen_s = _unseen_s(np.unique(np.concatenate(times)), edge)
@@ -281,10 +281,11 @@ def _in_gap(series: Sequence[Samples], edge: float, slack_s: float) -> tuple[flo
             near = (known >= edge - _AROUND_S) & (known <= edge + _AROUND_S)
             grown, seen_s = np.maximum(np.diff(one.values[near]), 0).sum(), np.ptp(known[near]) if near.any() else 0.0
             events[bad] += float(grown / seen_s) * overdue_s if seen_s else 0.0
-            # Under other labels it may go on with what another one ended with.
-            if unseen_s > slack_s and len(known):
-                appeared[bad] += float(one.values[0]) if after == 0 else -float(one.values[-1])
-    return events[0] + max(appeared[0], 0.0), events[1] + max(appeared[1], 0.0)
+            if after == 0 and len(known) and unseen_s > slack_s:
+                # What happened in the gap shows under other labels than before.
+                hidden = trace.truth(known[0] - unseen_s, known[0])
+                appeared[bad] += min(float(one.values[0]), float(hidden.bad if bad else hidden.good))
+    return events[0] + appeared[0], events[1] + appeared[1]
 
 
 def _unseen_s(times: Floats, edge: float) -> float:

@@ -159,11 +159,11 @@ class _Round:
         time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
         at, counter = context.steps.samples.time[own.samples], context.steps.samples.counter[own.samples]
         place = _places(counters, counter)
-        near = np.flatnonzero((at < begin) & (at > begin - LOOKBACK_S) & (place >= 0))
+        near = np.flatnonzero((at < begin) & (at > begin - LOOKBACK_S - _ROUND_S) & (place >= 0))
         # Samples are in the order of time within each counter: the last one counts.
         time[place[near]] = at[near]
         value[place[near]] = context.steps.samples.value[own.samples[near]]
-        known = ~np.isnan(value) & (time > begin - LOOKBACK_S) & (time < begin)
+        known = ~np.isnan(value) & (time > _oldest_s(time, begin)) & (time < begin)
         kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
         # One that is seen again much later, under labels that come and go, did not live in between.
         soon = (at >= begin) & (place >= 0)
@@ -486,6 +486,16 @@ class _Round:
         theirs = np.arange(other_first, other_last)[samples.time[other_first:other_last] >= begin]
         enough = len(mine) >= PROOF_SAMPLES and len(theirs) >= PROOF_SAMPLES
         return enough and are_alike(samples.time, samples.value, mine, theirs)
+
+
+def _oldest_s(times: Floats, begin: float) -> float:
+    """After when a counter was seen that one which begins at *begin* may go on from; *times* are when each was last.
+
+    Those that were last seen together are all taken or none: with one of them missing, its sibling would be taken for it.
+    """
+    oldest_s = begin - LOOKBACK_S
+    on_edge = (times > oldest_s - _ROUND_S) & (times <= oldest_s)
+    return oldest_s + _ROUND_S if on_edge.any() else oldest_s
 
 
 def _places(counters: Ints, found: Ints) -> Ints:
