@@ -309,7 +309,7 @@ def test_errors_that_begin_again_after_their_series_expired_count(shown: int, ev
 
 @pytest.mark.parametrize(("first", "counted"), [(2400, 2400), (900_050, 359)], ids=["deployed", "relabelled"])
 def test_series_that_begin_behind_an_outage_count_what_they_can_have_counted_in_it(first: int, counted: int) -> None:
-    """A series that goes on under another label has not fallen, and grew since; one that is lower began in the outage."""
+    """A series under another label has not fallen, and counts what it grew; one that is lower began in the outage."""
     times = grid(0, 3 * 3600)
     before, after = times[times < 3600], times[times > 4500]
     good = [growing(before, 863_950, 10), growing(after - after[0], first, 10)]

@@ -119,7 +119,7 @@ def find_first_samples(
                     # An older process has answered this scrape: its series are none of the one that began.
                     or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
                     or _has_value_of_ended(context, index, target, restarts, registry)
-                    else _events_of_new_series(context, index, target, of_scrape, restarts, registry),
+                    else _events_of_new_series(context, index, of_scrape, restarts, registry),
                     decided=bool(
                         not np.isnan(context.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -140,7 +140,7 @@ def _times_of(noted: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
 
 
 def _events_of_new_series(
-    context: SampleContext, index: int, target: int, of_scrape: Ints, restarts: Sequence[float], registry: Registry
+    context: SampleContext, index: int, of_scrape: Ints, restarts: Sequence[float], registry: Registry
 ) -> float:
     """What the first value of a series on a known target has counted since the target's last scrape.
 
@@ -148,6 +148,7 @@ def _events_of_new_series(
     """
     samples = context.steps.samples
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
+    target = int(context.arrays.target[counter])
     since = context.seen_before(target, at - _SAME_SCRAPE_S)
     if context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at):
         return value

@@ -491,7 +491,8 @@ class _Round:
 def _oldest_s(times: Floats, begin: float) -> float:
     """After when a counter was seen that one which begins at *begin* may go on from; *times* are when each was last.
 
-    Those that were last seen together are all taken or none: with one of them missing, its sibling would be taken for it.
+    Those that were last seen together are all taken or none: with one of them missing, its sibling would be taken
+    for it.
     """
     oldest_s = begin - LOOKBACK_S
     on_edge = (times > oldest_s - _ROUND_S) & (times <= oldest_s)

@@ -1,0 +1,89 @@
+"""Series that go on under other labels while nothing is scraped: what they grew in the hole counts, not their past."""
+
+import numpy as np
+import pytest
+
+from app.slo.arrays import Floats
+from tests.ledger.histories import History, grid
+
+END = 14_400.0
+CUT = 7_000.0
+HOLES_S = [200.0, 310.0, 330.0, 400.0, 1_260.0, 3_600.0]
+Parts = list[tuple[dict[str, str], float, float]]
+"""Labels, the value at time 0 and events per second of counters."""
+
+
+def over_a_hole(before: Parts, after: Parts, *, hole_s: float) -> History:
+    """Counters that are seen up to a hole, and others from its end on."""
+    times = grid(0, END)
+    seen = ((before, times[times <= CUT]), (after, times[times > CUT + hole_s]))
+    points: dict[tuple[tuple[str, str], ...], list[tuple[Floats, Floats]]] = {}
+    for parts, at in seen:
+        for labels, start, pace in parts:
+            of_series = points.setdefault(tuple(sorted(labels.items())), [])
+            of_series.append((at, np.floor(start + pace * at)))
+    return History(
+        [
+            ({"__name__": "rq_total", "job": "api", **dict(labels)}, tuple(map(np.concatenate, zip(*of, strict=True))))  # type: ignore[misc]
+            for labels, of in points.items()
+        ]
+    )
+
+
+def counter(code: str, start: float, pace: float, **more: str) -> tuple[dict[str, str], float, float]:
+    return {"instance": "a", "code": code, **more}, start, pace
+
+
+def assert_counts(history: History, total: float, bad: float) -> None:
+    """By all ways of counting, live and history to the event."""
+    since, until = 600.0, END - 600
+    found = {
+        "live": history.live(since, until),
+        "final": history.final(since, until),
+        "backwards": history.backwards(since, until),
+    }
+    for way, counted in found.items():
+        assert counted == (pytest.approx(total, abs=700), pytest.approx(bad, abs=6)), way
+    assert found["final"] == found["backwards"]
+
+
+@pytest.mark.parametrize("hole_s", HOLES_S)
+@pytest.mark.parametrize("errors", [20, 5_000, 2_000_000])
+def test_errors_under_another_code_count_what_happened_in_the_hole(hole_s: float, errors: int) -> None:
+    """Neither are the errors of a life those of the hole, which pages, nor are they none, which hides an incident."""
+    good = [counter("200", 8_000_000, 20, instance=name) for name in ("a", "b")]
+    before = [counter("500", errors, 0.05, instance=name) for name in ("a", "b")]
+    after = [counter("503", errors, 0.05, instance=name) for name in ("a", "b")]
+    length = END - 1200
+    history = over_a_hole([*good, *before], [*good, *after], hole_s=hole_s)
+    assert_counts(history, 40.1 * length, 0.1 * length)
+
+
+@pytest.mark.parametrize("hole_s", HOLES_S)
+@pytest.mark.parametrize("more", [{"version": "v2"}, {"team": "shop", "tier": "web"}])
+def test_a_target_that_is_relabelled_as_a_whole_goes_on(hole_s: float, more: dict[str, str]) -> None:
+    before = [counter("200", 300_000, 10), counter("500", 400, 0.02)]
+    after = [counter("200", 300_000, 10, **more), counter("500", 400, 0.02, **more)]
+    length = END - 1200
+    assert_counts(over_a_hole(before, after, hole_s=hole_s), 10.02 * length, 0.02 * length)
+
+
+@pytest.mark.parametrize("hole_s", [400.0, 1_260.0, 3_600.0])
+def test_the_first_errors_of_a_relabelled_target_are_counted_with_its_good_events(hole_s: float) -> None:
+    """Otherwise the good events of the hole would hide them."""
+    before = [counter("200", 300_000, 10)]
+    after = [counter("200", 300_000, 10, version="v2"), counter("500", -CUT / 10, 0.1, version="v2")]
+    until = END - 600
+    history = over_a_hole(before, after, hole_s=hole_s)
+    assert_counts(history, 10 * (END - 1200) + 0.1 * (until - CUT), 0.1 * (until - CUT))
+
+
+@pytest.mark.parametrize("hole_s", [1_260.0, 3_600.0])
+def test_a_restart_in_the_hole_ends_all_that_was_before(hole_s: float) -> None:
+    """What is counted of the target from zero is that of its new process, also its errors of another code."""
+    before = [counter("200", 300_000, 10), counter("500", 40, 0)]
+    began = CUT + hole_s / 2
+    after = [counter("200", -10 * began, 10), counter("503", -0.05 * began, 0.05)]
+    until = END - 600
+    seen = 10 * (CUT - 600) + 10.05 * (until - began)
+    assert_counts(over_a_hole(before, after, hole_s=hole_s), seen, 0.05 * (until - began))
