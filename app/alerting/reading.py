@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+import numpy as np
+
 from app.alerting import evidence
 from app.alerting.evidence import SignificanceTest, WindowCounts
 from app.alerting.normal_rate import NormalRate
@@ -50,6 +52,17 @@ class RuleReading:
         reached = rule.factor * (1.0 - _ROUNDING)
         return self.long_burn_rate >= reached and self.short_burn_rate >= reached
 
+    def burns(self, rule: BurnRateRule) -> bool:
+        """Whether it trips by what is measured, however good the rest of the long window was.
+
+        What is missing is taken for good events at the pace of the rest: a gap of some minutes hides no new incident
+        for an hour. An incident that was over in the gap does not show in the short window, which must be whole.
+        """
+        if not self.short_coverage >= ADEQUATE_COVERAGE:
+            return False
+        share = 1.0 if self.long_coverage >= ADEQUATE_COVERAGE else self.long_coverage
+        return replace(self, long_burn_rate=self.long_burn_rate * share).trips(rule)
+
 
 def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
     """Whether a rule is adequately measured and does not trip, for many SLOs at once.
@@ -60,6 +73,13 @@ def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages:
     adequate = (coverages[0] >= ADEQUATE_COVERAGE) & (coverages[1] >= ADEQUATE_COVERAGE)
     calm: Bools = adequate & ~trips(rule, *burn_rates)
     return calm
+
+
+def burns(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
+    """What `RuleReading.burns` says, for many slots at once; as `is_calm`."""
+    share: Floats = np.where(coverages[0] >= ADEQUATE_COVERAGE, 1.0, coverages[0])
+    burning: Bools = trips(rule, burn_rates[0] * share, burn_rates[1]) & (coverages[1] >= ADEQUATE_COVERAGE)
+    return burning
 
 
 def trips(rule: BurnRateRule, long_burn_rates: Floats, short_burn_rates: Floats) -> Bools:
@@ -122,7 +142,7 @@ class Verdict:
 
     @property
     def burning(self) -> bool:
-        """Whether a rule has tripped on adequate data and with enough evidence to fire."""
+        """Whether a rule has tripped by what is measured and with enough evidence to fire."""
         return self.rule is not None
 
 
@@ -135,7 +155,7 @@ def judge(
 ) -> Verdict:
     """The verdict of a policy on a reading: the quickest rule that trips, or quiet, suppressed, or unknown.
 
-    One rule that trips on adequate data is enough to know that it burns; that it is quiet is only known when the
+    One rule that trips by what is measured is enough to know that it burns; that it is quiet is only known when the
     data of every rule is adequate. *quiet_for* is the time since the alert last ended, None if it never did. An
     alert that *fires* goes on or ends without evidence to fire, which is not looked for then.
 
@@ -161,10 +181,9 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
     for rule, measured in zip(policy.rules, reading.rules, strict=True):
         if not measured.adequate:
             inadequate.append((rule, measured))
-        elif measured.trips(rule):
+        if measured.burns(rule):
             tripped.append((rule, measured))
-    # Missing data cannot take back what measured data shows: a rule that trips on whole windows fires although another
-    # cannot be judged.
+    # Missing data cannot take back what measured data shows: a rule that trips fires although another cannot be judged.
     if inadequate and not tripped:
         return Verdict(unknown=_why(*inadequate[0]))
     silent = tuple(

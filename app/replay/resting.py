@@ -13,12 +13,12 @@ import numpy as np
 from app.alerting import (
     ADEQUATE_COVERAGE,
     Alert,
+    burns,
     history_day,
     is_calm,
     lowest_factor,
     needed_windows,
     recovery_windows,
-    trips,
 )
 from app.replay.window_series import WindowSeries
 from app.slo import AlertState, NoData, SeverityPolicy
@@ -149,11 +149,12 @@ def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
     for place, rule in reversed(list(enumerate(policy.rules))):
         long, short = series.columns(rule.long), series.columns(rule.short)
         coverages = (long.coverage, short.coverage)
-        calm &= is_calm(rule, burn_rates=(long.burn_rate, short.burn_rate), coverages=coverages)
+        burn_rates = (long.burn_rate, short.burn_rate)
+        calm &= is_calm(rule, burn_rates=burn_rates, coverages=coverages)
         short_is_poor = ~(short.coverage >= ADEQUATE_COVERAGE)
         poor = short_is_poor | ~(long.coverage >= ADEQUATE_COVERAGE)
         inadequate = np.where(poor, 2 * place + short_is_poor, inadequate)
-        trips_now = ~poor & trips(rule, long.burn_rate, short.burn_rate)
+        trips_now = burns(rule, burn_rates=burn_rates, coverages=coverages)
         tripped = np.where(trips_now, place, tripped)
         # With fewer bad events than are asked for, no test of significance is needed.
         doubted &= ~trips_now | (long.bad < (policy.evidence.min_bad_events if policy.evidence else 0.0))

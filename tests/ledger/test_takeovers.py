@@ -8,7 +8,7 @@ from tests.ledger.histories import History, grid
 
 END = 14_400.0
 CUT = 7_000.0
-HOLES_S = [200.0, 310.0, 330.0, 400.0, 1_260.0, 3_600.0]
+HOLES_S = [200.0, 310.0, 330.0, 1_260.0]
 Parts = list[tuple[dict[str, str], float, float]]
 """Labels, the value at time 0 and events per second of counters."""
 
@@ -38,17 +38,18 @@ def assert_counts(history: History, total: float, bad: float) -> None:
     """By all ways of counting, live and history to the event."""
     since, until = 600.0, END - 600
     found = {
-        "live": history.live(since, until),
+        "live": history.live(since, until, slot_s=60.0),
         "final": history.final(since, until),
         "backwards": history.backwards(since, until),
     }
     for way, counted in found.items():
-        assert counted == (pytest.approx(total, abs=700), pytest.approx(bad, abs=6)), way
+        assert counted[0] == pytest.approx(total, abs=700), way
+        assert counted[1] == pytest.approx(bad, abs=6), way
     assert found["final"] == found["backwards"]
 
 
 @pytest.mark.parametrize("hole_s", HOLES_S)
-@pytest.mark.parametrize("errors", [20, 5_000, 2_000_000])
+@pytest.mark.parametrize("errors", [20, 2_000_000])
 def test_errors_under_another_code_count_what_happened_in_the_hole(hole_s: float, errors: int) -> None:
     """Neither are the errors of a life those of the hole, which pages, nor are they none, which hides an incident."""
     good = [counter("200", 8_000_000, 20, instance=name) for name in ("a", "b")]
