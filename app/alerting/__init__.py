@@ -52,7 +52,7 @@ from app.alerting.notifications.notification import (
 from app.alerting.notifications.relabelling import relabel
 from app.alerting.notifications.routing import Notified, Route, Routing
 from app.alerting.policy import check_rule, default_policies
-from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, burns, is_calm, judge
+from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge, trips_as_measured
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
@@ -90,7 +90,6 @@ __all__ = [
     "WindowCounts",
     "alert_key",
     "are_at_rest",
-    "burns",
     "check_rule",
     "compose",
     "compose_condition",
@@ -122,5 +121,6 @@ __all__ = [
     "step",
     "step_conditions",
     "step_slo",
+    "trips_as_measured",
     "with_windows_of_at_least",
 ]

@@ -52,7 +52,7 @@ class RuleReading:
         reached = rule.factor * (1.0 - _ROUNDING)
         return self.long_burn_rate >= reached and self.short_burn_rate >= reached
 
-    def burns(self, rule: BurnRateRule) -> bool:
+    def trips_as_measured(self, rule: BurnRateRule) -> bool:
         """Whether it trips by what is measured, however good the rest of the long window was.
 
         What is missing is taken for good events at the pace of the rest: a gap of some minutes hides no new incident
@@ -75,8 +75,10 @@ def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages:
     return calm
 
 
-def burns(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
-    """What `RuleReading.burns` says, for many slots at once; as `is_calm`."""
+def trips_as_measured(
+    rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]
+) -> Bools:
+    """What `RuleReading.trips_as_measured` says, for many slots at once; as `is_calm`."""
     share: Floats = np.where(coverages[0] >= ADEQUATE_COVERAGE, 1.0, coverages[0])
     burning: Bools = trips(rule, burn_rates[0] * share, burn_rates[1]) & (coverages[1] >= ADEQUATE_COVERAGE)
     return burning
@@ -181,7 +183,7 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
     for rule, measured in zip(policy.rules, reading.rules, strict=True):
         if not measured.adequate:
             inadequate.append((rule, measured))
-        if measured.burns(rule):
+        if measured.trips_as_measured(rule):
             tripped.append((rule, measured))
     # Missing data cannot take back what measured data shows: a rule that trips fires although another cannot be judged.
     if inadequate and not tripped:

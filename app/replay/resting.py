@@ -13,12 +13,12 @@ import numpy as np
 from app.alerting import (
     ADEQUATE_COVERAGE,
     Alert,
-    burns,
     history_day,
     is_calm,
     lowest_factor,
     needed_windows,
     recovery_windows,
+    trips_as_measured,
 )
 from app.replay.window_series import WindowSeries
 from app.slo import AlertState, NoData, SeverityPolicy
@@ -154,7 +154,7 @@ def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
         short_is_poor = ~(short.coverage >= ADEQUATE_COVERAGE)
         poor = short_is_poor | ~(long.coverage >= ADEQUATE_COVERAGE)
         inadequate = np.where(poor, 2 * place + short_is_poor, inadequate)
-        trips_now = burns(rule, burn_rates=burn_rates, coverages=coverages)
+        trips_now = trips_as_measured(rule, burn_rates=burn_rates, coverages=coverages)
         tripped = np.where(trips_now, place, tripped)
         # With fewer bad events than are asked for, no test of significance is needed.
         doubted &= ~trips_now | (long.bad < (policy.evidence.min_bad_events if policy.evidence else 0.0))
