@@ -5,6 +5,7 @@ by way of `queries/` (many SLIs in few queries) and `series/` (which SLIs a seri
 counted).
 """
 
+from app.ingest.counting.composites import leaves_of
 from app.ingest.history.backfill import BoundedSource
 from app.ingest.history.history_counter import HistoryCounter
 from app.ingest.history.history_reader import TimeRange, read_range
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "TimeRange",
     "TrackedSli",
+    "leaves_of",
     "read_range",
     "tracked_slis_of",
 ]

@@ -5,6 +5,7 @@ the hours in which a rule comes near its factor are then read sample by sample.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ from app.ingest import (
     Source,
     TimeRange,
     TrackedSli,
+    leaves_of,
     read_range,
     tracked_slis_of,
 )
@@ -90,9 +92,13 @@ class PastReader:
         batcher = QueryBatcher(counter.series_index)
         wanted = []
         for tracked in counter.tracked_slis:
-            if tracked.slos and tracked.sli.source != DEFAULT_SOURCE:
-                self.problems[tracked.key] = f"it is counted from the source {tracked.sli.source}; {_DEFAULT_ONLY}"
-            elif tracked.slos:
+            if not tracked.slos:
+                continue
+            # A composite is counted from where its components are.
+            others = {leaf.sli.source for leaf in leaves_of(tracked)} - {DEFAULT_SOURCE}
+            if others:
+                self.problems[tracked.key] = f"it is counted from {_sources(others)}; {_DEFAULT_ONLY}"
+            else:
                 wanted.append(tracked)
         for begin in range(0, len(wanted), _MOST_SLIS):
             some = wanted[begin : begin + _MOST_SLIS]
@@ -218,6 +224,10 @@ def _spread(columns: SlotColumns, each: int) -> SlotColumns:
     """The slots of cells, whose events were counted in one slot, spread evenly over all *each* of them."""
     total, bad = (np.repeat(column.reshape(-1, each).mean(axis=1), each) for column in (columns.total, columns.bad))
     return SlotColumns(total, bad, columns.measured_s)
+
+
+def _sources(names: AbstractSet[str]) -> str:
+    return f"the source{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
 
 
 def _near(slo: Slo, series: WindowSeries) -> Bools:

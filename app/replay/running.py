@@ -91,11 +91,10 @@ async def run_backtest(
             ids = {slo.id for slo in some}
             found = await reader.read(_with_components(some, plan.documents))
             members = [member for member in found if member.slo.id in ids]
-            result.problems |= {
-                member.id: reader.problems[member.slo.sli.key]
-                for member in members
-                if member.slo.sli.key in reader.problems
-            }
+            # Of what is not read at all there is no member.
+            unread = [slo for slo in some if slo.id not in {member.slo.id for member in members}]
+            keys = [(member.id, member.slo.sli.key) for member in members] + [(slo.id, slo.sli.key) for slo in unread]
+            result.problems |= {slo_id: reader.problems[key] for slo_id, key in keys if key in reader.problems}
             wanted = [_wanted(member, plan) for member in members]
             judged = [loop.run_in_executor(workers, backtest_slo, one, plan.question) for one in wanted]
             for outcome in await asyncio.gather(*judged):

@@ -79,6 +79,26 @@ def test_a_backtest_finds_the_outage_and_the_page(tmp_path: Path, detail: Histor
     assert np.isclose(document["slos"][0]["measured_ratio"], 1.0, atol=0.02)
 
 
+def test_what_is_counted_from_other_sources_is_a_problem_and_not_read_from_the_default_one(tmp_path: Path) -> None:
+    """Also a composite, whose own source says nothing of its components'."""
+    elsewhere = {**availability("search", window="30d"), "source": "eu"}
+    components = {
+        "mixed": ["checkout-availability", "search-availability"],
+        "away": ["search-availability"],
+        "here": ["checkout-availability"],
+    }
+    composites = [
+        {"name": name, "objective": 99, "window": "30d", "sli": {"all_of": some}} for name, some in components.items()
+    ]
+    watched = slos(
+        [availability("checkout", window="30d"), elsewhere, {"service": "shop", "slos": composites}], tmp_path / "slos"
+    )
+    result = backtested(watched, HistoryDetail.RAW)
+    assert result.problems.keys() == {"search-availability", "shop-mixed", "shop-away"}
+    assert all("source eu" in problem for problem in result.problems.values())
+    assert {one.id for one in result.slos} == {"checkout-availability", "shop-here"}
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
