@@ -75,7 +75,7 @@ class Layout:
         """The service itself."""
         settings = {
             "SLOBURN_PROMETHEUS_URL": self.ports.url("prometheus"),
-            "SLOBURN_SPECS": str(SLOS),
+            "SLOBURN_SPECS": str(self._documents()),
             "SLOBURN_CONFIG": str(self._config("sloburn", self._sloburn_config())),
             "SLOBURN_DATABASE_URL": f"sqlite:///{self.data / 'sloburn.db'}",
             "SLOBURN_LISTEN_ADDRESS": self.ports.address("sloburn"),
@@ -109,6 +109,18 @@ class Layout:
             cwd=self.data,
             log=self.data / f"{name}.log" if quiet else None,
         )
+
+    def _documents(self) -> Path:
+        """The SLOs, with runbooks on the port that the shop has: copies where that is another one."""
+        default, chosen = Ports().url("shop"), self.ports.url("shop")
+        if chosen == default:
+            return SLOS
+        folder = self.data / "slos"
+        folder.mkdir(exist_ok=True)
+        for document in SLOS.iterdir():
+            text = document.read_text(encoding="utf-8").replace(f"{default}/", f"{chosen}/")
+            (folder / document.name).write_text(text, encoding="utf-8")
+        return folder
 
     def _config(self, name: str, content: Mapping[str, Any]) -> Path:
         path = self.data / f"{name}.yml"

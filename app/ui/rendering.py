@@ -96,6 +96,7 @@ def _environment(clock: Clock) -> Environment:
         "relative": lambda at: views.relative(at, clock.now()),
         "measured": views.measured,
         "bar": views.bar,
+        "falling": views.falling_words,
         "history_read": views.history_read,
         "window": views.window_name,
         "burns": views.burns,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notification
 from app.slo import UNKNOWN_FIGURE, AlertState, CalendarWindow, Severity, format_duration, rounded_percent, short
-from app.status import AlertView, ContributorShare, Snapshot, severities_words, state_words
+from app.status import AlertView, ContributorShare, DataState, Snapshot, severities_words, state_words
 from app.wording.annotations import annotations
 from app.wording.sentences import ago, share, span
 
@@ -16,7 +16,8 @@ from app.wording.sentences import ago, share, span
 class BurnView:
     """One look-back window: its bar is full at the lowest factor that a tier gives it.
 
-    *factor* has the tier and which of its windows it is: one window alone fires nothing.
+    *factor* has the tier and which of its windows it is: one window alone fires nothing. *over* are windows of which a
+    tier has its short window over the factor too; the others at their factor are *falling*, as `falling_words` has it.
     """
 
     window: str
@@ -25,6 +26,7 @@ class BurnView:
     alerts_never: bool
     bar: int
     over: bool
+    falling: str
     good: str
     bad: str
     coverage: str
@@ -118,8 +120,13 @@ def window_name(snapshot: Snapshot) -> str:
 def burns(snapshot: Snapshot) -> list[BurnView]:
     """The burn rate of every window beside the factors that alerts compare it with."""
     factors: dict[str, list[tuple[float, str]]] = {}
+    rates = {format_duration(view.window): view.burn_rate for view in snapshot.windows}
+    exceeded: set[str] = set()
     for policy in snapshot.slo.alerting.policies:
         for tier in policy.rules:
+            # Not known is not below.
+            if not rates.get(format_duration(tier.short), math.nan) < tier.factor:
+                exceeded |= {format_duration(tier.long), format_duration(tier.short)}
             for role, length in (("long", tier.long), ("short", tier.short)):
                 factors.setdefault(format_duration(length), []).append((tier.factor, f"{role} window of {tier.name}"))
     views = []
@@ -127,6 +134,7 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
         window = format_duration(view.window)
         compared = sorted(set(factors.get(window, ())))
         limit = compared[0][0] if compared else 1.0
+        falling = "" if window in exceeded else falling_words(snapshot, limit)
         views.append(
             BurnView(
                 window=window,
@@ -134,13 +142,26 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
                 factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN_FIGURE,
                 alerts_never=not compared,
                 bar=bar(view.burn_rate / limit),
-                over=view.burn_rate >= limit,
+                over=view.burn_rate >= limit and not falling,
+                falling=falling if view.burn_rate >= limit else "",
                 good=grouped(view.good),
                 bad=grouped(view.bad),
                 coverage=rounded_percent(view.coverage, 1),
             )
         )
     return views
+
+
+def falling_words(snapshot: Snapshot, limit: float = 1.0) -> str:
+    """What the shortest window has if that is below *limit*: a longer one above it is of errors before; else empty.
+
+    Empty also where the figures are old or the shortest window has no events: what happens now is not known.
+    """
+    newest = min(snapshot.windows, key=lambda view: view.window, default=None)
+    if newest is None or snapshot.data in {DataState.STALE, DataState.ERROR} or not newest.burn_rate < limit:
+        return ""
+    length = format_duration(newest.window)
+    return f"no errors in {length}" if newest.bad <= 0 else f"falling: {multiple(newest.burn_rate)} in {length}"
 
 
 def alert_kind(alert: AlertView) -> str:

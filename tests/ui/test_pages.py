@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from app.alerting import Notification
 from app.clock import SystemClock
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity, Sla
-from app.status import AlertView, Board, HealthState, Snapshot
+from app.status import AlertView, Board, DataState, HealthState, Snapshot
 from app.ui import pages, views
 from app.ui.incidents import incidents
 from tests.support.notifications import START, firing
@@ -304,3 +304,33 @@ def test_windows_are_named() -> None:
 
     assert views.window_name(a_snapshot()) == "30d"
     assert views.window_name(a_snapshot(month)) == "this month (Europe/Berlin)"
+
+
+def _after_errors(newest_bad: float, **changes: Any) -> Snapshot:
+    """An SLO with a burn rate of 271x in all windows but the shortest."""
+    found = a_snapshot(**changes)
+    shortest = min(view.window for view in found.windows)
+    windows = [
+        view._replace(burn_rate=newest_bad, bad=newest_bad)
+        if view.window == shortest
+        else view._replace(burn_rate=271.0, bad=271.0)
+        for view in found.windows
+    ]
+    return replace(found, windows=tuple(windows))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "falling"),
+    [
+        (_after_errors(0.0), "no errors in 5m"),
+        (_after_errors(0.4), "falling: 0.4x in 5m"),
+        (_after_errors(30.0), ""),
+        (_after_errors(math.nan), ""),
+        (_after_errors(0.0, data=DataState.STALE), ""),
+    ],
+)
+def test_a_burn_whose_errors_have_ended_is_no_alarm(snapshot: Snapshot, falling: str) -> None:
+    hour = next(burn for burn in views.burns(snapshot) if burn.window == "1h")
+    assert (hour.falling, hour.over) == (falling, not falling)
+    text = client(snapshot).get("/").text
+    assert ('class="falling"' in text, 'class="num fast"' in text) == (bool(falling), not falling)

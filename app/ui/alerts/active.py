@@ -9,12 +9,13 @@ from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, BoardContent, Snapshot
 from app.wording.annotations import annotations
 
+# Of one alert or of many: the words have no number.
 _MEANINGS = {
-    AlertState.FIRING: "they fire, and receivers are notified",
-    AlertState.MUTED: "they fire, by errors that the page of the same SLO has notified receivers of",
-    AlertState.PENDING: "a rule has tripped, and they fire if it goes on",
+    AlertState.FIRING: "receivers are notified",
+    AlertState.MUTED: "firing, without notifications: the page of the same SLO has sent them for the same errors",
+    AlertState.PENDING: "a rule has tripped; if it stays so, receivers are notified",
     AlertState.SUPPRESSED: "a rule has tripped on too few events to rule out noise",
-    AlertState.FROZEN: "they cannot be judged, and neither fire nor resolve",
+    AlertState.FROZEN: "no data to judge by: no transition until there is some",
 }
 # Without data all alerts are frozen: the API lists them.
 _MOST = 50

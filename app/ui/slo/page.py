@@ -20,6 +20,7 @@ from app.status import (
     BoardContent,
     Contributors,
     HealthState,
+    IncidentLog,
     Pasts,
     RangeSeries,
     Snapshot,
@@ -28,6 +29,7 @@ from app.status import (
     round_step,
     summed_group,
 )
+from app.store.incidents import Incident, IncidentFilter
 from app.ui import views
 from app.ui.incidents import incidents
 from app.ui.policy.page import STATUS_OF_DECISION, PolicyData
@@ -46,6 +48,8 @@ MAX_ROWS = 500
 _PASTS_AT_ONCE = 1
 _CALENDAR = timedelta(days=365)
 _CONTRIBUTORS = "contributors"
+# Who looks at the page the morning after still asks what happened.
+_RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,14 @@ def _newest(snapshots: Sequence[Snapshot]) -> datetime | None:
     return max((one.as_of for one in snapshots if one.as_of is not None), default=None)
 
 
-def slo_pages(board: Board, renderer: Renderer, data: SloData | None, policy: PolicyData | None = None) -> APIRouter:
-    """The route ``/slos/{id}``."""
+def slo_pages(
+    board: Board,
+    renderer: Renderer,
+    data: SloData | None,
+    policy: PolicyData | None = None,
+    log: IncidentLog | None = None,
+) -> APIRouter:
+    """The route ``/slos/{id}``; without a *log* of incidents none that is over is named."""
     router = APIRouter(include_in_schema=False)
 
     @router.get(f"/slos/{SLO_ID}")
@@ -120,6 +130,9 @@ def slo_pages(board: Board, renderer: Renderer, data: SloData | None, policy: Po
         context["verdict"] = None if policy is None else await asyncio.to_thread(policy.verdict, asked.id)
         context["decision_states"] = STATUS_OF_DECISION
         is_one = known.find(asked.id) is not None
+        context["last_incident"] = None
+        if is_one and log is not None:
+            context["last_incident"] = await asyncio.to_thread(_last_incident, log, members[0], renderer.clock.now())
         return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
 
     return router
@@ -235,6 +248,12 @@ def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
     parts = [("by", name) for name in by] + [("label", f"{name}={value}") for name, value in within]
     parts += [(name, str(value)) for name, value in more.items()]
     return f"?{query}" + (f"&{urlencode(parts)}" if parts else "")
+
+
+def _last_incident(log: IncidentLog, slo: Snapshot, now: datetime) -> Incident | None:
+    """The newest incident of an SLO, or of the whole group of a member, that ended within a day."""
+    wanted = IncidentFilter(slos=frozenset({slo.id, slo.slo.id}), active=False, since=now - _RECENT)
+    return next(iter(log.listed(wanted, limit=1)), None)
 
 
 def _whole(

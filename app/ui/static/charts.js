@@ -7,6 +7,8 @@ import { fullTime, onZoneChange, usesUtc } from "./times.js";
 
 const uPlot = window.uPlot;
 const root = document.querySelector("[data-charts]");
+// Beside the charts: what is within them is not refreshed with the page.
+const projection = () => document.getElementById("projection")?.dataset ?? {};
 const PHONE_PX = 600;
 const MOST_POINTS = 600;
 const SHORTEST_S = 60;
@@ -105,13 +107,14 @@ const charts = (data) => {
     },
     events: {
       lines: [
-        { label: `good (up to ${rate(good.unit)(good.most)})`, colour: 4, values: good.values, exact: series.good, text: count, right: true },
+        { label: "good, axis on the right", colour: 4, values: good.values, exact: series.good, text: count, right: true },
         { label: "bad", colour: 1, values: bad.values, exact: series.bad, text: count, fill: true },
       ],
       levels: [],
       range: (least, most) => [0, most > 0 ? most * 1.05 : 1],
       tick: rate(bad.unit),
       axis: "--c1",
+      right: { tick: rate(good.unit), axis: "--c4" },
     },
     sli: {
       lines: [{ label: "SLI", colour: 0, values: series.sli, text: percent(4) }],
@@ -138,8 +141,9 @@ const ahead = ({ series }, left, points) => ({
 
 /** The budget until it is exhausted if the rates of the last minutes go on; no line where it lasts, or of the past. */
 const projected = (data) => {
-  const until = seconds(root.dataset.exhausted ?? "");
-  const left = Number.parseFloat(root.dataset.remaining ?? "");
+  const { exhausted, remaining } = projection();
+  const until = seconds(exhausted ?? "");
+  const left = Number.parseFloat(remaining ?? "");
   if (!root.dataset.newest || Number.isNaN(until) || Number.isNaN(left) || !data.at.length) return [];
   return [{ label: "at the present rate", colour: 2, ...ahead(data, left, [{ at: until, value: 0 }]), text: percent(2), dashed: true }];
 };
@@ -291,6 +295,8 @@ let place = null;
 let pointed = null;
 let isDragged = false;
 let isOutdated = false;
+// The projection that the charts show.
+let drawn;
 
 const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line", "--surface"];
 
@@ -314,7 +320,8 @@ const draw = () => {
   const isPhone = root.clientWidth < PHONE_PX;
   const length = range.to - range.from;
   const most = range.to + length * (length < DAYS_S ? AHEAD : isPhone ? AHEAD_ON_PHONES : AHEAD_OF_DAYS);
-  const exhausted = seconds(root.dataset.exhausted ?? "");
+  drawn = projection().exhausted;
+  const exhausted = seconds(drawn ?? "");
   const steps = current.forecast?.steps.map(({ at }) => at) ?? [];
   current.ahead = root.dataset.newest ? [...new Set([...steps, ...(Number.isNaN(exhausted) ? [] : [exhausted])])].filter((at) => at > (current.at.at(-1) ?? 0)).sort((a, b) => a - b) : [];
   const until = Math.max(range.to, Math.min(current.ahead.at(-1) ?? range.to, most));
@@ -346,7 +353,8 @@ const build = (figure, chart, data, until, isPhone) => {
   // Of a scale by decades only these have lines: nothing is below zero, and nine lines for each decade hide the chart.
   const decades = (_, splits) => splits.map((split) => (split === 0 || (split > 0 && Number.isInteger(Math.log10(split))) ? split : null));
   const filter = chart.asinh ? { filter: decades } : {};
-  const ticks = (_, values) => values.map((tick) => (tick === null ? "" : chart.tick(tick)));
+  const ticks = (text) => (_, values) => values.map((tick) => (tick === null ? "" : text(tick)));
+  const size = (_, texts) => Math.max(isPhone ? 46 : 56, ...(texts ?? []).map((text) => 14 + 6.5 * text.length));
   const options = {
     width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, padding: [6, 8, 0, 0],
     cursor: { sync: { key: "sloburn" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
@@ -356,8 +364,10 @@ const build = (figure, chart, data, until, isPhone) => {
       { ...axis, space: isPhone ? 70 : 60, size: 30, values: AXIS_TIMES },
       {
         ...axis, ...filter, grid: { ...axis.grid, ...filter }, ticks: { ...axis.ticks, ...filter },
-        size: (_, texts) => Math.max(isPhone ? 46 : 56, ...(texts ?? []).map((text) => 14 + 6.5 * text.length)), space: 26, values: ticks, stroke: colours[chart.axis ?? "--muted"],
+        size, space: 26, values: ticks(chart.tick), stroke: colours[chart.axis ?? "--muted"],
       },
+      // Its lines would cross those of the left one.
+      ...(hasRight ? [{ ...axis, scale: "right", side: 1, size, space: 26, values: ticks(chart.right.tick), stroke: colours[chart.right.axis], grid: { show: false } }] : []),
     ],
     series: [
       {},
@@ -543,6 +553,12 @@ if (root && uPlot) {
   root.append(when);
   load();
   if (root.dataset.newest) document.body.addEventListener("evaluated", load);
+  // The page may be answered after the history.
+  document.addEventListener("htmx:after:swap", () => {
+    if (!current || projection().exhausted === drawn) return;
+    if (isDragged) isOutdated = true;
+    else draw();
+  });
   let width = root.clientWidth;
   new ResizeObserver(() => {
     if (current && Math.abs(root.clientWidth - width) > 4) {

@@ -6,7 +6,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.boards import NOW, incident_board
 from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, HeldRequests, looking
@@ -142,6 +142,26 @@ def test_contributors_that_were_not_answered_are_asked_for_again(browser: Browse
         page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
         held.answer(held.next("part=contributors"))
         expect(page.locator("#contributors table")).to_be_visible()
+
+
+def test_the_charts_of_an_open_page_follow_its_projection(browser: Browser, site: str) -> None:
+    """The chart of the events has an axis for each of its scales."""
+    with looking(browser, site) as visit:
+        page = visit.open(f"{PAGE}?range=6h")
+        _wait_until_drawn(page)
+        axes = {chart: page.locator(f"[data-chart='{chart}'] .u-axis").count() for chart in CHARTS}
+        assert axes == dict.fromkeys(CHARTS, 2) | {"events": 3}
+        projected = page.locator("[data-chart='budget'] .reads").get_by_text("at the present rate")
+        assert projected.count() == 1
+
+        def without_projection(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, body=re.sub(r' data-exhausted="[^"]*"', "", answer.text()))
+
+        page.route(f"**{PAGE}?range=6h", without_projection)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('evaluated'))")
+        expect(projected).to_have_count(0)
+        assert visit.complaints == []
 
 
 def test_an_older_answer_never_replaces_newer_charts(browser: Browser, site: str) -> None:
