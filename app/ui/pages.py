@@ -59,7 +59,7 @@ def pages(
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))
-    router.include_router(slo_pages(board, renderer, slo_data, policy_data, incident_data and incident_data.log))
+    router.include_router(slo_pages(board, renderer, slo_data, policy_data, incident_data))
     if incident_data is not None:
         router.include_router(alerts_page(board, renderer, incident_data))
         router.include_router(incident_page_routes(board, renderer, incident_data))

@@ -31,6 +31,7 @@ from app.status import (
 )
 from app.store.incidents import Incident, IncidentFilter
 from app.ui import views
+from app.ui.incident import IncidentData
 from app.ui.incidents import incidents
 from app.ui.policy.page import STATUS_OF_DECISION, PolicyData
 from app.ui.rendering import Renderer
@@ -93,9 +94,9 @@ def slo_pages(
     renderer: Renderer,
     data: SloData | None,
     policy: PolicyData | None = None,
-    log: IncidentLog | None = None,
+    kept: IncidentData | None = None,
 ) -> APIRouter:
-    """The route ``/slos/{id}``; without a *log* of incidents none that is over is named."""
+    """The route ``/slos/{id}``; without *kept* incidents none that is over is named."""
     router = APIRouter(include_in_schema=False)
 
     @router.get(f"/slos/{SLO_ID}")
@@ -131,8 +132,10 @@ def slo_pages(
         context["decision_states"] = STATUS_OF_DECISION
         is_one = known.find(asked.id) is not None
         context["last_incident"] = None
-        if is_one and log is not None:
-            context["last_incident"] = await asyncio.to_thread(_last_incident, log, members[0], renderer.clock.now())
+        if is_one and kept is not None:
+            context["last_incident"] = await asyncio.to_thread(
+                _last_incident, kept.log, members[0], renderer.clock.now()
+            )
         return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
 
     return router
