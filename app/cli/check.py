@@ -35,7 +35,7 @@ from app.settings import Settings, environment
 from app.slo import DEFAULT_SOURCE, Slo
 from app.status import sla_words
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
-from app.yamldoc import HintFinding, WarningFinding
+from app.yamldoc import ErrorFinding, HintFinding, WarningFinding
 
 EXIT_WARNINGS = 3
 _Figures = Sequence[tuple[Slo, LiveFigures | None]]
@@ -201,10 +201,33 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
             limits = settings.prometheus_limits()
             async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
                 inspector = Inspector(client, clock.now())
-                found = found.joined(
-                    await inspector.findings(some, done=lambda slo: progress.update(task, advance=1, slo=slo))
-                )
+                try:
+                    of_source = await inspector.findings(
+                        some, done=lambda slo: progress.update(task, advance=1, slo=slo)
+                    )
+                except PrometheusError as error:
+                    if not config.sources or not some.slos:
+                        raise
+                    # Of the other sources nothing is wrong.
+                    of_source = LiveFindings(errors=(_unanswered(name, error, some),))
+                found = found.joined(of_source)
     return found
+
+
+def _unanswered(name: str, error: PrometheusError, loaded: LoadResult) -> ErrorFinding:
+    """That a source does not answer, at the place of the first SLO that is counted from it."""
+    first = loaded.slos[0].id
+    place = loaded.places[first]
+    return ErrorFinding(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        field="",
+        problem=f"the source {name} cannot be asked about {with_noun(len(loaded.slos), 'SLO')}: {error}",
+        remedy="correct its url in sources, or start it",
+        code="source_unanswered",
+        subject=first,
+    )
 
 
 def _print(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) -> None:

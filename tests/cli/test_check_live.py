@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from app.cli import live_figures
 from testbed.openmetrics import create_blocks
+from testbed.process import closed_port
 from testbed.servers import prometheus
 from testbed.traces import Samples
 from testbed.waiting import wait_until
@@ -250,6 +251,20 @@ def test_an_error_in_one_slo_hides_nothing_of_the_others(imported: str, tmp_path
     errors = json.loads(result.stdout)["errors"]
     assert [one["field"] for one in errors] == ["slos[0].sli.bad", ""]
     assert codes(errors)[1] == "gauge"
+    assert result.exit_code == 1
+
+
+def test_a_source_that_does_not_answer_hides_nothing_of_the_others(imported: str, tmp_path: Path) -> None:
+    config = tmp_path / "sloburn.yaml"
+    away = f"http://127.0.0.1:{closed_port()}"
+    config.write_text(f"sources: [{{name: eu, url: '{away}'}}, {{name: us, url: '{imported}'}}]\n")
+    gauge = "{total: wobbling, bad: 'wobbling{state=\"late\"}'}"
+    lines = [f"  - {{name: {name}, source: {name}, objective: 99, window: 7d, sli: {gauge}}}" for name in ("eu", "us")]
+    path = write(tmp_path, "\n".join(["service: self", "slos:", *lines]))
+    result = check("--live", "--config", config, "--format", "json", path)
+
+    errors = {one["subject"]: one["code"] for one in json.loads(result.stdout)["errors"]}
+    assert errors == {"self-eu": "source_unanswered", "self-us": "gauge"}
     assert result.exit_code == 1
 
 

@@ -25,7 +25,7 @@ from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked
 from tests.evaluation.test_series_on_real_servers import END as REAL_END
-from tests.evaluation.test_series_on_real_servers import _samples
+from tests.evaluation.test_series_on_real_servers import samples_of
 
 END = 1_800_000_000
 BIG, SMALL = "big-availability", "small-availability"
@@ -167,7 +167,7 @@ class Small(Asked):
 
 def test_it_is_read_in_parts_from_a_real_prometheus(tmp_path: Path) -> None:
     series = _fleet(300, end=REAL_END + 60)
-    create_blocks(_samples(series), tmp_path / "prometheus")
+    create_blocks(samples_of(series), tmp_path / "prometheus")
     with prometheus(tmp_path / "prometheus") as server:
         source = Small(server.url)
         with Running(_both(tmp_path), source, tmp_path / "live.db", history=timedelta(0)) as live:

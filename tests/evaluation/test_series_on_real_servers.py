@@ -24,7 +24,8 @@ BEGIN = END - 3 * HOUR
 TICKED_S = 600
 
 
-def _samples(series: Iterable[Any]) -> list[Samples]:
+def samples_of(series: Iterable[Any]) -> list[Samples]:
+    """Series in memory as samples that servers take."""
     return [
         Samples(
             metric=one.labels["__name__"],
@@ -39,7 +40,7 @@ def _samples(series: Iterable[Any]) -> list[Samples]:
 @contextmanager
 def _on_prometheus(series: Iterable[Any], documents: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[Running]:
     """What a service shows after ten minutes over real data."""
-    create_blocks(_samples(series), folder / "prometheus")
+    create_blocks(samples_of(series), folder / "prometheus")
     with prometheus(folder / "prometheus") as server:
         loaded = slos([dict(one) for one in documents], folder / "slos")
         with Running(loaded, Asked(server.url), folder / "live.db") as live:

@@ -15,10 +15,14 @@ from app.ingest import NamedSource, Source
 from app.ingest.sources import ingests
 from app.prometheus import Matrix, UnreachableError
 from app.slo import DEFAULT_SOURCE, AlertState, Severity, Slo
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series, raising
 from tests.evaluation.plain import Span, availability, counter, requests
 from tests.evaluation.running import INTERVAL_S, Running
+from tests.evaluation.test_on_real_servers import Asked
+from tests.evaluation.test_series_on_real_servers import samples_of
 
 START = 1_700_000_100 // 900 * 900
 SPAN = (START - 7_200, START + 7_200)
@@ -159,6 +163,28 @@ def test_the_same_series_in_two_sources_are_counted_apart(tmp_path: Path) -> Non
             for snapshot in running.board.snapshots
         }
     assert {name: round(view.total / 3600) for name, view in hour.items()} == {"eu": 10, "us": 3, DEFAULT_SOURCE: 1}
+
+
+def test_a_prometheus_and_a_victoria_metrics_are_two_sources(tmp_path: Path) -> None:
+    """Each has series of the same names, of which the counts differ."""
+    span = (START - 7_200, START + 900)
+    rates = {"prometheus": 10.0, "victoria": 3.0}
+    stored = {name: samples_of(_series(per_second=rate, span=span)) for name, rate in rates.items()}
+    create_blocks(stored["prometheus"], tmp_path / "prometheus")
+    with prometheus(tmp_path / "prometheus") as one, victoria_metrics(tmp_path / "victoria") as other:
+        import_into(other, stored["victoria"])
+        named = [_named("prometheus", Asked(one.url)), _named("victoria", Asked(other.url))]
+        with Running(_slos([*rates], tmp_path / "slos"), NOTHING, tmp_path / "db", sources=named) as running:
+            running.tick(START)
+            running.backfill(START)
+            running.run(START, START + 300)
+            found = {
+                snapshot.slo.sli.source: next(view for view in snapshot.windows if view.window == timedelta(hours=1))
+                for snapshot in running.board.snapshots
+            }
+            assert not running.instruments.failures
+    assert {name: view.coverage for name, view in found.items()} == pytest.approx(dict.fromkeys(rates, 1.0))
+    assert {name: view.total / 3600 for name, view in found.items()} == pytest.approx(rates, rel=0.02)
 
 
 def test_a_source_with_a_larger_offset_is_asked_for_an_older_slot_and_is_not_stale(tmp_path: Path) -> None:
