@@ -21,7 +21,7 @@ from app.alerting import (
     trips_as_measured,
 )
 from app.replay.window_series import WindowSeries
-from app.slo import AlertState, NoData, SeverityPolicy
+from app.slo import AlertState, NoData, Severity, SeverityPolicy
 from app.slo.arrays import Bools, Floats, Ints
 
 # A little less, and a little more, than the chances at which `evidence.is_over` is sure: a bound on a tail is no less
@@ -86,13 +86,28 @@ class RestingSlots:
         stale = self._series.stale[ahead]
         if all(alert.frozen is not None for alert in alerts) and stale[:1].all() and self._no_data is NoData.FREEZE:
             return stale.copy()
-        page_fires = any(alert.firing and alert.announced and not alert.muted for alert in alerts)
+        mutes = self._mutes(alerts, ahead)
         same = ~stale
         for alert in alerts:
-            same &= self._stays(alert, ahead, page_fires=page_fires)
+            same &= self._stays(alert, ahead, mutes=mutes)
         return same
 
-    def _stays(self, alert: Alert, ahead: slice, *, page_fires: bool) -> Bools:
+    def _mutes(self, alerts: Sequence[Alert], ahead: slice) -> Bools:
+        """Whether a page surely mutes a ticket in each slot, if both stay as they are: also soon after its end."""
+        size = ahead.stop - ahead.start
+        if any(alert.firing and alert.announced and not alert.muted for alert in alerts):
+            return np.ones(size, dtype=bool)
+        page = next((alert for alert in alerts if alert.severity is Severity.PAGE), None)
+        tickets = (policy for policy in self._policies if policy.severity is not Severity.PAGE)
+        shortest = min((rule.short for policy in tickets for rule in policy.rules), default=timedelta(0))
+        if page is None or page.firing or page.resolved_at is None:
+            return np.zeros(size, dtype=bool)
+        # The slots that end before its short window is free of the page, whichever of its rules trips.
+        until = self._series.history.first_from(page.resolved_at + shortest)
+        soon: Bools = np.arange(ahead.start, ahead.stop) < until
+        return soon
+
+    def _stays(self, alert: Alert, ahead: slice, *, mutes: Bools) -> Bools:
         columns, nothing = self._of[alert.severity], np.zeros(ahead.stop - ahead.start, dtype=bool)
         if alert.state is AlertState.INACTIVE and alert.suppressed is None:
             if alert.frozen is None:
@@ -106,14 +121,14 @@ class RestingSlots:
             held: Bools = (columns.tripped[ahead] >= 0) & columns.doubted[ahead] & columns.burns_on[ahead]
             return held
         timed = alert.quiet_since or alert.silent_since or alert.suppressed or alert.frozen or alert.waiting
-        if not alert.firing or timed or not (alert.announced or (alert.muted and page_fires)):
+        if not alert.firing or timed or not (alert.announced or alert.muted):
             return nothing
         policy = next(policy for policy in self._policies if policy.severity is alert.severity)
         rule = next((place for place, rule in enumerate(policy.rules) if rule.name == alert.tier), None)
         if rule is None:
             return nothing
         burns: Bools = (columns.tripped[ahead] == rule) & columns.burns_on[ahead]
-        return burns
+        return burns if alert.announced else burns & mutes
 
     def _only_new_events_matter(self, alerts: Sequence[Alert], at: datetime) -> bool:
         """Whether the alerts change by no clock: a slot whose windows hold what they held leaves them as they are."""

@@ -63,6 +63,10 @@ class SlotHistory:
         """The place of the first slot that ends after a time; that of the first one of all without a time."""
         return 0 if start is None else self.place(start.timestamp()) + 1
 
+    def first_from(self, start: datetime) -> int:
+        """The place of the first slot that ends at a time or after it; the number of slots if none does."""
+        return min(max(-int((self.start_s - start.timestamp()) // self.interval_s) - 1, 0), len(self))
+
     def until(self, end: datetime) -> "SlotHistory":
         """The slots that have ended at a time."""
         last = self.first + self.place(end.timestamp())
