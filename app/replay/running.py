@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from app.alerting import with_windows_of_at_least
 from app.documents import ProposedRules
 from app.ingest import BoundedSource, Source
-from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, backtest_slo
+from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
 from app.replay.incident_files import LabelledIncident, incidents_of
 from app.replay.prometheus_alerts import rules_of_others
@@ -66,12 +66,13 @@ async def run_backtest(
 ) -> BacktestResult:
     """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done.
 
-    Many are judged in other processes, unless not *beside*.
+    Many are judged in other processes, unless not *beside*, while the next ones are read.
     """
     result = BacktestResult(question=plan.question)
     bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
     loop = asyncio.get_running_loop()
     start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
+    judging: list[asyncio.Future[SloOutcome]] = []
     with _workers(len(plan.slos) if beside else 0) as workers:
         for begin in range(0, len(plan.slos), _SLOS_AT_ONCE):
             some = plan.slos[begin : begin + _SLOS_AT_ONCE]
@@ -95,12 +96,18 @@ async def run_backtest(
             unread = [slo for slo in some if slo.id not in {member.slo.id for member in members}]
             keys = [(member.id, member.slo.sli.key) for member in members] + [(slo.id, slo.sli.key) for slo in unread]
             result.problems |= {slo_id: reader.problems[key] for slo_id, key in keys if key in reader.problems}
+            # Before more is handed over, so that never more than what is read and what is judged is in memory.
+            await _take_in(judging, result)
             wanted = [_wanted(member, plan) for member in members]
-            judged = [loop.run_in_executor(workers, backtest_slo, one, plan.question) for one in wanted]
-            for outcome in await asyncio.gather(*judged):
-                result.add(outcome)
-            advanced((begin + len(some)) / len(plan.slos))
+            judging = [loop.run_in_executor(workers, backtest_slo, one, plan.question) for one in wanted]
+        await _take_in(judging, result)
+    advanced(1.0)
     return result
+
+
+async def _take_in(judging: Sequence[asyncio.Future[SloOutcome]], result: BacktestResult) -> None:
+    for outcome in await asyncio.gather(*judging):
+        result.add(outcome)
 
 
 def _with_components(some: Sequence[Slo], documents: Sequence[Slo]) -> list[Slo]:

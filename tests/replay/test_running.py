@@ -99,6 +99,15 @@ def test_what_is_counted_from_other_sources_is_a_problem_and_not_read_from_the_d
     assert {one.id for one in result.slos} == {"checkout-availability", "shop-here"}
 
 
+def test_slos_that_are_read_some_at_a_time_are_judged_as_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = slos([availability(job, window="30d") for job in ("checkout", "search")], tmp_path / "slos")
+    at_once = backtest_document(backtested(watched, HistoryDetail.CELLS))
+    monkeypatch.setattr("app.replay.running._SLOS_AT_ONCE", 1)
+    assert backtest_document(backtested(watched, HistoryDetail.CELLS)) == at_once
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
