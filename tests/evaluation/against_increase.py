@@ -186,11 +186,15 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
         differences={
             (str(by_service[service]), window): (counted, started[service, window])
             for (service, window), counted in lived.items()
-            if not _equal(counted, started[service, window])
+            if not is_equal(counted, started[service, window])
         },
-        live=[_comparison(by_service[service], window, counted) for (service, window), counted in lived.items()],
+        live=[
+            comparison(by_service[service], window, WINDOWS_S[window], counted)
+            for (service, window), counted in lived.items()
+        ],
         backfilled=[
-            _comparison(by_service[service], window, counted) for (service, window), counted in started.items()
+            comparison(by_service[service], window, WINDOWS_S[window], counted)
+            for (service, window), counted in started.items()
         ],
     )
 
@@ -220,15 +224,17 @@ def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> di
     }
 
 
-def _equal(one: Counted, other: Counted) -> bool:
+def is_equal(one: Counted, other: Counted) -> bool:
+    """Whether two counts of one window are the same but for rounding."""
     return all(
         math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-3)
         for mine, theirs in ((one.at, other.at), (one.total, other.total), (one.bad, other.bad))
     )
 
 
-def _comparison(history: History, window: str, ours: Counted) -> Comparison:
-    trace, window_s, at = history.trace, WINDOWS_S[window], ours.at
+def comparison(history: History, window: str, window_s: float, ours: Counted) -> Comparison:
+    """One window of so many seconds of a history: what was counted, what `increase()` answers and the truth."""
+    trace, at = history.trace, ours.at
     seen = [_until(one, at - _QUERY_OFFSET_S) for one in trace.series]
     bad = [one for one in seen if dict(one.labels)["code"].startswith("5")]
     return Comparison(
@@ -301,4 +307,13 @@ def _until(samples: Samples, at: float) -> Samples:
     )
 
 
-__all__ = ["GRACE_S", "Comparison", "Counted", "Outcome", "compare", "median_points"]
+__all__ = [
+    "GRACE_S",
+    "Comparison",
+    "Counted",
+    "Outcome",
+    "compare",
+    "comparison",
+    "is_equal",
+    "median_points",
+]

@@ -1,6 +1,6 @@
 """The differential proof: counts random histories and prints every figure further from the truth than `increase()`.
 
-    python -m tests.evaluation.proof --seeds 0:2000 [--at-once 20] [--two-servers]
+    python -m tests.evaluation.proof --seeds 0:2000 [--at-once 20] [--two-servers | --mixed]
 
 Each batch has a temporary database of its own; what is found is printed batch by batch, so that a run may be cut off.
 """
@@ -8,15 +8,17 @@ Each batch has a temporary database of its own; what is found is printed batch b
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
 
 from testbed.histories import random_histories
-from tests.evaluation.against_increase import GRACE_S, compare, median_points
+from tests.evaluation.against_increase import GRACE_S, Outcome, compare, median_points
+from tests.evaluation.mixed import compare_mixed
 from tests.support.field_kinds import FIELD_KINDS
+from tests.support.mixed_kinds import mixed_histories
 
 END = 1_800_000_000
 
@@ -27,6 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", default="0:2000", help="first and last seed (exclusive), or a list: 202,382")
     parser.add_argument("--at-once", type=int, default=20, help="histories that one evaluator counts together")
     parser.add_argument("--two-servers", action="store_true", help="two servers behind one balancer")
+    parser.add_argument(
+        "--mixed", action="store_true", help="two or three kinds each, counted with restarts and late samples"
+    )
     parser.add_argument("--kinds", default="", help="only kinds of tests/support/field_kinds.py: a,b or all")
     parser.add_argument("--off", type=float, help="also print figures that are off by this share and three scrapes")
     options = parser.parse_args(arguments)
@@ -38,13 +43,16 @@ def main(arguments: Sequence[str]) -> int:
     worse = differing = 0
     for first in range(0, len(seeds), options.at_once):
         at_once = seeds[first : first + options.at_once]
-        histories = random_histories(at_once, end=END + GRACE_S, two_servers=options.two_servers, more=more)
         with TemporaryDirectory() as folder:
-            outcome = compare(histories, Path(folder), end=END)
+            if options.mixed:
+                outcome = compare_mixed(mixed_histories(at_once, end=END + GRACE_S), Path(folder), end=END)
+            else:
+                histories = random_histories(at_once, end=END + GRACE_S, two_servers=options.two_servers, more=more)
+                outcome = compare(histories, Path(folder), end=END)
         found += outcome.points
         worse += len({each.history.seed for each in outcome.worse})
         differing += len(outcome.differing)
-        for line in (*map(str, outcome.worse), *(f"differs: {name}" for name in outcome.differing)):
+        for line in (*map(str, outcome.worse), *_differing(outcome)):
             print(line)  # noqa: T201  a report
         if options.off is not None:
             for each in (*outcome.live, *outcome.backfilled):
@@ -61,6 +69,14 @@ def main(arguments: Sequence[str]) -> int:
             flush=True,
         )
     return 1 if worse else 0
+
+
+def _differing(outcome: Outcome) -> Iterable[str]:
+    """The histories that live and history count otherwise, each with its first window that differs."""
+    for name in outcome.differing:
+        window, (live, past) = next((at, both) for (of, at), both in outcome.differences.items() if of == name)
+        figures = f"live {live.total:.10g} of them {live.bad:.10g} bad, history {past.total:.10g}, {past.bad:.10g}"
+        yield f"differs: {name}, {window}: {figures}"
 
 
 def _seeds(text: str) -> list[int]:

@@ -560,4 +560,18 @@ FIELD_KINDS: Final[dict[str, Kind]] = _kinds(
     relabelled_in_a_hole,
 )
 
-__all__ = ["FIELD_KINDS"]
+FIELD_LAYOUTS: Final = frozenset(
+    (
+        "collector_restarts",
+        "blue_green",
+        "blue_green_of_one_address",
+        "pod_on_another_node",
+        "only_batch_jobs",
+        "pushgateway",
+        "drained_reload",
+        "idle_series_expire",
+    )
+)
+"""Kinds that decide which processes there are; at most one of them happens to a history."""
+
+__all__ = ["FIELD_KINDS", "FIELD_LAYOUTS"]
