@@ -42,7 +42,7 @@ def relabelled_and_restarted(draft: Draft) -> None:
     draft.restarts += [(number, cut + int(draft.rng.integers(-60, 60))) for number in (0, 1)]
 
     def changed(labels: Labels) -> Labels:
-        if dict(labels)["instance"] in ("api-0:80", "api-1:80"):
+        if dict(labels).get("instance") in ("api-0:80", "api-1:80"):
             return labels
         return (*labels, ("team", "shop"), ("tier", "web"))
 
@@ -383,7 +383,7 @@ def shards_rebalanced(draft: Draft) -> None:
     moving = {f"api-{number}:80" for number in range(4) if draft.rng.random() < 0.5}
 
     def moved(labels: Labels) -> Labels:
-        if dict(labels)["instance"] not in moving:
+        if dict(labels).get("instance") not in moving:
             return labels
         return tuple((name, "1" if name == "shard" else value) for name, value in labels)
 
