@@ -34,12 +34,13 @@ from app.ledger.past import RowPast
 from app.ledger.past_slots import PastSlots, past_slots
 from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
 from app.ledger.resolutions import Resolution, each_cell
-from app.ledger.runs import LOOKBACK_S, WARM_UP_S, LastSeen
+from app.ledger.runs import HISTORY_WARM_UP_S, LOOKBACK_S, WARM_UP_S, LastSeen
 from app.ledger.slot_columns import SlotColumns
 
 __all__ = [
     "COARSE_WIDTH_S",
     "FINE_REACH_S",
+    "HISTORY_WARM_UP_S",
     "HOUR_S",
     "LOOKBACK_S",
     "MIDDLE_REACH_S",

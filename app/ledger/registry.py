@@ -184,13 +184,22 @@ class Registry:
             self._copies[index] = replicated
 
     def learn_copies(self, new: int, old: int) -> tuple[tuple[int, int], ...]:
-        """Note that two counters are one, and how copies in their row differ; gives further such pairs."""
+        """Note that two counters are one, and how copies in their row differ; gives further such pairs.
+
+        One that went on under other labels had the labels of each of its series.
+        """
         row = self.counter_keys[new][0]
-        known, change = self._copy_changes.setdefault(row, set()), self._change(new, old)
-        if not change or change in known:
+        known = self._copy_changes.setdefault(row, set())
+        pairs = [(new, old)]
+        if self._stream[new] != self._stream[old]:
+            pairs = [(one, other) for one in self._labelled(new) for other in self._labelled(old)]
+        changes = {self._change(*pair) for pair in pairs} - known - {frozenset()}
+        if not changes:
             return ()
-        known.add(change)
-        self._copy_labels[row] = self._copy_labels.get(row, frozenset()) | {name for name, _ in change}
+        known |= changes
+        self._copy_labels[row] = self._copy_labels.get(row, frozenset()) | {
+            name for change in changes for name, _ in change
+        }
         found = []
         bases = [base for base in self._by_base if base[0] == row]
         for base in bases:
@@ -205,6 +214,11 @@ class Registry:
                 ][:1]
                 alike.append(index)
         return tuple(found)
+
+    def _labelled(self, counter: int) -> list[int]:
+        """The series of a counter whose labels are known."""
+        members = self._members.get(self._stream[counter], [counter])
+        return [member for member in members if self._labels[member] is not None]
 
     def were_compared(self, counters: Iterable[int]) -> None:
         """Note that counters have been compared with others of their target."""
@@ -233,8 +247,17 @@ class Registry:
         return frozenset((name, frozenset((mine.get(name, ""), theirs.get(name, "")))) for name in names)
 
     def labels_of(self, counter: int) -> Labels | None:
-        """The labels of a counter, None if it was not seen since the service started."""
-        return self._labels[counter]
+        """The labels of a counter, None if it was not seen since the service started.
+
+        Where it goes on under other labels, and only these were seen since, they are its labels.
+        """
+        labels = self._labels[counter]
+        return self.newest_labels_of(counter) if labels is None else labels
+
+    def newest_labels_of(self, counter: int) -> Labels | None:
+        """The labels that a counter has gone on under, None if none of its series was seen since the service started."""
+        members = self._labelled(counter)
+        return self._labels[members[-1]] if members else None
 
     def unite(self, new: int, old: int) -> None:
         """Count *new* and all that was counted with it as *old* from now on, and their targets as one."""

@@ -12,6 +12,10 @@ from app.slo.arrays import Bools, Floats, Ints
 LOOKBACK_S = 330.0
 # Read before a stretch of time: a fall is judged by a look-back before it, and decided a look-back later.
 WARM_UP_S = 2 * LOOKBACK_S
+# How long the higher level of a counter that fell is remembered once the lower one is counted from.
+LEVEL_KEPT_S = 3600.0
+# Read before a piece of history: whatever counters fell from is known at its beginning, as it is where all is read.
+HISTORY_WARM_UP_S = LEVEL_KEPT_S + WARM_UP_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

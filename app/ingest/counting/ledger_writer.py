@@ -14,12 +14,14 @@ from app.ingest.counting.ended_series import EndedSeries
 from app.ingest.series.series_index import SeriesIndex
 from app.ingest.series.tracked_slis import TrackedSli, take_turns
 from app.ledger import (
+    COARSE_WIDTH_S,
     FINE_REACH_S,
     HOUR_S,
     LOOKBACK_S,
     MIDDLE_REACH_S,
     MIDDLE_WIDTH_S,
     PACE_GRID_S,
+    WARM_UP_S,
     Count,
     FirstSighting,
     Increments,
@@ -139,7 +141,7 @@ class LedgerWriter:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
         past = self._count_range(samples, since_s=since_s, until_s=until_s, starts=self.starts)
-        counted_twice = self._counted_twice(past, until_s)
+        counted_again = [*self._counted_twice(past, until_s), *self._began_without_dips(past, until_s)]
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -162,8 +164,28 @@ class LedgerWriter:
             self.set_history_progress(tracked)
         self._fill_missing_from(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
-        for tracked in counted_twice:
+        for tracked in dict.fromkeys(counted_again):
             self._forget_history(tracked)
+
+    def _began_without_dips(self, past: Count, until_s: float) -> list[TrackedSli]:
+        """The SLIs that were counted live from *until_s* on without knowing what counters had fallen from.
+
+        The samples right before *until_s* do not show a fall of the last hour. Where nothing is final yet, it is enough
+        to know it from now on; the SLIs that are given are to be counted again.
+        """
+        # The piece next to what is counted live is the only one that does not end on the grid of cells.
+        if not past.cursor.dips or until_s % COARSE_WIDTH_S == 0:
+            return []
+        registry, found = self.ledger.registry, []
+        for counter, dip in past.cursor.dips.items():
+            if self.settled.dips.get(counter) == dip:
+                continue
+            tracked = self._tracked_of[registry.rows[int(registry.arrays.row[counter])].sli]
+            if tracked.settled_s == until_s:
+                self.settled.dips[counter] = dip
+            elif dip.counted and dip.at < until_s - WARM_UP_S:
+                found.append(tracked)
+        return [tracked for tracked in found if tracked.history_recounts < _MOST_RECOUNTS]
 
     def _counted_twice(self, past: Count, until_s: float) -> list[TrackedSli]:
         """The SLIs of which a copy of a series, found in the *past*, has been counted beside it after *until_s*."""

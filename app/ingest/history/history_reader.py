@@ -23,7 +23,15 @@ from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, WARM_UP_S, Samples
+from app.ledger import (
+    COARSE_WIDTH_S,
+    FINE_REACH_S,
+    HISTORY_WARM_UP_S,
+    LOOKBACK_S,
+    MIDDLE_REACH_S,
+    MIDDLE_WIDTH_S,
+    Samples,
+)
 from app.prometheus import Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left, in_cell
 from app.promql.metric_names import NAME
@@ -170,7 +178,7 @@ def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> Query
 
 async def _read_samples(time_range: TimeRange, tracked_slis: Sequence[TrackedSli], reader: "_Reader") -> QueryResults:
     if time_range.width_s is None:
-        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis, before_s=WARM_UP_S)
+        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis, before_s=HISTORY_WARM_UP_S)
     counters = [tracked for tracked in tracked_slis if not tracked.sli.samples_are_events]
     sampled: dict[tuple[CellFunction, ...], list[TrackedSli]] = {}
     for tracked in tracked_slis:

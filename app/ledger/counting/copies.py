@@ -132,25 +132,28 @@ class _CopiesOfTarget:
         self._context = context
         self._registry = registry
         self._labels = {counter: dict(registry.labels_of(counter) or ()) for counter in sorted(counters)}
+        # Counters may have been relabelled: a second server shows them under the labels that they have now.
+        self._newest = {counter: dict(registry.newest_labels_of(counter) or ()) for counter in sorted(counters)}
         self._fresh = fresh
         self.undecided: set[int] = set()
 
     def links(self) -> list[Link]:
         """All counters that differ from another by one change of labels, if none that do so disagrees."""
         links: list[Link] = []
-        for names in sorted(
-            _label_sets(self._context, self._labels, self._fresh), key=lambda each: (len(each), sorted(each))
-        ):
-            known = {link.new for link in links}
-            links += [link for link in self._links_by(names) if link.new not in known]
+        for labels in (self._labels, self._newest) if self._newest != self._labels else (self._labels,):
+            for names in sorted(
+                _label_sets(self._context, labels, self._fresh), key=lambda each: (len(each), sorted(each))
+            ):
+                known = {link.new for link in links}
+                links += [link for link in self._links_by(names, labels) if link.new not in known]
         return links
 
-    def _links_by(self, names: frozenset[str]) -> Iterable[Link]:
-        """The links of counters that differ in the labels *names*."""
+    def _links_by(self, names: frozenset[str], labels: Mapping[int, Mapping[str, str]]) -> Iterable[Link]:
+        """The links of counters that differ in the labels *names* if they have *labels*."""
         samples = self._context.steps.samples
         changes: dict[_Change, list[tuple[int, int]]] = {}
         disproved, certain = set(), set()
-        for change, new, old in _pairs(self._context, self._labels, names):
+        for change, new, old in _pairs(self._context, labels, names):
             verdict = self._compare(new, old)
             if verdict is False:
                 disproved.add(change)

@@ -33,11 +33,9 @@ from app.ledger.counting.plausibility import (
     pace_of_fall,
 )
 from app.ledger.counting.steps import SampleContext, steadiest
-from app.ledger.runs import LOOKBACK_S
+from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
-# How long the higher level is remembered once the lower one is counted from.
-_CEILING_S = 3600.0
 # A level below is passed by chance by the errors of an incident after a restart.
 _LEAST_LEVEL = 20.0
 # Timestamps are in milliseconds: nearer than that is the same scrape.
@@ -301,7 +299,7 @@ class Falls:
             )
             if corrected:
                 steps.count_from(index, min(dip.low + dip.grown_from_low, value))
-                return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
+                return replace(dip, counted=True, newest=value, expires_s=at + LEVEL_KEPT_S)
             steps.count_from(index, min(dip.high + dip.grown, value))
             return None
         return self._judge_lower_level(counter, dip, index, at=at, value=value)
@@ -329,7 +327,7 @@ class Falls:
         if uncounted > 0:
             until = standing.moved_at if standing.moved_at > dip.at else at
             self._found.hindsight.append(Hindsight(counter, dip.at, until, uncounted, spread=True))
-        return replace(standing, counted=True, expires_s=at + _CEILING_S)
+        return replace(standing, counted=True, expires_s=at + LEVEL_KEPT_S)
 
     def _grow_below(self, dip: Dip, index: int, *, at: float, value: float) -> Dip:
         """Count what a counter grows at its lower level, as far as that is new events.
