@@ -255,7 +255,7 @@ class Registry:
         return self.newest_labels_of(counter) if labels is None else labels
 
     def newest_labels_of(self, counter: int) -> Labels | None:
-        """The labels that a counter has gone on under, None if none of its series was seen since the service started."""
+        """The labels that a counter has gone on under, None if it was not seen since the service started."""
         members = self._labelled(counter)
         return self._labels[members[-1]] if members else None
 

@@ -76,6 +76,8 @@ def count(
         samples = samples.until(known_s)
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
+    # Series that came with these samples may have proved by their labels to be others.
+    cursor.merge_united(registry)
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
     sampled, samples = apart(samples, registry)
     of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
@@ -102,13 +104,15 @@ def count(
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
+    doubled = _doubled(original, registry)
+    cursor.merge_united(registry)
     return Count(
         increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
         new_targets=new_targets,
         new_series=new_series,
         dipped=tuple(findings.dipped),
         links=links,
-        doubled=_doubled(original, registry),
+        doubled=doubled,
         cursor=cursor,
     )
 

@@ -161,6 +161,17 @@ class LastSamples:
         for column in self.by_counter:
             column[new] = np.nan
 
+    def merge_united(self, registry: Registry) -> None:
+        """Go on as the counters that others proved to be, with all that are still known by themselves."""
+        arrays = registry.arrays
+        if not arrays.united:
+            return
+        time = self.time[: len(arrays.stream)]
+        apart = (arrays.stream[: len(time)] != np.arange(len(time))) & ~np.isnan(time)
+        for counter in np.flatnonzero(apart).tolist():
+            self.merge(counter, int(arrays.stream[counter]))
+        self.merge_targets(registry)
+
     def merge_targets(self, registry: Registry) -> None:
         """Take over what is known of targets that proved to be one."""
         alias = registry.arrays.alias
