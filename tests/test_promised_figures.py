@@ -30,7 +30,7 @@ from app.integrations.email import notifier as email
 from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
-from app.ledger import LOOKBACK_S, ledger
+from app.ledger import LOOKBACK_S, ledger, runs
 from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility
 from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
@@ -193,7 +193,7 @@ PROMISES = (
     ("adr/0044-know-a-second-server-by-how-it-counts.md", "a counter of at least 100 events",
      copies.CERTAIN_EVENTS, 100.0),
     ("counting.md", "up to ten times its pace", plausibility.RESET_PACES, 10.0),
-    ("counting.md", "within an hour, by a step that is more than chance", falls._CEILING_S, 3_600.0),
+    ("counting.md", "within an hour, by a step that is more than chance", runs.LEVEL_KEPT_S, 3_600.0),
     ("counting.md", "above 1,000 events, or another one of its target proves it", plausibility.UNKNOWN_EVENTS, 1_000.0),
     ("counting.md", "it does not go back within 150 s", plausibility.RECENT_S, 150.0),
     ("counting.md", "three times what their target counts in the gap, plus 10; or 100",
