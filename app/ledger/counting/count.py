@@ -25,7 +25,7 @@ from app.ledger.counting.starts import Starts
 from app.ledger.counting.steps import SampleContext, Steps
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
-from app.ledger.runs import LOOKBACK_S
+from app.ledger.runs import LOOKBACK_S, WARM_UP_S
 from app.slo.arrays import Bools, Floats
 
 # Series are linked so often at most: what ended is known only once those that go on elsewhere are united.
@@ -132,7 +132,8 @@ def positions_at(
     *within_s* are left out: too little of them is known to go on from.
     """
     sampled, samples = apart(samples, registry)
-    _link_before(samples, registry, until=until, known_s=known_s)
+    # What is found to be a copy further back is counted again from there, which is not known here.
+    _link_before(samples.after(until - WARM_UP_S), registry, until=until, known_s=known_s)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
     count_sampled(sampled, cursor, registry, until=until, gap_s=np.full(registry.sizes[0], LOOKBACK_S))
