@@ -30,6 +30,7 @@ from app.ledger import (
     LOOKBACK_S,
     MIDDLE_REACH_S,
     MIDDLE_WIDTH_S,
+    WARM_UP_S,
     Samples,
 )
 from app.prometheus import Matrix, PrometheusError
@@ -178,7 +179,9 @@ def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> Query
 
 async def _read_samples(time_range: TimeRange, tracked_slis: Sequence[TrackedSli], reader: "_Reader") -> QueryResults:
     if time_range.width_s is None:
-        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis, before_s=HISTORY_WARM_UP_S)
+        # Samples that are events never fall, so that nothing before them matters for long.
+        before_s = WARM_UP_S if all(tracked.sli.samples_are_events for tracked in tracked_slis) else HISTORY_WARM_UP_S
+        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis, before_s=before_s)
     counters = [tracked for tracked in tracked_slis if not tracked.sli.samples_are_events]
     sampled: dict[tuple[CellFunction, ...], list[TrackedSli]] = {}
     for tracked in tracked_slis:
