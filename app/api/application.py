@@ -41,6 +41,7 @@ from app.status import (
     Readiness,
     Reloader,
     Reports,
+    SourceStatus,
 )
 
 
@@ -66,6 +67,7 @@ def create_app(
     external_url: str,
     alertmanager_url: Callable[[], str | None] = lambda: None,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
+    sources: Callable[[], Sequence[SourceStatus]] = tuple,
     token: str | None = None,
     report_link_secret: str | None = None,
     stream: Stream | None = None,
@@ -95,7 +97,7 @@ def create_app(
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries, token))
-    app.include_router(status_routes(config, build, readiness, remote_write))
+    app.include_router(status_routes(config, build, readiness, remote_write, sources))
     for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader, token), docs_routes()):
         app.include_router(router)
     handle_problems(app)

@@ -409,6 +409,26 @@ class RemoteWriteListModel(TypedDict):
 
 
 @with_config(_EXACT)
+class SourceHealthModel(TypedDict):
+    """The health of one source."""
+
+    name: Annotated[str, Field(description="As documents name it.", examples=["default"])]
+    answers: Annotated[bool, Field(description="Whether it has answered, and answered when it was asked last.")]
+    answered_at: Annotated[datetime | None, Field(description="The newest slot that it has answered.")]
+    query_seconds: Annotated[float, Field(description="How long its last queries took, or failed to.")]
+    slis: Annotated[int, Field(description="SLIs that are counted from it alone.")]
+    failing_slis: Annotated[int, Field(description="Those whose newest queries were not answered, or rejected.")]
+    problem: Annotated[str | None, Field(description="Why it answers nothing, or what its answers lack, in words.")]
+
+
+@with_config(_EXACT)
+class SourceHealthListModel(TypedDict):
+    """Every source that SLOs are counted from."""
+
+    items: list[SourceHealthModel]
+
+
+@with_config(_EXACT)
 class StateModel(TypedDict):
     """Whether the service answers, can serve, or evaluates."""
 

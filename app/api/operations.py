@@ -19,6 +19,8 @@ from app.api.models import (
     ReloadedModel,
     RemoteWriteListModel,
     RemoteWriteModel,
+    SourceHealthListModel,
+    SourceHealthModel,
     StateModel,
 )
 from app.api.openapi import Responses, answers
@@ -26,7 +28,7 @@ from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition, Page, PageForm
 from app.remote_write import RemoteWriteStatus
-from app.status import ConfigSource, ConfigStatus, Readiness, Reloader
+from app.status import ConfigSource, ConfigStatus, Readiness, Reloader, SourceStatus
 
 # Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16
@@ -50,6 +52,7 @@ def status_routes(
     build: BuildInfo,
     readiness: Readiness,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]],
+    sources: Callable[[], Sequence[SourceStatus]],
 ) -> APIRouter:
     """The routes below ``/api/v1/status``."""
     router = APIRouter(prefix="/api/v1/status", tags=["service"], default_response_class=JsonResponse)
@@ -83,6 +86,11 @@ def status_routes(
         ]
         return JsonResponse(RemoteWriteListModel(items=items))
 
+    @router.get("/sources", operation_id="getSources", responses=answers(SourceHealthListModel, "Every source"))
+    async def source_status() -> JsonResponse:
+        """Which sources answer, up to which slot, and how many of their SLIs fail."""
+        return JsonResponse(SourceHealthListModel(items=[_source(one) for one in sources()]))
+
     @router.get(
         "/health",
         operation_id="getHealth",
@@ -95,6 +103,18 @@ def status_routes(
         return _verdict("healthy", readiness.unhealthy_reasons())
 
     return router
+
+
+def _source(one: SourceStatus) -> SourceHealthModel:
+    return SourceHealthModel(
+        name=one.name,
+        answers=one.answers,
+        answered_at=utc(one.answered_at),
+        query_seconds=one.seconds,
+        slis=one.slis,
+        failing_slis=one.failing,
+        problem=one.problem,
+    )
 
 
 def _configuration(status: ConfigStatus) -> ConfigurationModel:

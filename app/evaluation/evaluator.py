@@ -50,11 +50,11 @@ from app.ingest.history.backfill import history_progress
 from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
-from app.ingest.sources.ingests import Ingests, OwnPace, SourceHistory, sources_of
+from app.ingest.sources.ingests import WAITED_FOR_S, Ingests, OwnPace, SourceHistory, sources_of
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
 from app.slo import Cause, GroupKey, Sli, Slo, SloId
-from app.status import Board, ContributorsInRange, RecentChanges
+from app.status import Board, ContributorsInRange, RecentChanges, SourceStatus
 from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
@@ -72,6 +72,7 @@ _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 # loses of it is read again.
 _SLIS_SAVED_AT_ONCE = 500
 
+_LATE = f"it has not answered within {WAITED_FOR_S:g} s; what it answers later is counted then"
 # How long after an alert began to fire its top contributors are asked for again, where there was no answer.
 _EXPLAINED_WITHIN = timedelta(minutes=15)
 
@@ -194,6 +195,11 @@ class Evaluator:
                 judged()
             self._note_backfill()
             await self._writer.commit(at, stepped=self._stepped)
+        for one in self._ingests.all:
+            self._instruments.asked(
+                one.name, answered_at=one.answered_at, at=at, seconds=one.seconds, failing=one.failing
+            )
+        self._instruments.asked_only(self._ingests.by_name)
         self._instruments.evaluated(loop.time() - began, at)
 
     def _enter(self, asked: Sequence[tuple[SourceIngest, AskedSlot]]) -> None:
@@ -349,6 +355,23 @@ class Evaluator:
     def unanswered_sources(self) -> Mapping[str, str]:
         """Why sources do not answer, by their names."""
         return self._ingests.unanswered
+
+    @property
+    def sources(self) -> Sequence[SourceStatus]:
+        """The health of each source, for any thread."""
+        late = self._ingests.late
+        return [
+            SourceStatus(
+                name=one.name,
+                answered_at=one.answered_at,
+                seconds=one.seconds,
+                slis=len(one.tracked_slis),
+                failing=one.failing,
+                answers=one.answered_at is not None and one.health.unanswered is None and one.name not in late,
+                problem=one.health.unanswered or (_LATE if one.name in late else one.health.partial),
+            )
+            for one in self._ingests.all
+        ]
 
     @property
     def partial(self) -> str | None:

@@ -1,5 +1,6 @@
 """What an evaluation needs of others."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -51,6 +52,15 @@ class EvaluationInstruments(Protocol):
 
     def missed(self, slots: int) -> None:
         """So many slots had no evaluation of their own."""
+
+    def asked(self, source: str, *, answered_at: datetime | None, at: datetime, seconds: float, failing: int) -> None:
+        """In the evaluation of the slot *at* a source had answered up to *answered_at*.
+
+        Its last queries took *seconds*, and *failing* of its SLIs have no answer.
+        """
+
+    def asked_only(self, sources: Collection[str]) -> None:
+        """From now on there are these sources and no others."""
 
     def backfill_progress(self, ratio: float) -> None:
         """This share of the history that is wanted of all SLIs has been counted."""

@@ -3,7 +3,7 @@
 Every label value that is known at start is there at zero, so that a rate over it exists before the first failure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,7 @@ class Instruments:
         self._evaluation_instruments()
         self._delivery_instruments()
         self._prometheus_instruments()
+        self._source_instruments()
         self._remote_write_instruments()
         self._server_instruments()
         self._config_instruments(build, external_url)
@@ -66,6 +67,24 @@ class Instruments:
     def missed(self, slots: int) -> None:
         """So many slots were not evaluated; the ledger is filled later."""
         self._evaluations_missed.inc(slots)
+
+    def asked(self, source: str, *, answered_at: datetime | None, at: datetime, seconds: float, failing: int) -> None:
+        """In the evaluation of the slot *at* a source had answered up to *answered_at*.
+
+        Its last queries took *seconds*, and *failing* of its SLIs have no answer.
+        """
+        self._source_seconds.labels(source).set(seconds)
+        self._source_failing.labels(source).set(failing)
+        if answered_at is not None:
+            self._source_answered.labels(source).set(answered_at.timestamp())
+            self._source_lag.labels(source).set((at - answered_at).total_seconds())
+
+    def asked_only(self, sources: Collection[str]) -> None:
+        """From now on there are these sources and no others."""
+        for gauge in (self._source_answered, self._source_seconds, self._source_failing, self._source_lag):
+            of_gone = {sample.labels["source"] for family in gauge.collect() for sample in family.samples}
+            for source in of_gone.difference(sources):
+                gauge.remove(source)
 
     def backfill_progress(self, ratio: float) -> None:
         """This share of the history that is wanted of all SLIs has been counted."""
@@ -172,6 +191,20 @@ class Instruments:
             "prometheus_invalid_samples", "Samples left out: not a number, infinite, or beyond 64 bits."
         )
         self._clock_skew = self._gauge("clock_skew_seconds", "How far a peer's clock is ahead of ours.", "peer")
+
+    def _source_instruments(self) -> None:
+        self._source_answered = self._gauge(
+            "source_answered_timestamp_seconds", "Newest slot that a source has answered.", "source"
+        )
+        self._source_lag = self._gauge(
+            "source_lag_seconds", "How far that slot was behind the newest evaluation.", "source"
+        )
+        self._source_seconds = self._gauge(
+            "source_query_seconds", "How long the queries of the newest slot took, or failed to.", "source"
+        )
+        self._source_failing = self._gauge(
+            "source_failing_slis", "SLIs whose newest queries were not answered, or rejected.", "source"
+        )
 
     def _remote_write_instruments(self) -> None:
         self._remote_write_samples = self._counter(

@@ -32,7 +32,7 @@ from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
 from app.service.source_clients import SourceClients
 from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration
-from app.status import StoredChanges
+from app.status import SourceStatus, StoredChanges
 from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -181,6 +181,11 @@ class Engine:
     def remote_write(self) -> Sequence[RemoteWriteStatus]:
         """How far each receiver of remote write has got."""
         return self._remote_write.statuses if self._evaluator is not None else ()
+
+    @property
+    def sources(self) -> Sequence[SourceStatus]:
+        """The health of each source that SLOs are counted from."""
+        return self._evaluator.sources if self._evaluator is not None else ()
 
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.

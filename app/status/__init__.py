@@ -34,6 +34,7 @@ from app.status.operations import (
     ReceiverStatus,
     Reloader,
     ReloadOutcome,
+    SourceStatus,
 )
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
@@ -115,6 +116,7 @@ __all__ = [
     "Selection",
     "Snapshot",
     "SortColumn",
+    "SourceStatus",
     "StoredAdjustments",
     "StoredChanges",
     "StoredReports",

@@ -39,6 +39,22 @@ class DeliveryLog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """The health of a source: the newest slot that it has answered, and how long its last queries took.
+
+    Of its *slis*, *failing* have no answer. *problem* says why it answers nothing, or what is missing from its answers.
+    """
+
+    name: str
+    answered_at: datetime | None
+    seconds: float
+    slis: int
+    failing: int
+    answers: bool
+    problem: str | None
+
+
 class Readiness(Protocol):
     """Whether the service can answer requests, and whether evaluation is healthy."""
 

@@ -1,7 +1,7 @@
 """An evaluator in virtual time, over any source, and what it shows."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +45,14 @@ class Noted(EvaluationInstruments):
 
     @override
     def missed(self, slots: int) -> None:
+        """Nothing."""
+
+    @override
+    def asked(self, source: str, *, answered_at: datetime | None, at: datetime, seconds: float, failing: int) -> None:
+        """Nothing."""
+
+    @override
+    def asked_only(self, sources: Collection[str]) -> None:
         """Nothing."""
 
     @override

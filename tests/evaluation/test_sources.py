@@ -112,6 +112,10 @@ def test_of_forty_sources_of_which_five_are_in_trouble_the_others_miss_no_slot(
         for name in away:
             problems = running.snapshot(f"shop-{name}-availability").problems
             assert any(f"source {name}" in problem.detail for problem in problems), problems
+        health = {one.name: one for one in running.evaluator.sources}
+        assert {name for name, one in health.items() if not one.answers} == {*hung, *away}
+        assert all(health[name].problem for name in (*hung, *away))
+        assert all(health[name].failing == 1 for name in away)
         running.evaluator.stop_asking()
 
 

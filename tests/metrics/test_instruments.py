@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from app.metrics import BuildInfo, Instruments
 from app.metrics.instruments import LabelValues
@@ -43,6 +43,19 @@ def test_a_tick_is_counted_timed_and_dated() -> None:
     assert value(instruments, "sloburn_last_evaluation_timestamp_seconds") == AT.timestamp()
     assert value(instruments, "sloburn_evaluations_missed_total") == 2
     assert value(instruments, "sloburn_evaluation_failures_total", reason="query") == 1
+
+
+def test_a_source_is_told_until_it_is_none() -> None:
+    instruments = some_instruments()
+    instruments.asked("eu", answered_at=AT - timedelta(minutes=2), at=AT, seconds=0.5, failing=3)
+    instruments.asked("us", answered_at=None, at=AT, seconds=8.0, failing=4)
+
+    assert value(instruments, "sloburn_source_lag_seconds", source="eu") == 120
+    assert value(instruments, "sloburn_source_lag_seconds", source="us") is None
+    assert value(instruments, "sloburn_source_failing_slis", source="us") == 4
+    instruments.asked_only(["us"])
+    assert value(instruments, "sloburn_source_answered_timestamp_seconds", source="eu") is None
+    assert value(instruments, "sloburn_source_query_seconds", source="us") == 8
 
 
 def test_deliveries_and_requests_are_counted() -> None:

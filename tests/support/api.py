@@ -46,6 +46,7 @@ from app.status import (
     Reloader,
     ReloadOutcome,
     Snapshot,
+    SourceStatus,
 )
 from app.store import StoreError
 from app.store.dead_letters import DeadLetter
@@ -300,6 +301,7 @@ class Served:
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
     remote_write: Sequence[RemoteWriteStatus] = ()
+    sources: Sequence[SourceStatus] = ()
     config: FixedConfig = field(default_factory=FixedConfig)
     instruments: Instruments = field(default_factory=lambda: Instruments(build=BUILD))
     policies: Sequence[BudgetPolicy] = ()
@@ -363,6 +365,7 @@ class Served:
             external_url=self.external_url,
             alertmanager_url=lambda: self.alertmanager_url,
             remote_write=lambda: self.remote_write,
+            sources=lambda: self.sources,
             token=self.token,
             report_link_secret=self.report_link_secret,
         )

@@ -177,6 +177,7 @@ def _status_data(served: Served) -> StatusData:
         reloader=served.reloader,
         deliveries=served.deliveries,
         remote_write=lambda: served.remote_write,
+        sources=lambda: served.sources,
         instruments=served.instruments,
         build=BUILD,
         token=served.token,

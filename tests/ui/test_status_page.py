@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.api.models import ConfigurationModel
 from app.remote_write import RemoteWriteStatus
-from app.status import Problem, ProblemCode, ProblemLevel, ReceiverStatus, ReloadOutcome
+from app.status import Problem, ProblemCode, ProblemLevel, ReceiverStatus, ReloadOutcome, SourceStatus
 from app.store import StoreUnavailableError
 from app.store.dead_letters import DeadLetter
 from app.store.receiver_records import ReceiverRecord
@@ -56,6 +56,17 @@ def served() -> Served:
             problem="old samples are refused",
         )
     ]
+    served.sources = [
+        SourceStatus(
+            name="eu",
+            answered_at=NOW - timedelta(hours=2),
+            seconds=3.5,
+            slis=7,
+            failing=5,
+            answers=False,
+            problem="503",
+        )
+    ]
     served.instruments.evaluated(0.25, NOW - timedelta(minutes=3))
     served.instruments.requested("ok")
     served.instruments.clock_skew("Prometheus", 1.5)
@@ -99,6 +110,7 @@ def test_what_is_wrong_is_on_the_page_with_what_to_do(client: TestClient) -> Non
         "slo-0, process 7 works on SQLite 3.40.1. There is one process at a time",
         "checkout-availability/page firing 401 invalid key 9",
         "mimir:9009",
+        "eu does not answer 503 2 h ago 3.5 s 7 5",
         "12,345 2 3 error old samples are refused",
         "SLOBURN_PROMETHEUS_PASSWORD **********",
     ):

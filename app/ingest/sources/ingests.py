@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -115,6 +116,11 @@ class Ingests:
     def unanswered(self) -> Mapping[str, str]:
         """Why sources do not answer, by their names."""
         return {one.name: one.health.unanswered for one in self.all if one.health.unanswered is not None}
+
+    @property
+    def late(self) -> AbstractSet[str]:
+        """The names of the sources that have not answered in time when they were asked last, and may yet."""
+        return frozenset(self._late)
 
     @property
     def partial(self) -> Mapping[str, str]:

@@ -47,6 +47,7 @@ class SourceIngest:
     Attributes:
         answered_at: the newest slot that was answered, None before the first; other threads may read it.
         seconds: how long the last slot took to be answered, or not to be.
+        failing: how many of its SLIs have no answer to their newest queries.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class SourceIngest:
         self.inspection = None if source.metrics is None else Inspection(self.tracked_slis, source.metrics)
         self.answered_at: datetime | None = None
         self.seconds = 0.0
+        self.failing = 0
 
     @property
     def name(self) -> str:
@@ -109,6 +111,7 @@ class SourceIngest:
             slot_queries.enter(read, answers, self._ledger_writer)
         self.health.note(*(answers for _, answers in asked.answers), at_s=asked.at.timestamp())
         self.seconds = asked.seconds
+        self.failing = sum(tracked.problem is not None for tracked in self.tracked_slis if not tracked.parts)
         if any(answers.answered for _, answers in asked.answers):
             self.answered_at = asked.at
 

@@ -21,6 +21,7 @@ from app.status import (
     Readiness,
     ReceiverStatus,
     Reloader,
+    SourceStatus,
 )
 from app.store import StoreError
 from app.store.dead_letters import MOST_ID, DeadLetter
@@ -42,6 +43,7 @@ class StatusData:
     reloader: Reloader
     deliveries: DeliveryLog
     remote_write: Callable[[], Sequence[RemoteWriteStatus]]
+    sources: Callable[[], Sequence[SourceStatus]]
     instruments: Instruments
     build: BuildInfo
     token: str | None = None
@@ -147,6 +149,7 @@ def _page(
         notified=notified,
         paged="before" in request.query_params,
         remote_write=data.remote_write(),
+        sources=data.sources(),
         build=data.build,
         may_change=bool(data.token),
     )
