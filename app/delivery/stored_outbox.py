@@ -86,9 +86,9 @@ class StoredOutbox(Outbox):
                 case Done():
                     pass
                 case DeferUntil(due_at=due_at):
-                    defer_until(tx, entry_id, due_at, at=at)
+                    defer_until(tx, entry_id, due_at, at=at, owner=self.database.instance)
                 case RetryAt(due_at=due_at, error=error):
-                    retry_at(tx, entry_id, due_at, at=at, error=error)
+                    retry_at(tx, entry_id, due_at, at=at, error=error, owner=self.database.instance)
                 case GiveUp(error=error):
                     give_up(tx, entry_id, at=at, error=error)
                     self._given_up(tx, entry_id, at)

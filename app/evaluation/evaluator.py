@@ -53,11 +53,13 @@ from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ingest.sources.ingests import WAITED_FOR_S, Ingests, OwnPace, SourceHistory, sources_of
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
+from app.replicas import Share
 from app.slo import Cause, GroupKey, Sli, Slo, SloId
 from app.status import Board, ContributorsInRange, RecentChanges, SourceStatus
 from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
+from app.store.shards import HeldShards, load_stepped_of
 
 _log = structlog.get_logger(__name__)
 # After so long an Alertmanager has forgotten what fired, and what we knew may be over.
@@ -113,15 +115,17 @@ class Evaluator:
         sources: Sequence[NamedSource] = (),
         recent_changes: RecentChanges | None = None,
         adjustments: CurrentAdjustments | None = None,
+        held: HeldShards | None = None,
     ) -> None:
-        self._slos = tuple(slos)
+        share = None if held is None else Share.of(slos, held.epochs)
+        self._slos = tuple(slos) if share is None else share.slos
         self._board = board
         self._instruments = instruments
         self._timing = timing
         self._recent_changes = recent_changes or RecentChanges()
         self._overlays = MemberOverlays(adjustments or CurrentAdjustments(), self._slos)
         self._ledger_writer = LedgerWriter(
-            tracked_slis_of(slos, older=timing.older),
+            tracked_slis_of(self._slos, older=timing.older),
             interval_s=round(timing.interval.total_seconds()),
             history=timing.history,
         )
@@ -135,7 +139,7 @@ class Evaluator:
         self._fault_isolation = FaultIsolation(instruments)
         self.forecasting = Forecasting(timing.interval, instruments)
         self._never_matched = NeverMatchedLog()
-        self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
+        self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing, held=held)
         self._contributor_queries = ContributorQueries(background or source, self._background_sources)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -152,9 +156,11 @@ class Evaluator:
             for history in self._ingests.histories:
                 history.backfill.know_counted(counted)
             stored = load_alerts(transaction)
-            self._stepped = load_stepped(transaction)
-        self._alerts = dict(stored.alerts)
-        self._notifications = dict(stored.notifications)
+            self._stepped = load_stepped(transaction) if held is None else load_stepped_of(transaction, held.epochs)
+        self._alerts = {slo: alerts for slo, alerts in stored.alerts.items() if share is None or share.owns(slo)}
+        self._notifications = {
+            key: one for key, one in stored.notifications.items() if share is None or share.owns(one.slo)
+        }
         self._note_backfill()
 
     def _ingests_of(self, sources: Sequence[NamedSource], instruments: EvaluationInstruments) -> Ingests:
@@ -306,6 +312,11 @@ class Evaluator:
     def store_problem(self) -> str | None:
         """Why the database cannot be written, None if it can."""
         return self._writer.problem
+
+    @property
+    def fenced(self) -> bool:
+        """Whether another replica has taken SLOs of this evaluator, which writes nothing any more."""
+        return self._writer.fenced
 
     @property
     def store_gone(self) -> bool:

@@ -5,7 +5,7 @@ Pure: the table of the leases is in `app.store.shards`, the loop that exchanges 
 
 from app.replicas.leases import Lease, LeaseTerm, released, renewed, taken
 from app.replicas.plan import Plan, plan
-from app.replicas.shards import ALL_SHARDS, SERVICE_SHARD, SLO_SHARDS, owners_of, shards_of
+from app.replicas.shards import ALL_SHARDS, SERVICE_SHARD, SLO_SHARDS, Share, owners_of, shards_of
 
 __all__ = [
     "ALL_SHARDS",
@@ -14,6 +14,7 @@ __all__ = [
     "Lease",
     "LeaseTerm",
     "Plan",
+    "Share",
     "owners_of",
     "plan",
     "released",

@@ -1,9 +1,10 @@
 """Which shard an SLO is in, and which replica should own a shard; every replica computes the same."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
-from app.slo import Slo, SloId
+from app.slo import Slo, SloId, ungrouped_id
 
 # Many more than replicas, so that each has about as many; few enough that their leases are renewed by one statement.
 SLO_SHARDS = 64
@@ -36,6 +37,28 @@ def shards_of(slos: Iterable[Slo]) -> Mapping[SloId, int]:
             one, other = find(slo.id), find(first_of_sli.setdefault(key, slo.id))
             leader[max(one, other)] = min(one, other)
     return {slo.id: _number(find(slo.id), SLO_SHARDS) for slo in known}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one replica evaluates: the *slos* of some *shards*."""
+
+    slos: tuple[Slo, ...]
+    shards: frozenset[int]
+    shard_of: Mapping[SloId, int]
+
+    @classmethod
+    def of(cls, slos: Sequence[Slo], shards: Iterable[int]) -> "Share":
+        """The share that the replica has of all *slos* of the documents."""
+        shard_of, owned = shards_of(slos), frozenset(shards)
+        return cls(slos=tuple(slo for slo in slos if shard_of[slo.id] in owned), shards=owned, shard_of=shard_of)
+
+    def owns(self, slo: SloId) -> bool:
+        """Whether an SLO or a member of its group is of this share.
+
+        SLOs that are in no document are of the replica that has the shard of the service: it ends their alerts.
+        """
+        return self.shard_of.get(ungrouped_id(slo), SERVICE_SHARD) in self.shards
 
 
 def owners_of(shards: Iterable[int], replicas: Collection[str]) -> Mapping[int, str]:

@@ -189,7 +189,14 @@ def claim(
 
     Two workers that claim at once share the entries; none is leased to both.
     """
-    heads = connection.execute(_heads(receiver, from_id).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
+    heads = connection.execute(
+        _heads(receiver, from_id)
+        .where(_due(at))
+        .order_by(outbox.c.id)
+        .limit(limit)
+        # What another replica is claiming is its own: nobody waits for it. SQLite has one writer, and needs no locks.
+        .with_for_update(skip_locked=True)
+    ).all()
     mine: set[int] = set()
     for some in _chunks([row.id for row in heads]):
         # Asked again in the update itself: another worker may have claimed some since they were read.
@@ -252,8 +259,10 @@ def mark_done(connection: Connection, entry_ids: Iterable[int], *, at: datetime)
         _settle(connection, some, state=EntryState.DONE.value, ended_at=at, attempts=outbox.c.attempts + 1)
 
 
-def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, at: datetime, error: str) -> None:
-    """An attempt has failed; the next is due then."""
+def retry_at(
+    connection: Connection, entry_id: int, due_at: datetime, *, at: datetime, error: str, owner: str | None = None
+) -> None:
+    """An attempt has failed; the next is due then. Nothing changes where another than *owner* has leased it by now."""
     since = func.coalesce(outbox.c.failing_since, literal(at, Moment), type_=Moment)
     _settle(
         connection,
@@ -262,12 +271,15 @@ def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, at: dat
         attempts=outbox.c.attempts + 1,
         last_error=error,
         failing_since=since,
+        owner=owner,
     )
 
 
-def defer_until(connection: Connection, entry_id: int, due_at: datetime, *, at: datetime) -> None:
-    """An entry must wait for a good reason; that is no failed attempt."""
-    _settle(connection, [entry_id], due_at=_unless_held(due_at, at))
+def defer_until(
+    connection: Connection, entry_id: int, due_at: datetime, *, at: datetime, owner: str | None = None
+) -> None:
+    """An entry must wait for a good reason; that is no failed attempt. *owner* as of `retry_at`."""
+    _settle(connection, [entry_id], due_at=_unless_held(due_at, at), owner=owner)
 
 
 def give_up(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
@@ -466,9 +478,12 @@ def _due(at: datetime) -> ColumnElement[bool]:
     return (outbox.c.due_at <= at) & or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
 
 
-def _settle(connection: Connection, entry_ids: Sequence[int], **values: object) -> None:
+def _settle(connection: Connection, entry_ids: Sequence[int], *, owner: str | None = None, **values: object) -> None:
     # A worker that outlived its lease may come late; what has ended stays ended.
     waiting = outbox.c.id.in_(entry_ids) & (outbox.c.state == EntryState.WAITING.value)
+    if owner is not None:
+        # And what another worker is sending by now stays leased to it: it would be sent a third time.
+        waiting &= outbox.c.leased_by.is_(None) | (outbox.c.leased_by == owner)
     connection.execute(update(outbox).where(waiting).values(leased_until=None, leased_by=None, **values))
 
 

@@ -120,6 +120,30 @@ def fence(
         raise StoreFencedError(f"another replica has taken {len(held) - kept} of {len(held)} shards meanwhile")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldShards:
+    """The shards that a replica holds, each by its epoch."""
+
+    owner: str
+    epochs: Mapping[int, int]
+    lease_s: float
+
+    def check(self, connection: Connection, *, stepped: datetime | None = None) -> None:
+        """As `fence`.
+
+        Raises:
+            StoreFencedError: another has taken some of them.
+        """
+        fence(connection, self.owner, self.epochs, lease_s=self.lease_s, stepped=stepped)
+
+
+def load_stepped_of(connection: Connection, shards: Collection[int]) -> datetime | None:
+    """The newest slot that alerts of any of *shards* have been stepped through; None if there is none."""
+    return connection.execute(
+        select(func.max(shard.c.stepped_at, type_=Moment)).where(shard.c.shard.in_(shards))
+    ).scalar()
+
+
 def forget_dead_replicas(connection: Connection) -> None:
     """Delete the rows of processes that have not renewed them in time."""
     connection.execute(delete(instance).where(instance.c.expires_at_s <= _now_s(connection)))

@@ -270,3 +270,16 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutboxMachine = OutboxMachine.TestCase
 TestOutboxMachine.settings = settings(stateful_step_count=30)
+
+
+def test_a_worker_that_outlived_its_lease_changes_nothing_of_what_another_sends_by_now(database: Database) -> None:
+    with database.begin() as tx:
+        enqueue(tx, [firing("a")], receivers=["am"], at=START)
+        (entry,) = claim(tx, "am", owner="frozen", at=START, lease=LEASE)
+        (again,) = claim(tx, "am", owner="other", at=START + LEASE, lease=LEASE)
+        assert again.id == entry.id
+        retry_at(tx, entry.id, START, at=START + LEASE, error="timeout", owner="frozen")
+        defer_until(tx, entry.id, START, at=START + LEASE, owner="frozen")
+        assert claim(tx, "am", owner="third", at=START + LEASE, lease=LEASE) == ()
+        retry_at(tx, entry.id, START, at=START + LEASE, error="timeout", owner="other")
+        assert len(claim(tx, "am", owner="third", at=START + LEASE, lease=LEASE)) == 1

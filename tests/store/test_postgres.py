@@ -12,6 +12,8 @@ from app.store import (
     open_database,
 )
 from app.store import postgres as backend
+from app.store.outbox import LEASE, claim, enqueue
+from tests.support.notifications import START, firing, resolved
 from tests.support.postgres import Postgres
 
 
@@ -135,3 +137,17 @@ def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_file_has_no_server() -> None:
     assert inspect_server("sqlite:///nowhere/x.db") is None
+
+
+def test_two_replicas_that_claim_at_once_share_the_entries_and_none_waits(postgres_server: Postgres) -> None:
+    database = open_database(postgres_server.new_database())
+    with database.begin() as tx:
+        enqueue(tx, [firing("a"), firing("b"), firing("c")], receivers=["am"], at=START)
+        enqueue(tx, [resolved("a")], receivers=["am"], at=START)
+    with database._backend.engine.begin() as one, database._backend.engine.begin() as other:
+        mine = claim(one, "am", owner="one", at=START, lease=LEASE, limit=2)
+        # The locks of the first are held: a second that waited for them would wait for ever here.
+        theirs = claim(other, "am", owner="other", at=START, lease=LEASE)
+    assert [entry.notification.slo for entry in mine] == ["a", "b"]
+    assert [entry.notification.slo for entry in theirs] == ["c"]
+    database.close()

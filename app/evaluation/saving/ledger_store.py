@@ -131,15 +131,18 @@ class LedgerStore:
         """The end of what was measured of any SLI, 0 if nothing was."""
         return float(np.max(self._writer.ledger.covered_s, initial=0.0))
 
+    def keep(self, transaction: Transaction, *, at_s: float) -> None:
+        """Note which SLIs are in use, so that no process prunes them."""
+        mark_used(transaction, [tracked.key for tracked in self._writer.tracked_slis], at_s=at_s)
+
     def prune(self, transaction: Transaction, *, at_s: float) -> None:
-        """Delete what no window can need any more."""
+        """Delete what no window can need any more, of all SLIs."""
         for resolution, chunk_s in self._resolutions():
             reach = {
                 self._writer.ledger.fine: FINE_REACH_S + 2 * _HOUR_S,
                 self._writer.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
             }.get(resolution, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
-        mark_used(transaction, [tracked.key for tracked in self._writer.tracked_slis], at_s=at_s)
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
         # Rows that get no day any more: of SLIs that no document has, and members that have left.
         ended = {*rows_without_state(transaction), *self._left_before}.difference(self._row_ids)

@@ -1,7 +1,8 @@
 """From an evaluation to the database: counts, alerts, transitions and notifications, in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,7 +14,8 @@ from app.evaluation.saving.budget_record import BudgetRecord
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.pending_writes import PendingWrites
 from app.ingest.ports import EvaluationInstruments
-from app.store import Database, StoreError, StoreGoneError, StoreUnavailableError, Transaction
+from app.replicas import SERVICE_SHARD
+from app.store import Database, StoreError, StoreFencedError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.changes import prune_changes
@@ -23,6 +25,7 @@ from app.store.incidents import prune_incidents, prune_transitions, record_incid
 from app.store.ledger import save_stepped
 from app.store.outbox import go_back, hold_beginnings, release_beginnings
 from app.store.recipients import enqueue_rerouted, enqueue_routed
+from app.store.shards import HeldShards
 
 _log = structlog.get_logger(__name__)
 # ADR-0013.
@@ -47,16 +50,25 @@ class Writer:
         budgets: what the live budgets showed.
         problem: why the last attempt failed, None if it did not.
         gone: whether it failed since the files of the database were deleted or replaced.
+        fenced: whether another replica has taken what is written here; nothing of it is kept then.
     """
 
     def __init__(
-        self, database: Database, ledger_store: LedgerStore, *, instruments: EvaluationInstruments, routing: Routing
+        self,
+        database: Database,
+        ledger_store: LedgerStore,
+        *,
+        instruments: EvaluationInstruments,
+        routing: Routing,
+        held: HeldShards | None = None,
     ) -> None:
         self.pending_writes = PendingWrites()
         self.budgets = BudgetRecord()
         self.last_commit: datetime | None = None
         self.problem: str | None = None
         self.gone = False
+        self.fenced = False
+        self._held = held
         self._database = database
         self._ledger_store = ledger_store
         self._instruments = instruments
@@ -117,7 +129,7 @@ class Writer:
 
     def _save(self, at: datetime, stepped: datetime | None, write: HangingWrite) -> None:
         budgets, holds = tuple(self.budgets.unwritten), self._holds
-        with self._database.begin() as transaction, write.computing(transaction):
+        with self._begin(stepped) as transaction, write.computing(transaction):
             if holds:
                 hold_beginnings(transaction, at=at)
             save_budgets(transaction, budgets)
@@ -125,21 +137,35 @@ class Writer:
             judgement = self.pending_writes.whole
             if judgement is not None:
                 self._save_judgement(transaction, judgement, at)
-            if stepped is not None:
+            if stepped is not None and self._held is None:
                 save_stepped(transaction, stepped)
             if self._is_time_to_prune(at):
-                self._ledger_store.prune(transaction, at_s=at.timestamp())
-                prune_outbox(transaction, before=at - _OUTBOX_KEPT)
-                prune_incidents(transaction, at=at)
-                prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
-                prune_budgets(transaction, before=at - _BUDGETS_KEPT)
-                prune_changes(transaction, at=at)
-                self._pruned_at = at
+                self._prune(transaction, at)
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
         if holds:
             self._holds = False
         self._ledger_store.committed()
         self.budgets.committed(len(budgets))
+
+    @contextmanager
+    def _begin(self, stepped: datetime | None = None) -> Iterator[Transaction]:
+        """A transaction that no other replica can have overtaken."""
+        with self._database.begin() as transaction:
+            if self._held is not None:
+                # First: what follows may be written, and nobody else takes it, until the transaction ends.
+                self._held.check(transaction, stepped=stepped)
+            yield transaction
+
+    def _prune(self, transaction: Transaction, at: datetime) -> None:
+        self._ledger_store.keep(transaction, at_s=at.timestamp())
+        if self._held is None or SERVICE_SHARD in self._held.epochs:
+            self._ledger_store.prune(transaction, at_s=at.timestamp())
+            prune_outbox(transaction, before=at - _OUTBOX_KEPT)
+            prune_incidents(transaction, at=at)
+            prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
+            prune_budgets(transaction, before=at - _BUDGETS_KEPT)
+            prune_changes(transaction, at=at)
+        self._pruned_at = at
 
     def _is_time_to_prune(self, at: datetime) -> bool:
         """Whether rows may be out of date: by a clock that is far ahead, all would be."""
@@ -171,7 +197,7 @@ class Writer:
         A database that cannot be written now is written by the first evaluation.
         """
         try:
-            with self._database.begin() as transaction:
+            with self._begin() as transaction:
                 save_alerts(transaction, alerts, notifications)
                 held = hold_beginnings(transaction, at=at)
         except StoreError as error:
@@ -186,15 +212,16 @@ class Writer:
     def save_gone_back(self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime) -> None:
         """Write that alerts have been stepped up to the slot *at* only; what cannot be written now is, slot by slot."""
         try:
-            with self._database.begin() as transaction:
+            with self._begin(at) as transaction:
                 save_alerts(transaction, alerts, notifications)
-                save_stepped(transaction, at)
+                if self._held is None:
+                    save_stepped(transaction, at)
                 go_back(transaction, at=at)
         except StoreError as error:
             self._failed(error)
 
     def _save_ledger(self, now: datetime, write: HangingWrite) -> None:
-        with self._database.begin() as transaction, write.computing(transaction):
+        with self._begin() as transaction, write.computing(transaction):
             self._ledger_store.save(transaction, at_s=now.timestamp())
         self._ledger_store.committed()
 
@@ -202,6 +229,10 @@ class Writer:
         if self.problem is None:
             _log.error("cannot write; results are kept in memory until it works again", error=str(error))
         self.problem, self.gone = str(error), isinstance(error, StoreGoneError)
+        if isinstance(error, StoreFencedError):
+            # The replica that took it steps these alerts, and notifies of them: a page from here would be a second one.
+            self.fenced = True
+            self.pending_writes.clear()
         self._instruments.evaluation_failed(error.reason)
 
 

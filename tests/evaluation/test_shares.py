@@ -1,0 +1,182 @@
+"""SLOs shared by two replicas on one database, of which one freezes: counts and transitions as of one process."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app.alerting import Routing
+from app.evaluation import EvaluationTiming, Evaluator
+from app.replicas import ALL_SHARDS
+from app.slo import Slo
+from app.status import Board
+from app.store import Database, open_database
+from app.store.alerts import recent_transitions
+from app.store.outbox import waiting
+from app.store.shards import HeldShards, load_leases, shard, take_shards
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import INTERVAL_S, Figures, Noted, Running, figures
+from tests.support.postgres import Postgres
+
+AT, HOUR = 1_772_323_200.0, 3600.0
+END = AT + 1.5 * HOUR
+JOBS = ("a", "b", "c", "d", "e", "f")
+BROKEN = ("a", "d", "f")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        opened = open_database(f"sqlite:///{tmp_path}/shared.db")
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        opened = open_database(server.new_database())
+    request.addfinalizer(opened.close)
+    return opened
+
+
+class Replica:
+    """One replica's evaluator, with the shards that it has taken."""
+
+    def __init__(self, name: str, all_slos: Sequence[Slo], source: MemorySource, database: Database) -> None:
+        self.name, self.board, self.database = name, Board(), database
+        self._slos, self._source = all_slos, source
+
+    def take(self, shards: Sequence[int]) -> None:
+        with self.database.begin() as tx:
+            epochs = take_shards(tx, self.name, shards, lease_s=15.0)
+        self.evaluator = Evaluator(
+            self._slos,
+            source=self._source,
+            database=self.database,
+            board=self.board,
+            instruments=Noted(),
+            timing=EvaluationTiming(
+                interval=timedelta(seconds=INTERVAL_S),
+                settle=timedelta(seconds=300),
+                timeout=timedelta(seconds=20),
+                routing=Routing(always=("pager",)),
+            ),
+            held=HeldShards(owner=self.name, epochs=epochs, lease_s=15.0),
+        )
+
+
+def _source() -> MemorySource:
+    span, burst = (AT, END), ((AT + 0.5 * HOUR, AT + 0.8 * HOUR), 1.0)
+    return MemorySource(
+        series=[
+            one
+            for job in JOBS
+            for one in (
+                counter(requests(job), span),
+                counter(requests(job, "500"), span, per_second=0.0, bursts=[burst] if job in BROKEN else []),
+            )
+        ]
+    )
+
+
+def _slots(start: float, end: float) -> Sequence[datetime]:
+    return [datetime.fromtimestamp(at, UTC) for at in range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)]
+
+
+def _transitions(database: Database) -> set[tuple[object, ...]]:
+    with database.read() as tx:
+        found = recent_transitions(tx, limit=1000)
+    return {(one.slo, one.severity, one.cause, one.kind, one.at, one.tier, one.incident) for one in found}
+
+
+def _sent(database: Database) -> list[str]:
+    with database.read() as tx:
+        return sorted(entry.idempotency_key for entry in waiting(tx, "pager"))
+
+
+def _undisturbed(tmp_path: Path, all_slos: Sequence[Slo]) -> tuple[Figures, set[tuple[object, ...]], list[str]]:
+    with Running(all_slos, _source(), tmp_path / "alone.db") as alone:
+        alone.run(AT, END, backfill=False)
+        return alone.figures, _transitions(alone.database), _sent(alone.database)
+
+
+def _expire(database: Database, owner: str) -> None:
+    with database.begin() as tx:
+        tx.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=1.0))
+
+
+@pytest.mark.parametrize("frozen_at", [AT + 0.2 * HOUR, AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
+def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
+    database: Database, tmp_path: Path, frozen_at: float
+) -> None:
+    all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
+    frozen, other = (Replica(name, all_slos, source, database) for name in ("frozen", "other"))
+    frozen.take([one for one in ALL_SHARDS if one % 2])
+    other.take([one for one in ALL_SHARDS if not one % 2])
+    ids = [{snapshot for snapshot in one.evaluator.member_ids} for one in (frozen, other)]
+
+    async def run(start: float, end: float, *replicas: Replica) -> None:
+        for at in _slots(start, end):
+            for one in replicas:
+                await one.evaluator.evaluate(at)
+
+    with asyncio.Runner() as runner:
+        runner.run(run(AT, frozen_at, frozen, other))
+        _expire(database, "frozen")
+        _expire(database, "other")
+        survivor = Replica("survivor", all_slos, source, database)
+        survivor.take(ALL_SHARDS)
+        runner.run(run(frozen_at, frozen_at + 300, survivor))
+        before = _stored(database)
+        # Both wake up, in the midst of what they were doing.
+        runner.run(run(frozen_at, frozen_at + 300, frozen, other))
+        runner.run(_read_history(frozen, frozen_at + 300))
+        assert [one.evaluator.fenced for one in (frozen, other, survivor)] == [True, True, False]
+        assert [*frozen.evaluator.unwritten, *other.evaluator.unwritten] == []
+        assert _stored(database) == before
+        runner.run(run(frozen_at + 300, END, survivor))
+    assert ids[0] & ids[1] == set()
+    assert ids[0] | ids[1] == {slo.id for slo in all_slos}
+    wanted_figures, wanted_transitions, wanted_sent = _undisturbed(tmp_path, all_slos)
+    assert {str(one[0]).partition("-")[0] for one in wanted_transitions} == set(BROKEN)
+    assert figures(survivor.board.snapshots) == wanted_figures
+    assert _transitions(database) == wanted_transitions
+    assert _sent(database) == wanted_sent
+
+
+async def _read_history(replica: Replica, at: float) -> None:
+    for _ in range(3):
+        await replica.evaluator.backfill(datetime.fromtimestamp(at, UTC))
+
+
+def _stored(database: Database) -> tuple[object, ...]:
+    with database.read() as tx:
+        leases = load_leases(tx, ALL_SHARDS).leases
+    return _transitions(database), _sent(database), [(one.owner, one.epoch, one.stepped_at) for one in leases]
+
+
+def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database, tmp_path: Path) -> None:
+    all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
+    kept = [slo for slo in all_slos if not slo.id.startswith("a-")]
+    first = Replica("first", all_slos, source, database)
+    first.take(ALL_SHARDS)
+    middle = AT + 0.7 * HOUR
+
+    def evaluate(*replicas: Replica) -> Callable[[Sequence[datetime]], None]:
+        async def run(slots: Sequence[datetime]) -> None:
+            for at in slots:
+                for one in replicas:
+                    await one.evaluator.evaluate(at)
+
+        return lambda slots: asyncio.run(run(slots))
+
+    evaluate(first)(_slots(AT, middle))
+    _expire(database, "first")
+    second, third = (Replica(name, kept, source, database) for name in ("second", "third"))
+    second.take([one for one in ALL_SHARDS if one % 2])
+    third.take([one for one in ALL_SHARDS if not one % 2])
+    evaluate(second, third)(_slots(middle, middle + 60))
+    gone = [one for one in _transitions(database) if str(one[0]).startswith("a-") and "resolved" in str(one[3])]
+    still = {str(one[0]).partition("-")[0] for one in _transitions(database) if "resolved" in str(one[3])}
+    assert gone
+    assert still == {"a"}
