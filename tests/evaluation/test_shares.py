@@ -1,7 +1,7 @@
 """SLOs shared by two replicas on one database, of which one freezes: counts and transitions as of one process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,14 +29,14 @@ BROKEN = ("a", "d", "f")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         opened = open_database(f"sqlite:///{tmp_path}/shared.db")
     else:
         server: Postgres = request.getfixturevalue("postgres_server")
         opened = open_database(server.new_database())
-    request.addfinalizer(opened.close)
-    return opened
+    yield opened
+    opened.close()
 
 
 class Replica:
@@ -96,7 +96,7 @@ def _sent(database: Database) -> list[str]:
 
 def _undisturbed(tmp_path: Path, all_slos: Sequence[Slo]) -> tuple[Figures, set[tuple[object, ...]], list[str]]:
     with Running(all_slos, _source(), tmp_path / "alone.db") as alone:
-        alone.run(AT, END, backfill=False)
+        alone.run(AT, END)
         return alone.figures, _transitions(alone.database), _sent(alone.database)
 
 
@@ -113,28 +113,22 @@ def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
     frozen, other = (Replica(name, all_slos, source, database) for name in ("frozen", "other"))
     frozen.take([one for one in ALL_SHARDS if one % 2])
     other.take([one for one in ALL_SHARDS if not one % 2])
-    ids = [{snapshot for snapshot in one.evaluator.member_ids} for one in (frozen, other)]
-
-    async def run(start: float, end: float, *replicas: Replica) -> None:
-        for at in _slots(start, end):
-            for one in replicas:
-                await one.evaluator.evaluate(at)
+    ids = [set(one.evaluator.member_ids) for one in (frozen, other)]
 
     with asyncio.Runner() as runner:
-        runner.run(run(AT, frozen_at, frozen, other))
+        runner.run(_evaluate(AT, frozen_at, frozen, other))
         _expire(database, "frozen")
         _expire(database, "other")
         survivor = Replica("survivor", all_slos, source, database)
         survivor.take(ALL_SHARDS)
-        runner.run(run(frozen_at, frozen_at + 300, survivor))
+        runner.run(_evaluate(frozen_at, frozen_at + 300, survivor))
         before = _stored(database)
         # Both wake up, in the midst of what they were doing.
-        runner.run(run(frozen_at, frozen_at + 300, frozen, other))
-        runner.run(_read_history(frozen, frozen_at + 300))
+        runner.run(_evaluate(frozen_at, frozen_at + 300, frozen, other))
         assert [one.evaluator.fenced for one in (frozen, other, survivor)] == [True, True, False]
         assert [*frozen.evaluator.unwritten, *other.evaluator.unwritten] == []
         assert _stored(database) == before
-        runner.run(run(frozen_at + 300, END, survivor))
+        runner.run(_evaluate(frozen_at + 300, END, survivor))
     assert ids[0] & ids[1] == set()
     assert ids[0] | ids[1] == {slo.id for slo in all_slos}
     wanted_figures, wanted_transitions, wanted_sent = _undisturbed(tmp_path, all_slos)
@@ -144,9 +138,12 @@ def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
     assert _sent(database) == wanted_sent
 
 
-async def _read_history(replica: Replica, at: float) -> None:
-    for _ in range(3):
-        await replica.evaluator.backfill(datetime.fromtimestamp(at, UTC))
+async def _evaluate(start: float, end: float, *replicas: Replica) -> None:
+    """Evaluate the slots in (start, end], and after each a piece of history."""
+    for at in _slots(start, end):
+        for one in replicas:
+            await one.evaluator.evaluate(at)
+            await one.evaluator.backfill(at)
 
 
 def _stored(database: Database) -> tuple[object, ...]:
@@ -162,20 +159,12 @@ def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database,
     first.take(ALL_SHARDS)
     middle = AT + 0.7 * HOUR
 
-    def evaluate(*replicas: Replica) -> Callable[[Sequence[datetime]], None]:
-        async def run(slots: Sequence[datetime]) -> None:
-            for at in slots:
-                for one in replicas:
-                    await one.evaluator.evaluate(at)
-
-        return lambda slots: asyncio.run(run(slots))
-
-    evaluate(first)(_slots(AT, middle))
+    asyncio.run(_evaluate(AT, middle, first))
     _expire(database, "first")
     second, third = (Replica(name, kept, source, database) for name in ("second", "third"))
     second.take([one for one in ALL_SHARDS if one % 2])
     third.take([one for one in ALL_SHARDS if not one % 2])
-    evaluate(second, third)(_slots(middle, middle + 60))
+    asyncio.run(_evaluate(middle, middle + 60, second, third))
     gone = [one for one in _transitions(database) if str(one[0]).startswith("a-") and "resolved" in str(one[3])]
     still = {str(one[0]).partition("-")[0] for one in _transitions(database) if "resolved" in str(one[3])}
     assert gone

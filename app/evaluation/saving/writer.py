@@ -226,13 +226,14 @@ class Writer:
         self._ledger_store.committed()
 
     def _failed(self, error: StoreError) -> None:
-        if self.problem is None:
-            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
-        self.problem, self.gone = str(error), isinstance(error, StoreGoneError)
         if isinstance(error, StoreFencedError):
             # The replica that took it steps these alerts, and notifies of them: a page from here would be a second one.
             self.fenced = True
             self.pending_writes.clear()
+            _log.warning("nothing of this evaluation is kept", reason=str(error))
+        elif self.problem is None:
+            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
+        self.problem, self.gone = str(error), isinstance(error, StoreGoneError)
         self._instruments.evaluation_failed(error.reason)
 
 
