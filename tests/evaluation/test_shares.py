@@ -23,9 +23,9 @@ from tests.evaluation.running import INTERVAL_S, Figures, Noted, Running, figure
 from tests.support.postgres import Postgres
 
 AT, HOUR = 1_772_323_200.0, 3600.0
-END = AT + 1.5 * HOUR
-JOBS = ("a", "b", "c", "d", "e", "f")
-BROKEN = ("a", "d", "f")
+END = AT + 1.2 * HOUR
+JOBS = ("a", "b", "c", "d")
+BROKEN = ("a", "d")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -105,7 +105,7 @@ def _expire(database: Database, owner: str) -> None:
         tx.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=1.0))
 
 
-@pytest.mark.parametrize("frozen_at", [AT + 0.2 * HOUR, AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
+@pytest.mark.parametrize("frozen_at", [AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
 def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
     database: Database, tmp_path: Path, frozen_at: float
 ) -> None:
