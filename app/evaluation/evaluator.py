@@ -53,7 +53,7 @@ from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ingest.sources.ingests import WAITED_FOR_S, Ingests, OwnPace, SourceHistory, sources_of
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
-from app.replicas import Share
+from app.replicas import ALL_SHARDS, Share
 from app.slo import Cause, GroupKey, Sli, Slo, SloId
 from app.status import Board, ContributorsInRange, RecentChanges, SourceStatus
 from app.store import Database
@@ -117,8 +117,8 @@ class Evaluator:
         adjustments: CurrentAdjustments | None = None,
         held: HeldShards | None = None,
     ) -> None:
-        share = None if held is None else Share.of(slos, held.epochs)
-        self._slos = tuple(slos) if share is None else share.slos
+        share = Share.of(slos, ALL_SHARDS if held is None else held.epochs)
+        self._slos = share.slos
         self._board = board
         self._instruments = instruments
         self._timing = timing
@@ -157,10 +157,8 @@ class Evaluator:
                 history.backfill.know_counted(counted)
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction) if held is None else load_stepped_of(transaction, held.epochs)
-        self._alerts = {slo: alerts for slo, alerts in stored.alerts.items() if share is None or share.owns(slo)}
-        self._notifications = {
-            key: one for key, one in stored.notifications.items() if share is None or share.owns(one.slo)
-        }
+        self._alerts = {slo: alerts for slo, alerts in stored.alerts.items() if share.owns(slo)}
+        self._notifications = {key: one for key, one in stored.notifications.items() if share.owns(one.slo)}
         self._note_backfill()
 
     def _ingests_of(self, sources: Sequence[NamedSource], instruments: EvaluationInstruments) -> Ingests:
