@@ -43,7 +43,9 @@ async def run(url: str, specs: str, database_path: str, start: int, end: int) ->
             await evaluator.evaluate(at)
             await evaluator.backfill(at)
             # Behind the commit: after a kill between the two, the slot is ticked again, as a late tick would be.
-            _note(progress, at)
+            # What a failing disk leaves in memory is not there for a process that goes on from here.
+            if evaluator.store_problem is None:
+                _note(progress, at)
         while await evaluator.backfill(at):
             pass
     database.close()
