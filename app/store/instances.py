@@ -5,8 +5,9 @@ import socket
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from sqlalchemy import Column, Float, String, Table
+from sqlalchemy import Column, Connection, Float, String, Table, delete
 
+from app.store.database_clock import database_now_s
 from app.store.schema import metadata
 
 instance = Table(
@@ -19,6 +20,11 @@ instance = Table(
     # Of a replica that evaluates: another takes its shards when it has not renewed this in time.
     Column("evaluates_until_s", Float(53)),
 )
+
+
+def forget_dead_instances(connection: Connection) -> None:
+    """Delete the rows of processes that have not renewed them in time."""
+    connection.execute(delete(instance).where(instance.c.expires_at_s <= database_now_s(connection)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,8 @@ import structlog
 from sqlalchemy import (
     Connection,
     Engine,
-    Float,
-    cast,
     create_engine,
     delete,
-    extract,
     func,
     insert,
     select,
@@ -32,8 +29,9 @@ from typing_extensions import override
 
 from app.store import json_text
 from app.store.backend import Backend
+from app.store.database_clock import database_now_s
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
-from app.store.instances import Instance, instance
+from app.store.instances import Instance, forget_dead_instances, instance
 from app.store.migrate import check_revision, migrate
 
 _log = structlog.get_logger(__name__)
@@ -53,9 +51,6 @@ _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
 _OPENING_LOCK = 0x510B0172
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
-# The server's clock, so that leases do not depend on whose clock is right; `now()` would be that of the transaction's
-# begin.
-_NOW_S = cast(extract("epoch", func.clock_timestamp()), Float(53))
 
 
 class PostgresBackend(Backend):
@@ -279,11 +274,12 @@ def _claim(backend: PostgresBackend) -> None:
     while True:
         with backend.engine.begin() as connection:
             _lock_opening(connection)
-            connection.execute(delete(instance).where(instance.c.expires_at_s <= _NOW_S))
+            forget_dead_instances(connection)
             other = connection.execute(select(instance)).first()
             if other is None:
                 mine = {"id": backend.instance.id, "name": backend.instance.name}
-                connection.execute(insert(instance).values(**mine, expires_at_s=_NOW_S + LEASE_S))
+                until_s = database_now_s(connection) + LEASE_S
+                connection.execute(insert(instance).values(**mine, expires_at_s=until_s))
                 return
         if first_seen is None:
             first_seen = other
@@ -297,7 +293,7 @@ def _claim(backend: PostgresBackend) -> None:
 
 
 def _renewed(connection: Connection, mine: Instance) -> bool:
-    renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=_NOW_S + LEASE_S)
+    renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=database_now_s(connection) + LEASE_S)
     return connection.execute(renewal).rowcount == 1
 
 

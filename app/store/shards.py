@@ -16,9 +16,6 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    cast,
-    delete,
-    extract,
     func,
     or_,
     select,
@@ -27,6 +24,7 @@ from sqlalchemy import (
 )
 
 from app.replicas import Lease
+from app.store.database_clock import database_now_s
 from app.store.errors import StoreFencedError
 from app.store.instances import instance
 from app.store.moments import Moment
@@ -43,7 +41,6 @@ shard = Table(
     Column("expires_at_s", Float(53), nullable=False),
     Column("stepped_at", Moment),
 )
-_UNIX_EPOCH_AS_JULIAN_DAY = 2_440_587.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,7 @@ class LeaseTable:
 def load_leases(connection: Connection, shards: Iterable[int]) -> LeaseTable:
     """The leases of *shards*, also of those that no replica has ever taken."""
     found = {row.shard: Lease(**row._mapping) for row in connection.execute(select(shard))}  # noqa: SLF001  its mapping
-    now_s = connection.execute(select(_now_s(connection))).scalar_one()
+    now_s = connection.execute(select(database_now_s(connection))).scalar_one()
     living = connection.execute(select(instance.c.id, instance.c.name).where(instance.c.evaluates_until_s > now_s))
     return LeaseTable(
         now_s=now_s,
@@ -69,14 +66,14 @@ def load_leases(connection: Connection, shards: Iterable[int]) -> LeaseTable:
 
 def renew_leases(connection: Connection, owner: str, *, lease_s: float) -> None:
     """Note that a replica lives and evaluates; what it owns it owns for *lease_s* from now on."""
-    until_s = _now_s(connection) + lease_s
+    until_s = database_now_s(connection) + lease_s
     connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=until_s))
     connection.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=until_s))
 
 
 def take_shards(connection: Connection, owner: str, shards: Collection[int], *, lease_s: float) -> Mapping[int, int]:
     """Take those of *shards* that are free now; the epoch of each that was taken."""
-    now_s, taken = _now_s(connection), {}
+    now_s, taken = database_now_s(connection), {}
     insert_missing(connection, shard, [{"shard": number, "epoch": 0, "expires_at_s": 0.0} for number in sorted(shards)])
     # One by one in the same order everywhere: replicas that take at once wait for each other, and never in a circle.
     for number in sorted(shards):
@@ -105,14 +102,14 @@ def fence(
 ) -> None:
     """Make sure that a replica may write the shards *held*, each by an epoch, until the transaction ends.
 
-    Nobody can take them before. *stepped* is the newest slot that their alerts were stepped through.
+    No other can take them before. *stepped* is the newest slot that their alerts were stepped through.
 
     Raises:
         StoreFencedError: another has taken some of them.
     """
     if not held:
         return
-    values: dict[str, object] = {"expires_at_s": _now_s(connection) + lease_s}
+    values: dict[str, object] = {"expires_at_s": database_now_s(connection) + lease_s}
     if stepped is not None:
         values["stepped_at"] = stepped
     kept = connection.execute(update(shard).where(_is_held(owner, held)).values(values)).rowcount
@@ -144,18 +141,5 @@ def load_stepped_of(connection: Connection, shards: Collection[int]) -> datetime
     ).scalar()
 
 
-def forget_dead_replicas(connection: Connection) -> None:
-    """Delete the rows of processes that have not renewed them in time."""
-    connection.execute(delete(instance).where(instance.c.expires_at_s <= _now_s(connection)))
-
-
 def _is_held(owner: str, held: Mapping[int, int]) -> ColumnElement[bool]:
     return (shard.c.owner == owner) & tuple_(shard.c.shard, shard.c.epoch).in_(list(held.items()))
-
-
-def _now_s(connection: Connection) -> ColumnElement[float]:
-    """The clock of the database, Unix seconds: leases do not depend on whose clock is right."""
-    if connection.dialect.name == "postgresql":
-        # `now()` would be that of the transaction's begin.
-        return cast(extract("epoch", func.clock_timestamp()), Float(53))
-    return (func.julianday("now", type_=Float(53)) - _UNIX_EPOCH_AS_JULIAN_DAY) * 86_400.0

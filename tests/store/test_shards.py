@@ -11,10 +11,9 @@ from sqlalchemy import Connection, insert, update
 
 from app.replicas import Lease, released, renewed, taken
 from app.store import Database, StoreFencedError, open_database
-from app.store.instances import instance
+from app.store.instances import forget_dead_instances, instance
 from app.store.shards import (
     fence,
-    forget_dead_replicas,
     give_back_shards,
     leave,
     load_leases,
@@ -75,7 +74,7 @@ def test_who_left_lives_no_more_and_holds_nothing(tx: Connection) -> None:
     assert seen.living == {}
     assert [(lease.shard, lease.owner, lease.epoch) for lease in seen.leases] == [(0, None, 1), (5, None, 0)]
     tx.execute(update(instance).where(instance.c.id == "a").values(expires_at_s=1.0))
-    forget_dead_replicas(tx)
+    forget_dead_instances(tx)
     renew_leases(tx, "a", lease_s=LEASE_S)
     assert load_leases(tx, [0]).living == {}
 
