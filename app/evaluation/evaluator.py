@@ -53,7 +53,7 @@ from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ingest.sources.ingests import WAITED_FOR_S, Ingests, OwnPace, SourceHistory, sources_of
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.prometheus import MetricSource
-from app.replicas import ALL_SHARDS, Share
+from app.replicas import Share
 from app.slo import Cause, GroupKey, Sli, Slo, SloId
 from app.status import Board, ContributorsInRange, RecentChanges, SourceStatus
 from app.store import Database
@@ -117,7 +117,7 @@ class Evaluator:
         adjustments: CurrentAdjustments | None = None,
         held: HeldShards | None = None,
     ) -> None:
-        share = Share.of(slos, ALL_SHARDS if held is None else held.epochs)
+        share = Share.whole(slos) if held is None else Share.of(slos, held.epochs)
         self._slos = share.slos
         self._board = board
         self._instruments = instruments

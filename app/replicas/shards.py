@@ -48,6 +48,11 @@ class Share:
     shard_of: Mapping[SloId, int]
 
     @classmethod
+    def whole(cls, slos: Sequence[Slo]) -> "Share":
+        """That of the only process: every SLO, whichever shard it is in."""
+        return cls(slos=tuple(slos), shards=frozenset(ALL_SHARDS), shard_of={})
+
+    @classmethod
     def of(cls, slos: Sequence[Slo], shards: Iterable[int]) -> "Share":
         """The share that the replica has of all *slos* of the documents."""
         shard_of, owned = shards_of(slos), frozenset(shards)

@@ -137,8 +137,6 @@ class Writer:
             judgement = self.pending_writes.whole
             if judgement is not None:
                 self._save_judgement(transaction, judgement, at)
-            if stepped is not None and self._held is None:
-                save_stepped(transaction, stepped)
             if self._is_time_to_prune(at):
                 self._prune(transaction, at)
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
@@ -149,11 +147,13 @@ class Writer:
 
     @contextmanager
     def _begin(self, stepped: datetime | None = None) -> Iterator[Transaction]:
-        """A transaction that no other replica can have overtaken."""
+        """A transaction that no other replica can have overtaken, which notes that alerts were stepped to a slot."""
         with self._database.begin() as transaction:
             if self._held is not None:
-                # First: what follows may be written, and nobody else takes it, until the transaction ends.
+                # First: what follows may be written, and no other takes it, until the transaction ends.
                 self._held.check(transaction, stepped=stepped)
+            elif stepped is not None:
+                save_stepped(transaction, stepped)
             yield transaction
 
     def _prune(self, transaction: Transaction, at: datetime) -> None:
@@ -214,8 +214,6 @@ class Writer:
         try:
             with self._begin(at) as transaction:
                 save_alerts(transaction, alerts, notifications)
-                if self._held is None:
-                    save_stepped(transaction, at)
                 go_back(transaction, at=at)
         except StoreError as error:
             self._failed(error)
