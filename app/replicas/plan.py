@@ -32,6 +32,6 @@ def plan(leases: Iterable[Lease], living: Collection[str], me: str, *, held: Map
     return Plan(
         lost=frozenset(lost),
         take=frozenset((mine & free) - kept),
-        # Without any living replica nobody would take what is given back.
+        # Without any living replica, what is given back would be taken by none.
         give_back=frozenset(kept - mine) if preferred else frozenset(),
     )

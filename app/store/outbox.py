@@ -194,7 +194,7 @@ def claim(
         .where(_due(at))
         .order_by(outbox.c.id)
         .limit(limit)
-        # What another replica is claiming is its own: nobody waits for it. SQLite has one writer, and needs no locks.
+        # What another replica is claiming is its own: it is not waited for. SQLite has one writer, and needs no locks.
         .with_for_update(skip_locked=True)
     ).all()
     mine: set[int] = set()
