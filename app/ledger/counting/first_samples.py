@@ -94,6 +94,8 @@ def find_first_samples(
         restarts = restarted.get(target, [])
         came_back = np.array(all_back.get(target, []))
         of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
+        # By when they are scraped: what all series that appear together count is found at once.
+        events: dict[float, Mapping[int, float]] = {}
         if len(of_first_scrape):
             values = zip(
                 samples.counter[of_first_scrape].tolist(), samples.value[of_first_scrape].tolist(), strict=True
@@ -101,25 +103,30 @@ def find_first_samples(
             sightings.append(rows.sighting(target, tuple(values)))
         for index in of_target[samples.time[of_target] >= first_scrape_until].tolist():
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
-            _, times = context.of_target(target)
-            earlier = int(np.searchsorted(times, at))
             # Where others go on under new labels, this one may be older too, though nothing proves which it was.
-            unlinked = registry.was_relabelled(target, at, within_s=_RELABELLING_S)
-            of_scrape = of_target[np.abs(samples.time[of_target] - at) <= _SAME_SCRAPE_S]
+            if (
+                registry.was_relabelled(target, at, within_s=_RELABELLING_S)
+                # An older process has answered this scrape: its series are none of the one that began.
+                or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
+                or _has_value_of_ended(context, index, target, restarts, registry)
+            ):
+                counted = 0.0
+            elif _began(context, index, target):
+                counted = value
+            else:
+                if at not in events:
+                    of_scrape = of_target[np.abs(samples.time[of_target] - at) <= _SAME_SCRAPE_S]
+                    events[at] = _events_of_new_series(context, at, of_scrape, restarts, registry)
+                counted = events[at][counter]
             found.append(
                 NewSeries(
                     row=int(arrays.row[counter]),
                     target=target,
                     counter=counter,
-                    since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
+                    since=context.seen_before(target, at),
                     at=at,
                     value=value,
-                    events=0.0
-                    if unlinked
-                    # An older process has answered this scrape: its series are none of the one that began.
-                    or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
-                    or _has_value_of_ended(context, index, target, restarts, registry)
-                    else _events_of_new_series(context, index, of_scrape, restarts, registry),
+                    events=counted,
                     decided=bool(
                         not np.isnan(context.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -139,25 +146,30 @@ def _times_of(noted: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
     return found
 
 
+def _began(context: SampleContext, index: int, target: int) -> bool:
+    """Whether a first sample is of a series that is known to have begun since its target's last scrape."""
+    samples = context.steps.samples
+    counter, at = int(samples.counter[index]), float(samples.time[index])
+    since = context.seen_before(target, at - _SAME_SCRAPE_S)
+    return context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at)
+
+
 def _events_of_new_series(
-    context: SampleContext, index: int, of_scrape: Ints, restarts: Sequence[float], registry: Registry
-) -> float:
-    """What the first value of a series on a known target has counted since the target's last scrape.
+    context: SampleContext, at: float, of_scrape: Ints, restarts: Sequence[float], registry: Registry
+) -> Mapping[int, float]:
+    """What the first values of one scrape of a known target, by counter, have counted since the scrape before.
 
     *of_scrape* are all first samples of that scrape: what may be new is new events of all of them together.
     """
     samples = context.steps.samples
-    counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
-    target = int(context.arrays.target[counter])
+    target = int(context.arrays.target[samples.counter[of_scrape[0]]])
     since = context.seen_before(target, at - _SAME_SCRAPE_S)
-    if context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at):
-        return value
     scrape = _scrape(context, target, at)
     new, grown = Stood(counter=samples.counter[of_scrape], value=samples.value[of_scrape]), {}
     restarted = context.process_began(target, since, at)
     if not scrape.began_anew(restarted=restarted) and not any(since < each <= at + _SAME_SCRAPE_S for each in restarts):
         grown = grown_since_ended(new, _ended(context, target, since, at), registry)
-    return scrape.events(counter, new, grown, restarted=restarted)
+    return scrape.events(new, grown, restarted=restarted)
 
 
 def _together(value: float, values: Floats) -> float:
@@ -178,8 +190,7 @@ def _has_value_of_ended(
     labels = registry.labels_of(counter)
     if labels is None or value <= SLACK_EVENTS:
         return False
-    since = context.seen_before(target, at - _SAME_SCRAPE_S)
-    if context.starts.series_began(int(arrays.keys[counter, 0]), since, at):
+    if _began(context, index, target):
         return False
     for other in context.counters(target).tolist():
         theirs = registry.labels_of(other)
@@ -274,8 +285,8 @@ def _events_since_older(
     if len(new.counter) and not scrape.began_anew(restarted=restarted):
         ended = _last_scrape(older, of_target).without(np.concatenate([counters, came_later]))
         grown = grown_since_ended(new, ended, registry)
-    for place in np.flatnonzero(~known).tolist():
-        delta[place] = scrape.events(int(counters[place]), new, grown)
+    events = scrape.events(new, grown)
+    delta[~known] = [events[counter] for counter in new.counter.tolist()]
     return zip(
         [sighting.row] * len(values),
         since.tolist(),
@@ -461,17 +472,21 @@ class _Scrape:
         """Whether no series that appears can continue one that ended: there was no hole, or the process *restarted*."""
         return self.gap_s <= PACE_GRID_S or self.whole or (restarted and not self.alone)
 
-    def events(self, counter: int, new: Stood, grown: Mapping[int, float], *, restarted: bool = False) -> float:
-        """The events of a *counter* among the *new* ones, of which some have *grown* since others ended."""
-        if counter in grown:
-            growth = _together(grown[counter], np.array([*grown.values()]))
-            plausible = is_first_value_plausible(growth, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
-            return grown[counter] if plausible else 0.0
-        (value,) = new.value[new.counter == counter].tolist()
-        others = new.without(np.array([*grown], dtype=np.int64)).value
+    def events(self, new: Stood, grown: Mapping[int, float], *, restarted: bool = False) -> dict[int, float]:
+        """The events of each of the *new* counters, of which some have *grown* since others ended."""
+        growths = np.array([*grown.values()])
+        found = {}
+        for counter, growth in grown.items():
+            together = _together(growth, growths)
+            plausible = is_first_value_plausible(together, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
+            found[counter] = growth if plausible else 0.0
         # Where others continue what ended, one that continues nothing has begun in the hole.
         scrape = replace(self, renamed=False) if grown else self
-        return value if scrape.may_count(_together(value, others), restarted=restarted) else 0.0
+        others = new.without(np.array([*grown], dtype=np.int64))
+        for counter, value in zip(others.counter.tolist(), others.value.tolist(), strict=True):
+            counts = scrape.may_count(_together(value, others.value), restarted=restarted)
+            found[counter] = value if counts else 0.0
+        return found
 
     def may_count(self, value: float, *, restarted: bool = False) -> bool:
         """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""

@@ -45,27 +45,25 @@ def grown_since_ended(new: Stood, ended: Stood, registry: Registry) -> dict[int,
 
     Each ended counter is continued by one: by that which differs in the fewest labels and grew least.
     """
-    pairs = sorted(
-        (changed, value - before, counter, other)
-        for counter, value in zip(new.counter.tolist(), new.value.tolist(), strict=True)
-        for other, before in zip(ended.counter.tolist(), ended.value.tolist(), strict=True)
-        for changed in (_labels_changed(counter, other, registry) if value >= before - NEAR_EVENTS else None,)
-        if changed is not None
-    )
+    arrays, pairs = registry.arrays, []
+    labels = {counter: registry.labels_of(counter) for counter in (*new.counter.tolist(), *ended.counter.tolist())}
+    for counter, value in zip(new.counter.tolist(), new.value.tolist(), strict=True):
+        may_be = _count_alike(arrays, ended.counter, counter) & (value >= ended.value - NEAR_EVENTS)
+        for other, before in zip(ended.counter[may_be].tolist(), ended.value[may_be].tolist(), strict=True):
+            changed = _labels_changed(labels[counter], labels[other])
+            if changed is not None:
+                pairs.append((changed, value - before, counter, other))
     found: dict[int, float] = {}
     continued: set[int] = set()
-    for _, growth, counter, other in pairs:
+    for _, growth, counter, other in sorted(pairs):
         if counter not in found and other not in continued:
             found[counter] = max(growth, 0.0)
             continued.add(other)
     return found
 
 
-def _labels_changed(counter: int, other: int, registry: Registry) -> int | None:
-    """In how many labels two counters differ; None if too little agrees, or they count otherwise."""
-    if not _count_alike(registry.arrays, np.array([other]), counter).all():
-        return None
-    mine, theirs = registry.labels_of(counter), registry.labels_of(other)
+def _labels_changed(mine: Labels | None, theirs: Labels | None) -> int | None:
+    """In how many labels two counters differ; None if too little agrees."""
     if mine is None or theirs is None:
         # The labels of what ended before a restart of this service are not known any more.
         return _UNKNOWN_LABELS
