@@ -262,26 +262,26 @@ def _events_since_older(
     restarted = served_s is not None and sighting.at - served_s > target_seen
     if (delta < 0).any():
         judgement = _judge_fall_since(
-            sighting, older, counters[known], values[known], target_seen=target_seen, target_pace=target_pace
+            sighting, older, counters[known], values[known], target_pace=target_pace, restarted=restarted
         )
         delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
         if judgement.whole:
             restarted = True
             older.restarted[target] = sighting.at
             since[known] = np.where(judgement.reset, target_seen, since[known])
+    new = Stood(counter=counters[~known], value=values[~known])
     # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
     scrape = _Scrape.of(
         gap_s=sighting.at - (float(np.median(since[known])) if known.any() else target_seen),
         grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
         followed_pace=sighting.first_scrape.followed_pace,
         target_pace=target_pace,
-        may_be_renamed=bool(known.any())
-        or _last_scrape(older, of_target).may_continue_as(Stood(counter=counters, value=values), arrays),
+        may_be_renamed=bool(known.any()) or _last_scrape(older, of_target).may_continue_as(new, arrays),
         others_went_on=bool(
             (values[known] >= older.value[counters[known]])[older.value[counters[known]] > SLACK_EVENTS].any()
         ),
     )
-    new, grown = Stood(counter=counters[~known], value=values[~known]), {}
+    grown: Mapping[int, float] = {}
     if len(new.counter) and not scrape.began_anew(restarted=restarted):
         ended = _last_scrape(older, of_target).without(np.concatenate([counters, came_later]))
         grown = grown_since_ended(new, ended, registry)
@@ -303,12 +303,14 @@ def _judge_fall_since(
     counters: Ints,
     values: Floats,
     *,
-    target_seen: float,
     target_pace: float | None,
+    restarted: bool,
 ) -> ScrapeJudgement:
-    """Judge a *sighting* in which some of the *counters* that *older* knows fell; shapes (counters,)."""
+    """Judge a *sighting* in which some of the *counters* that *older* knows fell; shapes (counters,).
+
+    *restarted*: its process is known to have begun since the target was seen.
+    """
     before, gap_s = older.value[counters], sighting.at - older.time[counters]
-    served_s = sighting.first_scrape.served_s
     return judge_fall(
         before=before,
         value=values,
@@ -322,7 +324,7 @@ def _judge_fall_since(
         ),
         followed_pace=sighting.first_scrape.followed_pace,
         target_pace=target_pace,
-        restarted=served_s is not None and sighting.at - served_s > target_seen,
+        restarted=restarted,
     )
 
 
