@@ -93,7 +93,8 @@ async def run_backtest(
             found = await reader.read(_with_components(some, plan.documents))
             members = [member for member in found if member.slo.id in ids]
             # Of what is not read at all there is no member.
-            unread = [slo for slo in some if slo.id not in {member.slo.id for member in members}]
+            read = {member.slo.id for member in members}
+            unread = [slo for slo in some if slo.id not in read]
             keys = [(member.id, member.slo.sli.key) for member in members] + [(slo.id, slo.sli.key) for slo in unread]
             result.problems |= {slo_id: reader.problems[key] for slo_id, key in keys if key in reader.problems}
             # Before more is handed over, so that never more than what is read and what is judged is in memory.
