@@ -48,9 +48,7 @@ class RuleReading:
 
     def trips(self, rule: BurnRateRule) -> bool:
         """Whether both burn rates reach the factor; NaN never does."""
-        # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
-        reached = rule.factor * (1.0 - _ROUNDING)
-        return self.long_burn_rate >= reached and self.short_burn_rate >= reached
+        return self._reaches(rule, self.long_burn_rate)
 
     def trips_as_measured(self, rule: BurnRateRule) -> bool:
         """Whether it trips by what is measured, however good the rest of the long window was.
@@ -61,7 +59,12 @@ class RuleReading:
         if not self.short_coverage >= ADEQUATE_COVERAGE:
             return False
         share = 1.0 if self.long_coverage >= ADEQUATE_COVERAGE else self.long_coverage
-        return replace(self, long_burn_rate=self.long_burn_rate * share).trips(rule)
+        return self._reaches(rule, self.long_burn_rate * share)
+
+    def _reaches(self, rule: BurnRateRule, long_burn_rate: float) -> bool:
+        # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
+        reached = rule.factor * (1.0 - _ROUNDING)
+        return long_burn_rate >= reached and self.short_burn_rate >= reached
 
 
 def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
