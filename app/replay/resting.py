@@ -98,10 +98,10 @@ class RestingSlots:
         if any(alert.firing and alert.announced and not alert.muted for alert in alerts):
             return np.ones(size, dtype=bool)
         page = next((alert for alert in alerts if alert.severity is Severity.PAGE), None)
-        tickets = (policy for policy in self._policies if policy.severity is not Severity.PAGE)
-        shortest = min((rule.short for policy in tickets for rule in policy.rules), default=timedelta(0))
         if page is None or page.firing or page.resolved_at is None:
             return np.zeros(size, dtype=bool)
+        tickets = (policy for policy in self._policies if policy.severity is not Severity.PAGE)
+        shortest = min((rule.short for policy in tickets for rule in policy.rules), default=timedelta(0))
         # The slots that end before its short window is free of the page, whichever of its rules trips.
         until = self._series.history.first_from(page.resolved_at + shortest)
         soon: Bools = np.arange(ahead.start, ahead.stop) < until
