@@ -14,7 +14,7 @@ LOOKBACK_S = 330.0
 WARM_UP_S = 2 * LOOKBACK_S
 # How long the higher level of a counter that fell is remembered once the lower one is counted from.
 LEVEL_KEPT_S = 3600.0
-# Read before a piece of history: whatever counters fell from is known at its beginning, as it is where all is read.
+# Read before a piece of history: what counters fell from is known at its beginning, as it is where all is read.
 HISTORY_WARM_UP_S = LEVEL_KEPT_S + WARM_UP_S
 
 

@@ -33,7 +33,7 @@ MENDED = (277,)
 @pytest.mark.soak
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_live_equals_history(tmp_path: Path, first: int) -> None:
-    """In every window that is final, whatever kinds meet."""
+    """In every window that is final, for all kinds that meet."""
     outcome = compare_mixed(mixed_histories(SEEDS[first : first + AT_ONCE], end=END + GRACE_S), tmp_path, end=END)
     assert len(outcome.differing) <= max(1, DIFFERING * AT_ONCE), outcome.differing
 

@@ -91,7 +91,7 @@ def test_of_forty_sources_of_which_five_are_in_trouble_the_others_miss_no_slot(
     named = [_named(name, source) for name, source in sources.items()]
     with Running(_slos(names, tmp_path), NOTHING, tmp_path / "db", sources=named, history=timedelta(0)) as running:
         paged = set()
-        # Whoever is late in this evaluation, the machine being slow, is waited for in the next ones.
+        # A source that is late in this evaluation, the machine being slow, is waited for in the next ones.
         monkeypatch.setattr(ingests, "WAITED_FOR_S", 0.2)
         running.tick(START - INTERVAL_S)
         monkeypatch.setattr(ingests, "WAITED_FOR_S", 600.0)
