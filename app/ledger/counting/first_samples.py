@@ -225,18 +225,19 @@ def link_targets_to_older(
     older.grow(registry.sizes)
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
+    new_at = np.array([each.at for each in new_series])
+    new_streams = registry.arrays.stream[np.array([each.counter for each in new_series], dtype=np.int64)]
     for sighting in sightings:
         if np.isnan(older.target[registry.arrays.alias[sighting.target]]):
             row_before = sighting.row_before.with_older(older.row_last_seen(sighting.row))
             pending.append(replace(sighting, row_before=row_before))
         else:
-            came_later = [each.counter for each in new_series if each.at <= sighting.at + LOOKBACK_S]
             found += _events_since_older(
                 sighting,
                 older,
                 registry,
                 of_target=_counters_of(registry.arrays, sighting.target),
-                came_later=registry.arrays.stream[np.array(came_later, dtype=np.int64)],
+                came_later=new_streams[new_at <= sighting.at + LOOKBACK_S],
             )
     joined = Increments.of(found)
     return replace(joined, seen=joined.steady), tuple(pending)
