@@ -51,6 +51,10 @@ class Counted:
         return self.bad / (self.total * (1 - objective)) if self.total > 0 else 0.0
 
 
+Counts = dict[tuple[str, str], Counted]
+"""By service and window."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One window of one history: three figures of it, and what one scrape's events may change."""
@@ -121,6 +125,29 @@ class Outcome:
     live: Sequence[Comparison]
     backfilled: Sequence[Comparison]
 
+    @classmethod
+    def of(
+        cls, histories: Sequence[History], lived: Counts, started: Counts, *, windows_s: Mapping[str, float]
+    ) -> "Outcome":
+        """What was counted live and from the past alone, in windows of so many seconds."""
+        by_service = {history.trace.service: history for history in histories}
+        live, backfilled = (
+            [
+                _comparison(by_service[service], window, windows_s[window], each)
+                for (service, window), each in of.items()
+            ]
+            for of in (lived, started)
+        )
+        return cls(
+            differences={
+                (str(by_service[service]), window): (counted, started[service, window])
+                for (service, window), counted in lived.items()
+                if not _is_equal(counted, started[service, window])
+            },
+            live=live,
+            backfilled=backfilled,
+        )
+
     @property
     def differing(self) -> list[str]:
         """The histories that are counted otherwise live than from the past alone."""
@@ -181,22 +208,7 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
         for each in (live, fresh):
             each.backfill(at)
         lived, started = (_counts(slos, each.board.snapshots, at) for each in (live, fresh))
-    by_service = {history.trace.service: history for history in histories}
-    return Outcome(
-        differences={
-            (str(by_service[service]), window): (counted, started[service, window])
-            for (service, window), counted in lived.items()
-            if not is_equal(counted, started[service, window])
-        },
-        live=[
-            comparison(by_service[service], window, WINDOWS_S[window], counted)
-            for (service, window), counted in lived.items()
-        ],
-        backfilled=[
-            comparison(by_service[service], window, WINDOWS_S[window], counted)
-            for (service, window), counted in started.items()
-        ],
-    )
+    return Outcome.of(histories, lived, started, windows_s=WINDOWS_S)
 
 
 def median_points(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -210,7 +222,7 @@ def _allowed(error: float, scrape: float) -> float:
     return (1 + _FAR_OFF) * error + scrape if error > _MANY_SCRAPES * scrape else error + scrape * (1 + 1e-6) + 1e-6
 
 
-def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> dict[tuple[str, str], Counted]:
+def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> Counts:
     """The windows of every service; those of a service that is gone end where it was last measured."""
     service_of = {slo.id: slo.service for slo in slos}
     lengths = {seconds: name for name, seconds in WINDOWS_S.items()}
@@ -224,7 +236,7 @@ def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> di
     }
 
 
-def is_equal(one: Counted, other: Counted) -> bool:
+def _is_equal(one: Counted, other: Counted) -> bool:
     """Whether two counts of one window are the same but for rounding."""
     return all(
         math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-3)
@@ -232,7 +244,7 @@ def is_equal(one: Counted, other: Counted) -> bool:
     )
 
 
-def comparison(history: History, window: str, window_s: float, ours: Counted) -> Comparison:
+def _comparison(history: History, window: str, window_s: float, ours: Counted) -> Comparison:
     """One window of so many seconds of a history: what was counted, what `increase()` answers and the truth."""
     trace, at = history.trace, ours.at
     seen = [_until(one, at - _QUERY_OFFSET_S) for one in trace.series]
@@ -311,9 +323,8 @@ __all__ = [
     "GRACE_S",
     "Comparison",
     "Counted",
+    "Counts",
     "Outcome",
     "compare",
-    "comparison",
-    "is_equal",
     "median_points",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from app.slo import Slo
 from app.slo.arrays import Floats
 from testbed.histories import History
-from tests.evaluation.against_increase import GRACE_S, Counted, Outcome, comparison, is_equal
+from tests.evaluation.against_increase import GRACE_S, Counted, Counts, Outcome
 from tests.evaluation.memory import MemorySource, Series, series_of
 from tests.evaluation.running import INTERVAL_S, Running, slos_of
 
@@ -113,22 +113,7 @@ def compare_mixed(histories: Sequence[History], folder: Path, *, end: int) -> Ou
         fresh.backfill(at)
         quiet = at - QUIET_S
         lived, started = (_counts(slos, each, quiet) for each in (live, fresh))
-    by_service = {history.trace.service: history for history in histories}
-    return Outcome(
-        differences={
-            (str(by_service[service]), window): (counted, started[service, window])
-            for (service, window), counted in lived.items()
-            if not is_equal(counted, started[service, window])
-        },
-        live=[
-            comparison(by_service[service], window, WINDOWS_S[window], counted)
-            for (service, window), counted in lived.items()
-        ],
-        backfilled=[
-            comparison(by_service[service], window, WINDOWS_S[window], counted)
-            for (service, window), counted in started.items()
-        ],
-    )
+    return Outcome.of(histories, lived, started, windows_s=WINDOWS_S)
 
 
 def _live(live: Running, disturbances: Disturbances, *, start: int, end: int) -> None:
@@ -145,7 +130,7 @@ def _live(live: Running, disturbances: Disturbances, *, start: int, end: int) ->
     live.backfill(end)
 
 
-def _counts(slos: Sequence[Slo], running: Running, at: int) -> dict[tuple[str, str], Counted]:
+def _counts(slos: Sequence[Slo], running: Running, at: int) -> Counts:
     """What the ledger holds of every service in windows that end at *at*."""
     found = {}
     for slo in slos:
