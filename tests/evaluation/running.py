@@ -1,8 +1,8 @@
 """An evaluator in virtual time, over any source, and what it shows."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.status import Board, RecentChanges, Snapshot
 from app.store import Database, open_database
 from testbed.service import write_documents
 from testbed.traces import Trace
+from tests.evaluation.memory import MemorySource, Series
 
 INTERVAL_S = 30
 T = TypeVar("T")
@@ -183,6 +184,21 @@ class Running(AbstractContextManager["Running"]):
     async def _backfill(self, now: float) -> None:
         while await self.evaluator.backfill(datetime.fromtimestamp(now, UTC)):
             pass
+
+
+@contextmanager
+def two_running(watched: Sequence[Slo], series: Sequence[Series], folder: Path) -> Iterator[tuple[Running, Running]]:
+    """Two evaluators, live and fresh, of one source that has *series* up to a second before the slot."""
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at - 1
+
+    with (
+        Running(watched, source, folder / "live.db", move=move) as live,
+        Running(watched, source, folder / "fresh.db", move=move) as fresh,
+    ):
+        yield live, fresh
 
 
 def figures(snapshots: Iterable[Snapshot]) -> Figures:

@@ -16,7 +16,7 @@ from app.slo import Slo, SloId
 from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
-from tests.evaluation.running import Running, differences
+from tests.evaluation.running import Running, differences, two_running
 from tests.evaluation.test_expressions import DAY, END, HOUR, hour_of
 
 Floats = NDArray[np.float64]
@@ -64,15 +64,7 @@ def minutes_of(series: Sequence[Series]) -> Minutes:
 @contextmanager
 def live_and_fresh(watched: Sequence[Slo], series: Sequence[Series], folder: Path) -> Iterator[tuple[Running, Running]]:
     """One that has run for ten minutes and one that has just started."""
-    source = MemorySource(series)
-
-    def move(at: float) -> None:
-        source.now = at - 1
-
-    with (
-        Running(watched, source, folder / "live.db", move=move) as live,
-        Running(watched, source, folder / "fresh.db", move=move) as fresh,
-    ):
+    with two_running(watched, series, folder) as (live, fresh):
         live.run(END - 600, END, backfill=False)
         fresh.tick(END)
         for each in (live, fresh):
@@ -252,15 +244,7 @@ def test_what_is_counted_across_holes_is_in_the_slices_whenever_they_are_made(tm
         {"name": name, "objective": 99, "window": "2d", "sli": {name: [CART, PAY]}} for name in ("all_of", "sum_of")
     ]
     watched = slos([*steps, {"service": "shop", "slos": journeys}], tmp_path / "slos")
-    source = MemorySource(series)
-
-    def move(at: float) -> None:
-        source.now = at - 1
-
-    with (
-        Running(watched, source, tmp_path / "live.db", move=move) as live,
-        Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
-    ):
+    with two_running(watched, series, tmp_path) as (live, fresh):
         live.run(END - 5400, END - 4800, every=300, backfill=False)
         live.backfill(END - 4800)
         live.run(END - 4800, END - 2400, every=60, backfill=False)

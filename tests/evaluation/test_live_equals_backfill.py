@@ -11,7 +11,7 @@ from tests.evaluation.crashes import breakable
 from tests.evaluation.hostile import service
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.plain import availability, slos
-from tests.evaluation.running import Running, differences, slos_of
+from tests.evaluation.running import Running, differences, slos_of, two_running
 from tests.support.soak import IS_SOAK, SOAK
 
 END = 1_800_000_000
@@ -25,15 +25,7 @@ def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
     end = END + 30 * (seed % 30)
     traces = generate(start=end - 2 * DAY, end=end + 1800, seed=seed)
     watched = slos_of(traces, tmp_path / "slos", window="2d")
-    source = MemorySource(series_of(traces.samples))
-
-    def move(at: float) -> None:
-        source.now = at - 1
-
-    with (
-        Running(watched, source, tmp_path / "live.db", move=move) as live,
-        Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
-    ):
+    with two_running(watched, series_of(traces.samples), tmp_path) as (live, fresh):
         live.run(end - (2 * 3600 if IS_SOAK else 1800), end)
         fresh.tick(end)
         for each in (live, fresh):
@@ -53,15 +45,7 @@ def test_live_equals_backfill_at_its_worst(tmp_path: Path, seed: int, monkeypatc
     jobs = [f"job-{number}" for number in range(12)]
     series = [one for job in jobs for one in service(job, dice, start=END - 2.5 * DAY, end=END)]
     watched = slos([availability(job, window="7d") for job in jobs], tmp_path / "slos")
-    source = MemorySource(series)
-
-    def move(at: float) -> None:
-        source.now = at - 1
-
-    with (
-        Running(watched, source, tmp_path / "live.db", move=move) as live,
-        Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
-    ):
+    with two_running(watched, series, tmp_path) as (live, fresh):
         live.run(END - (3600 if IS_SOAK else 1800), END)
         monkeypatch.undo()
         fresh.restart()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tests.evaluation.against_increase import GRACE_S
-from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.memory import Series
 from tests.evaluation.mixed import compare_mixed
 from tests.evaluation.plain import availability, counter, requests, slos
-from tests.evaluation.running import Running, differences
+from tests.evaluation.running import Figures, differences, two_running
 from tests.support.mixed_kinds import mixed_histories
 from tests.support.soak import IS_SOAK, SOAK
 
@@ -84,20 +84,10 @@ def _twin(one: Series, more: dict[str, str], *, since: float, until: float = LAT
     return Series(labels=one.labels | more, times=one.times[kept] + late_s, values=values)
 
 
-def _both(
-    series: list[Series], folder: Path, *, restarts: tuple[int, ...]
-) -> tuple[dict[str, tuple[float, float, float]], dict[str, tuple[float, float, float]]]:
+def _both(series: list[Series], folder: Path, *, restarts: tuple[int, ...]) -> tuple[Figures, Figures]:
     """What is shown at the end by a service that ran for an hour with *restarts*, and by one that has just begun."""
     watched = slos([availability("api")], folder / "slos")
-    source = MemorySource(series)
-
-    def move(at: float) -> None:
-        source.now = at - 1
-
-    with (
-        Running(watched, source, folder / "live.db", move=move) as live,
-        Running(watched, source, folder / "fresh.db", move=move) as fresh,
-    ):
+    with two_running(watched, series, folder) as (live, fresh):
         at = START
         for stop in restarts:
             live.run(at, stop)
