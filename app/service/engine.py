@@ -278,7 +278,7 @@ class Engine:
         if self._schedule is not None and self._schedule.clock_went_backwards:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
         reasons += [f"remote write to {one.receiver}: {one.problem}" for one in self.remote_write if one.problem]
-        skews = {"Prometheus": self._client.clock_skew if self._client is not None else 0.0}
+        skews = {"Prometheus": self._clock_source().clock_skew}
         for peer, skew in {**skews, **self._delivery.clock_skews}.items():
             if abs(skew) > _MOST_SKEW_S:
                 reasons.append(f"the clock of {peer} is {skew:+.0f} s from ours")
@@ -386,7 +386,7 @@ class Engine:
             self._explaining = asyncio.create_task(work)
 
     def _compare_clocks(self) -> None:
-        before, self._last_skew = self._last_skew, self._prometheus().clock_skew
+        before, self._last_skew = self._last_skew, self._clock_source().clock_skew
         if abs(self._last_skew) > _MOST_SKEW_S >= abs(before):
             _log.error("clock skew with Prometheus exceeds 30 s", ahead_s=round(self._last_skew))
 
@@ -396,19 +396,19 @@ class Engine:
         Nor did ours leap ahead of it where it was slow, and is put right. At the start a small difference is only said.
         """
         with suppress(PrometheusError):
-            await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
+            await self._clock_source().build_info(deadline=_CLOCK_WITHIN_S)
         if self._schedule is not None and self._schedule.last is not None:
-            return self._prometheus().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
+            return self._clock_source().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
         self._compare_clocks()
-        return self._prometheus().clock_skew >= -_FAR_AHEAD_S
+        return self._clock_source().clock_skew >= -_FAR_AHEAD_S
 
     async def _goes_back(self, at: datetime) -> bool:
         """Go on from the slot *at* although later ones were evaluated, if Prometheus's clock agrees with ours now."""
         try:
-            await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
+            await self._clock_source().build_info(deadline=_CLOCK_WITHIN_S)
         except PrometheusError:
             return False
-        if abs(self._prometheus().clock_skew) > _MOST_SKEW_S:
+        if abs(self._clock_source().clock_skew) > _MOST_SKEW_S:
             return False
         async with self._swapping:
             try:
@@ -532,13 +532,18 @@ class Engine:
             <= _LATE_SLOTS * interval + self._components.settings.query_offset
         )
 
-    def _prometheus(self) -> PrometheusClient:
+    def _clock_source(self) -> PrometheusClient:
         """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
-        if self._client is None:
-            raise RuntimeError("the engine has not been started")
         sources = self._delivery.config.sources
         if sources and not any(slo.sli.source == DEFAULT_SOURCE for slo in self._documents.slos):
-            return self._sources.live(sources[0])
+            # While a reload opens its sources, the first of them may not be there yet.
+            return self._sources.live(sources[0]) or self._prometheus()
+        return self._prometheus()
+
+    def _prometheus(self) -> PrometheusClient:
+        """The client that evaluations ask for the SLIs of the default source."""
+        if self._client is None:
+            raise RuntimeError("the engine has not been started")
         return self._client
 
     def _in_background(self) -> PrometheusClient:

@@ -52,9 +52,10 @@ class SourceClients:
             stack, _, _ = self._open.pop(config)
             await stack.aclose()
 
-    def live(self, config: SourceConfig) -> PrometheusClient:
-        """The client of an open source that evaluations ask."""
-        return self._open[config][1]
+    def live(self, config: SourceConfig) -> PrometheusClient | None:
+        """The client that evaluations ask of a source; None while it is not open."""
+        found = self._open.get(config)
+        return None if found is None else found[1]
 
     async def _named(self, config: SourceConfig) -> NamedSource:
         limits = self._limits(config)

@@ -112,6 +112,26 @@ def test_each_source_has_clients_of_its_own_and_those_of_one_that_is_gone_are_cl
         assert engine.stop()
 
 
+def test_the_first_slo_of_the_default_source_is_asked_of_it_after_a_reload(
+    components: Components, tmp_path: Path
+) -> None:
+    """Until then the first listed source is the one whose clock is compared with ours, in health too."""
+    both = _with_sources(("eu", "us"), tmp_path)
+    settings = load_settings({"prometheus_url": "http://127.0.0.1:9", "prometheus_timeout": "1s"})
+    engine = Engine(replace(components, delivery=both, settings=settings), _documents_of(("eu",), tmp_path))
+    engine.start()
+    try:
+        eu, _ = engine.submit(engine._sources.open(both.sources)).result()
+        assert isinstance(eu.live, PrometheusClient)
+        eu.live._skew = 600.0
+        assert "the clock of Prometheus is +600 s from ours" in engine.reasons_unhealthy()
+        engine.submit(engine.switch_to(_documents_of(("eu", "default"), tmp_path), both)).result()
+        assert engine.evaluator._default.live is engine._client
+        assert not [reason for reason in engine.reasons_unhealthy() if "clock" in reason]
+    finally:
+        assert engine.stop()
+
+
 def _with_sources(names: Sequence[str], folder: Path) -> DeliveryConfig:
     # Nothing listens on port 9.
     listed = ", ".join(f"{{name: {name}, url: http://127.0.0.1:9/{name}}}" for name in names)
