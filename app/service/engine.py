@@ -5,7 +5,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator, Past
 from app.gate import Gate
 from app.integrations import DeliveryConfig
-from app.prometheus import PrometheusClient, PrometheusError, open_client
+from app.prometheus import PrometheusClient, PrometheusError
 from app.remote_write import RemoteWriteStatus
 from app.remote_write.writers import RemoteWriters
 from app.reports import ScheduledReport
@@ -49,8 +48,6 @@ _CLOCK_WITHIN_S = 3.0
 _FAR_AHEAD_S = 300.0
 # Two late slots are a slow query or a restart of Prometheus; three are an outage.
 _LATE_SLOTS = 3
-# History comes in large answers, one after the other: two of evaluations may be in memory beside it.
-_LARGE_IN_BACKGROUND = 1
 # For the retention, of which only a warning depends.
 _ASK_AGAIN_S = 30.0
 # What the last deliveries of a set of receivers may take that another has replaced.
@@ -78,12 +75,7 @@ class Engine:
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._background_client: PrometheusClient | None = None
-        self._sources = SourceClients(
-            components.settings,
-            clock=components.clock,
-            instruments=components.instruments,
-            large_in_background=_LARGE_IN_BACKGROUND,
-        )
+        self._sources = SourceClients(components.settings, clock=components.clock, instruments=components.instruments)
         self._last_skew = 0.0
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
@@ -297,17 +289,8 @@ class Engine:
     async def _work(self) -> None:
         settings, components = self._components.settings, self._components
         self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
-        opened = partial(
-            open_client,
-            settings.prometheus_http(),
-            clock=components.clock,
-            instruments=components.instruments,
-            partial=settings.prometheus_partial,
-        )
-        limits = settings.prometheus_limits()
         async with (
-            opened(limits=limits) as client,
-            opened(limits=replace(limits, large_at_once=_LARGE_IN_BACKGROUND), beside=client) as background_client,
+            self._sources.pair(settings.prometheus_http(), settings.prometheus_limits()) as (client, background_client),
             _fallback_memory() as memory,
             self._sources,
         ):

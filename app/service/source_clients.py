@@ -1,10 +1,11 @@
 """The clients of the sources of `config/sloburn.yaml`, opened when they are named, closed when they are no more."""
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,9 @@ from app.prometheus import ClientInstruments, HttpConfig, Limits, PrometheusClie
 from app.settings import Settings
 from app.slo import DEFAULT_SOURCE
 
+# History comes in large answers, one after the other: two of evaluations may be in memory beside it.
+_LARGE_IN_BACKGROUND = 1
+
 
 class SourceClients:
     """Two clients of each source: slow history keeps none of its evaluations from being asked.
@@ -21,13 +25,10 @@ class SourceClients:
     Sources share no connection and no circuit breaker. For the event loop of the evaluations.
     """
 
-    def __init__(
-        self, settings: Settings, *, clock: WallClock, instruments: ClientInstruments, large_in_background: int
-    ) -> None:
+    def __init__(self, settings: Settings, *, clock: WallClock, instruments: ClientInstruments) -> None:
         self._settings = settings
         self._clock = clock
         self._instruments = instruments
-        self._large_in_background = large_in_background
         self._open: dict[SourceConfig, tuple[AsyncExitStack, PrometheusClient, PrometheusClient]] = {}
 
     async def open(self, sources: Sequence[SourceConfig]) -> tuple[NamedSource, ...]:
@@ -57,13 +58,25 @@ class SourceClients:
         found = self._open.get(config)
         return None if found is None else found[1]
 
+    @asynccontextmanager
+    async def pair(self, http: HttpConfig, limits: Limits) -> AsyncIterator[tuple[PrometheusClient, PrometheusClient]]:
+        """The client of one server that evaluations ask, and the one for all that no evaluation waits for."""
+        opened = partial(
+            open_client,
+            http,
+            clock=self._clock,
+            instruments=self._instruments,
+            partial=self._settings.prometheus_partial,
+        )
+        fewer = replace(limits, large_at_once=_LARGE_IN_BACKGROUND)
+        async with opened(limits=limits) as live, opened(limits=fewer, beside=live) as background:
+            yield live, background
+
     async def _named(self, config: SourceConfig) -> NamedSource:
         limits = self._limits(config)
         if config not in self._open:
             async with AsyncExitStack() as stack:
-                live = await stack.enter_async_context(self._client(config, limits))
-                fewer = replace(limits, large_at_once=self._large_in_background)
-                background = await stack.enter_async_context(self._client(config, fewer, beside=live))
+                live, background = await stack.enter_async_context(self.pair(config.http, limits))
                 self._open[config] = stack.pop_all(), live, background
         _, live, background = self._open[config]
         return NamedSource(
@@ -73,18 +86,6 @@ class SourceClients:
             metrics=background,
             later_by=_later_by(config, self._settings),
             timeout=limits.timeout,
-        )
-
-    def _client(
-        self, config: SourceConfig, limits: Limits, *, beside: PrometheusClient | None = None
-    ) -> AbstractAsyncContextManager[PrometheusClient]:
-        return open_client(
-            config.http,
-            clock=self._clock,
-            instruments=self._instruments,
-            limits=limits,
-            partial=self._settings.prometheus_partial,
-            beside=beside,
         )
 
     def _limits(self, config: SourceConfig) -> Limits:
