@@ -110,8 +110,8 @@ def check(
     receivers = load_config(
         settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
     )
-    sources = None if receivers.errors else known_sources(settings, receivers.config)
-    documents = load_documents(*paths, defaults=Defaults.of(settings.default_window, sources))
+    defaults = Defaults.of(settings.default_window, known_sources(settings, receivers))
+    documents = load_documents(*paths, defaults=defaults)
     loaded, hints = _with_config(documents, receivers, settings)
     linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
     loaded = replace(loaded, warnings=(*loaded.warnings, *linted))

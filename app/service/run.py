@@ -29,7 +29,7 @@ from app.api import (
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
-from app.integrations import DeliveryConfig, LoadedConfig, load_config
+from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.replay import BacktestJobs, Backtests, PrometheusAccess
@@ -105,7 +105,7 @@ def _run(settings: Settings, signals: Signals) -> int:
         alertmanager_urls=settings.alertmanager_urls,
         starting=True,
     )
-    defaults = Defaults.of(settings.default_window, _sources_of(settings, delivery))
+    defaults = Defaults.of(settings.default_window, known_sources(settings, delivery))
     documents = load_documents(Path(settings.specs), defaults=defaults)
     if not settings.specs.exists():
         return _refuse(
@@ -338,11 +338,6 @@ async def _until_stopped(
         signals.reload_by(lambda: None)
         for task in tasks:
             task.cancel()
-
-
-def _sources_of(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] | None:
-    """The names of the sources; None where the file has errors of its own, since it may be that one is not read."""
-    return None if loaded.errors else known_sources(settings, loaded.config)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from app.ingest import NamedSource
-from app.integrations import DeliveryConfig, SourceConfig
+from app.integrations import DeliveryConfig, LoadedConfig, SourceConfig
 from app.prometheus import ClientInstruments, HttpConfig, Limits, PrometheusClient, WallClock, open_client
 from app.settings import Settings
 from app.slo import DEFAULT_SOURCE
@@ -94,12 +94,15 @@ class SourceClients:
         return replace(limits, timeout=timeout, at_once=config.concurrency)
 
 
-def known_sources(settings: Settings, config: DeliveryConfig) -> tuple[str, ...]:
+def known_sources(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] | None:
     """The names that documents may give: those of the file, and that of the setting where it is meant.
 
-    The setting has a default: beside sources of the file it counts only if it was set.
+    The setting has a default: beside sources of the file it counts only if it was set. None where the file has errors
+    of its own, since it may be that a source is not read.
     """
-    listed = tuple(one.name for one in config.sources)
+    if loaded.errors:
+        return None
+    listed = tuple(one.name for one in loaded.config.sources)
     is_meant = not listed or "prometheus_url" in settings.model_fields_set
     return (*listed, DEFAULT_SOURCE) if is_meant and DEFAULT_SOURCE not in listed else listed
 

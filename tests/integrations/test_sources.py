@@ -76,7 +76,7 @@ def test_the_default_source_is_that_of_the_setting_where_it_is_meant(
     section: str, setting: str | None, known: tuple[str, ...], tmp_path: Path
 ) -> None:
     settings = load_settings({} if setting is None else {"prometheus_url": setting})
-    assert known_sources(settings, _load(section, tmp_path).config) == known
+    assert known_sources(settings, _load(section, tmp_path)) == known
 
 
 def _documents(

@@ -337,8 +337,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         # Before they are read, so that what changes meanwhile is seen at the next look.
         self._files = await self.current_files() or self._files
         delivery = await asyncio.to_thread(self._load_delivery)
-        sources = None if delivery.errors else known_sources(self._settings, delivery.config)
-        defaults = Defaults.of(self._settings.default_window, sources)
+        defaults = Defaults.of(self._settings.default_window, known_sources(self._settings, delivery))
         documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         emptied = (
             *emptied_documents(self._engine.documents, documents),
