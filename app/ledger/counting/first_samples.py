@@ -8,6 +8,7 @@ counted since its last scrape, or nothing; unless older history knows the series
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -108,11 +109,12 @@ def find_first_samples(
                 registry.was_relabelled(target, at, within_s=_RELABELLING_S)
                 # An older process has answered this scrape: its series are none of the one that began.
                 or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
-                or _has_value_of_ended(context, index, target, restarts, registry)
             ):
                 counted = 0.0
             elif _began(context, index, target):
                 counted = value
+            elif _has_value_of_ended(context, index, target, restarts, registry):
+                counted = 0.0
             else:
                 if at not in events:
                     of_scrape = of_target[np.abs(samples.time[of_target] - at) <= _SAME_SCRAPE_S]
@@ -185,30 +187,21 @@ def _has_value_of_ended(
     A label that changes while an error series is expired leaves no other trace. Should the value be met by chance, the
     answer is that of `increase()`.
     """
-    samples, arrays, cursor = context.steps.samples, context.arrays, context.cursor
+    samples, arrays = context.steps.samples, context.arrays
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
     labels = registry.labels_of(counter)
     if labels is None or value <= SLACK_EVENTS:
-        return False
-    if _began(context, index, target):
         return False
     for other in context.counters(target).tolist():
         theirs = registry.labels_of(other)
         if other == counter or theirs is None or arrays.bad[other] != arrays.bad[counter]:
             continue
-        first, last = context.span(other)
-        newest = first + int(np.searchsorted(samples.time[first:last], at)) - 1
-        known = newest >= first
-        seen, ended_at = (
-            (float(samples.time[newest]), float(samples.value[newest]))
-            if known
-            else (float(cursor.time[other]), float(cursor.value[other]))
-        )
+        seen, ended_at = _newest(context, other, at, side="left")
         if (
             at - seen > LOOKBACK_S
             and SLACK_EVENTS < ended_at <= value <= ended_at + NEAR_EVENTS
             and len({name for name, _ in set(labels) ^ set(theirs)}) == 1
-            and not any(seen < restart <= at for restart in (*restarts, float(cursor.restarted[target])))
+            and not any(seen < restart <= at for restart in (*restarts, float(context.cursor.restarted[target])))
         ):
             return True
     return False
@@ -531,16 +524,21 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
 
 def _stood(context: SampleContext, target: int, since: float) -> Stood:
     """Where the counters of a target stood in its scrape at *since*."""
-    samples, cursor = context.steps.samples, context.cursor
     counters = context.counters(target)
-    time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
-    for place, counter in enumerate(counters.tolist()):
-        first, last = context.span(counter)
-        newest = first + int(np.searchsorted(samples.time[first:last], since, side="right")) - 1
-        if newest >= first:
-            time[place], value[place] = samples.time[newest], samples.value[newest]
+    newest = [_newest(context, counter, since, side="right") for counter in counters.tolist()]
+    time, value = np.array(newest, dtype=np.float64).reshape(-1, 2).T
     kept = time >= since - _FIRST_SCRAPE_S
     return Stood(counter=counters[kept], value=value[kept])
+
+
+def _newest(context: SampleContext, counter: int, at: float, *, side: Literal["left", "right"]) -> tuple[float, float]:
+    """When a counter was last seen before *at*, or up to it (right), and at which value; NaN if it never was."""
+    samples, cursor = context.steps.samples, context.cursor
+    first, last = context.span(counter)
+    newest = first + int(np.searchsorted(samples.time[first:last], at, side=side)) - 1
+    if newest < first:
+        return float(cursor.time[counter]), float(cursor.value[counter])
+    return float(samples.time[newest]), float(samples.value[newest])
 
 
 def _ended(context: SampleContext, target: int, since: float, at: float) -> Stood:
