@@ -331,7 +331,7 @@ class Gate:
         self._failing = False
         # Of a new service, or the first evaluation, every SLO that is not healthy has a state: one line.
         if first := Counter(change.state for change in changes if change.before is None):
-            _log.info("error budget policy states began", **first)
+            _log.info("error budget policy states began", states=dict(first))
         for change in (one for one in changes if one.before is not None):
             _log.info("error budget policy state changed", slo=change.slo, before=change.before, state=change.state)
         return changes
