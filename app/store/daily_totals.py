@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select
 
 from app.reports import DayRange, DaySums
 from app.slo import GroupKey
-from app.store.ledger import daily_total, ledger_row, load_rows
+from app.store.ledger import daily_total, find_row_id, ledger_row
 from app.store.upsert import upsert_records
 
 # Rows in one statement, beside the days of a year: SQLite allows 32,766 parameters.
@@ -42,8 +42,8 @@ def load_daily_totals(
     connection: Connection, sli: str, group: GroupKey, *, start_s: float, end_s: float
 ) -> list[DailyTotal]:
     """The days of one member of an SLI that begin in [start, end), in order."""
-    rows = [row.id for row in load_rows(connection, [sli]) if row.group == group]
-    mine = and_(daily_total.c.row_id.in_(rows), daily_total.c.start_s >= start_s, daily_total.c.start_s < end_s)
+    row_id = find_row_id(connection, sli, group)
+    mine = and_(daily_total.c.row_id == row_id, daily_total.c.start_s >= start_s, daily_total.c.start_s < end_s)
     found = connection.execute(select(daily_total).where(mine).order_by(daily_total.c.start_s, daily_total.c.length_s))
     return [DailyTotal(*row) for row in found]
 

@@ -98,6 +98,12 @@ def load_rows(connection: Connection, slis: Iterable[str]) -> list[StoredRow]:
     return sorted(found)
 
 
+def find_row_id(connection: Connection, sli: str, group: GroupKey) -> int | None:
+    """The id of the row of one member of an SLI; None if it is not known."""
+    # Of an SLI with thousands of members the others are not read.
+    return connection.scalar(select(ledger_row.c.id).where(ledger_row.c.sli == sli, ledger_row.c.group == group))
+
+
 def add_rows(connection: Connection, rows: Sequence[tuple[str, GroupKey]]) -> list[int]:
     """The ids of rows, each the key of an SLI and a group; those that are not known are added in this order."""
     insert_missing(connection, ledger_row, [{"sli": sli, "group": group} for sli, group in rows])

@@ -17,7 +17,7 @@ from app.slo import Slo, group_id
 from app.store import Database, StoreError
 from app.store.adjusted_shares import AdjustedShare, load_adjusted_shares, save_adjusted_shares
 from app.store.daily_totals import load_daily_totals
-from app.store.ledger import load_rows
+from app.store.ledger import find_row_id
 
 _log = structlog.get_logger(__name__)
 # Sums of days and of cells differ in the last digits: so few events would be an objective that is missed.
@@ -116,8 +116,7 @@ class AdjustedDays(Adjust):
             return found
         row = self._ledger_row(spans[0])
         with self._database.read() as transaction:
-            ids = {one.group: one.id for one in load_rows(transaction, [spans[0].sli])}
-            row_id = ids.get(spans[0].member.group)
+            row_id = find_row_id(transaction, spans[0].sli, spans[0].member.group)
             start_s, end_s = spans[partly[0]].start_s, spans[partly[-1]].start_s + 1
             kept = {} if row_id is None else load_adjusted_shares(transaction, row_id, start_s=start_s, end_s=end_s)
         new: list[AdjustedShare] = []
