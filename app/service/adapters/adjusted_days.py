@@ -114,17 +114,21 @@ class AdjustedDays(Adjust):
         found = [_by_time(part, span) for part, span in zip(parts, spans, strict=True)]
         if not partly:
             return found
-        row = self._ledger_row(spans[0])
         with self._database.read() as transaction:
             row_id = find_row_id(transaction, spans[0].sli, spans[0].member.group)
             start_s, end_s = spans[partly[0]].start_s, spans[partly[-1]].start_s + 1
             kept = {} if row_id is None else load_adjusted_shares(transaction, row_id, start_s=start_s, end_s=end_s)
+        keys = {place: (spans[place].start_s, spans[place].end_s, parts[place].fingerprint) for place in partly}
+        known = {place: kept[key] for place, key in keys.items() if key in kept}
+        for place, share in known.items():
+            found[place] = (share.total_share, share.bad_share)
+        outdated = [place for place in partly if place not in known or not _is_of(known[place], spans[place])]
+        # A copy of the cells is made in the loop of the evaluations: not where everything is kept.
+        row = self._ledger_row(spans[0]) if outdated else None
         new: list[AdjustedShare] = []
-        for place in partly:
+        for place in outdated:
             span, part = spans[place], parts[place]
-            known = kept.get((span.start_s, span.end_s, part.fingerprint))
-            is_current = known is not None and (known.total, known.bad) == (span.total, span.bad)
-            computed = None if is_current else _by_cells(row, part, span)
+            computed = _by_cells(row, part, span)
             if computed is not None:
                 found[place] = computed
                 if row_id is not None:
@@ -133,9 +137,7 @@ class AdjustedDays(Adjust):
                             row_id, span.start_s, span.end_s, part.fingerprint, span.total, span.bad, *computed
                         )
                     )
-            elif known is not None:
-                found[place] = (known.total_share, known.bad_share)
-            else:
+            elif place not in known:
                 found[place] = self._by_older_days(row, part, span) or found[place]
         if new and keep:
             self._keep(new)
@@ -187,6 +189,11 @@ class _Span(NamedTuple):
     end_s: int
     total: float
     bad: float
+
+
+def _is_of(share: AdjustedShare, span: _Span) -> bool:
+    """Whether the shares were computed of the events that the span has now: it has not been counted again since."""
+    return (share.total, share.bad) == (span.total, span.bad)
 
 
 def _is_even(time: AdjustedTime, span: _Span) -> bool:
