@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.adjustments import AdjustedMembers, Adjustment, occurrences
+from app.adjustments import AdjustedMember, AdjustedMembers, occurrences
 from app.adjustments.calendars import write_calendar
 from app.api.adjustments.changes import change_routes, known_adjustment
 from app.api.adjustments.documents import MONTH, adjustment_document, audited_document
@@ -19,7 +19,7 @@ from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Time
 from app.api.problems import invalid
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
-from app.slo import SloId
+from app.slo import ungrouped_id
 from app.status import AdjustmentLog, Board, Contributors, Snapshot
 
 _LONGEST_RANGE = timedelta(days=3 * 366)
@@ -70,7 +70,7 @@ def adjustment_routes(
         """One adjustment with its audit, and the SLOs that it means now."""
         since, until = _span(start, end, now())
         found = known_adjustment(log, id)
-        matches = [*map(str, _meant(found, board.current.snapshots, _members(board)))]
+        matches = [str(member.id) for member in _members(board.current.snapshots) if found.means(member)]
         document: AdjustmentDetailModel = {
             **adjustment_document(found, since, until),
             "matches": sorted(matches)[:_MOST_MATCHES],
@@ -100,13 +100,14 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
     ) -> JsonResponse:
         """Adjustments by their first start, the newest first, with the occurrences in a range."""
         since, until = _span(start, end, now())
-        members = _members(board)
-        meant = [one for one in board.current.snapshots if {one.id, one.slo.id} & {*slo} or one.slo.service in service]
+        is_chosen = bool(slo or service)
+        known = _members(board.current.snapshots) if is_chosen else ()
+        chosen = [one for one in known if {one.id, ungrouped_id(one.id)} & {*slo} or one.service in service]
         found = [
             one
             for one in log.listed()
             if (withdrawn or one.withdrawn_at is None)
-            and (not (slo or service) or _meant(one, meant, members))
+            and (not is_chosen or any(map(one.means, chosen)))
             and (not occurring or occurrences(one, since, until))
         ]
         items, cursor = page(
@@ -116,8 +117,10 @@ def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable
         return JsonResponse(AdjustmentListModel(items=documents, next=cursor))
 
 
-def _members(board: Board) -> AdjustedMembers:
-    return AdjustedMembers([one.slo for one in board.current.snapshots])
+def _members(snapshots: Sequence[Snapshot]) -> list[AdjustedMember]:
+    """SLOs, and members of groups, as adjustments see them."""
+    all_slos = AdjustedMembers([one.slo for one in snapshots])
+    return [all_slos.member(one.id, one.slo, one.group) for one in snapshots]
 
 
 def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
@@ -126,9 +129,3 @@ def _span(start: str | None, end: str | None, now: datetime) -> tuple[datetime, 
     if not since < until <= since + _LONGEST_RANGE:
         raise invalid("from must be before to, at most three years")
     return since, until
-
-
-def _meant(adjustment: Adjustment, snapshots: Sequence[Snapshot], all_slos: AdjustedMembers) -> list[SloId]:
-    """The SLOs, and members of groups, that an adjustment holds for."""
-    members = [all_slos.member(one.id, one.slo, one.group) for one in snapshots]
-    return [member.id for member in members if adjustment.means(member)]
