@@ -128,6 +128,7 @@ class EnginePasts(Pasts):
 
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
+        members = self._members(slos)
         found: list[Incident] = []
         transitions: list[Transition] = []
         with self._database.read() as transaction:
@@ -137,16 +138,15 @@ class EnginePasts(Pasts):
                 found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
                 of_alerts = TransitionFilter(slos=some, since=start, until=end)
                 transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
-            changes = self._changes(transaction, slos, start, end)
+            changes = self._changes(transaction, members, start, end)
         # The marks of incidents have these already.
         bounds = {(one.id, at) for one in found for at in (one.started_at, one.ended_at)}
         single = [_transition_mark(one) for one in transitions if (one.incident, one.at) not in bounds]
-        marks = [*map(_mark, found), *map(_change_mark, changes), *self._adjusted(slos, start, end)]
+        marks = [*map(_mark, found), *map(_change_mark, changes), *self._adjusted(members, start, end)]
         return _by_time([*_by_time(marks)[-_MOST_MARKS:], *_by_time(single)[-_MOST_MARKS:]])
 
-    def _adjusted(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Iterator[RangeMark]:
+    def _adjusted(self, members: Sequence[AdjustedMember], start: datetime, end: datetime) -> Iterator[RangeMark]:
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
-        members = self._members(slos)
         for adjustment in self._engine.adjustments.all:
             if any(adjustment.means(member) for member in members):
                 for one in occurrences(adjustment, start, end)[-_MOST_MARKS:]:
@@ -166,16 +166,17 @@ class EnginePasts(Pasts):
         return [members.member(id_, slo, group_in_id(id_, slo.sli.by) or ()) for id_, slo in pairs]
 
     def _changes(
-        self, transaction: Transaction, slos: Sequence[SloId], start: datetime, end: datetime
+        self, transaction: Transaction, members: Sequence[AdjustedMember], start: datetime, end: datetime
     ) -> Sequence[Change]:
         """The newest changes in a range that concern any of the SLOs."""
-        chosen = self._members(slos)
-        services = frozenset(member.service for member in chosen)
+        services = frozenset(member.service for member in members)
         if not services:
             return ()
         wanted = ChangeFilter(services=services, since=start, until=end)
         found = list_changes(transaction, wanted, limit=_MOST_MARKS)
-        return [each for each in found if any(concerns(each, one.service, (*one.labels, *one.group)) for one in chosen)]
+        return [
+            each for each in found if any(concerns(each, one.service, (*one.labels, *one.group)) for one in members)
+        ]
 
     def _pasts(self, members: Sequence[SloId], start: datetime, *, adjusted: bool = True) -> Iterator[Past]:
         """The past of each member, for a range from *start* on, with the days that the ledger has forgotten."""
