@@ -134,7 +134,8 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
         window = format_duration(view.window)
         compared = sorted(set(factors.get(window, ())))
         limit = compared[0][0] if compared else 1.0
-        falling = "" if window in exceeded else falling_words(snapshot, limit)
+        is_over = view.burn_rate >= limit
+        falling = falling_words(snapshot, limit) if is_over and window not in exceeded else ""
         views.append(
             BurnView(
                 window=window,
@@ -142,8 +143,8 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
                 factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN_FIGURE,
                 alerts_never=not compared,
                 bar=bar(view.burn_rate / limit),
-                over=view.burn_rate >= limit and not falling,
-                falling=falling if view.burn_rate >= limit else "",
+                over=is_over and not falling,
+                falling=falling,
                 good=grouped(view.good),
                 bad=grouped(view.bad),
                 coverage=rounded_percent(view.coverage, 1),
