@@ -59,7 +59,7 @@ const prepared = (series, forecast) => {
     const perSecond = column.map((value, step) => (value === null ? null : value / Math.max(at[step] - since[step], 1)));
     const most = highest(perSecond);
     const [unit, length] = UNITS.find(([, length]) => most === 0 || most * length >= 0.5) ?? UNITS.at(-1);
-    return { unit, values: perSecond.map((value) => (value === null ? null : value * length)), most: most * length };
+    return { unit, values: perSecond.map((value) => (value === null ? null : value * length)) };
   };
   return { at, since, rated, series, forecast: outlook(forecast) };
 };
@@ -70,7 +70,6 @@ const outlook = (found) => {
   const { earliest, expected, latest } = found.exhausted_at;
   return {
     steps: found.steps.map(({ at, remaining_ratio }) => ({ at: seconds(at), ...remaining_ratio })),
-    until: seconds(found.until),
     exhausted: earliest && { earliest: seconds(earliest), expected: expected && seconds(expected), latest: seconds(latest ?? found.until) },
   };
 };
@@ -134,9 +133,9 @@ const charts = (data) => {
   };
 };
 
-/** A line that begins with what is left now and goes through *points*, which are behind the newest step. */
-const ahead = ({ series }, left, points) => ({
-  values: series.at.map((_, step) => (step === series.at.length - 1 ? left : null)), ahead: points, spans: true,
+/** A line that begins with what is left now and goes through those *points* that are behind the newest step. */
+const ahead = ({ at }, left, points) => ({
+  values: at.map((_, step) => (step === at.length - 1 ? left : null)), ahead: points.filter((point) => point.at > at.at(-1)), spans: true,
 });
 
 /** The budget until it is exhausted if the rates of the last minutes go on; no line where it lasts, or of the past. */
@@ -152,7 +151,7 @@ const projected = (data) => {
 const forecasted = (data) => {
   const left = data.series.budget_remaining_ratio.at(-1) ?? data.forecast?.steps[0].median;
   if (!data.forecast || left === undefined) return [];
-  const steps = data.forecast.steps.filter(({ at }) => at > data.at.at(-1));
+  const { steps } = data.forecast;
   const line = (name) => ahead(data, left, steps.map((step) => ({ at: step.at, value: step[name] })));
   const [low, median, high] = ["low", "median", "high"].map(line);
   const text = (value, step) => {
@@ -321,11 +320,11 @@ const draw = () => {
   const length = range.to - range.from;
   const most = range.to + length * (length < DAYS_S ? AHEAD : isPhone ? AHEAD_ON_PHONES : AHEAD_OF_DAYS);
   drawn = projection().exhausted;
-  const exhausted = seconds(drawn ?? "");
-  const steps = current.forecast?.steps.map(({ at }) => at) ?? [];
-  current.ahead = root.dataset.newest ? [...new Set([...steps, ...(Number.isNaN(exhausted) ? [] : [exhausted])])].filter((at) => at > (current.at.at(-1) ?? 0)).sort((a, b) => a - b) : [];
-  const until = Math.max(range.to, Math.min(current.ahead.at(-1) ?? range.to, most));
   const described = charts(current);
+  // The times of all lines that go on behind the newest step.
+  const behind = described.budget.lines.flatMap((line) => (line.ahead ?? []).map(({ at }) => at));
+  current.ahead = [...new Set(behind)].sort((a, b) => a - b);
+  const until = Math.max(range.to, Math.min(current.ahead.at(-1) ?? range.to, most));
   for (const figure of root.querySelectorAll("[data-chart]")) {
     const chart = described[figure.dataset.chart];
     if (chart) plots.push(build(figure, chart, current, figure.dataset.chart === "budget" ? until : range.to, isPhone));
