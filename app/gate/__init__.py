@@ -6,6 +6,9 @@ It never asks Prometheus and no answer waits for the database. May import the st
 
 from app.gate.exception_requests import (
     LONGEST_EXCEPTION,
+    LONGEST_EXCEPTION_REASON,
+    LONGEST_EXCEPTION_VALUE,
+    MOST_EXCEPTION_VALUES,
     ExceptionRequest,
     InvalidExceptionError,
     checked_exception,
@@ -16,6 +19,9 @@ from app.gate.states import PolicyStates
 
 __all__ = [
     "LONGEST_EXCEPTION",
+    "LONGEST_EXCEPTION_REASON",
+    "LONGEST_EXCEPTION_VALUE",
+    "MOST_EXCEPTION_VALUES",
     "ExceptionRequest",
     "Gate",
     "GateAnswer",

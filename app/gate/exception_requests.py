@@ -8,6 +8,10 @@ from app.wording.plain_text import one_line
 
 LONGEST_EXCEPTION = timedelta(days=30)
 """How long an exception may last: what is excepted for longer is another policy."""
+LONGEST_EXCEPTION_REASON = 1_000
+LONGEST_EXCEPTION_VALUE = 200
+"""Characters of a name or a value."""
+MOST_EXCEPTION_VALUES = 100
 
 
 class InvalidExceptionError(ValueError):

@@ -8,13 +8,12 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.api.incidents.models import WrittenPostmortemModel
+from app.gate import LONGEST_EXCEPTION_REASON, LONGEST_EXCEPTION_VALUE, MOST_EXCEPTION_VALUES
 from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
 
-LONGEST_TEXT = 1_000
 LONGEST_NAME = 253
 """As long as a name in Kubernetes may be."""
-MOST_PATTERNS = 100
 _EXACT = ConfigDict(extra="forbid")
 _ANSWER_EXAMPLE: JsonDict = {
     "data": {
@@ -64,7 +63,8 @@ _Until = Annotated[
     datetime | None,
     Field(description="When it can change for the better at the earliest; where an exception decided, when that ends."),
 ]
-Values = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MOST_PATTERNS)]
+_Line = Annotated[str, Field(min_length=1, max_length=LONGEST_EXCEPTION_VALUE)]
+Values = Annotated[list[_Line], Field(max_length=MOST_EXCEPTION_VALUES)]
 
 
 @with_config(_EXACT)
@@ -204,8 +204,8 @@ class ExceptionsModel(TypedDict):
 class NewExceptionModel(TypedDict):
     """An exception to add; what is not given matches anything, values may have `*` and `?`."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
-    owner: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_EXCEPTION_REASON)]
+    owner: _Line
     ends_at: AwareDatetime
     starts_at: NotRequired[AwareDatetime]
     services: NotRequired[Values]
@@ -223,7 +223,7 @@ class NewExceptionModel(TypedDict):
 class EndedByModel(TypedDict):
     """Who ends an exception before its time."""
 
-    by: Annotated[str, Field(min_length=1, max_length=200)]
+    by: _Line
 
 
 @with_config(_EXACT)

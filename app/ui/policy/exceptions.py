@@ -10,6 +10,9 @@ from starlette.responses import RedirectResponse, Response
 
 from app.gate import (
     LONGEST_EXCEPTION,
+    LONGEST_EXCEPTION_REASON,
+    LONGEST_EXCEPTION_VALUE,
+    MOST_EXCEPTION_VALUES,
     ExceptionRequest,
     Gate,
     InvalidExceptionError,
@@ -27,7 +30,6 @@ LENGTHS = {
     for length in (*(timedelta(hours=hours) for hours in (1, 4, 12, 24, 72, 168)), LONGEST_EXCEPTION)
 }
 """How long an exception of the form may last, by what the form sends."""
-_LONGEST_REASON, _LONGEST_VALUE, _MOST_VALUES = 1_000, 200, 100
 
 
 class ShowPolicy(Protocol):
@@ -81,7 +83,9 @@ def _add(gate: Gate, form: Mapping[str, str]) -> Refusal | None:
 def _end(gate: Gate, form: Mapping[str, str]) -> Refusal | None:
     """End the exception of a form; why it goes on, if so. Of one that is not known, or over, there is nothing to do."""
     try:
-        gate.end_exception(form.get("id", ""), by=written_line(form.get("by", "")[:_LONGEST_VALUE], "your name"))
+        gate.end_exception(
+            form.get("id", ""), by=written_line(form.get("by", "")[:LONGEST_EXCEPTION_VALUE], "your name")
+        )
     except InvalidExceptionError as error:
         return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=f"The exception goes on: {error}.")
     except StoreError as error:
@@ -95,9 +99,10 @@ def _wanted(form: Mapping[str, str], now: datetime) -> ExceptionRequest:
     if length is None:
         raise InvalidExceptionError(f"choose how long it lasts: {', '.join(LENGTHS)}")
     reason, owner = form.get("reason", ""), form.get("owner", "")
-    if len(reason) > _LONGEST_REASON or len(owner) > _LONGEST_VALUE:
+    if len(reason) > LONGEST_EXCEPTION_REASON or len(owner) > LONGEST_EXCEPTION_VALUE:
         raise InvalidExceptionError(
-            f"a reason may have {_LONGEST_REASON:,} characters, and the name of its owner {_LONGEST_VALUE}"
+            f"a reason may have {LONGEST_EXCEPTION_REASON:,} characters, "
+            f"and the name of its owner {LONGEST_EXCEPTION_VALUE}"
         )
     return ExceptionRequest(
         reason=reason,
@@ -115,6 +120,8 @@ def _wanted(form: Mapping[str, str], now: datetime) -> ExceptionRequest:
 def _values(form: Mapping[str, str], name: str) -> tuple[str, ...]:
     given = tuple(value for value in map(one_line, form.get(name, "").split(",")) if value)
     # Nothing is cut off: an exception about fewer things than were written would let nothing go ahead, silently.
-    if len(given) > _MOST_VALUES or any(len(value) > _LONGEST_VALUE for value in given):
-        raise InvalidExceptionError(f"{name} may be {_MOST_VALUES} values of {_LONGEST_VALUE} characters")
+    if len(given) > MOST_EXCEPTION_VALUES or any(len(value) > LONGEST_EXCEPTION_VALUE for value in given):
+        raise InvalidExceptionError(
+            f"{name} may be {MOST_EXCEPTION_VALUES} values of {LONGEST_EXCEPTION_VALUE} characters"
+        )
     return given

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from app.gate import Gate
+from app.gate import LONGEST_EXCEPTION_REASON, LONGEST_EXCEPTION_VALUE, Gate
 from app.policy import (
     DEFAULT_POLICY,
     BudgetPolicy,
@@ -88,6 +88,8 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
             refused=refused,
             form=form or {},
             lengths=tuple(LENGTHS),
+            longest_reason=LONGEST_EXCEPTION_REASON,
+            longest_value=LONGEST_EXCEPTION_VALUE,
             may_change=bool(data.token),
             **_context(data, query),
         )
