@@ -42,7 +42,8 @@ from app.slo.arrays import Bools, Floats
 
 # While history is read time goes on: the finest resolution must have no hole where coarser reading begins.
 _SLACK_S = 3600
-# The three lengths bring about as many samples of each series: 720 (scraped every 15 s), 288 and 480 edges.
+# The three lengths bring about as many samples of each series: 720 (scraped every 15 s), 288 and 480 edges. Of counters
+# HISTORY_WARM_UP_S more is read before each raw piece.
 _RAW_CHUNK_S = 3 * 3600
 _MIDDLE_CHUNK_S = 86_400
 _COARSE_CHUNK_S = 5 * 86_400
