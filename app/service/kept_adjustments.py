@@ -1,9 +1,10 @@
 """Keeps what adjustments take from days and incidents, before the ledger forgets its slots (ADR-0088)."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app.adjustments import CurrentAdjustments
+from app.adjustments import Adjustment, CurrentAdjustments, occurrences
 from app.clock import Clock
 from app.reports import report_question
 from app.schedule import ScheduleInstruments, guarded
@@ -13,13 +14,15 @@ _LOOKED_EVERY_S = 60.0
 # Slots are kept for a day, cells of five minutes for three.
 _MADE_EVERY = timedelta(minutes=10)
 _USUALLY, _AFTER_CHANGES = "3d", "35d"
+# The longer of the two with the period before it, and the days that have begun.
+_REACH = timedelta(days=2 * 35 + 2)
 
 
 class AdjustedDaysKeeper:
     """Makes a report of the last days again and again: what adjustments take from each day is kept by that.
 
-    After a change of the adjustments, and after a start, as far as the ledger of a month reaches. Without adjustments
-    nothing is read.
+    After a change of the adjustments, and after a start, as far as the ledger of a month reaches. Nothing is read
+    without an adjustment that occurred in that time.
     """
 
     def __init__(self, reports: Reports, current: CurrentAdjustments, clock: Clock) -> None:
@@ -46,6 +49,9 @@ class AdjustedDaysKeeper:
         is_changed = adjustments is not self._for
         if not adjustments or not (is_changed or self._made_at is None or now - self._made_at >= _MADE_EVERY):
             return
-        period = _AFTER_CHANGES if is_changed else _USUALLY
-        await asyncio.to_thread(self._reports.report, report_question(period=period, at=None, now=now))
+        await asyncio.to_thread(self._report, adjustments, _AFTER_CHANGES if is_changed else _USUALLY, now)
         self._for, self._made_at = adjustments, now
+
+    def _report(self, adjustments: Sequence[Adjustment], period: str, now: datetime) -> None:
+        if any(occurrences(one, now - _REACH, now) for one in adjustments):
+            self._reports.report(report_question(period=period, at=None, now=now))

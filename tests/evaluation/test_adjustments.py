@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 import pytest
 from sqlalchemy import text
+from typing_extensions import override
 
 from app.adjustments import (
     AdjustedMember,
@@ -24,7 +25,7 @@ from app.evaluation import Past, days, points, range_series
 from app.evaluation.figures.adjusted_sums import AdjustedSums
 from app.evaluation.saving.budget_record import recorded_budgets
 from app.ledger import AdjustedTime, Ledger, WindowSums
-from app.reports import DayRange, DaySums, IncidentFacts, Segment, SloDefinition
+from app.reports import DayRange, DaySums, IncidentFacts, ObjectivesReport, ReportQuestion, Segment, SloDefinition
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.engine import Engine
 from app.service.kept_adjustments import AdjustedDaysKeeper
@@ -381,7 +382,8 @@ def test_what_is_adjusted_is_kept_without_anybody_asking_for_a_report(shop: Runn
         save_definitions(transaction, [definition], at_s=day_s)
     clock = SetClock(datetime.fromtimestamp(shop.at, UTC))
     adjust = AdjustedDays(cast("Engine", shop.evaluator), shop.database, shop.adjustments)
-    keeper = AdjustedDaysKeeper(StoredReports(shop.database, clock, adjust=adjust), shop.adjustments, clock)
+    reports = CountedReports(shop.database, clock, adjust=adjust)
+    keeper = AdjustedDaysKeeper(reports, shop.adjustments, clock)
 
     def kept() -> int:
         asyncio.run(keeper.step())
@@ -394,6 +396,22 @@ def test_what_is_adjusted_is_kept_without_anybody_asking_for_a_report(shop: Runn
     assert kept() == 1
     _adjust(shop, INCIDENT[0] + 2 * MINUTE, INCIDENT[0] + 8 * MINUTE)
     assert kept() == 2
+    assert reports.made == 2
+    # What was adjusted before all days that the ledger has needs no report.
+    _adjust(shop, INCIDENT[0] - 100 * DAY, INCIDENT[0] - 99 * DAY)
+    assert kept() == 2
+    assert reports.made == 2
+
+
+class CountedReports(StoredReports):
+    """Reports, and how many were made."""
+
+    made = 0
+
+    @override
+    def report(self, question: ReportQuestion) -> ObjectivesReport:
+        self.made += 1
+        return super().report(question)
 
 
 def test_windows_cost_what_lies_in_them_and_not_every_occurrence() -> None:
