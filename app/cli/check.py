@@ -22,7 +22,7 @@ from app.cli.console import (
     progress_bar,
 )
 from app.cli.documents import Paths, show, with_noun
-from app.cli.live import Inspector, LiveFindings
+from app.cli.live import Inspector, LiveFinding, LiveFindings, placed_finding
 from app.cli.live_figures import LiveFigures, print_figures
 from app.cli.page_receivers import fallback_hints, no_receiver_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
@@ -208,25 +208,19 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
                 except PrometheusError as error:
                     if not config.sources or not some.slos:
                         raise
-                    # Of the other sources nothing is wrong.
-                    of_source = LiveFindings(errors=(_unanswered(name, error, some),))
+                    # Of the other sources nothing is wrong: an error at the first SLO of this one.
+                    found_there = placed_finding(some.slos[0], _unanswered(name, error, some.slos), loaded.places)
+                    of_source = LiveFindings.of([found_there], ())
                 found = found.joined(of_source)
     return found
 
 
-def _unanswered(name: str, error: PrometheusError, loaded: LoadResult) -> ErrorFinding:
-    """That a source does not answer, at the place of the first SLO that is counted from it."""
-    first = loaded.slos[0].id
-    place = loaded.places[first]
-    return ErrorFinding(
-        file=place.file,
-        line=place.line,
-        column=place.column,
-        field="",
-        problem=f"the source {name} cannot be asked about {with_noun(len(loaded.slos), 'SLO')}: {error}",
-        remedy="correct its url in sources, or start it",
-        code="source_unanswered",
-        subject=first,
+def _unanswered(name: str, error: PrometheusError, slos: Sequence[Slo]) -> LiveFinding:
+    return LiveFinding(
+        f"the source {name} cannot be asked about {with_noun(len(slos), 'SLO')}: {error}",
+        "correct its url in sources, or start it",
+        "source_unanswered",
+        ErrorFinding,
     )
 
 

@@ -109,7 +109,7 @@ class Inspector:
             return found, figures
 
         inspected = list(zip(loaded.slos, await asyncio.gather(*map(inspect, loaded.slos)), strict=True))
-        findings = [_finding(slo, one, loaded.places) for slo, (found, _) in inspected for one in found]
+        findings = [placed_finding(slo, one, loaded.places) for slo, (found, _) in inspected for one in found]
         figures = [(slo, of_slo) for slo, (_, of_slo) in inspected]
         return LiveFindings.of([*_short_retention(loaded, retention), *findings], figures)
 
@@ -450,10 +450,11 @@ def _short_retention(loaded: LoadResult, retention: timedelta | None) -> list[Fi
         # Nothing in a document can change it, so a check of documents does not fail for it, not even a strict one.
         HintFinding,
     )
-    return [_finding(affected[0], found, loaded.places)]
+    return [placed_finding(affected[0], found, loaded.places)]
 
 
-def _finding(slo: Slo, found: LiveFinding, places: Mapping[SloId, Place]) -> Finding:
+def placed_finding(slo: Slo, found: LiveFinding, places: Mapping[SloId, Place]) -> Finding:
+    """The finding at the place of its SLO."""
     place = places[slo.id]
     return found.kind(
         file=place.file,
