@@ -190,7 +190,7 @@ class Sli(Protocol):
         """PromQL of the events of each member in the slice of time that ends now, with their weights."""
 
     def from_source(self, source: str) -> "Sli":
-        """The same SLI counted from another source, and so with a history of its own."""
+        """The same SLI counted from another source, and so with a history of its own; of a composite itself."""
 
     def including_native(self) -> "Sli":
         """The SLI with PromQL that reads native histograms where there are no classic ones; itself without histograms.

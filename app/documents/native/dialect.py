@@ -179,7 +179,7 @@ def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:
 
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
     window, sli, source = window_of(model.window), model.sli.sli(model.by), model.source or header.source
-    if source is not None and not isinstance(model.sli, CompositeSliModel):
+    if source is not None:
         sli = sli.from_source(source)
     return Slo(
         id=SloId(model.id or f"{header.service}-{model.name}"),

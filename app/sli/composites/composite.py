@@ -138,13 +138,9 @@ class Composite(OfEvaluations):
         """The components with what they decide by, and the slices."""
         return *((str(self.rule), self._words_of(part)) for part in self.parts), ("slices", self._slices)
 
-    def from_source(self, source: str) -> Self:
-        """None: each component is counted from a source of its own.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(f"a composite cannot be counted from {source}")
+    def from_source(self, source: str) -> Self:  # noqa: ARG002  of no source
+        """Itself: each component is counted from a source of its own."""
+        return self
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All events, and the bad ones among them."""

@@ -41,7 +41,7 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
             "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
             "source": None if sli.source == DEFAULT_SOURCE else sli.source,
-            "sli": written_sli(sli if isinstance(sli, Composite) else sli.from_source(DEFAULT_SOURCE), slos),
+            "sli": written_sli(sli.from_source(DEFAULT_SOURCE), slos),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
             "by": list(sli.by),
             **written_labels(slo.labels),
