@@ -220,14 +220,13 @@ class Evaluator:
         time_range, answers = await history.backfill.read(now)
         if time_range is None or answers is None:
             return await self._read_window_edges(history, now)
-        for ingest in self._ingests.all:
-            if history.name in {"", ingest.name}:
-                await ingest.start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
+        for ingest in history.ingests:
+            await ingest.start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
         async with self._turn:
             if self._retired:
                 return False
             history.backfill.enter(time_range, answers, now)
-            self._health_of(history).note_history(answers)
+            history.health.note_history(answers)
             self._pieces += 1
             if self._pieces > len(self._ledger_writer.tracked_slis) // _SLIS_SAVED_AT_ONCE:
                 saved = await self._writer.save_history(now)
@@ -235,10 +234,6 @@ class Evaluator:
             self._show_backfill(now)
         self._instruments.backfill_progress(self._shown_progress)
         return True
-
-    def _health_of(self, history: SourceHistory) -> QueryHealth:
-        ingest = self._ingests.by_name.get(history.name)
-        return self._query_health if ingest is None else ingest.health
 
     async def inspect(self, now: datetime) -> bool:
         """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""

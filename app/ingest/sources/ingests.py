@@ -15,6 +15,7 @@ from app.ingest.history.backfill import Backfill
 from app.ingest.history.history_reader import SeveralSources
 from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, NamedSource
+from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.slo import DEFAULT_SOURCE
@@ -26,11 +27,16 @@ WAITED_FOR_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SourceHistory:
-    """The history of some SLIs that are read together: those of one source, or composites of several."""
+    """The history of some SLIs that are read together: those of one source, or composites of several.
+
+    *name* is that of the source, empty for several; *ingests* are of the sources that are read.
+    """
 
     name: str
+    ingests: Sequence[SourceIngest]
     backfill: Backfill
     window_edges: WindowEdges
+    health: QueryHealth
 
 
 class Ingests:
@@ -61,15 +67,17 @@ class Ingests:
             if name
         )
         self.by_name: Mapping[str, SourceIngest] = {ingest.name: ingest for ingest in self.all}
-        histories = [SourceHistory(ingest.name, ingest.backfill, ingest.window_edges) for ingest in self.all]
+        histories = [
+            SourceHistory(ingest.name, (ingest,), ingest.backfill, ingest.window_edges, ingest.health)
+            for ingest in self.all
+        ]
         mixed = by_home.get("", [])
         for tracked in mixed:
             tracked.later_by_s = max(leaf.later_by_s for leaf in leaves_of(tracked))
         if mixed:
             reader = SeveralSources({ingest.name: ingest.reader for ingest in self.all})
-            histories.append(
-                SourceHistory("", Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader))
-            )
+            backfill, window_edges = Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader)
+            histories.append(SourceHistory("", self.all, backfill, window_edges, QueryHealth(instruments)))
         self.histories = tuple(histories)
         self._asking: dict[str, asyncio.Task[AskedSlot]] = {}
         self._late: set[str] = set()
