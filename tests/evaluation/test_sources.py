@@ -202,3 +202,19 @@ def test_a_source_with_a_larger_offset_is_asked_for_an_older_slot_and_is_not_sta
     assert as_of["us"] is not None
     assert as_of["eu"] == as_of["us"] - timedelta(seconds=4 * INTERVAL_S)
     assert "stale" not in states
+
+
+def test_an_error_of_one_part_is_raised_although_another_has_done_something() -> None:
+    async def counts() -> bool:
+        return True
+
+    async def fails() -> bool:
+        raise RuntimeError("of one part only")
+
+    async def check() -> None:
+        # Tasks that have ended come in no order.
+        for _ in range(20):
+            with pytest.raises(RuntimeError, match="of one part only"):
+                await ingests.OwnPace().step({"eu": counts, "us": fails})
+
+    asyncio.run(check())

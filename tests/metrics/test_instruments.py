@@ -45,7 +45,7 @@ def test_a_tick_is_counted_timed_and_dated() -> None:
     assert value(instruments, "sloburn_evaluation_failures_total", reason="query") == 1
 
 
-def test_a_source_is_told_until_it_is_none() -> None:
+def test_a_source_has_series_until_it_is_removed() -> None:
     instruments = some_instruments()
     instruments.asked("eu", answered_at=AT - timedelta(minutes=2), at=AT, seconds=0.5, failing=3)
     instruments.asked("us", answered_at=None, at=AT, seconds=8.0, failing=4)

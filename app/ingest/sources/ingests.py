@@ -160,7 +160,9 @@ class OwnPace:
             return False
         done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         self._tasks = {name: task for name, task in self._tasks.items() if task not in done}
-        return any(task.result() for task in done)
+        # Of all that have ended, so that no error is lost behind one that has done something.
+        results = [task.result() for task in done]
+        return any(results)
 
     def stop(self) -> None:
         """Give up what is under way."""
