@@ -11,11 +11,10 @@ from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
 from app.api.problems import show_problems_to_browsers
 from app.api.stream import Stream
-from app.api.timeline import EventTokens, Timeline
+from app.api.timeline import Timeline
 
 __all__ = [
     "AlertLog",
-    "EventTokens",
     "History",
     "PastTurn",
     "Stream",

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
+from app.access import Access
 from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
@@ -15,7 +16,9 @@ from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.gate import all_gate_routes
 from app.api.guard import Guard
+from app.api.identification import Identification
 from app.api.incidents import incident_change_routes, incident_routes, transition_routes
+from app.api.needs import authorise
 from app.api.notifications import notification_routes
 from app.api.objectives import report_routes
 from app.api.openapi import describe, docs_routes
@@ -27,6 +30,7 @@ from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.api.stream import Stream, stream_routes
 from app.api.timeline import Timeline, timeline_routes
+from app.api.token_routes import token_routes
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
@@ -65,15 +69,15 @@ def create_app(
     metrics: Exposition,
     build: BuildInfo,
     external_url: str,
+    access: Access,
     alertmanager_url: Callable[[], str | None] = lambda: None,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
     sources: Callable[[], Sequence[SourceStatus]] = tuple,
-    token: str | None = None,
     report_link_secret: str | None = None,
     stream: Stream | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
-    """The HTTP application over a board; without *token* nothing can be changed over HTTP.
+    """The HTTP application over a board; *access* decides who may do what.
 
     *report_link_secret* is what links to reports are signed with. *external_url* is where people reach the service; a
     path in it is served too, whether a proxy strips it or not. *alertmanager_url* gives where people reach
@@ -85,24 +89,26 @@ def create_app(
     app.include_router(slo_routes(board, history, turn))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
     app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
-    app.include_router(incident_change_routes(incidents, token, now=timeline.now))
+    app.include_router(incident_change_routes(incidents, now=timeline.now))
     app.include_router(transition_routes(board, incidents))
     app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
     app.include_router(report_routes(reports, turn, link_secret=report_link_secret))
     adjustments = adjustment_routes(
-        board, timeline.adjustments, token, contributors=contributors, now=timeline.now, external_url=external_url
+        board, timeline.adjustments, contributors=contributors, now=timeline.now, external_url=external_url
     )
-    for router in (*adjustments, *backtest_routes(backtests, token)):
+    for router in (*adjustments, *backtest_routes(backtests)):
         app.include_router(router)
-    app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url, token=token))
+    app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url))
     app.include_router(stream_routes(stream or Stream(board)))
-    app.include_router(notification_routes(deliveries, token))
+    app.include_router(notification_routes(deliveries))
     app.include_router(status_routes(config, build, readiness, remote_write, sources))
-    for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader, token), docs_routes()):
+    app.include_router(token_routes(access.tokens))
+    for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader), docs_routes()):
         app.include_router(router)
     handle_problems(app)
+    app.state.access = access
     describe(app, prefix=path_prefix(external_url))
-    return _with_layers(app, path_prefix(external_url))
+    return _with_layers(app, access, path_prefix(external_url))
 
 
 def _described(build: BuildInfo, lifespan: Lifespan[Any] | None) -> FastAPI:
@@ -114,14 +120,15 @@ def _described(build: BuildInfo, lifespan: Lifespan[Any] | None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(authorise), Depends(refuse_unknown_parameters)],
     )
 
 
-def _with_layers(app: FastAPI, prefix: str) -> FastAPI:
+def _with_layers(app: FastAPI, access: Access, prefix: str) -> FastAPI:
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
+    app.add_middleware(Identification, access=access)
     app.add_middleware(Guard)
     if prefix:
         app.add_middleware(PathPrefix, prefix=prefix, routes=app.routes)

@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 
+from app.access import AccessScope
 from app.alerting import NotificationStatus
 from app.api.models import DeadLetterModel, DeadLettersModel, ReceiverStatusListModel, ReceiverStatusModel, RetriedModel
+from app.api.needs import needs
 from app.api.openapi import answers
-from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit
 from app.api.problems import ProblemError
@@ -17,8 +18,8 @@ from app.status import DeliveryLog, ReceiverStatus
 from app.store.dead_letters import MOST_ID
 
 
-def notification_routes(log: DeliveryLog, token: str | None) -> APIRouter:
-    """Receivers, and the routes below ``/api/v1/notifications``; a retry answers to the bearer of *token* only."""
+def notification_routes(log: DeliveryLog) -> APIRouter:
+    """Receivers, and the routes below ``/api/v1/notifications``."""
     router = APIRouter(prefix="/api/v1", tags=["alerts"], default_response_class=JsonResponse)
 
     @router.get("/receivers", operation_id="listReceivers", responses=answers(ReceiverStatusListModel, "All of them"))
@@ -52,11 +53,10 @@ def notification_routes(log: DeliveryLog, token: str | None) -> APIRouter:
     @router.post(
         "/notifications/dead/{letter}/retry",
         operation_id="retryDeadLetter",
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[needs(AccessScope.RELOAD)],
         responses=answers(
             RetriedModel,
             "It is tried again",
-            **NOT_AUTHORISED,
             not_found="Nothing with this id was given up, or it is out of date",
         ),
     )

@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from app.access import AccessScope, Needs
 from app.api.examples import add_examples
 from app.api.models import ProblemModel
+from app.api.needs import declared_needs
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -75,9 +77,11 @@ def describe(app: FastAPI, *, prefix: str = "") -> None:
             schemas["Problem"] = TypeAdapter(ProblemModel).json_schema()
             for name in _OF_FASTAPI:
                 schemas.pop(name, None)
-            for operations in schema["paths"].values():
+            schema["components"]["securitySchemes"] = _SECURITY_SCHEMES
+            wanted = {(path, method): needs for path, method, needs in declared_needs(app)}
+            for path, operations in schema["paths"].items():
                 for method, operation in operations.items():
-                    _complete(operation, method)
+                    _complete(operation, method, wanted[path, method])
             add_examples(schema)
             app.openapi_schema = schema
         return app.openapi_schema
@@ -85,14 +89,21 @@ def describe(app: FastAPI, *, prefix: str = "") -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend it
 
 
-def _complete(operation: dict[str, Any], method: str) -> None:
+def _complete(operation: dict[str, Any], method: str, wanted: Needs) -> None:
     # FastAPI's summary is the name of a function; the first line of its docstring says what the operation does.
     first, _, rest = operation.pop("description").partition("\n")
     operation["summary"] = first.rstrip(".")
     if rest.strip():
         operation["description"] = rest.strip()
     responses = operation["responses"]
-    for status, problem in problem_answers(**_ANY_PROBLEM).items():
+    problems = _ANY_PROBLEM
+    if wanted.scopes:
+        # The roles of OpenAPI 3.1; without a token as far as the settings let everybody read.
+        operation["security"] = [{"token": [scope.value]} for scope in wanted.scopes]
+        if AccessScope.READ in wanted.scopes:
+            operation["security"].append({})
+        problems = problems | _ACCESS_PROBLEMS
+    for status, problem in problem_answers(**problems).items():
         if "application/problem+json" not in responses.get(str(status), {}).get("content", {}):
             responses[str(status)] = problem
     if method == "get" and "application/json" in responses["200"].get("content", {}):
@@ -114,6 +125,18 @@ _ANY_PROBLEM = {
     "service_unavailable": "The service has too many requests to answer this one",
 }
 
+_ACCESS_PROBLEMS = {
+    "unauthorized": "No token, or one that is not accepted",
+    "forbidden": "A token without the scope, or changes are off",
+}
+_SECURITY_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of `sloburn token create`, or of `SLOBURN_API_TOKEN`; the roles are its scopes.",
+    }
+}
+
 _TAGS = [
     {"name": "slos", "description": "Budgets, burn rates and their past."},
     {"name": "alerts", "description": "Active alerts, transitions and notifications that were given up."},
@@ -121,6 +144,7 @@ _TAGS = [
     {"name": "timeline", "description": "Deploys and other changes, and what they cost."},
     {"name": "adjustments", "description": "Maintenance and corrections that budgets leave out or count as good."},
     {"name": "gate", "description": "Whether changes may go ahead, by error budget policies."},
+    {"name": "access", "description": "Tokens of those who may do more than read."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

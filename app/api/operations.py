@@ -1,17 +1,16 @@
 """Routes of the service itself: health, metrics, build, configuration, reload."""
 
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Literal
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
+from app.access import AccessScope
 from app.api.coalescing import Coalesced
 from app.api.models import (
     BuildInfoModel,
@@ -23,6 +22,7 @@ from app.api.models import (
     SourceHealthModel,
     StateModel,
 )
+from app.api.needs import needs, open_route
 from app.api.openapi import Responses, answers
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
@@ -33,8 +33,6 @@ from app.status import ConfigSource, ConfigStatus, Readiness, Reloader, SourceSt
 # Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16
 
-NOT_AUTHORISED = {"unauthorized": "No token, or a wrong one", "forbidden": "No token is configured"}
-_BEARER = HTTPBearer(scheme_name="token", description="The token of `SLOBURN_API_TOKEN`.", auto_error=False)
 _TEXT = {"schema": {"type": "string"}}
 _METRICS: Responses = {
     200: {
@@ -134,7 +132,12 @@ def health_routes(readiness: Readiness) -> APIRouter:
     """The routes that an orchestrator asks."""
     router = APIRouter(tags=["service"], default_response_class=JsonResponse)
 
-    @router.get("/-/healthy", operation_id="getHealthy", responses=answers(StateModel, "The process answers"))
+    @router.get(
+        "/-/healthy",
+        operation_id="getHealthy",
+        dependencies=[open_route()],
+        responses=answers(StateModel, "The process answers"),
+    )
     async def healthy() -> JsonResponse:
         """Whether the process answers at all; a restart would help if not."""
         return JsonResponse(StateModel(status="healthy"))
@@ -142,6 +145,7 @@ def health_routes(readiness: Readiness) -> APIRouter:
     @router.get(
         "/-/ready",
         operation_id="getReady",
+        dependencies=[open_route()],
         responses=answers(StateModel, "It can serve", service_unavailable="Why not, in words"),
     )
     async def ready() -> JsonResponse:
@@ -186,18 +190,17 @@ def metrics_route(metrics: Exposition) -> APIRouter:
     return router
 
 
-def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
-    """The route ``/-/reload``, which only answers to the bearer of *token*."""
+def reload_route(reloader: Reloader) -> APIRouter:
+    """The route ``/-/reload``."""
     router = APIRouter(tags=["service"], default_response_class=JsonResponse)
 
     @router.post(
         "/-/reload",
         operation_id="reload",
-        dependencies=[Depends(bearer_of(token, otherwise="to reload without it, send SIGHUP"))],
+        dependencies=[needs(AccessScope.RELOAD, otherwise="to reload without a token, send SIGHUP")],
         responses=answers(
             ReloadedModel,
             "The documents are active",
-            **NOT_AUTHORISED,
             unprocessable_entity="The documents have errors, and the old ones stay active; or an unknown parameter",
             service_unavailable="The database cannot be used, and the old documents stay active; or too many requests",
         ),
@@ -214,21 +217,3 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
         return JsonResponse(ReloadedModel(slos=outcome.slos))
 
     return router
-
-
-def bearer_of(token: str | None, *, otherwise: str = "") -> Callable[..., Awaitable[None]]:
-    """A dependency that lets the bearer of *token* pass, and no request where there is none.
-
-    *otherwise* is what to do instead where there is none, if there is another way.
-    """
-
-    # Not a plain function, which would wait for a thread before who asks is known.
-    async def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
-        if not token:
-            detail = "changes over HTTP are off: set SLOBURN_API_TOKEN"
-            raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
-        if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), token.encode()):
-            detail = "send the configured token as 'Authorization: Bearer <token>'"
-            raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
-
-    return authorise

@@ -19,6 +19,7 @@ from app.cli.rules import rules
 from app.cli.serve import serve
 from app.cli.status import status
 from app.cli.suggest import suggest
+from app.cli.token import app as token
 from app.metrics import BuildInfo
 
 app = typer.Typer(
@@ -63,6 +64,7 @@ app.command(cls=GateCommand)(gate)
 app.command(cls=GateCommand)(canary)
 app.add_typer(notify)
 app.add_typer(adjust)
+app.add_typer(token)
 
 # The demo is part of the repository and of the image, not of the package.
 if find_spec("demo") is not None:

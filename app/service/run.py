@@ -17,8 +17,8 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.access import Access, AccessRules
 from app.api import (
-    EventTokens,
     PastTurn,
     Stream,
     Timeline,
@@ -58,7 +58,7 @@ from app.service.source_clients import known_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
-from app.status import Board, StoredAdjustments, StoredChanges, StoredReports
+from app.status import Board, StoredAdjustments, StoredChanges, StoredReports, StoredTokens
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 
@@ -205,7 +205,7 @@ def _serve(
     settings = components.settings
     documents = Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
-    status = _status_data(engine, components, documents, token=incidents.token)
+    status = _status_data(engine, components, documents)
     slo_data, backtests = _slo_data(engine, components, incidents), _backtests(components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
     limits = ConnectionLimits.within(allow_open_files())
@@ -232,7 +232,7 @@ def _serve(
         build=status.build,
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
-        token=status.token,
+        access=_access(components),
         report_link_secret=_text_of(settings.report_link_secret),
         stream=stream,
     )
@@ -248,8 +248,8 @@ def _serve(
             status_data=status,
             objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
             timeline_data=_timeline_data(timeline, slo_data),
-            policy_data=PolicyData(engine.gate, token=status.token),
-            backtest_data=BacktestData(backtests=backtests, token=status.token),
+            policy_data=PolicyData(engine.gate),
+            backtest_data=BacktestData(backtests=backtests),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
@@ -360,7 +360,6 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
         history=EngineHistory(engine, components.database),
         external_url=settings.public_url,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
-        token=_text_of(settings.api_token),
     )
 
 
@@ -380,7 +379,6 @@ def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
         contributors=slo_data.contributors,
         pasts=slo_data.pasts,
         turn=slo_data.turn,
-        token=timeline.tokens.api,
     )
 
 
@@ -431,17 +429,24 @@ def _backtests(components: Components, incidents: IncidentData) -> Backtests:
     )
 
 
-def _timeline(components: Components) -> Timeline:
+def _access(components: Components) -> Access:
     settings = components.settings
+    tokens = StoredTokens(components.database, components.clock)
+    with components.database.unreadable_is_damaged():
+        tokens.load()
+    rules = AccessRules(api_token=_text_of(settings.api_token), events_token=_text_of(settings.events_token))
+    return Access(rules, tokens, now=components.clock.now)
+
+
+def _timeline(components: Components) -> Timeline:
     return Timeline(
         log=_changes(components),
         adjustments=_adjustments(components),
-        tokens=EventTokens(events=_text_of(settings.events_token), api=_text_of(settings.api_token)),
         now=components.clock.now,
     )
 
 
-def _status_data(engine: Engine, components: Components, documents: Documents, *, token: str | None) -> StatusData:
+def _status_data(engine: Engine, components: Components, documents: Documents) -> StatusData:
     return StatusData(
         config=documents,
         readiness=EngineReadiness(engine, documents),
@@ -451,7 +456,6 @@ def _status_data(engine: Engine, components: Components, documents: Documents, *
         sources=lambda: engine.sources,
         instruments=components.instruments,
         build=BuildInfo.current(),
-        token=token,
     )
 
 

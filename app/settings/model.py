@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     )
     api_token: SecretStr | None = Field(
         None,
-        description="Bearer token for requests that change something; such requests are refused while it is not set.",
+        description="Bearer token that allows everything; `sloburn token create` makes others that allow less.",
     )
     api_token_file: Path | None = Field(None, description="File with the API token.")
     events_token: SecretStr | None = Field(

@@ -70,6 +70,7 @@ from app.status.snapshot import (
 )
 from app.status.stored_adjustments import StoredAdjustments
 from app.status.stored_changes import StoredChanges
+from app.status.stored_tokens import StoredTokens, made_token
 from app.status.wording import severities_words, sla_words, state_words
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "StoredAdjustments",
     "StoredChanges",
     "StoredReports",
+    "StoredTokens",
     "TimelineEntry",
     "TimelineKind",
     "TooManyAdjustmentsError",
@@ -133,6 +135,7 @@ __all__ = [
     "live_incidents",
     "live_past",
     "live_record",
+    "made_token",
     "most_serious_first",
     "order_key",
     "ordered",

@@ -12,6 +12,7 @@ from app.store.database import (
     check_driver,
     inspect_server,
     open_database,
+    open_database_beside,
     open_database_for_reading,
     open_database_in_memory,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "check_driver",
     "inspect_server",
     "open_database",
+    "open_database_beside",
     "open_database_for_reading",
     "open_database_in_memory",
 ]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 from app.store import postgres
 from app.store.backend import Backend
 from app.store.errors import StoreLockedError, StoreUnavailableError
-from app.store.sqlite import open_in_memory, open_sqlite, open_sqlite_for_reading
+from app.store.sqlite import open_in_memory, open_sqlite, open_sqlite_beside, open_sqlite_for_reading
 
 Transaction = Connection
 """What the functions of this package work in; other packages pass it on and never look inside."""
@@ -187,6 +187,18 @@ def open_database_for_reading(url: str) -> Database:
     if _is_postgres(target):
         return Database(postgres.open_postgres_for_reading(target))
     return Database(open_sqlite_for_reading(target))
+
+
+def open_database_beside(url: str) -> Database:
+    """Open a database on which another process may work, for a few short writes that concern no evaluation.
+
+    Raises:
+        StoreError: it cannot be used, or is of another version.
+    """
+    target = _target(url)
+    if _is_postgres(target):
+        return Database(postgres.open_postgres_beside(target))
+    return Database(open_sqlite_beside(target))
 
 
 def check_driver(url: str) -> None:

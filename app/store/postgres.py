@@ -212,6 +212,34 @@ def open_postgres(target: URL) -> PostgresBackend:
     return backend
 
 
+class _BesidePostgres(PostgresBackend):
+    """A database on which another process works: it has no lease, which only those need who evaluate."""
+
+    @override
+    def check_writable(self, connection: Connection) -> None:
+        _limit_waiting(connection)
+
+
+def open_postgres_beside(target: URL) -> PostgresBackend:
+    """Open a database that another process may work on, for reading and for a few short writes, without a lease.
+
+    Raises:
+        StoreError: it cannot be read, or is of another version.
+    """
+    check_driver()
+    engine = _engine(target)
+    backend = _BesidePostgres(engine, Instance())
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with engine.connect().execution_options(**backend.read_options) as connection:
+                check_revision(connection)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+        unless_opened.pop_all()
+    return backend
+
+
 def open_postgres_for_reading(target: URL) -> PostgresBackend:
     """Open a database that another process may work on, and change nothing.
 

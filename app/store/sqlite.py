@@ -133,12 +133,25 @@ def open_sqlite_for_reading(target: URL) -> SqliteBackend:
     Raises:
         StoreError: there is no such file, it cannot be read, or is of another version.
     """
+    return _open_beside(target, mode="ro")
+
+
+def open_sqlite_beside(target: URL) -> SqliteBackend:
+    """Open a file that another process may work on, for a few short writes.
+
+    Raises:
+        StoreError: there is no such file, it cannot be used, or is of another version.
+    """
+    return _open_beside(target, mode="rw")
+
+
+def _open_beside(target: URL, *, mode: str) -> SqliteBackend:
     path = Path(target.database or ":memory:")
     if not path.is_file():
         raise StoreUnavailableError(f"there is no database {path}: name that of the service in SLOBURN_DATABASE_URL")
     engine = create_engine(
         # Not `immutable`: the service goes on writing.
-        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true",
+        f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true",
         connect_args={"timeout": BUSY_TIMEOUT_S},
         json_serializer=json_text.serialize,
         json_deserializer=json_text.deserialize,

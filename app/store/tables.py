@@ -3,6 +3,7 @@
 from app.store.adjusted_shares import adjusted_share
 from app.store.adjustments import adjustment, adjustment_audit
 from app.store.alerts import alert, transition
+from app.store.api_tokens import api_token
 from app.store.budgets import budget_record
 from app.store.changes import change
 from app.store.definitions import slo_definition
@@ -27,6 +28,7 @@ __all__ = [
     "adjustment",
     "adjustment_audit",
     "alert",
+    "api_token",
     "budget_record",
     "change",
     "daily_total",

@@ -1,18 +1,18 @@
 """Forms that change something: what was sent, and whether the token is right."""
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
+from app.access import Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs
 from app.slo import EARLIEST, LATEST
-from app.wording.plain_text import one_line, shortened
+from app.wording.plain_text import one_line, shortened, visible
 
 _MOST_FIELDS = 20
 # More digits are more than a column of numbers holds.
@@ -29,12 +29,16 @@ class Refusal:
 
 
 async def sent_form(request: Request) -> Mapping[str, str]:
-    """The fields of a form; empty if they cannot be read."""
+    """The fields of a form but its token, whose identity is noted for `refusal`; empty if they cannot be read."""
     try:
         text = (await request.body()).decode()
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
-        return {}
+        form = {}
+    # What shows a form again does not know the token.
+    access: Access = request.app.state.access
+    request.state.form_identity = await access.by_secret(form.pop("token", "").strip())
+    return form
 
 
 SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
@@ -80,13 +84,30 @@ def chosen_page(text: str) -> int:
     return chosen_number(text[:_LONGEST_NUMBER]) or 1
 
 
-def refusal(form: Mapping[str, str], token: str | None) -> Refusal | None:
-    """Why a form with this token changes nothing; None if it may.
+def by_form(scope: AccessScope) -> Any:
+    """A dependency of routes of forms, which ask `refusal` whether *scope* is allowed."""
+    return Depends(Needs([scope], is_checked_by_route=True))
+
+
+def may_change(request: Request) -> bool:
+    """Whether there is any token by which a form could change something."""
+    access: Access = request.app.state.access
+    return access.has_credentials
+
+
+def refusal(request: Request, scope: AccessScope) -> Refusal | None:
+    """Why a form changes nothing, since its token does not allow *scope*; None if it may.
 
     The token is a field of each form and never in a cookie, so that no other site can send one in a reader's name.
     """
-    if not token:
-        return Refusal(status=HTTPStatus.FORBIDDEN, problem="Changes are off: set SLOBURN_API_TOKEN.")
-    if not hmac.compare_digest(form.get("token", "").strip().encode(), token.encode()):
-        return Refusal(status=HTTPStatus.UNAUTHORIZED, problem="The token is wrong; nothing was changed.")
+    if not may_change(request):
+        problem = "Changes are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN."
+        return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
+    found: Identity | AccessRefusal = request.state.form_identity
+    if isinstance(found, AccessRefusal):
+        why = "The token is wrong" if found.failure is AccessFailure.UNKNOWN else visible(found.detail).capitalize()
+        return Refusal(status=HTTPStatus.UNAUTHORIZED, problem=f"{why}; nothing was changed.")
+    if not found.allows(scope):
+        problem = f"The token {found.name!r} does not allow {scope.value}; nothing was changed."
+        return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
     return None

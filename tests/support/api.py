@@ -16,8 +16,9 @@ from fastapi._compat import v2
 from pydantic import TypeAdapter
 from typing_extensions import override
 
+from app.access import Access, AccessRules
 from app.alerting import Transition
-from app.api import AlertLog, EventTokens, History, Timeline, create_app
+from app.api import AlertLog, History, Timeline, create_app
 from app.budget.forecast import NoForecast, Outlook
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
@@ -47,6 +48,7 @@ from app.status import (
     ReloadOutcome,
     Snapshot,
     SourceStatus,
+    StoredTokens,
 )
 from app.store import StoreError
 from app.store.dead_letters import DeadLetter
@@ -337,6 +339,17 @@ class Served:
             now=self.clock.now,
         )
 
+    @property
+    def access(self) -> Access:
+        """Who may do what: by the tokens of the fields, and by those in the database of the incidents."""
+        rules = AccessRules(api_token=self.token, events_token=self.events_token)
+        return Access(rules, self.tokens, now=self.clock.now)
+
+    @cached_property
+    def tokens(self) -> StoredTokens:
+        """The tokens that are made."""
+        return StoredTokens(self.incidents.lazy_database, self.clock)
+
     def app(self) -> FastAPI:
         """The application."""
         return create_app(
@@ -352,7 +365,6 @@ class Served:
             timeline=Timeline(
                 log=self.incidents.changes,
                 adjustments=self.incidents.adjustments,
-                tokens=EventTokens(events=self.events_token, api=self.token),
                 now=self.incidents.clock.now,
             ),
             backtests=self.backtests,
@@ -366,7 +378,7 @@ class Served:
             alertmanager_url=lambda: self.alertmanager_url,
             remote_write=lambda: self.remote_write,
             sources=lambda: self.sources,
-            token=self.token,
+            access=self.access,
             report_link_secret=self.report_link_secret,
         )
 

@@ -150,7 +150,6 @@ def site_of(served: Served) -> FastAPI:
                 history=OneBurst(),
                 external_url=served.external_url,
                 alertmanager_url=lambda: served.alertmanager_url,
-                token=served.token,
             ),
             status_data=_status_data(served),
             objectives_data=ObjectivesData(reports=served.incidents.reports),
@@ -160,10 +159,9 @@ def site_of(served: Served) -> FastAPI:
                 contributors=served.contributors,
                 pasts=served.pasts,
                 turn=asyncio.Semaphore(1),
-                token=served.token,
             ),
-            policy_data=PolicyData(served.gate, token=served.token),
-            backtest_data=BacktestData(backtests=served.backtests, token=TOKEN),
+            policy_data=PolicyData(served.gate),
+            backtest_data=BacktestData(backtests=served.backtests),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
@@ -180,7 +178,6 @@ def _status_data(served: Served) -> StatusData:
         sources=lambda: served.sources,
         instruments=served.instruments,
         build=BUILD,
-        token=served.token,
     )
 
 

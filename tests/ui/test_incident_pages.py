@@ -284,7 +284,7 @@ def test_without_a_token_nothing_can_be_changed(kept: KeptIncidents) -> None:
     assert TestClient(app).post("/incidents/0a0b/mark", data={"mark": "useful", "token": ""}).status_code == 403
     for path in ("/incidents/0a0b", "/alerts"):
         assert 'name="token"' not in TestClient(app).get(path).text
-    assert "set <code>SLOBURN_API_TOKEN</code>" in TestClient(app).get("/incidents/0a0b").text
+    assert "<code>sloburn token create</code>" in TestClient(app).get("/incidents/0a0b").text
 
 
 @pytest.mark.parametrize("content", [b"\xff=1", b"&".join(b"a=1" for _ in range(100)), b"{}"])

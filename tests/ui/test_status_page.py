@@ -124,7 +124,7 @@ def test_before_the_first_evaluation_nothing_is_made_up() -> None:
     seen = text_of(TestClient(site_of(a_served(empty_board(), token=None))).get("/status"))
     assert "Last evaluated slot \u2013" in seen
     assert "None is set: alerts are shown, and no notification is sent." in seen
-    assert "set SLOBURN_API_TOKEN" in seen
+    assert "sloburn token create" in seen
 
 
 def test_errors_of_the_last_reload_are_in_the_api_too(client: TestClient) -> None:

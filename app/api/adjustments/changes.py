@@ -1,4 +1,4 @@
-"""Routes by which people make, change, import and withdraw adjustments; they need the token."""
+"""Routes by which people make, change, import and withdraw adjustments; they need `adjust`."""
 
 import asyncio
 import secrets
@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 
+from app.access import AccessScope
 from app.adjustments import (
     Adjustment,
     AdjustmentCategory,
@@ -22,8 +23,8 @@ from app.api.adjustments.documents import MONTH, adjustment_document, read_adjus
 from app.api.adjustments.models import AdjustmentModel, ImportedModel, NewAdjustmentModel
 from app.api.defaults import no_values
 from app.api.filters import parse_label
+from app.api.needs import needs
 from app.api.openapi import answers, problem_answers
-from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.slo import SloId
@@ -103,15 +104,13 @@ async def _with_counted_events(given: Adjustment, contributors: Contributors, no
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
 
-def change_routes(
-    log: AdjustmentLog, token: str | None, now: Callable[[], datetime], contributors: Contributors
-) -> APIRouter:
-    """The routes that write, for the bearer of *token* only; *contributors* counts events by label values."""
+def change_routes(log: AdjustmentLog, now: Callable[[], datetime], contributors: Contributors) -> APIRouter:
+    """The routes that write; *contributors* counts events by label values."""
     router = APIRouter(
         prefix="/api/v1/adjustments",
         tags=["adjustments"],
         default_response_class=JsonResponse,
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[needs(AccessScope.ADJUST)],
     )
 
     def shown(adjustment: Adjustment) -> AdjustmentModel:
@@ -123,7 +122,7 @@ def change_routes(
         status_code=HTTPStatus.CREATED,
         responses={
             201: {"model": AdjustmentModel, "description": "The adjustment"},
-            **problem_answers(**NOT_AUTHORISED, conflict=_CONFLICT),
+            **problem_answers(conflict=_CONFLICT),
         },
     )
     async def add(given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:
@@ -136,9 +135,7 @@ def change_routes(
     @router.put(
         "/{id}",
         operation_id="changeAdjustment",
-        responses=answers(
-            AdjustmentModel, "It is changed", **NOT_AUTHORISED, not_found="No such adjustment", conflict=_CONFLICT
-        ),
+        responses=answers(AdjustmentModel, "It is changed", not_found="No such adjustment", conflict=_CONFLICT),
     )
     async def change(id: str, given: Annotated[NewAdjustmentModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """Change an adjustment; one that was withdrawn applies again."""
@@ -151,7 +148,7 @@ def change_routes(
     @router.delete(
         "/{id}",
         operation_id="withdrawAdjustment",
-        responses=answers(AdjustmentModel, "It is withdrawn", **NOT_AUTHORISED, not_found="No such adjustment"),
+        responses=answers(AdjustmentModel, "It is withdrawn", not_found="No such adjustment"),
     )
     def withdraw(id: str, author: _Author = "") -> JsonResponse:  # noqa: A002  the contract's name
         """Withdraw an adjustment: it has no effect any more, on the past either, and stays in the audit."""
@@ -169,7 +166,7 @@ def _add_import(router: APIRouter, log: AdjustmentLog, now: Callable[[], datetim
         "/import",
         operation_id="importAdjustments",
         openapi_extra={"requestBody": _CALENDAR},
-        responses=answers(ImportedModel, "What was read", **NOT_AUTHORISED, conflict=_CONFLICT),
+        responses=answers(ImportedModel, "What was read", conflict=_CONFLICT),
     )
     async def import_calendar(
         request: Request,

@@ -39,7 +39,6 @@ _Occurring = Annotated[bool, Query(description="Whether only those with an occur
 def adjustment_routes(
     board: Board,
     log: AdjustmentLog,
-    token: str | None,
     *,
     contributors: Contributors,
     now: Callable[[], datetime],
@@ -78,7 +77,7 @@ def adjustment_routes(
         }
         return JsonResponse(document)
 
-    return router, change_routes(log, token, now, contributors)
+    return router, change_routes(log, now, contributors)
 
 
 def _add_list(router: APIRouter, board: Board, log: AdjustmentLog, now: Callable[[], datetime]) -> None:

@@ -1,15 +1,16 @@
-"""Routes of backtests: those that make and end them need the token."""
+"""Routes of backtests: those that make and end them need `adjust`."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 from starlette.responses import Response
 
+from app.access import AccessScope
 from app.api.backtests.models import BacktestJobModel, BacktestListModel, NewBacktestModel
+from app.api.needs import needs
 from app.api.openapi import answers, problem_answers
-from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
 from app.replay import BacktestJob, Backtests, InvalidBacktestError, TooManyBacktestsError, plan_of
@@ -18,7 +19,7 @@ _PATH = "/api/v1/backtests"
 _MISSING = "No such backtest"
 
 
-def backtest_routes(backtests: Backtests, token: str | None) -> Sequence[APIRouter]:
+def backtest_routes(backtests: Backtests) -> Sequence[APIRouter]:
     """The routes below ``/api/v1/backtests``: those that read, and those that write."""
     router = APIRouter(prefix=_PATH, tags=["backtests"], default_response_class=JsonResponse)
 
@@ -42,7 +43,7 @@ def backtest_routes(backtests: Backtests, token: str | None) -> Sequence[APIRout
         document["result"] = None if job.result is None else dict(job.result)
         return JsonResponse(document)
 
-    return router, _change_routes(backtests, token)
+    return router, _change_routes(backtests)
 
 
 def _job_document(job: BacktestJob) -> BacktestJobModel:
@@ -65,9 +66,9 @@ def _not_found(id_: str) -> ProblemError:
     return not_found(f"no backtest has the id {id_!r}")
 
 
-def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
+def _change_routes(backtests: Backtests) -> APIRouter:
     router = APIRouter(
-        prefix=_PATH, tags=["backtests"], default_response_class=JsonResponse, dependencies=[Depends(bearer_of(token))]
+        prefix=_PATH, tags=["backtests"], default_response_class=JsonResponse, dependencies=[needs(AccessScope.ADJUST)]
     )
 
     @router.post(
@@ -76,7 +77,7 @@ def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
         status_code=HTTPStatus.ACCEPTED,
         responses={
             202: {"model": BacktestJobModel, "description": "It runs, or waits for others"},
-            **problem_answers(**NOT_AUTHORISED, too_many_requests="Too many wait already"),
+            **problem_answers(too_many_requests="Too many wait already"),
         },
     )
     def start(given: Annotated[NewBacktestModel, Body()]) -> JsonResponse:
@@ -95,7 +96,7 @@ def _change_routes(backtests: Backtests, token: str | None) -> APIRouter:
         "/{id}",
         operation_id="removeBacktest",
         status_code=HTTPStatus.NO_CONTENT,
-        responses=problem_answers(**NOT_AUTHORISED, not_found=_MISSING),
+        responses=problem_answers(not_found=_MISSING),
     )
     def remove(id: str) -> Response:  # noqa: A002  the contract's name
         """End a backtest, and forget it."""

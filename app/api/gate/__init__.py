@@ -1,6 +1,6 @@
 """The deploy gate over HTTP: its answers, the hook of Flagger, exceptions, the log of decisions, policies.
 
-Start at `routes.py`; `exceptions.py` has what needs the token, `models.py` and `documents.py` are the JSON.
+Start at `routes.py`; `models.py` and `documents.py` are the JSON.
 """
 
 from fastapi import APIRouter
@@ -15,15 +15,13 @@ from app.status import Contributors, IncidentLog
 __all__ = ["all_gate_routes"]
 
 
-def all_gate_routes(
-    gate: Gate, incidents: IncidentLog, contributors: Contributors, *, external_url: str, token: str | None
-) -> APIRouter:
-    """Every route of the gate and of policies; those that write are for the bearer of *token* only."""
+def all_gate_routes(gate: Gate, incidents: IncidentLog, contributors: Contributors, *, external_url: str) -> APIRouter:
+    """Every route of the gate and of policies."""
     router = APIRouter()
     router.include_router(gate_routes(gate, external_url=external_url))
     router.include_router(flagger_routes(gate))
     router.include_router(gate_log_routes(gate))
-    router.include_router(exception_routes(gate, clock=gate.clock, token=token))
+    router.include_router(exception_routes(gate, clock=gate.clock))
     router.include_router(policy_routes(gate, incidents, clock=gate.clock))
     router.include_router(canary_routes(gate.board, contributors, clock=gate.clock))
     return router

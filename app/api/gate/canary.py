@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, status_answers
+from app.access import AccessScope
+from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, hook_sender, status_answers
 from app.api.gate.models import CanaryModel, FlaggerHookModel, VersionModel
+from app.api.needs import check_service, identity_of, needs
 from app.api.openapi import answers
 from app.api.parameters import DURATION, Time
 from app.api.problems import invalid
@@ -68,21 +70,23 @@ def canary_routes(board: Board, contributors: Contributors, *, clock: Clock) -> 
             counts.append(VersionCounts(version=version, total=answer.total, bad=min(answer.bad, answer.total)))
         return compare_versions(*counts, error_budget=1 - found[0].slo.objective)
 
-    _add_comparison(router, compared, clock)
-    _add_flagger(router, compared, clock)
+    _add_comparison(router, board, compared, clock)
+    _add_flagger(router, board, compared, clock)
     return router
 
 
-def _add_comparison(router: APIRouter, compared: _Compare, clock: Clock) -> None:
+def _add_comparison(router: APIRouter, board: Board, compared: _Compare, clock: Clock) -> None:
     @router.get(
         "",
         operation_id="compareVersions",
+        dependencies=[needs(AccessScope.READ, AccessScope.GATE)],
         responses={
             **answers(CanaryModel, "What is said of the canary"),
             **status_answers(CanaryModel, no="fail", unknown="inconclusive"),
         },
     )
     async def compare(
+        request: Request,
         *,
         slo: _Slo = "",
         label: _Label = "",
@@ -98,31 +102,39 @@ def _add_comparison(router: APIRouter, compared: _Compare, clock: Clock) -> None
         The status is 200 for every verdict, unless `status_code` is set. A verdict is inconclusive with too few events,
         also where a canary that burns the budget as fast as what pages could not have been found.
         """
+        check_service(identity_of(request), *_services_of(board, slo))
         span = _span(window, start, end, at=clock.now())
         verdict = await compared(slo, label, baseline, canary, span)
         status = _STATUSES[verdict.kind] if status_code else HTTPStatus.OK
         return JsonResponse(_document(verdict, slo, label, span), status_code=status)
 
 
-def _add_flagger(router: APIRouter, compared: _Compare, clock: Clock) -> None:
+def _add_flagger(router: APIRouter, board: Board, compared: _Compare, clock: Clock) -> None:
     @router.post(
         "/hooks/flagger",
         operation_id="compareVersionsForFlagger",
+        dependencies=[needs(AccessScope.READ, AccessScope.GATE, is_checked_by_route=True)],
         response_class=PlainTextResponse,
         responses=hook_answers(no="The canary fails; with `invert`: it passes", unknown="Inconclusive"),
     )
     async def compare_for_flagger(
+        request: Request,
         given: Annotated[FlaggerHookModel, Body()],
         *,
         invert: Invert = False,
     ) -> Response:
         """The same for webhooks of Flagger, by the status; `metadata` has the parameters."""
         metadata = given.get("metadata") or {}
+        check_service(await hook_sender(request, metadata), *_services_of(board, metadata.get("slo", "")))
         slo, label, baseline, canary = (metadata.get(name, "") for name in ("slo", "label", "baseline", "canary"))
         span = _span(metadata.get("window"), None, None, at=clock.now())
         verdict = await compared(slo, label, baseline, canary, span)
         status = _STATUSES[verdict.kind]
         return hook_response(status, verdict.kind, verdict.reason, metadata=metadata, invert=invert)
+
+
+def _services_of(board: Board, slo: str) -> set[str]:
+    return {one.slo.service for one in board.current.members_of(SloId(slo))}
 
 
 def _span(window: str | None, start: str | None, end: str | None, *, at: datetime) -> _Span:

@@ -1,15 +1,16 @@
-"""Routes of exceptions: to add and to end one needs the token."""
+"""Routes of exceptions: to add and to end one needs `adjust`, not `gate`: a pipeline must not let itself pass."""
 
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 
+from app.access import AccessScope
 from app.api.gate.documents import exception_document
 from app.api.gate.models import EndedByModel, ExceptionModel, ExceptionsModel, NewExceptionModel
+from app.api.needs import needs
 from app.api.openapi import answers, problem_answers
-from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Limit
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse
@@ -21,8 +22,8 @@ _ExceptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["5f2d7c01"], de
 _Active = Annotated[bool, Query(description="Only those that hold now.")]
 
 
-def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRouter:
-    """The routes below ``/api/v1/gate/exceptions``; those that write are for the bearer of *token* only."""
+def exception_routes(gate: Gate, *, clock: Clock) -> APIRouter:
+    """The routes below ``/api/v1/gate/exceptions``."""
     router = APIRouter(prefix="/api/v1/gate/exceptions", tags=["gate"], default_response_class=JsonResponse)
 
     @router.get("", operation_id="listGateExceptions", responses=answers(ExceptionsModel, "Exceptions"))
@@ -35,13 +36,11 @@ def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRoute
     @router.post(
         "",
         operation_id="addGateException",
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[needs(AccessScope.ADJUST)],
         status_code=HTTPStatus.CREATED,
         responses={
             201: {"model": ExceptionModel, "description": "The exception"},
-            **problem_answers(
-                **NOT_AUTHORISED, service_unavailable="It cannot be written, and does not hold; or too many requests"
-            ),
+            **problem_answers(service_unavailable="It cannot be written, and does not hold; or too many requests"),
         },
     )
     def add_exception(given: Annotated[NewExceptionModel, Body()]) -> JsonResponse:
@@ -59,11 +58,10 @@ def exception_routes(gate: Gate, *, clock: Clock, token: str | None) -> APIRoute
     @router.post(
         "/{id}/end",
         operation_id="endGateException",
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[needs(AccessScope.ADJUST)],
         responses=answers(
             ExceptionModel,
             "It is over",
-            **NOT_AUTHORISED,
             not_found="No such exception",
             service_unavailable="It cannot be written, and goes on; or too many requests",
         ),

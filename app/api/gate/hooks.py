@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 from starlette.responses import PlainTextResponse, Response
 
+from app.access import Access, AccessRefusal, AccessScope, Identity
 from app.api.gate.models import LONGEST_NAME
+from app.api.needs import check_allowed, identity_of
 from app.api.openapi import Responses, problem_answers
+from app.api.problems import ProblemError
 from app.wording.plain_text import one_line
 
 Word = Annotated[str, Query(max_length=LONGEST_NAME)]
@@ -40,6 +43,22 @@ def hook_answers(*, no: str, unknown: str) -> Responses:
         403: {"description": no, "content": _TEXT},
         503: {"description": unknown, "content": {**_TEXT, **unavailable}},
     }
+
+
+async def hook_sender(request: Request, metadata: Mapping[str, str]) -> Identity:
+    """Who sends a hook: Flagger sends no headers of ours, and its metadata may have the token instead.
+
+    Raises:
+        ProblemError: it may not ask.
+    """
+    identity = identity_of(request)
+    if not identity.name and metadata.get("token"):
+        access: Access = request.app.state.access
+        found = await access.by_secret(metadata["token"])
+        if isinstance(found, AccessRefusal):
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail)
+        identity = found
+    return check_allowed(identity, request, AccessScope.READ, AccessScope.GATE)
 
 
 def hook_response(

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
+from app.access import AccessScope, Identity
 from app.api.defaults import no_values
 from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
-from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, is_set, status_answers
+from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, hook_sender, is_set, status_answers
 from app.api.gate.models import LONGEST_NAME, DecisionsModel, FlaggerHookModel, GateModel
+from app.api.needs import check_service, identity_of, needs
 from app.api.openapi import answers
 from app.api.paging import decode_id, encode_id
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
@@ -57,6 +59,7 @@ def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
     @router.get(
         "",
         operation_id="askGate",
+        dependencies=[needs(AccessScope.READ, AccessScope.GATE)],
         responses={
             **answers(GateModel, "Whether the change may go ahead"),
             **status_answers(GateModel, no="deny", unknown="unknown"),
@@ -87,6 +90,7 @@ def gate_routes(gate: Gate, *, external_url: str) -> APIRouter:
             slos=tuple(one for one in slo if one),
             labels=tuple(map(parse_label, label)),
         )
+        _check_services(identity_of(request), question)
         asks = partial(gate.ask, question, caller=_caller(request, caller))
         # By labels all SLOs are looked at.
         answer = asks() if service or question.slos else await run_sync(asks)
@@ -104,6 +108,7 @@ def flagger_routes(gate: Gate) -> APIRouter:
     @router.post(
         "/flagger",
         operation_id="askGateFromFlagger",
+        dependencies=[needs(AccessScope.READ, AccessScope.GATE, is_checked_by_route=True)],
         response_class=PlainTextResponse,
         responses=hook_answers(no="Do not go on; with `invert`: do not roll back", unknown="Not known"),
     )
@@ -122,6 +127,7 @@ def flagger_routes(gate: Gate) -> APIRouter:
         What is not in the query is taken from the hook's `metadata`; the service is the canary's name otherwise.
         """
         metadata = given.get("metadata") or {}
+        identity = await hook_sender(request, metadata)
         name, namespace = given.get("name", ""), given.get("namespace", "")
         question = GateQuestion(
             service=service or metadata.get("service", "") or name,
@@ -129,6 +135,7 @@ def flagger_routes(gate: Gate) -> APIRouter:
             change=change or metadata.get("change", ""),
             slos=tuple(filter(None, (metadata.get("slo", ""),))),
         )
+        _check_services(identity, question)
         answer = gate.ask(question, caller=_caller(request, f"flagger {namespace}/{name}"))
         unknown_passes = unknown_passes or is_set(metadata, "unknown_passes")
         status = _status(answer, unknown_passes=unknown_passes)
@@ -136,6 +143,12 @@ def flagger_routes(gate: Gate) -> APIRouter:
         return hook_response(status, verdict.decision, verdict.reason, metadata=metadata, invert=invert)
 
     return router
+
+
+def _check_services(identity: Identity, question: GateQuestion) -> None:
+    # SLOs and labels may be those of any service.
+    only = question.service and not question.slos and not question.labels
+    check_service(identity, *([question.service] if only else []))
 
 
 def _status(answer: GateAnswer, *, unknown_passes: bool) -> HTTPStatus:

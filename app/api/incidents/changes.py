@@ -1,18 +1,19 @@
-"""Routes by which people mark incidents and add notes; they need the token."""
+"""Routes by which people mark incidents and add notes; they need `adjust`."""
 
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 from starlette.responses import Response
 
+from app.access import AccessScope
 from app.api.incidents.documents import note_document, postmortem_document
 from app.api.incidents.models import MarkModel, NewNoteModel, NewPostmortemModel, NoteModel, WrittenPostmortemModel
 from app.api.incidents.routes import IncidentId, unknown_incident
+from app.api.needs import needs
 from app.api.openapi import answers, problem_answers
-from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.problems import ProblemError, invalid
 from app.api.responses import JsonResponse
 from app.policy import WrittenPostmortem
@@ -21,19 +22,19 @@ from app.store.incident_notes import TooManyNotesError
 from app.wording.plain_text import one_line, visible
 
 
-def incident_change_routes(log: IncidentLog, token: str | None, *, now: Callable[[], datetime]) -> APIRouter:
-    """The routes below ``/api/v1/incidents`` that write, for the bearer of *token* only."""
+def incident_change_routes(log: IncidentLog, *, now: Callable[[], datetime]) -> APIRouter:
+    """The routes below ``/api/v1/incidents`` that write."""
     router = APIRouter(
         prefix="/api/v1/incidents",
         tags=["incidents"],
         default_response_class=JsonResponse,
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[needs(AccessScope.ADJUST)],
     )
 
     @router.put(
         "/{id}/mark",
         operation_id="markIncident",
-        responses=answers(MarkModel, "It is marked", **NOT_AUTHORISED, not_found="No such incident"),
+        responses=answers(MarkModel, "It is marked", not_found="No such incident"),
     )
     def mark_incident(id: IncidentId, given: Annotated[MarkModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """Say whether the notifications of an incident were useful or noise."""
@@ -49,9 +50,7 @@ def incident_change_routes(log: IncidentLog, token: str | None, *, now: Callable
         status_code=HTTPStatus.CREATED,
         responses={
             201: {"model": NoteModel, "description": "The note"},
-            **problem_answers(
-                **NOT_AUTHORISED, not_found="No such incident", conflict="It has as many notes as it may have"
-            ),
+            **problem_answers(not_found="No such incident", conflict="It has as many notes as it may have"),
         },
     )
     def add_note(id: IncidentId, given: Annotated[NewNoteModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
@@ -74,7 +73,7 @@ def _add_postmortems(router: APIRouter, log: IncidentLog, now: Callable[[], date
     @router.put(
         "/{id}/postmortem",
         operation_id="notePostmortem",
-        responses=answers(WrittenPostmortemModel, "It is noted", **NOT_AUTHORISED, not_found="No such incident"),
+        responses=answers(WrittenPostmortemModel, "It is noted", not_found="No such incident"),
     )
     def note_postmortem(id: IncidentId, given: Annotated[NewPostmortemModel, Body()]) -> JsonResponse:  # noqa: A002  the contract's name
         """Note that the postmortem of an incident is written."""
@@ -87,7 +86,7 @@ def _add_postmortems(router: APIRouter, log: IncidentLog, now: Callable[[], date
         "/{id}/postmortem",
         operation_id="forgetPostmortem",
         status_code=HTTPStatus.NO_CONTENT,
-        responses=problem_answers(**NOT_AUTHORISED, not_found="No such incident"),
+        responses=problem_answers(not_found="No such incident"),
     )
     def forget_postmortem(id: IncidentId) -> Response:  # noqa: A002  the contract's name
         """Note that the postmortem of an incident is not written."""

@@ -5,6 +5,5 @@ Start at `routes.py`, which reads; `reports.py` takes what tools report, and `se
 
 from app.api.timeline.reports import Timeline
 from app.api.timeline.routes import timeline_routes
-from app.api.timeline.senders import EventTokens
 
-__all__ = ["EventTokens", "Timeline", "timeline_routes"]
+__all__ = ["Timeline", "timeline_routes"]

@@ -13,28 +13,27 @@ from fastapi import APIRouter, Query, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from app.access import AccessScope
+from app.api.needs import check_service, needs
 from app.api.openapi import problem_answers
-from app.api.operations import NOT_AUTHORISED
 from app.api.problems import invalid
 from app.api.responses import JsonResponse
 from app.api.timeline.documents import change_document
 from app.api.timeline.models import ReportedModel, ReportModel
-from app.api.timeline.senders import EventTokens
+from app.api.timeline.senders import check_sender
 from app.changes import IgnoredChange, MalformedChangeError, Received, read_change
 from app.status import AdjustmentLog, ChangeLog
 
 _Service = Annotated[str, Query(max_length=200, description="The service, in place of the one in the report.")]
 _Environment = Annotated[str, Query(max_length=200, description="The environment, in place of the one in the report.")]
-_SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Where changes and adjustments are kept, and who may report changes; *now* is the time of reports without one."""
+    """Where changes and adjustments are kept; *now* is the time of reports without one."""
 
     log: ChangeLog
     adjustments: AdjustmentLog
-    tokens: EventTokens
     now: Callable[[], datetime]
 
 
@@ -45,12 +44,13 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
         "/events",
         operation_id="reportEvent",
         status_code=HTTPStatus.CREATED,
-        openapi_extra={"security": _SECURITY, "requestBody": _body()},
+        dependencies=[needs(AccessScope.EVENTS, is_checked_by_route=True)],
+        openapi_extra={"requestBody": _body()},
         responses={
             200: {"model": ReportedModel, "description": "It was known already; the report has been added"},
             201: {"model": ReportedModel, "description": "The change"},
             202: {"model": ReportedModel, "description": "It is no change and was ignored, or an event for PagerDuty"},
-            **problem_answers(**NOT_AUTHORISED, unprocessable_entity="It cannot be read, or an unknown parameter"),
+            **problem_answers(unprocessable_entity="It cannot be read, or an unknown parameter"),
         },
     )
     async def report(request: Request, service: _Service = "", environment: _Environment = "") -> Response:
@@ -64,7 +64,7 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
         is_pagerduty = isinstance(given, dict) and "routing_key" in given
         key = given.get("routing_key") if isinstance(given, dict) else None
         # Before anything is said about the body; signatures are over its bytes as they were sent.
-        timeline.tokens.check(headers, body, key if isinstance(key, str) else None)
+        sender = await check_sender(request, headers, body, key if isinstance(key, str) else None)
         if isinstance(given, _Unreadable):
             raise invalid(given.reason)
         try:
@@ -75,6 +75,7 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
         if isinstance(found, IgnoredChange):
             ignored: ReportedModel = {"event": None, "ignored": found.reason}
             return JsonResponse(ignored, status_code=HTTPStatus.ACCEPTED)
+        check_service(sender, found.service)
         kept, is_new = await asyncio.to_thread(timeline.log.add, found)
         answer: ReportedModel = {"event": change_document(kept, external_url=external_url), "ignored": None}
         # Clients of PagerDuty take nothing but 202 for a success.

@@ -1,66 +1,52 @@
-"""Who may report changes: bearers of a token, and webhooks that are signed with it."""
+"""Who may report changes: bearers of a token with `events`, and webhooks that are signed with the token of events."""
 
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
+from fastapi import Request
+
+from app.access import Access, AccessRefusal, AccessScope, Identity, IdentityKind, is_token_shaped
+from app.api.needs import check_allowed, identity_of
 from app.api.problems import ProblemError
 from app.changes import Reporter, reporter_of
 
 _SIGNATURE = "sha256="
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventTokens:
-    """The tokens that are configured: *events* allows reports only and is what webhooks are signed with."""
+async def check_sender(request: Request, headers: Mapping[str, str], body: bytes, routing_key: str | None) -> Identity:
+    """Who reports a change: a sender that proves that it knows a token.
 
-    events: str | None = None
-    api: str | None = None
+    *routing_key* is that of a change event of PagerDuty.
 
-    def check(self, headers: Mapping[str, str], body: bytes, routing_key: str | None) -> None:
-        """Let a request pass that proves that its sender knows a token.
-
-        *routing_key* is that of a change event of PagerDuty.
-
-        Raises:
-            ProblemError: it does not, or there is no token.
-        """
-        if not (self.events or self.api):
-            detail = "reports of changes are off: set SLOBURN_EVENTS_TOKEN"
-            raise ProblemError(HTTPStatus.FORBIDDEN, detail)
-        if self._is_bearer(headers) or self._is_signed(headers, body) or self._knows(routing_key):
-            return
-        if reporter_of(headers) is Reporter.ANY:
-            detail = "send the configured token as 'Authorization: Bearer <token>'"
-        else:
-            detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"
+    Raises:
+        ProblemError: it does not, or there is no token.
+    """
+    access: Access = request.app.state.access
+    identity = identity_of(request)
+    if identity.allows(AccessScope.EVENTS):
+        return identity
+    if _is_signed(access, headers, body):
+        return Identity(kind=IdentityKind.WEBHOOK, name="GitHub", scopes=frozenset({AccessScope.EVENTS}))
+    is_gitlab = reporter_of(headers) is Reporter.GITLAB
+    given = headers.get("x-gitlab-token") if is_gitlab else routing_key
+    # Not one with `admin` only: the secret of a webhook must not allow anything but reports (ADR-0072).
+    if given:
+        found = await access.by_secret(given)
+        if isinstance(found, AccessRefusal) and is_token_shaped(given):
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers={"WWW-Authenticate": "Bearer"})
+        if isinstance(found, Identity) and AccessScope.EVENTS in found.scopes:
+            return found
+    if reporter_of(headers) is not Reporter.ANY and access.has_credentials:
+        detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"
         raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    return check_allowed(identity, request, AccessScope.EVENTS)
 
-    def _is_bearer(self, headers: Mapping[str, str]) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return False
-        return any(_same(given.strip(), token) for token in (self.events, self.api) if token)
 
-    def _is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
-        match reporter_of(headers):
-            case Reporter.GITHUB:
-                # Never by the API's token: the secret of a webhook must not allow anything but reports (ADR-0072).
-                given = headers.get("x-hub-signature-256", "")
-                if not self.events or not given.startswith(_SIGNATURE):
-                    return False
-                expected = hmac.new(self.events.encode(), body, hashlib.sha256).hexdigest()
-                return _same(given.removeprefix(_SIGNATURE).lower(), expected)
-            case Reporter.GITLAB:
-                return self._knows(headers.get("x-gitlab-token"))
+def _is_signed(access: Access, headers: Mapping[str, str], body: bytes) -> bool:
+    secret, given = access.rules.events_token, headers.get("x-hub-signature-256", "")
+    if reporter_of(headers) is not Reporter.GITHUB or not secret or not given.startswith(_SIGNATURE):
         return False
-
-    def _knows(self, given: str | None) -> bool:
-        return bool(given and self.events and _same(given, self.events))
-
-
-def _same(given: str, token: str) -> bool:
-    # Headers are read as latin-1, bodies as UTF-8; what neither can encode is no token.
-    return hmac.compare_digest(given.encode(errors="replace"), token.encode())
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(given.removeprefix(_SIGNATURE).lower().encode(errors="replace"), expected.encode())

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.alerting import TransitionKind
 from app.slo import Severity
 from app.status import Board, IncidentState, live_incidents
@@ -14,7 +15,7 @@ from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
 from app.ui.filters import sent_by_a_form
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -50,7 +51,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
             evaluated=bool(known.snapshots),
             query=query,
             refused=refused,
-            may_change=bool(data.token),
+            may_change=may_change(request),
             severities=tuple(Severity),
             states=tuple(IncidentState),
             mark_choices=(*IncidentMark, UNMARKED),
@@ -68,11 +69,11 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
     # A refused form is shown at its own address, which the page refreshes itself from.
     router.add_api_route("/alerts/mark", partial(_back, renderer))
 
-    @router.post("/alerts/mark")
+    @router.post("/alerts/mark", dependencies=[by_form(AccessScope.ADJUST)])
     def mark(request: Request, form: SentForm) -> Response:
         query = HistoryQuery.parse(request.query_params.multi_items())
         chosen, _, incident = form.get("mark", "").partition(" ")
-        refused = refusal(form, data.token) or unknown_choice(IncidentMark, chosen)
+        refused = refusal(request, AccessScope.ADJUST) or unknown_choice(IncidentMark, chosen)
         if refused is not None:
             return shown(request, query, refused)
         data.log.set_mark(incident, chosen_value(IncidentMark, chosen))

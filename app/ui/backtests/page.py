@@ -9,18 +9,18 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.replay import Backtests, InvalidBacktestError, JobState, TooManyBacktestsError, plan_of
 from app.ui.backtests.rows import PLOT_SIZE, firing_rows, plot_points, score_rows
-from app.ui.forms import Refusal, SentForm, refusal
+from app.ui.forms import Refusal, SentForm, by_form, may_change, refusal
 from app.ui.rendering import Renderer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestData:
-    """The backtests of the service; without *token* none is started."""
+    """The backtests of the service."""
 
     backtests: Backtests
-    token: str | None = None
 
 
 def backtest_pages(renderer: Renderer, data: BacktestData) -> APIRouter:
@@ -42,7 +42,7 @@ def _add_list(router: APIRouter, renderer: Renderer, data: BacktestData) -> None
             jobs=jobs.listed(),
             refused=refused,
             form=form or {},
-            may_change=bool(data.token),
+            may_change=may_change(request),
         )
 
     @router.get("/backtests")
@@ -55,9 +55,9 @@ def _add_list(router: APIRouter, renderer: Renderer, data: BacktestData) -> None
     def after_a_refusal() -> Response:
         return RedirectResponse(f"{renderer.prefix}/backtests", HTTPStatus.SEE_OTHER)
 
-    @router.post("/backtests/new")
+    @router.post("/backtests/new", dependencies=[by_form(AccessScope.ADJUST)])
     def start(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token)
+        refused = refusal(request, AccessScope.ADJUST)
         if refused is not None:
             return shown(request, refused, form)
         try:
@@ -67,9 +67,9 @@ def _add_list(router: APIRouter, renderer: Renderer, data: BacktestData) -> None
             return shown(request, Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem), form)
         return RedirectResponse(f"{renderer.prefix}/backtests/{job.id}", HTTPStatus.SEE_OTHER)
 
-    @router.post("/backtests/end")
+    @router.post("/backtests/end", dependencies=[by_form(AccessScope.ADJUST)])
     def end(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token)
+        refused = refusal(request, AccessScope.ADJUST)
         if refused is not None:
             return shown(request, refused)
         jobs.remove(form.get("id", ""))
@@ -95,7 +95,7 @@ def _add_one(router: APIRouter, renderer: Renderer, data: BacktestData) -> None:
             firings=firing_rows(result),
             points=plot_points(plotted),
             plot_size=PLOT_SIZE,
-            may_change=bool(data.token),
+            may_change=may_change(request),
         )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.alerting import Notification
 from app.policy import WrittenPostmortem
 from app.slo import SloId
@@ -26,7 +27,7 @@ from app.store.incident_notes import (
     TooManyNotesError,
 )
 from app.store.incidents import Incident, IncidentRecord
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
 from app.ui.rendering import Renderer
@@ -51,14 +52,13 @@ class IncidentHistory(Protocol):
 class IncidentData:
     """Where the pages of incidents and alerts get what is not on the board.
 
-    *alertmanager_url* gives where people reach Alertmanager; without *token* nothing can be changed.
+    *alertmanager_url* gives where people reach Alertmanager.
     """
 
     log: IncidentLog
     history: IncidentHistory
     external_url: str
     alertmanager_url: Callable[[], str | None] = lambda: None
-    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,7 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             draft=draft,
             muted=has_muted_alert(record, board.current),
             is_adjusted=_is_adjusted(board.current.find(record.incident.slo)),
+            may_change=may_change(request),
             **_context(record, renderer.clock.now(), data),
         )
 
@@ -105,19 +106,19 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
     def after_a_refusal(request: Request, id: str) -> Response:  # noqa: A002  as in the API
         return back(id, request.url.path.rpartition("/")[2])
 
-    @router.post("/incidents/{id}/mark")
+    @router.post("/incidents/{id}/mark", dependencies=[by_form(AccessScope.ADJUST)])
     def mark(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
         chosen = form.get("mark", "")
-        refused = refusal(form, data.token) or unknown_choice(IncidentMark, chosen)
+        refused = refusal(request, AccessScope.ADJUST) or unknown_choice(IncidentMark, chosen)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused))
         data.log.set_mark(id, chosen_value(IncidentMark, chosen))
         return back(id, "mark")
 
-    @router.post("/incidents/{id}/notes")
+    @router.post("/incidents/{id}/notes", dependencies=[by_form(AccessScope.ADJUST)])
     def add_note(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
         text, author = visible(form.get("text", "")).strip(), one_line(form.get("author", ""))
-        refused = refusal(form, data.token) or _unusable(text, author) or _add(data.log, id, text, author)
+        refused = refusal(request, AccessScope.ADJUST) or _unusable(text, author) or _add(data.log, id, text, author)
         if refused is None:
             return back(id, "notes")
         return shown(request, id, _Draft(refused=refused, text=text, author=author))
@@ -133,10 +134,10 @@ def _add_postmortem_form(
     shown: Callable[[Request, str, _Draft | None], Response],
     back: Callable[[str, str], Response],
 ) -> None:
-    @router.post("/incidents/{id}/postmortem")
+    @router.post("/incidents/{id}/postmortem", dependencies=[by_form(AccessScope.ADJUST)])
     def note_postmortem(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
         url, author = form.get("url", "").strip(), one_line(form.get("author", ""))
-        refused = refusal(form, data.token) or _unusable_postmortem(url, author)
+        refused = refusal(request, AccessScope.ADJUST) or _unusable_postmortem(url, author)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused, author=author, url=url))
         written = WrittenPostmortem(written_at=renderer.clock.now(), author=author, url=url)
@@ -203,7 +204,6 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "postmortem": postmortem_of(record, url=incident_page(data.external_url, incident.id)),
         "chart": _chart(incident, now, data.history),
         "chart_size": (WIDTH, HEIGHT),
-        "may_change": bool(data.token),
         "longest_note": LONGEST_NOTE,
         "longest_author": LONGEST_AUTHOR,
         "longest_url": LONGEST_URL,

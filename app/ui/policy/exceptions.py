@@ -8,6 +8,7 @@ from typing import Protocol
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.gate import (
     LONGEST_EXCEPTION,
     LONGEST_EXCEPTION_REASON,
@@ -21,7 +22,7 @@ from app.gate import (
 )
 from app.slo import format_duration
 from app.store import StoreError
-from app.ui.forms import Refusal, SentForm, refusal
+from app.ui.forms import Refusal, SentForm, by_form, refusal
 from app.ui.rendering import Renderer
 from app.wording.plain_text import one_line
 
@@ -42,9 +43,7 @@ class ShowPolicy(Protocol):
         ...
 
 
-def add_exception_forms(
-    router: APIRouter, renderer: Renderer, gate: Gate, token: str | None, shown: ShowPolicy
-) -> None:
+def add_exception_forms(router: APIRouter, renderer: Renderer, gate: Gate, shown: ShowPolicy) -> None:
     """Add the routes below ``/policy/exceptions``."""
 
     def back() -> Response:
@@ -56,14 +55,14 @@ def add_exception_forms(
     def after_a_refusal() -> Response:
         return back()
 
-    @router.post("/policy/exceptions/new")
+    @router.post("/policy/exceptions/new", dependencies=[by_form(AccessScope.ADJUST)])
     def add(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, token) or _add(gate, form)
+        refused = refusal(request, AccessScope.ADJUST) or _add(gate, form)
         return back() if refused is None else shown(request, refused, form)
 
-    @router.post("/policy/exceptions/end")
+    @router.post("/policy/exceptions/end", dependencies=[by_form(AccessScope.ADJUST)])
     def end(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, token) or _end(gate, form)
+        refused = refusal(request, AccessScope.ADJUST) or _end(gate, form)
         return back() if refused is None else shown(request, refused)
 
 

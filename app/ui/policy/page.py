@@ -25,7 +25,7 @@ from app.policy import (
 from app.slo import SloId
 from app.store import StoreError
 from app.ui.filters import sent_by_a_form
-from app.ui.forms import Refusal
+from app.ui.forms import Refusal, may_change
 from app.ui.incident.notes import rendered_note
 from app.ui.policy.exceptions import LENGTHS, add_exception_forms
 from app.ui.policy.query import DecisionsQuery, ServicesQuery
@@ -50,10 +50,9 @@ STATUS_OF_DECISION = {
 
 @dataclass(frozen=True, slots=True)
 class PolicyData:
-    """Where the pages get what they show; without *token* nothing is changed."""
+    """Where the pages get what they show."""
 
     gate: Gate
-    token: str | None = None
     services: ServiceGate = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +89,7 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
             lengths=tuple(LENGTHS),
             longest_reason=LONGEST_EXCEPTION_REASON,
             longest_value=LONGEST_EXCEPTION_VALUE,
-            may_change=bool(data.token),
+            may_change=may_change(request),
             **_context(data, query),
         )
 
@@ -102,7 +101,7 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
             return RedirectResponse(f"{renderer.prefix}/policy{query.with_changes()}", HTTPStatus.SEE_OTHER)
         return shown(request)
 
-    add_exception_forms(router, renderer, data.gate, data.token, shown)
+    add_exception_forms(router, renderer, data.gate, shown)
 
     @router.get("/policy/decisions")
     def decisions(request: Request) -> Response:

@@ -8,9 +8,10 @@ from http import HTTPStatus
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.metrics import BuildInfo, Instruments, own_health
 from app.remote_write import RemoteWriteStatus
 from app.status import (
@@ -25,7 +26,7 @@ from app.status import (
 )
 from app.store import StoreError
 from app.store.dead_letters import MOST_ID, DeadLetter
-from app.ui.forms import Refusal, SentForm, refusal
+from app.ui.forms import Refusal, SentForm, by_form, may_change, refusal, sent_form
 from app.ui.rendering import Renderer
 from app.ui.status.failing import failing
 
@@ -36,7 +37,7 @@ _ID_DIGITS = len(str(MOST_ID))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusData:
-    """Where the page gets what is not on the board; without *token* nothing can be changed."""
+    """Where the page gets what is not on the board."""
 
     config: ConfigSource
     readiness: Readiness
@@ -46,7 +47,6 @@ class StatusData:
     sources: Callable[[], Sequence[SourceStatus]]
     instruments: Instruments
     build: BuildInfo
-    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +82,9 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
     router.add_api_route("/status/reload", partial(back, "documents"))
     router.add_api_route("/status/retry", partial(back, "receivers"))
 
-    @router.post("/status/reload")
-    async def reload(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token)
+    @router.post("/status/reload", dependencies=[by_form(AccessScope.RELOAD), Depends(sent_form)])
+    async def reload(request: Request) -> Response:
+        refused = refusal(request, AccessScope.RELOAD)
         if refused is None:
             outcome = await data.reloader.reload()
             if outcome.unavailable is not None:
@@ -95,9 +95,9 @@ def status_page(board: Board, renderer: Renderer, data: StatusData) -> APIRouter
                 refused = Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
         return back("documents") if refused is None else await shown(request, refused)
 
-    @router.post("/status/retry")
+    @router.post("/status/retry", dependencies=[by_form(AccessScope.RELOAD)])
     async def retry(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token) or await _retry(data.deliveries, form.get("letter", ""))
+        refused = refusal(request, AccessScope.RELOAD) or await _retry(data.deliveries, form.get("letter", ""))
         return back("receivers") if refused is None else await shown(request, refused)
 
     return router
@@ -151,7 +151,7 @@ def _page(
         remote_write=data.remote_write(),
         sources=data.sources(),
         build=data.build,
-        may_change=bool(data.token),
+        may_change=may_change(request),
     )
 
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access import AccessScope
 from app.adjustments import (
     Adjustment,
     AdjustmentCategory,
@@ -23,7 +24,7 @@ from app.adjustments import (
 from app.adjustments.model import LONGEST_AUTHOR
 from app.slo import Labels, SloId, find_time_zone
 from app.status import TooManyAdjustmentsError, UncountedEventsError, UnknownAdjustedSloError, with_counted_events
-from app.ui.forms import Refusal, SentForm, chosen_value, refusal, unknown_choice
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
 from app.wording.plain_text import one_line, shortened
@@ -50,7 +51,7 @@ def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineDa
             form=form or {},
             categories=tuple(AdjustmentCategory),
             effects=_EFFECTS,
-            may_change=bool(data.token),
+            may_change=may_change(request),
         )
 
     def back() -> Response:
@@ -66,16 +67,16 @@ def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineDa
     def after_a_refusal() -> Response:
         return back()
 
-    @router.post("/adjustments/new")
+    @router.post("/adjustments/new", dependencies=[by_form(AccessScope.ADJUST)])
     async def add(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token) or await _add(data, form, renderer.clock.now())
+        refused = refusal(request, AccessScope.ADJUST) or await _add(data, form, renderer.clock.now())
         if refused is not None:
             return await asyncio.to_thread(shown, request, refused, form)
         return back()
 
-    @router.post("/adjustments/withdraw")
+    @router.post("/adjustments/withdraw", dependencies=[by_form(AccessScope.ADJUST)])
     def withdraw(request: Request, form: SentForm) -> Response:
-        refused = refusal(form, data.token)
+        refused = refusal(request, AccessScope.ADJUST)
         if refused is not None:
             return shown(request, refused)
         _withdraw(data, form, renderer.clock.now())

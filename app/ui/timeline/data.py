@@ -8,7 +8,7 @@ from app.status import AdjustmentLog, ChangeLog, Contributors, Pasts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineData:
-    """Changes, adjustments and the past, whose readers wait for their *turn*; without *token* nothing is changed.
+    """Changes, adjustments and the past, whose readers wait for their *turn*.
 
     *contributors* counts the events that an adjustment of some events means.
     """
@@ -18,4 +18,3 @@ class TimelineData:
     contributors: Contributors
     pasts: Pasts
     turn: asyncio.Semaphore
-    token: str | None = None

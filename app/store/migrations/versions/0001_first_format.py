@@ -40,6 +40,7 @@ def upgrade() -> None:
     _make_adjustments()
     _make_policies()
     _make_gate()
+    _make_access()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -478,3 +479,22 @@ def _make_gate() -> None:
     )
     op.create_index("gate_decision_by_time", "gate_decision", ["at"])
     op.create_index("gate_decision_by_service", "gate_decision", ["service", "number"])
+
+
+def _make_access() -> None:
+    op.create_table(
+        "api_token",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("hint", sa.String, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("scopes", sa.JSON, nullable=False),
+        sa.Column("services", sa.JSON, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("created_by", sa.String, nullable=False),
+        sa.Column("expires_at", sa.Float(53)),
+        sa.Column("last_used_at", sa.Float(53)),
+        sa.Column("revoked_at", sa.Float(53)),
+        sa.PrimaryKeyConstraint("id", name="pk_api_token"),
+        sa.UniqueConstraint("digest", name="uq_api_token_digest"),
+    )

@@ -1,0 +1,57 @@
+"""Who sends a request, or why that is not accepted."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.access.scopes import AccessScope, AccessScopes
+
+
+class IdentityKind(StrEnum):
+    """How an identity proved itself."""
+
+    ANONYMOUS = "anonymous"
+    SETTING = "setting"
+    """By a token of the settings."""
+    TOKEN = "token"  # noqa: S105  a kind, not a token
+    WEBHOOK = "webhook"
+    """By a signature with the token of events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who sends a request and what it may do.
+
+    Attributes:
+        name: what people and the audit know it by; empty for anonymous requests.
+        services: those that it is limited to; empty for all.
+    """
+
+    kind: IdentityKind
+    name: str = ""
+    scopes: AccessScopes = field(default_factory=frozenset)
+    services: tuple[str, ...] = ()
+
+    def allows(self, *wanted: AccessScope) -> bool:
+        """Whether it has any of the scopes; `admin` has all."""
+        return AccessScope.ADMIN in self.scopes or not self.scopes.isdisjoint(wanted)
+
+    def allows_service(self, service: str) -> bool:
+        """Whether it may act for a service."""
+        return not self.services or service in self.services
+
+
+class AccessFailure(StrEnum):
+    """Why what a request has sent to prove its identity was not accepted."""
+
+    MISTYPED = "mistyped"
+    UNKNOWN = "unknown"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRefusal:
+    """A token that was not accepted; *detail* says why, without the token."""
+
+    failure: AccessFailure
+    detail: str

@@ -1,0 +1,105 @@
+"""What each route needs, and the refusal of requests that have none of it."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.params import Depends as Dependency
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
+
+from app.access import IDENTITY, Access, AccessRefusal, AccessScope, Identity, Needs, scope_list
+from app.api.problems import ProblemError
+
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+_READ = Needs([AccessScope.READ])
+# A route that changes something and declares nothing is a mistake, which must not open it.
+_UNDECLARED = Needs([AccessScope.ADMIN])
+
+
+def needs(*scopes: AccessScope, otherwise: str = "", is_checked_by_route: bool = False) -> Any:
+    """A dependency of routes that any of *scopes* is needed for; see `Needs`."""
+    return Depends(Needs(scopes, otherwise=otherwise, is_checked_by_route=is_checked_by_route))
+
+
+def open_route() -> Any:
+    """A dependency of routes that everybody may ask, whatever the settings say."""
+    return Depends(Needs([]))
+
+
+def needs_of(route: BaseRoute) -> Needs:
+    """What a route needs: what it declares, else `read` for one that only answers GET, and `admin` for others."""
+    given: Sequence[Dependency] = route.dependencies if isinstance(route, APIRoute) else ()
+    declared = [one.dependency for one in given if isinstance(one.dependency, Needs)]
+    if declared:
+        return declared[-1]
+    methods = getattr(route, "methods", None) or {"GET"}
+    return _READ if methods <= {"GET", "HEAD"} else _UNDECLARED
+
+
+# Not a plain function, which would wait for a thread before who asks is known.
+async def authorise(request: Request) -> None:
+    """Let a request pass that has what its route needs.
+
+    Raises:
+        ProblemError: 401 if it has to prove an identity, 403 if the one that it has may not.
+    """
+    wanted = needs_of(request.scope["route"])
+    if wanted.scopes and not wanted.is_checked_by_route:
+        check_allowed(identity_of(request), request, *wanted.scopes, otherwise=wanted.otherwise)
+
+
+def identity_of(request: Request) -> Identity:
+    """Who sends a request.
+
+    Raises:
+        ProblemError: what it sent to prove it is not accepted.
+    """
+    found: Identity | AccessRefusal = request.scope["state"][IDENTITY]
+    if isinstance(found, AccessRefusal):
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers=_CHALLENGE)
+    return found
+
+
+def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, otherwise: str = "") -> Identity:
+    """The identity of a request that needs any of *scopes*; *otherwise* is what to do instead of sending a token.
+
+    Raises:
+        ProblemError: it has none of them.
+    """
+    if identity.allows(*scopes):
+        return identity
+    wanted = " or ".join(scope_list(scopes))
+    if identity.name:
+        has = ", ".join(scope_list(identity.scopes)) or "nothing"
+        raise ProblemError(HTTPStatus.FORBIDDEN, f"{identity.name} may {has}; this needs {wanted}")
+    access: Access = request.app.state.access
+    if not access.has_credentials:
+        detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
+        raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
+    detail = f"send a token with the scope {wanted} as 'Authorization: Bearer <token>'"
+    raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+
+def check_service(identity: Identity, *services: str) -> None:
+    """Make sure that an identity that is limited to services asks about these only.
+
+    Raises:
+        ProblemError: it does not, or names none.
+    """
+    if identity.services and not (services and all(map(identity.allows_service, services))):
+        limits = ", ".join(identity.services)
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN, f"{identity.name} may do this for the services {limits} only: name one"
+        )
+
+
+def declared_needs(app: FastAPI) -> Iterator[tuple[str, str, Needs]]:
+    """The path, the method in lower case, and what it needs, of every route."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        for method in context.methods or ():
+            yield context.path_format or "", method.lower(), needs_of(route)

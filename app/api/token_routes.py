@@ -1,0 +1,157 @@
+"""Routes of API tokens: to list, make and revoke them."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, NotRequired
+
+from fastapi import APIRouter, Body, Path, Request
+from pydantic import AwareDatetime, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from app.access import AccessScope, AccessToken, NewToken, TokenDirectory, TokenError, scope_list
+from app.api.needs import identity_of, needs
+from app.api.openapi import answers, problem_answers
+from app.api.parameters import ID_PATTERN
+from app.api.problems import ProblemError, invalid, not_found
+from app.api.responses import JsonResponse, utc
+from app.slo import EARLIEST, LATEST
+from app.store import StoreError
+
+_EXACT = ConfigDict(extra="forbid")
+_Id = Annotated[str, Path(pattern=ID_PATTERN, examples=["5f2d7c01"], description="The id.")]
+_UNAVAILABLE = "It cannot be read or written; or too many requests"
+
+
+@with_config(_EXACT)
+class AccessTokenModel(TypedDict):
+    """A token, without the token."""
+
+    id: Annotated[str, Field(examples=["5f2d7c01"])]
+    name: Annotated[str, Field(examples=["ci"])]
+    hint: Annotated[str, Field(description="How it begins.", examples=["slb_4fGz"])]
+    scopes: list[AccessScope]
+    services: Annotated[list[str], Field(description="Those that it is limited to; empty for all.")]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    last_used_at: Annotated[datetime | None, Field(description="To within 10 minutes.")]
+    revoked_at: datetime | None
+
+
+@with_config(_EXACT)
+class AccessTokensModel(TypedDict):
+    """All tokens, the newest first."""
+
+    items: list[AccessTokenModel]
+
+
+@with_config(_EXACT)
+class NewAccessTokenModel(TypedDict):
+    """What a token is to be."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=["ci"])]
+    scopes: Annotated[list[AccessScope], Field(min_length=1, max_length=10, examples=[["gate", "events"]])]
+    services: NotRequired[Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=50)]]
+    expires_at: Annotated[AwareDatetime | None, Field(description="Null: never.", examples=["2026-06-01T00:00:00Z"])]
+
+
+@with_config(_EXACT)
+class MadeAccessTokenModel(TypedDict):
+    """A new token: *secret* is the token itself, which is shown this once."""
+
+    secret: Annotated[str, Field(examples=["slb_…"])]
+    token: AccessTokenModel
+
+
+def token_routes(tokens: TokenDirectory) -> APIRouter:
+    """The routes below ``/api/v1/tokens``."""
+    router = APIRouter(
+        prefix="/api/v1/tokens",
+        tags=["access"],
+        default_response_class=JsonResponse,
+        dependencies=[needs(AccessScope.ADMIN)],
+    )
+
+    @router.get(
+        "",
+        operation_id="listTokens",
+        responses=answers(AccessTokensModel, "All tokens", service_unavailable=_UNAVAILABLE),
+    )
+    async def list_tokens() -> JsonResponse:
+        """Tokens, the newest first, also those that were revoked or have expired."""
+        try:
+            found = await tokens.listed()
+        except StoreError as error:
+            raise _unavailable(error) from error
+        return JsonResponse(AccessTokensModel(items=[_document(one) for one in found]))
+
+    @router.post(
+        "",
+        operation_id="createToken",
+        status_code=HTTPStatus.CREATED,
+        responses={
+            201: {"model": MadeAccessTokenModel, "description": "The token, shown this once"},
+            **problem_answers(service_unavailable=_UNAVAILABLE),
+        },
+    )
+    async def create_token(request: Request, given: Annotated[NewAccessTokenModel, Body()]) -> JsonResponse:
+        """Make a token. What it is to replace can be revoked afterwards."""
+        expires_at = given["expires_at"]
+        if expires_at is not None and not EARLIEST <= expires_at < LATEST:
+            raise invalid(f"expires_at must be between {EARLIEST.year} and {LATEST.year}")
+        wanted = NewToken(
+            name=given["name"],
+            scopes=frozenset(given["scopes"]),
+            services=tuple(given.get("services", ())),
+            expires_at=utc(expires_at),
+            created_by=identity_of(request).name,
+        )
+        try:
+            made = await tokens.make(wanted)
+        except TokenError as error:
+            raise invalid(str(error)) from error
+        except StoreError as error:
+            raise _unavailable(error) from error
+        document: MadeAccessTokenModel = {"secret": made.text, "token": _document(made.token)}
+        return JsonResponse(document, status_code=HTTPStatus.CREATED)
+
+    _add_revocation(router, tokens)
+    return router
+
+
+def _add_revocation(router: APIRouter, tokens: TokenDirectory) -> None:
+    @router.delete(
+        "/{id}",
+        operation_id="revokeToken",
+        responses=answers(
+            AccessTokenModel, "It is revoked", not_found="No such token", service_unavailable=_UNAVAILABLE
+        ),
+    )
+    async def revoke_token(id: _Id) -> JsonResponse:  # noqa: A002  the contract's name
+        """Let a token be accepted no more: here at once, by other replicas within 5 seconds."""
+        try:
+            found = await tokens.revoke(id)
+        except StoreError as error:
+            raise _unavailable(error) from error
+        if found is None:
+            raise not_found(f"no token has the id {id!r}")
+        return JsonResponse(_document(found))
+
+
+def _document(token: AccessToken) -> AccessTokenModel:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "hint": token.hint,
+        "scopes": scope_list(token.scopes),
+        "services": list(token.services),
+        "created_at": utc(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": utc(token.expires_at),
+        "last_used_at": utc(token.last_used_at),
+        "revoked_at": utc(token.revoked_at),
+    }
+
+
+def _unavailable(error: StoreError) -> ProblemError:
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"the database cannot be used: {error}")

@@ -1,0 +1,158 @@
+"""`sloburn token`: API tokens, in the database of the service, whether it runs or not."""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from app.access import AccessScope, AccessToken, NewToken, TokenError, scope_list
+from app.cli.configuration import settings_for
+from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.slo.durations import DurationError, parse_duration
+from app.status import made_token
+from app.store import Database, StoreError, open_database_beside
+from app.store.api_tokens import add_token, load_tokens, revoke_token
+
+app = typer.Typer(
+    name="token",
+    help="Make, list and revoke API tokens.\n\nExample: sloburn token create ci --scope gate",
+    no_args_is_help=True,
+)
+_NEVER = "never"
+_Url = Annotated[
+    str | None,
+    typer.Option("--database-url", help="Database of the service.", metavar="URL", show_default="SLOBURN_DATABASE_URL"),
+]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)],
+    *,
+    scope: Annotated[
+        list[AccessScope],
+        typer.Option(
+            "--scope",
+            help="read, gate, events, adjust, reload or admin; repeatable.",
+            metavar="SCOPE",
+            parser=choice_of(AccessScope),
+        ),
+    ],
+    service: Annotated[
+        list[str],
+        typer.Option(
+            "--service", help="Only for this service, of gate and events.", metavar="NAME", show_default=False
+        ),
+    ] = [],  # noqa: B006  typer copies it
+    expires: Annotated[str, typer.Option("--expires", help="Such as 90d, or never.", metavar="DURATION")] = "90d",
+    database_url: _Url = None,
+) -> None:
+    """Make a token and print it, this once.
+
+    NAME says who has it. Running replicas accept it at once.
+
+    Example: sloburn token create ci --scope gate --scope events > ci.token
+    """
+    at = datetime.now(UTC)
+    try:
+        expires_at = None if expires == _NEVER else at + parse_duration(expires)
+    except (DurationError, OverflowError):
+        fail(f"--expires: {expires!r} is not a duration; write one such as 90d, or never", code=EXIT_USAGE)
+    wanted = NewToken(
+        name=name, scopes=frozenset(scope), services=tuple(service), expires_at=expires_at, created_by=_user()
+    )
+    try:
+        made = made_token(wanted, at=at)
+        with _database(database_url) as database, database.begin() as transaction:
+            add_token(transaction, made.token)
+    except TokenError as error:
+        fail(str(error), code=EXIT_USAGE)
+    # Only the token, so that it can be piped into a file or a secret; nothing else ever prints it.
+    typer.echo(made.text)
+    errors().print(_line(made.token), markup=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_tokens(*, format: FormatOption = Format.TEXT, database_url: _Url = None) -> None:  # noqa: A002  the contract's name
+    """List the tokens: what they allow, when they were used.
+
+    The newest come first. The tokens themselves are kept nowhere.
+
+    Example: sloburn token list --format json
+    """
+    with _database(database_url) as database, database.read() as transaction:
+        found = load_tokens(transaction)
+    if format is Format.JSON:
+        print_json({"items": [_document(one) for one in found]})
+        return
+    for one in found:
+        output().print(_line(one), markup=False, soft_wrap=True)
+    if not found:
+        errors().print("there is no token")
+
+
+@app.command()
+def revoke(id: Annotated[str, typer.Argument(metavar="ID", hidden=True)], *, database_url: _Url = None) -> None:  # noqa: A002  the contract's name
+    """Revoke a token: within 5 seconds it is accepted nowhere.
+
+    ID is the one that `token list` shows.
+
+    Example: sloburn token revoke 5f2d7c01
+    """
+    with _database(database_url) as database, database.begin() as transaction:
+        found = revoke_token(transaction, id, at=datetime.now(UTC))
+    if found is None:
+        fail(f"no token has the id {id!r}: sloburn token list shows those that there are")
+    output().print(f"{id} {found.name} is revoked", markup=False)
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[Database]:
+    settings = settings_for({"database_url": url})
+    try:
+        database = open_database_beside(settings.database_url)
+    except StoreError as error:
+        fail(str(error), code=EXIT_USAGE)
+    try:
+        yield database
+    except StoreError as error:
+        fail(str(error))
+    finally:
+        database.close()
+
+
+def _user() -> str:
+    try:
+        return f"{pwd.getpwuid(os.getuid()).pw_name}, by the command line"
+    except KeyError:
+        # Containers run as users that have no name.
+        return f"user {os.getuid()}, by the command line"
+
+
+def _document(one: AccessToken) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "hint": one.hint,
+        "scopes": scope_list(one.scopes),
+        "services": list(one.services),
+        "created_at": one.created_at,
+        "created_by": one.created_by,
+        "expires_at": one.expires_at,
+        "last_used_at": one.last_used_at,
+        "revoked_at": one.revoked_at,
+    }
+
+
+def _line(one: AccessToken) -> str:
+    may = ",".join(scope_list(one.scopes)) + (f" for {','.join(one.services)}" if one.services else "")
+    if one.revoked_at is not None:
+        until = f"revoked {one.revoked_at:%Y-%m-%dT%H:%M:%SZ}"
+    else:
+        until = "never expires" if one.expires_at is None else f"expires {one.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    used = "never used" if one.last_used_at is None else f"used {one.last_used_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{one.id}  {one.hint}…  {one.name}  {may}  {until}  {used}"
