@@ -53,7 +53,7 @@ def create(
 ) -> None:
     """Make a token and print it, this once.
 
-    NAME says who has it. Running replicas accept it at once.
+    NAME says who has it. Running replicas accept it within a second.
 
     Example: sloburn token create ci --scope gate --scope events > ci.token
     """

@@ -253,6 +253,8 @@ class BoundedConfig(uvicorn.Config):
             log_level="warning",
             access_log=False,
             server_header=False,
+            # By X-Forwarded-For any process of this host could give itself any address, around the bounds of each.
+            proxy_headers=False,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=3,
         )

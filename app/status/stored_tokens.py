@@ -17,7 +17,7 @@ from app.store.api_tokens import add_token, load_tokens, note_use, revoke_token
 _log = structlog.get_logger(__name__)
 # How long a token that was revoked by another process is still accepted.
 _READ_EVERY = timedelta(seconds=5)
-# A token that was just made is accepted at once; whoever guesses makes five small reads a second.
+# How long a token that another process just made may be refused; whoever guesses makes five small reads a second.
 _READ_FOR_UNKNOWN = timedelta(seconds=0.2)
 # A database that hangs must not keep a pipeline from the gate: after this what is known counts.
 _READ_WITHIN_S = 2.0

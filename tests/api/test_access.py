@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from app.access import AccessScope, NewToken, is_well_formed, new_token
 from app.api.needs import declared_needs
@@ -92,6 +93,9 @@ def test_a_revoked_or_expired_or_mistyped_token_is_refused_with_the_reason_and_n
     assert ["mistyped" in reason for reason in reasons] == [True, True, False]
 
     admin = client(served, token_of(served, AccessScope.ADMIN, name="root"))
+    # The tokens were just read for one that is not known.
+    assert admin.get("/api/v1/tokens").status_code == 401
+    served.clock.at += timedelta(seconds=1)
     (listed,) = [one for one in admin.get("/api/v1/tokens").json()["items"] if one["name"] == "ci"]
     assert token.startswith(listed["hint"])
     assert admin.delete(f"/api/v1/tokens/{listed['id']}").json()["revoked_at"]
@@ -114,6 +118,25 @@ def test_a_token_is_made_by_the_api_shown_once_and_kept_as_a_digest() -> None:
     assert made["secret"] not in http.get("/api/v1/tokens").text
     assert http.post("/api/v1/tokens", json=given).status_code == 422
     assert "limited" in http.post("/api/v1/tokens", json=given | {"name": "x", "scopes": ["read"]}).json()["detail"]
+
+
+def test_a_made_token_stays_out_of_logs_also_of_a_request_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Served(token="right")  # noqa: S106  a made-up token
+    given = {"name": "ci", "scopes": ["admin"], "expires_at": None}
+    with capture_logs() as logged:
+        secret = client(served, "right").post("/api/v1/tokens", json=given).json()["secret"]
+        http = client(served, secret)
+        assert http.get("/api/v1/tokens").status_code == 200
+        assert http.post("/api/v1/tokens", json=given).status_code == 422
+
+        def fail() -> None:
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(served.tokens, "listed", fail)
+        assert http.get("/api/v1/tokens").status_code == 500
+
+    assert "a fault" in str(logged)
+    assert secret not in str(logged)
 
 
 def test_a_token_of_a_service_asks_the_gate_and_reports_deploys_for_it_only() -> None:

@@ -52,6 +52,7 @@ class DoneBacktest(EndedBacktest):
 def http() -> TestClient:
     served = Served.with_snapshots(a_snapshot(an_slo()))
     served.launch_backtest = DoneBacktest
+    served.token = TOKEN
     return TestClient(site_of(served), follow_redirects=False)
 
 
