@@ -9,7 +9,7 @@ from app.access.identity import AccessFailure, AccessRefusal, Identity, Identity
 from app.access.needs import IDENTITY, Needs
 from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
 from app.access.token_text import TOKEN_PREFIX, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
-from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError
+from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError, TokenTakenError
 
 __all__ = [
     "IDENTITY",
@@ -29,6 +29,7 @@ __all__ = [
     "NewToken",
     "TokenDirectory",
     "TokenError",
+    "TokenTakenError",
     "is_token_shaped",
     "is_well_formed",
     "new_token",

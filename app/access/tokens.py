@@ -18,6 +18,10 @@ class TokenError(ValueError):
     """A token that cannot be made, and why."""
 
 
+class TokenTakenError(TokenError):
+    """It can be made only after another was revoked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
     """What a token is to be; *services* limits it to these, *expires_at* None is never."""

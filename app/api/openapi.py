@@ -104,8 +104,11 @@ def _complete(operation: dict[str, Any], method: str, wanted: Needs) -> None:
             operation["security"].append({})
         problems = problems | _ACCESS_PROBLEMS
     for status, problem in problem_answers(**problems).items():
-        if "application/problem+json" not in responses.get(str(status), {}).get("content", {}):
-            responses[str(status)] = problem
+        documented = responses.get(str(status), {})
+        # JSON there is FastAPI's own form of an error, which is never sent; text is what a hook answers.
+        others = {kind: form for kind, form in documented.get("content", {}).items() if kind != "application/json"}
+        if "application/problem+json" not in others:
+            responses[str(status)] = problem | {"content": problem["content"] | others}
     if method == "get" and "application/json" in responses["200"].get("content", {}):
         responses["200"]["headers"] = {
             "ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}}

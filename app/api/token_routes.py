@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Request
 from pydantic import AwareDatetime, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from app.access import AccessScope, AccessToken, NewToken, TokenDirectory, TokenError, scope_list
+from app.access import AccessScope, AccessToken, NewToken, TokenDirectory, TokenError, TokenTakenError, scope_list
 from app.api.needs import identity_of, needs
 from app.api.openapi import answers, problem_answers
 from app.api.parameters import ID_PATTERN
@@ -91,7 +91,9 @@ def token_routes(tokens: TokenDirectory) -> APIRouter:
         status_code=HTTPStatus.CREATED,
         responses={
             201: {"model": MadeAccessTokenModel, "description": "The token, shown this once"},
-            **problem_answers(service_unavailable=_UNAVAILABLE),
+            **problem_answers(
+                conflict="A token of this name can be used, or there are too many", service_unavailable=_UNAVAILABLE
+            ),
         },
     )
     async def create_token(request: Request, given: Annotated[NewAccessTokenModel, Body()]) -> JsonResponse:
@@ -108,6 +110,8 @@ def token_routes(tokens: TokenDirectory) -> APIRouter:
         )
         try:
             made = await tokens.make(wanted)
+        except TokenTakenError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from error
         except TokenError as error:
             raise invalid(str(error)) from error
         except StoreError as error:

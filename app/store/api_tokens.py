@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, Connection, Row, String, Table, delete, func, insert, or_, select, update
 
-from app.access import AccessScope, AccessToken, TokenError, scope_list
+from app.access import AccessScope, AccessToken, TokenTakenError, scope_list
 from app.store.json_text import storable
 from app.store.moments import Moment
 from app.store.schema import metadata
@@ -34,20 +34,20 @@ def add_token(connection: Connection, token: AccessToken) -> None:
     """Keep a new token; the oldest that are over make room for it.
 
     Raises:
-        TokenError: one that can be used has the same name, or there are too many.
+        TokenTakenError: one that can be used has the same name, or there are too many.
     """
     usable = api_token.c.revoked_at.is_(None) & or_(
         api_token.c.expires_at.is_(None), api_token.c.expires_at > token.created_at
     )
     # By its name a token is found in the audit, and revoked at three in the morning.
     if connection.execute(select(api_token.c.id).where(usable, api_token.c.name == token.name)).first() is not None:
-        raise TokenError(f"there is a token {token.name!r} already: give another name, or revoke it first")
+        raise TokenTakenError(f"there is a token {token.name!r} already: give another name, or revoke it first")
     kept = connection.execute(select(func.count()).select_from(api_token)).scalar_one()
     if kept >= MOST_TOKENS:
         over = select(api_token.c.id).where(~usable).order_by(api_token.c.created_at).limit(kept - MOST_TOKENS + 1)
         gone = list(connection.execute(over).scalars())
         if not gone:
-            raise TokenError(f"there are {MOST_TOKENS} tokens already: revoke those that nobody uses")
+            raise TokenTakenError(f"there are {MOST_TOKENS} tokens already: revoke those that nobody uses")
         connection.execute(delete(api_token).where(api_token.c.id.in_(gone)))
     connection.execute(
         insert(api_token).values(

@@ -118,7 +118,7 @@ def test_a_token_is_made_by_the_api_shown_once_and_kept_as_a_digest() -> None:
     assert is_well_formed(made["secret"])
     assert made["token"]["created_by"] == "SLOBURN_API_TOKEN"
     assert made["secret"] not in http.get("/api/v1/tokens").text
-    assert http.post("/api/v1/tokens", json=given).status_code == 422
+    assert http.post("/api/v1/tokens", json=given).status_code == 409
     assert "limited" in http.post("/api/v1/tokens", json=given | {"name": "x", "scopes": ["read"]}).json()["detail"]
 
 
@@ -136,7 +136,7 @@ def test_a_made_token_stays_out_of_logs_also_of_a_request_that_fails(
         secret = httpx2.post(path, json=given, headers=right).json()["secret"]
         made = {"Authorization": f"Bearer {secret}"}
         assert httpx2.get(path, headers=made).status_code == 200
-        assert httpx2.post(path, json=given, headers=made).status_code == 422
+        assert httpx2.post(path, json=given, headers=made).status_code == 409
         monkeypatch.setattr(served.tokens, "listed", fail)
         assert httpx2.get(path, headers=made).status_code == 500
 
