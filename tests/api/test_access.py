@@ -8,12 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
-from app.access import AccessScope, NewToken, is_well_formed, new_token
+from app.access import AccessScope, is_well_formed, new_token
 from app.api.needs import declared_needs
-from app.status import made_token
-from app.store.api_tokens import add_token
+from testbed.waiting import wait_until
 from tests.support.api import Served, listening
 from tests.support.snapshots import a_snapshot
+from tests.support.tokens import token_of
 
 _APP = Served().app()
 OPERATIONS = {
@@ -28,17 +28,7 @@ CHANGES = [(method, path) for method, path in CHANGES if OPERATIONS[method, path
 def served_with(*scopes: AccessScope, services: tuple[str, ...] = ()) -> tuple[Served, str]:
     """An application, and a token that was made."""
     served = Served.with_snapshots(a_snapshot())
-    return served, token_of(served, *scopes, services=services)
-
-
-def token_of(served: Served, *scopes: AccessScope, services: tuple[str, ...] = (), name: str = "ci") -> str:
-    """A token with scopes, in the database."""
-    at = served.clock.now()
-    wanted = NewToken(name=name, scopes=frozenset(scopes), services=services, expires_at=at + timedelta(days=90))
-    made = made_token(wanted, at=at)
-    with served.incidents.database.begin() as transaction:
-        add_token(transaction, made.token)
-    return made.text
+    return served, token_of(served, *scopes, services=services, name="ci")
 
 
 def client(served: Served, token: str | None) -> TestClient:
@@ -94,7 +84,7 @@ def test_a_revoked_or_expired_or_mistyped_token_is_refused_with_the_reason_and_n
         assert wrong not in answer.text
     assert ["mistyped" in reason for reason in reasons] == [True, True, False]
 
-    admin = client(served, token_of(served, AccessScope.ADMIN, name="root"))
+    admin = client(served, token_of(served, AccessScope.ADMIN))
     # The tokens were just read for one that is not known.
     assert admin.get("/api/v1/tokens").status_code == 401
     served.clock.at += timedelta(seconds=1)
@@ -156,6 +146,19 @@ def test_a_token_of_a_service_asks_the_gate_and_reports_deploys_for_it_only() ->
     assert http.post("/api/v1/events", json={"service": "checkout", "version": "1"}).status_code == 201
     # It has no `read`.
     assert http.get("/api/v1/slos").status_code == 403
+
+
+def test_when_a_token_was_last_used_is_noted_beside_the_request() -> None:
+    served, token = served_with(AccessScope.ADMIN)
+
+    def last_used() -> str | None:
+        (listed,) = http.get("/api/v1/tokens").json()["items"]
+        found: str | None = listed["last_used_at"]
+        return found
+
+    with client(served, token) as http:
+        wait_until(last_used, "the use to be noted")
+        assert last_used() == f"{served.clock.now():%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_tokens_known_before_are_accepted_while_the_database_cannot_be_read() -> None:

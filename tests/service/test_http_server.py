@@ -28,6 +28,10 @@ async def _small(_request: Request) -> Response:
     return PlainTextResponse("small")
 
 
+async def _address(request: Request) -> Response:
+    return PlainTextResponse(request.client.host if request.client else "")
+
+
 async def _large(_request: Request) -> Response:
     return PlainTextResponse(b"x" * LARGE)
 
@@ -74,7 +78,13 @@ class Listening:
 @contextmanager
 def listening(limits: ConnectionLimits, **admission: Any) -> Iterator[Listening]:
     app = Starlette(
-        routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow), Route("/endless", _endless)]
+        routes=[
+            Route("/", _small),
+            Route("/address", _address),
+            Route("/large", _large),
+            Route("/slow", _slow),
+            Route("/endless", _endless),
+        ]
     )
     app.add_middleware(Admission, **admission)
     app.add_middleware(Guard)
@@ -114,6 +124,13 @@ def test_idle_connections_make_room_for_those_that_ask() -> None:
         assert _is_closed(idle[0])
         assert server.closed[ClosingCause.CROWDED] >= 40
         assert len(server.server.server_state.connections) <= 21
+
+
+def test_a_client_has_the_address_of_its_connection_whatever_it_sends() -> None:
+    """What is limited for each client, and who may send an identity, goes by it."""
+    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    with listening(ConnectionLimits()) as server:
+        assert httpx.get(f"{server.url}/address", headers=forged, trust_env=False).text == "127.0.0.1"
 
 
 def test_a_client_that_closes_its_half_of_the_connection_is_answered() -> None:
