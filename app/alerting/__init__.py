@@ -31,13 +31,14 @@ from app.alerting.ends import (
 from app.alerting.evidence import (
     BudgetCounts,
     WindowCounts,
+    hold_time,
     is_estimated,
     lowest_factor,
     may_be_one_failure,
     needed_windows,
     recovery_windows,
 )
-from app.alerting.lifecycle import freeze_unseen, long_window, retire, step, step_slo
+from app.alerting.lifecycle import freeze_unseen, has_relapsed, long_window, retire, step, step_slo
 from app.alerting.measured import MeasuredWindow, MeasuredWindows, are_at_rest, is_stale, reading_of
 from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, NormalRate, history_day, history_of
 from app.alerting.notifications.labels import OVERRIDABLE, RESERVED, sent_labels
@@ -97,8 +98,10 @@ __all__ = [
     "definition_of",
     "end_of_member",
     "freeze_unseen",
+    "has_relapsed",
     "history_day",
     "history_of",
+    "hold_time",
     "is_calm",
     "is_estimated",
     "is_stale",

@@ -389,14 +389,14 @@ def _while_firing(
 ) -> tuple[Alert, Transition | None]:
     # An end that the events prove is waited for no longer than the document says; where they only do not contradict it,
     # hold_time comes first, since a pause by chance looks the same.
-    if verdict.long_over or (verdict.over and not _relapsed(alert, policy)):
+    if verdict.long_over or (verdict.over and not has_relapsed(alert, policy)):
         return _while_quiet(alert, policy.keep_firing_for, at)
     if verdict.tripped is None:
         return _while_quiet(alert, max(policy.keep_firing_for, verdict.hold_time), at)
     return _go_on(alert, verdict.tripped.name), None
 
 
-def _relapsed(alert: Alert, policy: SeverityPolicy) -> bool:
+def has_relapsed(alert: Alert, policy: SeverityPolicy) -> bool:
     """Whether it fires again so soon that the last end was no end; such an alert ends after a longer quiet."""
     if alert.resolved_at is None or alert.since is None:
         return False

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
 
 from app.alerting import (
     ADEQUATE_COVERAGE,
     Alert,
+    has_relapsed,
     history_day,
+    hold_time,
     is_calm,
     lowest_factor,
     needed_windows,
@@ -24,9 +27,12 @@ from app.replay.window_series import WindowSeries
 from app.slo import AlertState, NoData, Severity, SeverityPolicy
 from app.slo.arrays import Bools, Floats, Ints
 
-# A little less, and a little more, than the chances at which `evidence.is_over` is sure: a bound on a tail is no less
-# than the tail itself, and approximations of that are off by a few hundredths.
-_SURE, _SURELY_NOT, _SURELY_NO_PAUSE, _SURELY_NO_RECOVERY = 0.009, 0.0101, 0.2001, 0.0501
+# A little less, and a little more, than the chances at which `evidence.is_over` is sure: the approximation that it uses
+# for many events is off by 6% there.
+_SURE, _SURELY_NOT, _SURELY_NO_PAUSE, _SURELY_NO_RECOVERY = 0.009, 0.0107, 0.2001, 0.0501
+# Twice what the logarithm of the likelihood must lack for these chances, as squares of standard deviations.
+_SURE_SQUARE, _SURELY_NOT_SQUARE = (NormalDist().inv_cdf(chance) ** 2 for chance in (_SURE, _SURELY_NOT))
+_ROUNDING_EVENTS = 1e-6
 # A look ahead of so many slots at once: an alert that fires, or is suppressed, seldom stays the same for longer.
 _AHEAD = 1024
 
@@ -38,13 +44,18 @@ class _PolicyColumns:
     *calm* is whether an alert at rest stays so: no rule trips on adequate data, or one does by errors that are surely
     over; *tripped* the place of the first rule that does, -1 without one;
     *inadequate* tells which rule, and which window of it, is the first that is not measured well enough, -1 if none.
-    *burns_on* is whether surely nothing shows the end; *doubted* whether every rule that trips lacks bad events.
+    *over* is whether the newest events surely show the end; *burns_on* whether they surely do not, and *comes_and_goes*
+    whether they do not for an alert that has relapsed. *silent* is whether nothing holds a rule that has cleared;
+    *doubted* whether every rule that trips lacks bad events.
     """
 
     calm: Bools
     tripped: Ints
     inadequate: Ints
+    over: Bools
     burns_on: Bools
+    comes_and_goes: Bools
+    silent: Bools
     doubted: Bools
 
 
@@ -87,9 +98,12 @@ class RestingSlots:
         if all(alert.frozen is not None for alert in alerts) and stale[:1].all() and self._no_data is NoData.FREEZE:
             return stale.copy()
         mutes = self._mutes(alerts, ahead)
+        has_ended = any(alert.severity is Severity.PAGE and alert.resolved_at is not None for alert in alerts)
         same = ~stale
         for alert in alerts:
-            same &= self._stays(alert, ahead, mutes=mutes)
+            # Errors that are over are no evidence, so that a ticket has nothing to add to the page.
+            quiet = mutes | self._of[alert.severity].over[ahead] if has_ended else mutes
+            same &= self._stays(alert, ahead, mutes=quiet)
         return same
 
     def _mutes(self, alerts: Sequence[Alert], ahead: slice) -> Bools:
@@ -120,15 +134,25 @@ class RestingSlots:
             # What is said of it may name another number, and is no transition.
             held: Bools = (columns.tripped[ahead] >= 0) & columns.doubted[ahead] & columns.burns_on[ahead]
             return held
-        timed = alert.quiet_since or alert.silent_since or alert.suppressed or alert.frozen or alert.waiting
-        if not alert.firing or timed or not (alert.announced or alert.muted):
+        if not alert.firing or alert.silent_since or alert.suppressed or alert.frozen or alert.waiting:
             return nothing
         policy = next(policy for policy in self._policies if policy.severity is alert.severity)
+        goes_on = (columns.comes_and_goes if has_relapsed(alert, policy) else columns.burns_on)[ahead]
+        if alert.quiet_since is not None:
+            return goes_on & self._holds(columns, policy, alert.quiet_since, ahead)
         rule = next((place for place, rule in enumerate(policy.rules) if rule.name == alert.tier), None)
-        if rule is None:
+        if rule is None or not (alert.announced or alert.muted):
             return nothing
-        burns: Bools = (columns.tripped[ahead] == rule) & columns.burns_on[ahead]
+        burns: Bools = (columns.tripped[ahead] == rule) & goes_on
         return burns if alert.announced else burns & mutes
+
+    def _holds(self, columns: _PolicyColumns, policy: SeverityPolicy, quiet_since: datetime, ahead: slice) -> Bools:
+        """Whether an alert whose rules have cleared waits on, unless its end is shown."""
+        held = policy.keep_firing_for if policy.evidence is None else max(policy.keep_firing_for, hold_time(policy))
+        until = self._series.history.first_from(quiet_since + held)
+        holds: Bools = np.arange(ahead.start, ahead.stop) < until
+        holds &= (columns.tripped[ahead] < 0) & (columns.inadequate[ahead] < 0) & ~columns.silent[ahead]
+        return holds
 
     def _only_new_events_matter(self, alerts: Sequence[Alert], at: datetime) -> bool:
         """Whether the alerts change by no clock: a slot whose windows hold what they held leaves them as they are."""
@@ -173,38 +197,55 @@ def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
         tripped = np.where(trips_now, place, tripped)
         # With fewer bad events than are asked for, no test of significance is needed.
         doubted &= ~trips_now | (long.bad < (policy.evidence.min_bad_events if policy.evidence else 0.0))
-    burns_on = np.ones(size, dtype=bool)
+    over, silent = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    burns_on = comes_and_goes = np.ones(size, dtype=bool)
     if policy.evidence is not None:
-        surely_over, burns_on = _over(series, policy)
-        calm |= (tripped >= 0) & surely_over
-    return _PolicyColumns(calm=calm, tripped=tripped, inadequate=inadequate, burns_on=burns_on, doubted=doubted)
+        over, burns_on, comes_and_goes = _over(series, policy)
+        calm |= (tripped >= 0) & over
+        silent = series.columns(max(rule.short for rule in policy.rules)).bad <= 0
+    return _PolicyColumns(
+        calm=calm,
+        tripped=tripped,
+        inadequate=inadequate,
+        over=over,
+        burns_on=burns_on,
+        comes_and_goes=comes_and_goes,
+        silent=silent,
+        doubted=doubted,
+    )
 
 
-def _over(series: WindowSeries, policy: SeverityPolicy) -> tuple[Bools, Bools]:
-    """Where `evidence.is_over` is surely True, and where it is surely False, by bounds on its binomial tails.
+def _over(series: WindowSeries, policy: SeverityPolicy) -> tuple[Bools, Bools, Bools]:
+    """Where `evidence.is_over` is surely True, where it is surely False, and where it is so if *patient*.
 
-    Source: https://en.wikipedia.org/wiki/Binomial_distribution#Tail_bounds (Chernoff's bound)
+    Bounds on its binomial tails tell, from below by whole counts and from above by those after them.
+
+    Source: Zubkov and Serov, A complete proof of universal inequalities for the distribution function of the binomial
+    law (2013), https://arxiv.org/abs/1207.3838
     """
     size = len(series.history)
     # Its windows are looked at one after another, while each is measured and burns below all factors.
     below, over, perhaps = np.ones(size, dtype=bool), np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    proven, pauses = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
     parts, chance = recovery_windows(policy), lowest_factor(policy) * series.error_budget
     for part in parts:
         newest = series.columns(part)
         below &= (newest.coverage >= ADEQUATE_COVERAGE) & (newest.total > 0) & (newest.bad < chance * newest.total)
-        bound = _log_bound(newest.bad, newest.total, chance)
-        over |= below & (bound <= np.log(_SURE))
-        # Without bad events the bound is the chance itself, and there may have been a recovery.
-        perhaps |= below & ~((newest.bad == 0) & (bound > np.log(_SURELY_NOT)))
-        perhaps |= below & (newest.bad == 0) & _may_recover(series, policy, part)
+        proven = below & (_square(_up(newest.bad) + 1.0, -_up(-newest.total), chance) >= _SURE_SQUARE)
+        over |= proven
+        perhaps |= below & (_square(-_up(-newest.bad), _up(newest.total), chance) >= _SURELY_NOT_SQUARE)
+        # Without bad events there may have been a recovery.
+        pauses = below & (newest.bad == 0) & _may_recover(series, policy, part)
+        perhaps |= pauses
     if not parts:
-        return over, ~perhaps
+        return over, ~perhaps, ~perhaps
     before, last = series.columns(min(rule.long for rule in policy.rules)), series.columns(parts[-1])
     ratio = np.divide(before.bad, before.total, out=np.zeros(size), where=before.total > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         goes_on = last.total * np.log1p(-ratio) > np.log(_SURELY_NO_PAUSE)
-    perhaps |= below & (last.bad == 0) & ~goes_on
-    return over, ~(over | perhaps)
+    pauses |= below & (last.bad == 0) & ~goes_on
+    # A pause is asked for where nothing is beyond doubt.
+    return over, ~(over | perhaps | pauses), ~pauses | proven
 
 
 def _may_recover(series: WindowSeries, policy: SeverityPolicy, part: timedelta) -> Bools:
@@ -219,14 +260,20 @@ def _may_recover(series: WindowSeries, policy: SeverityPolicy, part: timedelta) 
     return may
 
 
-def _log_bound(bad: Floats, total: Floats, chance: float) -> Floats:
-    """The logarithm of a bound on the chance of so few bad events; what it is where they are more is of no use."""
-    ratio = np.divide(bad, total, out=np.zeros(len(bad)), where=total > 0)
+def _up(events: Floats) -> Floats:
+    """The next whole number of events, but for the error of sums."""
+    whole: Floats = np.ceil(events - _ROUNDING_EVENTS)
+    return whole
+
+
+def _square(bad: Floats, total: Floats, chance: float) -> Floats:
+    """How far so few bad events are below those expected, in squared standard deviations; 0 where they are not."""
+    ratio = np.divide(bad, total, out=np.full(len(bad), chance), where=total > 0)
     ratio = np.clip(ratio, 0.0, chance)
     if chance >= 1.0:
         return np.zeros(len(bad))
     distance = (1.0 - ratio) * (np.log1p(-ratio) - np.log1p(-chance))
     some = ratio > 0
     distance[some] += ratio[some] * np.log(ratio[some] / chance)
-    bound: Floats = -total * distance
-    return bound
+    square: Floats = 2.0 * total * distance
+    return square
