@@ -123,17 +123,8 @@ class RestingSlots:
 
     def _stays(self, alert: Alert, ahead: slice, *, mutes: Bools) -> Bools:
         columns, nothing = self._of[alert.severity], np.zeros(ahead.stop - ahead.start, dtype=bool)
-        if alert.state is AlertState.INACTIVE and alert.suppressed is None:
-            if alert.frozen is None:
-                return columns.calm[ahead]
-            inadequate = columns.inadequate[ahead]
-            poor: Bools = (columns.tripped[ahead] < 0) & (inadequate >= 0)
-            poor &= inadequate == columns.inadequate[ahead.start - 1]
-            return poor
-        if alert.state is AlertState.INACTIVE and alert.frozen is None:
-            # What is said of it may name another number, and is no transition.
-            held: Bools = (columns.tripped[ahead] >= 0) & columns.doubted[ahead] & columns.burns_on[ahead]
-            return held
+        if alert.state is AlertState.INACTIVE:
+            return _rests(alert, columns, ahead)
         if not alert.firing or alert.silent_since or alert.suppressed or alert.frozen or alert.waiting:
             return nothing
         policy = next(policy for policy in self._policies if policy.severity is alert.severity)
@@ -178,6 +169,20 @@ class RestingSlots:
         # With each day of history what is normal may be another.
         same[1:] &= np.diff(history_day(self._series.ends_s)) == 0
         return same
+
+
+def _rests(alert: Alert, columns: _PolicyColumns, ahead: slice) -> Bools:
+    """Whether an inactive alert surely stays as it is."""
+    tripped, inadequate = columns.tripped[ahead], columns.inadequate[ahead]
+    if alert.suppressed is not None and alert.frozen is None:
+        # What is said of it may name another number, and is no transition.
+        return (tripped >= 0) & columns.doubted[ahead] & columns.burns_on[ahead]
+    if alert.frozen is None:
+        return columns.calm[ahead]
+    if alert.suppressed is not None:
+        return np.zeros(len(tripped), dtype=bool)
+    poor: Bools = (tripped < 0) & (inadequate >= 0) & (inadequate == columns.inadequate[ahead.start - 1])
+    return poor
 
 
 def _columns(series: WindowSeries, policy: SeverityPolicy) -> _PolicyColumns:
