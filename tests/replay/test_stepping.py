@@ -9,9 +9,18 @@ import pytest
 from app.alerting import Alert, TransitionKind, default_policies
 from app.ledger import SlotColumns
 from app.replay import SlotHistory, WindowSeries, firings_of, replay
-from app.slo import Alerting, NoData, RollingWindow, Severity, SloId
+from app.slo import (
+    Alerting,
+    BurnRateRule,
+    Evidence,
+    NoData,
+    RollingWindow,
+    Severity,
+    SeverityPolicy,
+    SloId,
+)
 from app.slo.arrays import Floats, Ints
-from bench.simulated_months import SLOT_S, Kind, month
+from bench.simulated_months import SLOT_S
 
 SLO = SloId("checkout-availability")
 DAY = 86_400 // SLOT_S
@@ -22,25 +31,54 @@ def history_of(total: Floats | Ints, bad: Floats | Ints) -> SlotHistory:
     return SlotHistory.of_counts(total, bad, end_of_first_s=START_S + SLOT_S, interval_s=SLOT_S)
 
 
-def alerting_of(objective: float, *, no_data: NoData = NoData.FREEZE) -> Alerting:
-    return Alerting(policies=default_policies(RollingWindow(timedelta(days=30)), objective), no_data=no_data)
+def alerting_of(objective: float) -> Alerting:
+    return Alerting(policies=default_policies(RollingWindow(timedelta(days=30)), objective))
 
 
-@pytest.mark.parametrize("per_second", [10 / 3600, 1 / 60, 1.0, 100.0])
-@pytest.mark.parametrize("no_data", [NoData.FREEZE, NoData.GOOD])
-def test_what_is_skipped_changes_nothing(per_second: float, no_data: NoData) -> None:
-    source = np.random.default_rng(7)
-    lived = month(source, objective=0.999, per_second=per_second, kind=Kind.VARIED)
-    # The days around the first incident, with holes in what was measured.
-    first = max(int(lived.incidents[0].start) - DAY // 4, 0)
-    part = slice(first, first + 2 * DAY)
-    history = history_of(lived.total[part], lived.bad[part])
-    columns = history.slots
-    for begin in source.integers(0, 2 * DAY - 300, 3).tolist():
-        hole = slice(begin, begin + int(source.integers(2, 200)))
-        for column in columns.columns:
+def storm(source: np.random.Generator, *, per_minute: float) -> SlotHistory:
+    """Two days of incidents of all sizes an hour and a half apart, with holes in what was measured; slots of 60 s."""
+    slots, place = 2 * 1440, 0
+    ratio = np.full(slots, 0.0004)
+    while place < slots:
+        begin = place + 1 + int(source.exponential(90))
+        place = begin + 1 + int(source.exponential(12))
+        ratio[begin:place] = min(1.0, 0.001 * np.exp(source.uniform(0.0, 6.0)))
+    total = source.poisson(per_minute, slots)
+    history = SlotHistory.of_counts(total, source.binomial(total, ratio), end_of_first_s=START_S + 60, interval_s=60)
+    for begin in source.integers(0, slots - 300, 2).tolist():
+        hole = slice(begin, begin + int(source.integers(2, 100)))
+        for column in history.slots.columns:
             column[hole] = 0.0
-    alerting, series = alerting_of(0.999, no_data=no_data), WindowSeries(history, error_budget=0.001)
+    return history
+
+
+def dense_alerting(*, keep_firing_for: timedelta, no_data: NoData) -> Alerting:
+    """Rules so short that tickets relapse, and wait on, within hours."""
+    hour = timedelta(hours=1)
+
+    def policy(severity: Severity, *rules: BurnRateRule) -> SeverityPolicy:
+        return SeverityPolicy(
+            severity=severity, rules=tuple(rules), keep_firing_for=keep_firing_for, evidence=Evidence()
+        )
+
+    fast = BurnRateRule(long=hour, short=hour / 12, factor=14.4)
+    slow = BurnRateRule(long=6 * hour, short=hour / 2, factor=6.0)
+    tickets = (replace(slow, factor=3.0), BurnRateRule(long=12 * hour, short=2 * hour, factor=1.0))
+    policies = (policy(Severity.PAGE, fast, slow), policy(Severity.TICKET, *tickets))
+    return Alerting(policies=policies, no_data=no_data)
+
+
+@pytest.mark.parametrize("per_minute", [3.0, 20.0, 1000.0])
+@pytest.mark.parametrize(
+    ("seed", "keep_firing_for", "no_data"),
+    [(0, timedelta(0), NoData.FREEZE), (1, timedelta(minutes=20), NoData.GOOD)],
+)
+def test_what_is_skipped_changes_nothing(
+    seed: int, per_minute: float, keep_firing_for: timedelta, no_data: NoData
+) -> None:
+    history = storm(np.random.default_rng(seed), per_minute=per_minute)
+    alerting = dense_alerting(keep_firing_for=keep_firing_for, no_data=no_data)
+    series = WindowSeries(history, error_budget=0.001)
     skipping = replay(series, alerting, slo=SLO)
     every = replay(series, alerting, slo=SLO, every_slot=True)
     assert every.stepped == len(history)
