@@ -8,6 +8,10 @@ import sys
 def main() -> None:
     """Run the command line."""
     _handle_signals(sys.argv[1:])
+    if os.environ.get("OTEL_PROPAGATORS"):
+        from app.tracing.propagators import leave_out_unknown_propagators  # noqa: PLC0415
+
+        leave_out_unknown_propagators(os.environ)
     # Imported after that: it takes a second, in which a signal may come.
     from app.cli import run_command  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Lifespan
 
 from app.access import Access
@@ -76,14 +77,15 @@ def create_app(
     report_link_secret: str | None = None,
     stream: Stream | None = None,
     lifespan: Lifespan[Any] | None = None,
+    telemetry: TelemetryConfig | None = None,
 ) -> FastAPI:
     """The HTTP application over a board; *access* decides who may do what.
 
     *report_link_secret* is what links to reports are signed with. *external_url* is where people reach the service; a
     path in it is served too, whether a proxy strips it or not. *alertmanager_url* gives where people reach
-    Alertmanager, if there is one. Pages share the *turn* to read the past.
+    Alertmanager, if there is one. Pages share the *turn* to read the past. *telemetry* says how requests are traced.
     """
-    app = _described(build, lifespan)
+    app = _described(build, lifespan, telemetry)
     # Before `slo_routes`, of which one takes any path for an id.
     app.include_router(chart_routes(board, pasts, contributors, turn))
     app.include_router(slo_routes(board, history, turn))
@@ -111,7 +113,7 @@ def create_app(
     return _with_layers(app, access, path_prefix(external_url))
 
 
-def _described(build: BuildInfo, lifespan: Lifespan[Any] | None) -> FastAPI:
+def _described(build: BuildInfo, lifespan: Lifespan[Any] | None, telemetry: TelemetryConfig | None) -> FastAPI:
     return FastAPI(
         title="Sloburn",
         version=build.version,
@@ -121,6 +123,7 @@ def _described(build: BuildInfo, lifespan: Lifespan[Any] | None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(authorise), Depends(refuse_unknown_parameters)],
+        telemetry=telemetry,
     )
 
 

@@ -16,12 +16,13 @@ import structlog
 from app.alerting import Notification
 from app.clock import Clock
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt, ending
-from app.delivery.outcome import Outcome, failing_attempt
+from app.delivery.outcome import Failed, Outcome, Rejected, failing_attempt
 from app.delivery.ports import DeliveryInstruments, Outbox, Receiver
 from app.delivery.restarting import restarting
 from app.http.backoff import Backoff
 from app.http.failures import AttemptError
 from app.store.outbox import OutboxEntry
+from app.tracing import trace_span
 
 _log = structlog.get_logger(__name__)
 
@@ -133,11 +134,21 @@ class DeliveryLoop:
         if not entries:
             await self._report_age(at)
             return False
-        outcomes = await self._attempt(receiver, entries, at)
-        endings = self._endings(entries, outcomes, self._clock.now())
-        await asyncio.to_thread(self._outbox.settle, endings, at=self._clock.now())
-        for entry in entries:
-            self._report(receiver, entry, endings[entry.id])
+        # The traces of the evaluations that decided what is sent: often minutes ago, before a restart, or several.
+        causes = tuple(dict.fromkeys(entry.traceparent for entry in entries if entry.traceparent is not None))
+        with trace_span(
+            "sloburn.deliver",
+            {"sloburn.receiver": receiver.name, "sloburn.notifications": len(entries)},
+            links=causes,
+        ) as span:
+            outcomes = await self._attempt(receiver, entries, at)
+            endings = self._endings(entries, outcomes, self._clock.now())
+            await asyncio.to_thread(self._outbox.settle, endings, at=self._clock.now())
+            for entry in entries:
+                self._report(receiver, entry, endings[entry.id])
+            failed = next((outcome for outcome in outcomes if isinstance(outcome, Failed | Rejected)), None)
+            if failed is not None:
+                span.fail(failed.reason.value if isinstance(failed, Failed) else "rejected")
         await self._report_age(at)
         if any(isinstance(one, GiveUp) for one in endings.values()):
             # A notification that was given up may now be due for the fallback of its receiver.

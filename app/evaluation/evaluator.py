@@ -60,6 +60,7 @@ from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
 from app.store.shards import HeldShards, load_stepped_of
+from app.tracing import trace_span
 
 _log = structlog.get_logger(__name__)
 # After so long an Alertmanager has forgotten what fired, and what we knew may be over.
@@ -176,6 +177,10 @@ class Evaluator:
         *judged* is called once all alerts have been stepped, before that is written: `find_top_contributors` has work
         from then on.
         """
+        with trace_span("sloburn.evaluate", {"sloburn.slot": at.isoformat(), "sloburn.slos": len(self._slos)}):
+            await self._evaluate(at, judged)
+
+    async def _evaluate(self, at: datetime, judged: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         late = self._ingests.answered()
@@ -185,20 +190,23 @@ class Evaluator:
                 self._enter(late)
         asked = await self._ingests.ask(at)
         async with self._turn:
-            self._enter(asked)
-            composites.count_slot(self._ledger_writer)
-            self._ledger_writer.ledger.advance(at.timestamp())
-            self._ledger_writer.series_index.renew_places()
-            self._query_health.note_refused(self._ledger_writer.tracked_slis)
-            if self._stepped is not None and at <= self._stepped:
-                # A restart within a slot, or under a clock that was set back: to step alerts once more would move them
-                # early.
-                self._refresh(at)
-            else:
-                self._judge(at)
-                judged()
-            self._note_backfill()
-            await self._writer.commit(at, stepped=self._stepped)
+            with trace_span("sloburn.count"):
+                self._enter(asked)
+                composites.count_slot(self._ledger_writer)
+                self._ledger_writer.ledger.advance(at.timestamp())
+                self._ledger_writer.series_index.renew_places()
+                self._query_health.note_refused(self._ledger_writer.tracked_slis)
+            with trace_span("sloburn.judge"):
+                if self._stepped is not None and at <= self._stepped:
+                    # A restart within a slot, or under a clock that was set back: to step alerts once more would move
+                    # them early.
+                    self._refresh(at)
+                else:
+                    self._judge(at)
+                    judged()
+                self._note_backfill()
+            with trace_span("sloburn.write"):
+                await self._writer.commit(at, stepped=self._stepped)
         for one in self._ingests.all:
             self._instruments.asked(
                 one.name, answered_at=one.answered_at, at=at, seconds=one.seconds, failing=one.failing
@@ -217,6 +225,10 @@ class Evaluator:
         )
 
     async def _backfill_one(self, history: SourceHistory, now: datetime) -> bool:
+        with trace_span("sloburn.backfill", {"sloburn.source": history.name}):
+            return await self._read_piece(history, now)
+
+    async def _read_piece(self, history: SourceHistory, now: datetime) -> bool:
         time_range, answers = await history.backfill.read(now)
         if time_range is None or answers is None:
             return await self._read_window_edges(history, now)

@@ -12,6 +12,7 @@ from app.http import FollowedContext, IpAddress, ResolvingTransport
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.sockets import CONNECT_S
+from app.tracing import trace_child
 
 T = TypeVar("T")
 UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -81,16 +82,25 @@ class Sender:
         server_name = self._options.http.tls.server_name
         extensions = {} if server_name is None else {"sni_hostname": server_name}
         request = client.build_request(method, target, content=content, headers=headers, extensions=extensions)
-        try:
-            response = await client.send(request, stream=True)
-        except httpx.InvalidURL as error:
-            # Also where redirects are not followed, httpx looks at where they lead.
-            detail = f"{target.host} redirects to what is no URL"
-            raise AttemptError(Failed(reason=FailureReason.REFUSED, detail=detail)) from error
-        try:
-            return await receive(response)
-        finally:
-            await response.aclose()
+        # Only the host: paths and queries of receivers' URLs are often secret.
+        with trace_child(
+            method,
+            {"http.request.method": method, "server.address": target.host, "server.port": port_of(target)},
+            client=True,
+        ) as span:
+            try:
+                response = await client.send(request, stream=True)
+            except httpx.InvalidURL as error:
+                # Also where redirects are not followed, httpx looks at where they lead.
+                detail = f"{target.host} redirects to what is no URL"
+                raise AttemptError(Failed(reason=FailureReason.REFUSED, detail=detail)) from error
+            span.add({"http.response.status_code": response.status_code})
+            if response.is_error:
+                span.fail(str(response.status_code))
+            try:
+                return await receive(response)
+            finally:
+                await response.aclose()
 
     async def _follow_tls_files(self) -> None:
         """Make new clients once a certificate has been replaced; requests under way keep theirs."""

@@ -19,9 +19,14 @@ from prometheus_client import (
 )
 
 from app.metrics.build import BuildInfo
+from app.tracing import exemplar
 
 # Up to the default interval: an evaluation that takes longer misses slots, which has a counter of its own.
 _DURATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
+
+
+SPAN_LOSSES = ("queue_full", "export_failed")
+"""Why spans of traces are lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class Instruments:
     def evaluated(self, seconds: float, at: datetime) -> None:
         """An evaluation of the slot *at* has ended after *seconds*."""
         self._evaluations.inc()
-        self._evaluation_duration.observe(seconds)
+        self._evaluation_duration.observe(seconds, exemplar())
         self._last_evaluation.set(at.timestamp())
 
     def evaluation_failed(self, reason: str) -> None:
@@ -121,6 +126,14 @@ class Instruments:
     def connection_closed(self, cause: str) -> None:
         """A client's connection was closed because the client was slow, or there were too many."""
         self._connections_closed.labels(cause).inc()
+
+    def spans_exported(self, count: int) -> None:
+        """The collector has accepted spans of traces."""
+        self._spans_exported.inc(count)
+
+    def spans_dropped(self, reason: str, count: int) -> None:
+        """Spans of traces are lost, since too many waited or they could not be exported."""
+        self._spans_dropped.labels(reason).inc(count)
 
     def know_receivers(self, receivers: Iterable[str], failure_reasons: Sequence[str]) -> None:
         """From now on there are these receivers, perhaps among others."""
@@ -227,6 +240,10 @@ class Instruments:
         self._connections_closed = self._counter(
             "http_connections_closed", "Connections closed because clients were slow, or there were too many.", "cause"
         )
+        self._spans_exported = self._counter("trace_spans_exported", "Spans that the collector of traces accepted.")
+        self._spans_dropped = self._counter("trace_spans_dropped", "Spans of traces that are lost.", "reason")
+        for reason in SPAN_LOSSES:
+            self._spans_dropped.labels(reason)
 
     def _config_instruments(self, build: BuildInfo, external_url: str) -> None:
         self._reload_successful = self._gauge("config_last_reload_successful", "1 if the last reload took effect.")

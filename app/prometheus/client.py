@@ -41,6 +41,7 @@ from app.prometheus.send import ApiResponse, decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
 from app.promql.selector_text import with_escaped_names
+from app.tracing import trace_child
 
 # A host that drops packets must not use up the whole deadline of an attempt; an unanswered SYN is repeated after 1 s.
 _CONNECT_S = 3.0
@@ -236,12 +237,24 @@ class PrometheusClient:
         timeout = min(self._timeout, until - asyncio.get_running_loop().time())
         sent = self._clock.now()
         request = self._request(api_request, headers, timeout)
-        answer = await send(connection, request, seconds=timeout, limit=self._largest, turn=turn)
+        answer = await self._sent(connection, request, api_request.path, seconds=timeout, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
             # Some servers and proxies allow GET only; remembered, or every request would be made twice.
             self._post = False
             return await self._answer(connection, api_request, until, turn)
         self._compare_clocks(answer, sent)
+        return answer
+
+    async def _sent(
+        self, connection: Connection, request: httpx.Request, path: str, *, seconds: float, turn: Turn
+    ) -> ApiResponse:
+        # Not the whole path: a proxy may have a key in it. Nor the query, which has values of labels.
+        attributes = {"http.request.method": request.method, "server.address": request.url.host, "url.template": path}
+        with trace_child(f"{request.method} {path}", attributes, client=True) as span:
+            answer = await send(connection, request, seconds=seconds, limit=self._largest, turn=turn)
+            span.add({"http.response.status_code": answer.status, "http.response.body.size": len(answer.body)})
+            if answer.status != _OK:
+                span.fail(str(answer.status))
         return answer
 
     def _request(self, api_request: ApiRequest, headers: httpx.Headers, timeout: float) -> httpx.Request:

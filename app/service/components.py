@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 
 from app.adjustments import CurrentAdjustments
+from fastapi.telemetry import TelemetryConfig
+
 from app.clock import Clock
 from app.integrations import DeliveryConfig
 from app.metrics import Instruments
+from app.service.otel import NO_TELEMETRY
 from app.settings import Settings
 from app.status import Board, RecentChanges
 from app.store import Database
@@ -20,6 +23,7 @@ class Components:
     board: Board
     instruments: Instruments
     clock: Clock
+    telemetry: TelemetryConfig = field(default_factory=lambda: NO_TELEMETRY)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     adjustments: CurrentAdjustments = field(default_factory=CurrentAdjustments)
     recent_changes: RecentChanges = field(default_factory=RecentChanges)

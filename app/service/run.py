@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 
 from app.access import Access, AccessRules
@@ -52,6 +53,7 @@ from app.service.kept_adjustments import AdjustedDaysKeeper
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
+from app.service.otel import open_tracing
 from app.service.scheduled_reports import ReportLinks, ReportSender
 from app.service.signals import Signals, StopRequestedError
 from app.service.source_clients import known_sources
@@ -154,14 +156,28 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
     Raises:
         _PutAsideError: it is worth another attempt.
     """
+    build, known = BuildInfo.current(), _known(given.delivery)
+    instruments = Instruments(build=build, known=known, external_url=settings.public_url)
+    with open_tracing(os.environ, instruments) as telemetry:
+        _work_on(settings, given, listening, signals, instruments=instruments, telemetry=telemetry)
+
+
+def _work_on(
+    settings: Settings,
+    given: _Given,
+    listening: socket.socket,
+    signals: Signals,
+    *,
+    instruments: Instruments,
+    telemetry: TelemetryConfig,
+) -> None:
     database = open_database(settings.database_url, recover=settings.recover)
     components = Components(
         settings=settings,
         database=database,
         board=Board(),
-        instruments=Instruments(
-            build=BuildInfo.current(), known=_known(given.delivery), external_url=settings.public_url
-        ),
+        instruments=instruments,
+        telemetry=telemetry,
         clock=SystemClock(),
         delivery=given.delivery,
     )
@@ -235,6 +251,7 @@ def _serve(
         access=_access(components),
         report_link_secret=_text_of(settings.report_link_secret),
         stream=stream,
+        telemetry=components.telemetry,
     )
     app.include_router(
         pages(

@@ -27,6 +27,7 @@ from app.store.errors import (
     StoreOutdatedError,
     StoreUnavailableError,
 )
+from app.store.statement_spans import trace_statements
 
 __all__ = [
     "Database",
@@ -46,4 +47,5 @@ __all__ = [
     "open_database_beside",
     "open_database_for_reading",
     "open_database_in_memory",
+    "trace_statements",
 ]

@@ -39,6 +39,7 @@ from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
 from app.store.unanswered import unanswered_of
 from app.store.upsert import insert_missing
+from app.tracing import current_trace
 
 outbox = Table(
     "outbox",
@@ -65,6 +66,8 @@ outbox = Table(
     # The first failed attempt, and when the fallback of the receiver was notified while attempts go on.
     Column("failing_since", Moment),
     Column("fallback_notified_at", Moment),
+    # The trace in which the notification was decided.
+    Column("traceparent", String),
     UniqueConstraint("receiver", "idempotency_key"),
     Index("outbox_by_receiver", "receiver", "state", "alert_key", "id"),
     Index("outbox_by_incident", "incident", "instance"),
@@ -105,6 +108,7 @@ class OutboxEntry:
     last_error: str | None
     failing_since: datetime | None = None
     fallback_notified_at: datetime | None = None
+    traceparent: str | None = None
 
     @property
     def held(self) -> bool:
@@ -127,6 +131,7 @@ def enqueue(
     That an unconfirmed alert fires is held until `release_beginnings`: it may have got new labels before fresh data was
     seen.
     """
+    trace = current_trace()
     rows = [
         {
             **columns_of(notification),
@@ -136,6 +141,7 @@ def enqueue(
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
+            "traceparent": None if trace is None else trace.traceparent,
             "due_at": at + _HELD
             if notification.unconfirmed and notification.status is NotificationStatus.FIRING
             else at,
@@ -507,4 +513,5 @@ def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
         last_error=row.last_error,
         failing_since=row.failing_since,
         fallback_notified_at=row.fallback_notified_at,
+        traceparent=row.traceparent,
     )

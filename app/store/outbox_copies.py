@@ -67,6 +67,7 @@ def copy_entries(connection: Connection, entries: Sequence[OutboxEntry]) -> None
             "last_error": entry.last_error,
             "failing_since": entry.failing_since,
             "fallback_notified_at": entry.fallback_notified_at,
+            "traceparent": entry.traceparent,
         }
         for entry in entries
     ]

@@ -22,6 +22,7 @@ from app.ingest.series.source_labels import labelled
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.slo import DEFAULT_SOURCE
+from app.tracing import trace_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,10 @@ class SourceIngest:
 
     async def ask(self, at: datetime) -> AskedSlot:
         """Ask for the newest slot that is due in the evaluation of the slot *at*, and for what was missed before."""
+        with trace_span("sloburn.ask", {"sloburn.source": self.name, "sloburn.slis": len(self.tracked_slis)}):
+            return await self._ask(at)
+
+    async def _ask(self, at: datetime) -> AskedSlot:
         loop = asyncio.get_running_loop()
         began, writer = loop.time(), self._ledger_writer
         at -= self.source.later_by

@@ -17,6 +17,7 @@ class WebhookModel(Model):
     secret_file: FilePath | None = None
     secret_env: Text | None = None
     headers: dict[Text, HeaderModel] = Field(default_factory=dict)
+    trace_context: bool = False
     http_config: HttpModel | None = None
 
 
@@ -32,5 +33,6 @@ def resolve_webhook(model: WebhookModel, at: FieldPath, reader: SectionReader) -
             url=url,
             secret=reader.loader.secret(model.secret_file, model.secret_env, at, "secret") if signed else None,
             headers=headers,
+            trace_context=model.trace_context,
         )
     )

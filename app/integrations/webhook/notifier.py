@@ -25,6 +25,7 @@ from app.delivery.report_messages import ReportMessage
 from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
 from app.integrations.http_notifier import HttpNotifier
+from app.tracing import trace_headers
 from app.wording.links import page_for
 from app.wording.messages import MessageWriter
 
@@ -41,11 +42,15 @@ _ENCODED_SECRET = "whsec_"  # noqa: S105  # how the standard marks a secret in b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookOptions:
-    """Where messages go, with which further headers, and the secret that they are signed with."""
+    """Where messages go, with which further headers, and the secret that they are signed with.
+
+    With *trace_context* the receiver gets the ids of our trace, to continue it.
+    """
 
     url: Secret
     secret: Secret | None = None
     headers: Mapping[str, Secret] = field(default_factory=dict)
+    trace_context: bool = False
 
 
 class Webhook(HttpNotifier[WebhookOptions]):
@@ -91,6 +96,8 @@ class Webhook(HttpNotifier[WebhookOptions]):
 
     async def _post(self, body: bytes, key: str) -> Outcome:
         of_host = {name: await header_of(name, value) for name, value in self._target.headers.items()}
+        if self._target.trace_context:
+            of_host |= trace_headers()
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._target.secret is not None:
             headers |= signature(body, key=key, secret=await self._target.secret.read(), at=self._clock.now())

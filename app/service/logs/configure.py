@@ -10,6 +10,7 @@ import structlog
 from typing_extensions import override
 
 from app.service.logs.repeats import LimitRecords, LimitRepeats
+from app.service.logs.trace_ids import add_trace
 from app.settings import LogFormat, LogLevel
 
 
@@ -27,6 +28,7 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
     stamp: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_trace,
     ]
     structlog.configure(
         processors=[LimitRepeats(), *stamp, *render],

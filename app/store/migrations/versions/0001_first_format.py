@@ -254,6 +254,7 @@ def _make_outbox() -> None:
         sa.Column("last_error", sa.String),
         sa.Column("failing_since", sa.Float(53)),
         sa.Column("fallback_notified_at", sa.Float(53)),
+        sa.Column("traceparent", sa.String),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("receiver", "idempotency_key", name="uq_outbox_receiver_idempotency_key"),
     )
