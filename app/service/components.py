@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from app.adjustments import CurrentAdjustments
 from fastapi.telemetry import TelemetryConfig
 
+from app.adjustments import CurrentAdjustments
 from app.clock import Clock
 from app.integrations import DeliveryConfig
 from app.metrics import Instruments

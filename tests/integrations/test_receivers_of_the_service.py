@@ -1,6 +1,7 @@
 """The whole service with receivers of its own: what people read, and what nobody must (S3)."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from testbed.servers import prometheus
 from testbed.service import sloburn, write_documents
 from testbed.waiting import PATIENCE_S, wait_until
 from tests.support.flaky_exporter import Busy, serving
+from tests.support.otlp import bodies, received
 from tests.support.scripted_server import Reply, Scripted
 
 CANARY = "canary-5d21e7"
@@ -48,6 +50,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
         Scripted() as hook,
         Scripted(otherwise=Reply(status=500, body=f"{CANARY}-path {CANARY}-header {CANARY}-query".encode())) as echo,
         Scripted() as beats,
+        Scripted() as collector,
         prometheus(tmp_path / "prometheus", scrape=[("shop", metrics)]) as server,
     ):
         secrets = {"token": token, "key": f"{CANARY}-pd", "revoked": f"{revoked.url}/{dead}"}
@@ -86,6 +89,9 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_PROMETHEUS_PASSWORD": f"{CANARY}-prometheus",
             "SLOBURN_PROMETHEUS_HEADERS": f"X-Tenant={CANARY}-tenant",
             "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{closed_port()}",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={CANARY}-collector",
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
         with sloburn(server.url, specs, tmp_path / "work", env=env, forked=True) as service:
             wait_until(lambda: len(beats.requests) > 0)
@@ -105,6 +111,9 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             server.kill()
             wait_until(lambda: len(beats.requests) > 5)
             _silent(beats)
+            openmetrics = {"Accept": "application/openmetrics-text"}
+            own = httpx.get(f"{service.url}/metrics", headers=openmetrics, trust_env=False).text
+        _leads_to_traces(collector, own)
     page, end = slack.bodies
     assert page["text"].startswith(":rotating_light: shop availability fails:")
     assert end["text"].startswith(':white_check_mark: shop availability fails: route="/pay": 100% of the errors, ')
@@ -124,6 +133,20 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
     assert [name for name in names if f"receiver={name}".encode() not in log] == []
     assert [where for where, text in seen.items() if CANARY in text] == []
     assert [path for path, text in written.items() if CANARY.encode() in text] == []
+
+
+def _leads_to_traces(collector: Scripted, metrics: str) -> None:
+    """Evaluations and deliveries were traced, an exemplar leads to one of these traces, and no secret is in any."""
+    spans, resource = received(collector.requests)
+    assert resource["service.name"] == "sloburn"
+    evaluations = {span.trace for span in spans if span.name == "sloburn.evaluate"}
+    assert evaluations & set(re.findall(r'trace_id="(\w+)"', metrics))
+    deliveries = [span for span in spans if span.name == "sloburn.deliver"]
+    assert {"chat", "oncall", "gone", "hook"} <= {span.attributes["sloburn.receiver"] for span in deliveries}
+    assert all(set(span.links) <= evaluations for span in deliveries)
+    assert any(span.links for span in deliveries)
+    assert {"POST /api/v1/query", "sloburn.ask", "sloburn.write"} <= {span.name for span in spans}
+    assert [body for body in bodies(collector.requests) if CANARY.encode() in body] == []
 
 
 def _dead_letters(url: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi._compat import v2
+from fastapi.telemetry import TelemetryConfig
 from pydantic import TypeAdapter
 from typing_extensions import override
 
@@ -300,6 +301,7 @@ class Served:
     token: str | None = None
     events_token: str | None = None
     report_link_secret: str | None = None
+    telemetry: TelemetryConfig | None = None
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
     remote_write: Sequence[RemoteWriteStatus] = ()
@@ -380,6 +382,7 @@ class Served:
             sources=lambda: self.sources,
             access=self.access,
             report_link_secret=self.report_link_secret,
+            telemetry=self.telemetry,
         )
 
 
