@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from app.metrics import BuildInfo, Exposition, Instruments
 from app.service.logs import configure_logging
 from app.settings import LogFormat, LogLevel
 from app.status import Board
-from app.store import open_database
+from app.store import Database, open_database
 from app.store.outbox import enqueue, waiting
 from app.tracing import spans, trace_child, trace_span
 from testbed.waiting import reaches
@@ -35,6 +36,13 @@ from tests.support.scripted_server import Scripted
 
 NOW = 1_800_000_000
 APP = Path(__file__).parents[2] / "app"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
 
 
 def a_source() -> MemorySource:
@@ -76,8 +84,7 @@ def test_a_source_that_fails_does_not_end_the_trace(tmp_path: Path) -> None:
     assert "4711" not in repr(seen.spans)
 
 
-def test_a_delivery_leads_to_the_evaluation_that_decided_it(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+def test_a_delivery_leads_to_the_evaluation_that_decided_it(database: Database) -> None:
     receiver, outbox = FakeReceiver("chat"), StoredOutbox(database=database)
     receiver.script = [Failed(reason=FailureReason.UNREACHABLE, detail="secret-4711")]
     loop = DeliveryLoop(outbox=outbox, receivers=[receiver], clock=SkewedClock(), instruments=RecordingInstruments())
@@ -98,11 +105,10 @@ def test_a_delivery_leads_to_the_evaluation_that_decided_it(tmp_path: Path) -> N
     assert (first.trace == evaluation.trace, first.parent) == (False, "")
     assert (first.failed, first.attributes["error.type"]) == (True, "unreachable")
     assert (second.failed, second.attributes["sloburn.receiver"]) == (False, "chat")
-    assert {"UPDATE outbox", "SELECT outbox"} <= set(seen.tree(second))
+    assert "UPDATE outbox" in seen.tree(second)
     # Looking into the outbox again and again is no trace.
     assert {span.name for span in seen.spans if not span.parent} == {"sloburn.evaluate", "sloburn.deliver"}
     assert "4711" not in repr(seen.spans)
-    database.close()
 
 
 @pytest.mark.parametrize("wanted", [False, True])
@@ -161,13 +167,11 @@ def test_a_log_line_and_an_exemplar_lead_to_the_trace(capsys: pytest.CaptureFixt
     assert span.trace not in exposition.render().body.decode()
 
 
-def test_without_traces_nothing_is_recorded_and_stored(tmp_path: Path) -> None:
+def test_without_traces_nothing_is_recorded_and_stored(database: Database) -> None:
     assert trace_span("a") is trace_child("b") is spans._NO_SPAN
-    database = open_database(f"sqlite:///{tmp_path}/sloburn.db")
     with trace_span("sloburn.evaluate"), database.begin() as tx:
         enqueue(tx, [firing()], receivers=["chat"], at=datetime.now(tz=UTC))
         assert [entry.traceparent for entry in waiting(tx, "chat")] == [None]
-    database.close()
 
 
 def test_an_evaluation_has_as_many_spans_for_a_hundred_slos_as_for_one(tmp_path: Path) -> None:
