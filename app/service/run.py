@@ -218,8 +218,7 @@ def _serve(
     engine: Engine, components: Components, files: FilesState, listening: socket.socket, signals: Signals
 ) -> None:
     """Serve the API in this thread until a signal comes."""
-    settings = components.settings
-    documents = Documents(engine, components, files=files)
+    settings, documents = components.settings, Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents)
     slo_data, backtests = _slo_data(engine, components, incidents), _backtests(components, incidents)

@@ -1,7 +1,9 @@
 """Spans as OpenTelemetry records them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
@@ -17,8 +19,20 @@ _MOST_LINKS = 16
 
 
 class _OtelSpan(Span):
-    def __init__(self, span: trace.Span) -> None:
-        self._span = span
+    """A span that is current from its entry to its exit."""
+
+    def __init__(self, entering: AbstractContextManager[trace.Span]) -> None:
+        self._entering = entering
+        self._span: trace.Span = trace.INVALID_SPAN
+
+    def __enter__(self) -> Self:
+        self._span = self._entering.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self.fail(kind.__name__)
+        self._entering.__exit__(kind, error, at)
 
     @override
     def add(self, attributes: Mapping[str, AttributeValue]) -> None:
@@ -37,25 +51,20 @@ class OtelRecorder(SpanRecorder):
         self._tracer = tracer
 
     @override
-    @contextmanager
     def span(
         self, name: str, attributes: Mapping[str, AttributeValue], *, client: bool, links: Sequence[str]
-    ) -> Iterator[Span]:
-        with self._tracer.start_as_current_span(
-            name,
-            kind=SpanKind.CLIENT if client else SpanKind.INTERNAL,
-            attributes=attributes,
-            links=[Link(context) for context in map(_context_of, links[:_MOST_LINKS]) if context is not None],
-            # Texts of errors may quote what was sent; their class is enough, and the log has the rest.
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            mine = _OtelSpan(span)
-            try:
-                yield mine
-            except BaseException as error:
-                mine.fail(type(error).__name__)
-                raise
+    ) -> AbstractContextManager[Span]:
+        return _OtelSpan(
+            self._tracer.start_as_current_span(
+                name,
+                kind=SpanKind.CLIENT if client else SpanKind.INTERNAL,
+                attributes=attributes,
+                links=[Link(context) for context in map(_context_of, links[:_MOST_LINKS]) if context is not None],
+                # Texts of errors may quote what was sent; their class is enough, and the log has the rest.
+                record_exception=False,
+                set_status_on_exception=False,
+            )
+        )
 
     @override
     def current(self) -> TraceContext | None:
