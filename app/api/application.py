@@ -98,13 +98,12 @@ def create_app(
     adjustments = adjustment_routes(
         board, timeline.adjustments, contributors=contributors, now=timeline.now, external_url=external_url
     )
-    for router in (*adjustments, *backtest_routes(backtests)):
+    for router in (*adjustments, *backtest_routes(backtests), token_routes(access.tokens)):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url))
     app.include_router(stream_routes(stream or Stream(board)))
     app.include_router(notification_routes(deliveries))
     app.include_router(status_routes(config, build, readiness, remote_write, sources))
-    app.include_router(token_routes(access.tokens))
     for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader), docs_routes()):
         app.include_router(router)
     handle_problems(app)
