@@ -22,8 +22,9 @@ from app.replay.backtest import (
 )
 from app.replay.documents import backtest_document
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader
-from app.replay.incident_files import LabelledIncident, read_incidents
-from app.replay.incidents import IncidentSource, ReplayIncident
+from app.replay.incidents.files import LabelledIncident, read_incidents
+from app.replay.incidents.found import IncidentSource, ReplayIncident
+from app.replay.incidents.scoring import JudgedFiring, RulesScore
 from app.replay.jobs import (
     BacktestJob,
     BacktestJobs,
@@ -35,7 +36,6 @@ from app.replay.jobs import (
 from app.replay.prometheus_alerts import PrometheusRules, rules_of_others
 from app.replay.requests import Backtests, InvalidBacktestError, plan_of
 from app.replay.running import BacktestPlan, run_backtest
-from app.replay.scoring import JudgedFiring, RulesScore
 from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
 from app.replay.suggesting import RulesCandidate, SuggestedRules

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from app.replay.backtest import BacktestResult, RulesOutcome, SloOutcome
-from app.replay.incidents import ReplayIncident
-from app.replay.scoring import JudgedFiring, RulesScore
+from app.replay.incidents.found import ReplayIncident
+from app.replay.incidents.scoring import JudgedFiring, RulesScore
 
 
 def backtest_document(result: BacktestResult) -> dict[str, Any]:

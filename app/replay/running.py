@@ -14,7 +14,7 @@ from app.documents import ProposedRules
 from app.ingest import BoundedSource, Source
 from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
-from app.replay.incident_files import LabelledIncident, incidents_of
+from app.replay.incidents.files import LabelledIncident, incidents_of
 from app.replay.prometheus_alerts import rules_of_others
 from app.slo import Slo
 

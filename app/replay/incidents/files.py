@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.changes import moment_of_text
-from app.replay.incidents import IncidentSource, ReplayIncident
+from app.replay.incidents.found import IncidentSource, ReplayIncident
 from app.slo import SloId, ungrouped_id
 from app.yamldoc import ErrorFinding, Place
 from app.yamldoc.findings import Findings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.replay.incidents import ReplayIncident, Spending
+from app.replay.incidents.found import ReplayIncident, Spending
 from app.replay.stepping import Firing
 from app.reports import night_of
 from app.slo import Severity
