@@ -7,6 +7,7 @@ browser asks for each once per release.
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +26,13 @@ _FOR_A_YEAR = "public, max-age=31536000, immutable"
 # After an upgrade a page that is still open asks below the digest of the old release.
 _ASK_EACH_TIME = "no-cache"
 _GZIP_LEVEL = 9
+# What is written for people who read the repository: comments that are lines of their own, and indentation. No text of
+# the pages' own files goes over several lines; libraries are sent as they are.
+_COMMENTS = {
+    ".js": re.compile(rb"^[ \t]*//.*\n|^[ \t]*/\*\*.*\*/\n|^[ \t]+|^\n", re.MULTILINE),
+    ".css": re.compile(rb"[ \t]*/\*.*?\*/\n?|^[ \t]+|^\n", re.MULTILINE | re.DOTALL),
+}
+_LIBRARIES = "vendor/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,9 @@ def _contents(folder: Traversable, below: str) -> Iterator[tuple[str, bytes]]:
 
 def _asset(path: str, content: bytes) -> Asset:
     suffix = f".{path.rpartition('.')[2]}"
+    comments = _COMMENTS.get(suffix)
+    if comments is not None and not path.startswith(_LIBRARIES):
+        content = comments.sub(b"", content)
     media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "text/plain; charset=utf-8"
     compressed = gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0)
     return Asset(content, compressed, media_type, _digest(content))

@@ -46,6 +46,15 @@ def test_the_libraries_are_those_of_the_lock_file() -> None:
     assert {name.partition(".")[0] for name in PACKAGE["vendored"] if name.endswith("LICENSE")} == {"htmx", "uPlot"}
 
 
+def test_comments_are_for_people_who_read_the_repository(http: TestClient) -> None:
+    for name in ("charts.js", "slo.css"):
+        written = (ROOT / "app/ui/static" / name).read_text()
+        sent = http.get(f"/static/x/{name}").text
+        assert len(sent) < len(written)
+        code = [line.strip() for line in written.splitlines() if not line.strip().startswith(("//", "/*"))]
+        assert [line for line in code if line] == sent.splitlines()
+
+
 def test_a_wheel_has_what_its_pages_load(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
