@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from app.alerting import Notification
 from app.slo import UNKNOWN_FIGURE, Severity, SloId
-from app.ui.views import grouped
+from app.ui.views import grouped, rfc3339
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
 from app.wording.sentences import error_duration, number, rounded_exhaustion, share, span, spent_by_incident, why_stale
@@ -28,7 +29,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """One active alert; *links* are names and addresses of others."""
+    """One active alert; *links* are names and addresses of others, *around* is its time as pages of SLOs take it."""
 
     slo: SloId
     incident: str
@@ -38,6 +39,8 @@ class IncidentView:
     exhausted_at: datetime | None
     spent: str
     top_contributors: str
+    recent_change: str
+    around: str
     stale: str
     facts: tuple[Fact, ...]
     links: tuple[tuple[str, str], ...]
@@ -46,6 +49,11 @@ class IncidentView:
 def incidents(active: Iterable[Notification]) -> list[IncidentView]:
     """The active alerts, in the order given."""
     return [_incident(notification) for notification in active]
+
+
+def around(start: datetime, end: datetime) -> str:
+    """The query string for the time of an incident on the page of its SLO: five minutes of it at least."""
+    return urlencode({"from": rfc3339(start), "to": rfc3339(max(end, start + timedelta(minutes=5)))})
 
 
 def _incident(notification: Notification) -> IncidentView:
@@ -60,6 +68,8 @@ def _incident(notification: Notification) -> IncidentView:
         exhausted_at=notification.exhausted_at,
         spent=UNKNOWN_FIGURE if spent is None else share(spent),
         top_contributors=notification.top_contributors,
+        recent_change=notification.recent_change,
+        around=around(notification.first_bad_at or notification.starts_at, notification.at),
         stale=""
         if notification.stale is None
         else f"{why_stale(notification)}; the figures are of {_moment(notification.at)}",

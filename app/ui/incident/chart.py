@@ -60,8 +60,9 @@ class ChartSpan:
 def chart_span(incident: Incident, now: datetime) -> ChartSpan:
     """The time of an incident, with some around it."""
     first = min(filter(None, (incident.first_bad_at, incident.started_at)))
-    last = max(incident.ended_at or now, first + _SHORTEST)
+    last = max(incident.ended_at or now, first)
     around = max((last - first) * _AROUND, _SHORTEST)
+    # What is not over yet has nothing behind it.
     end = min(last + around, max(now, last))
     step = max(_SHORTEST_STEP, timedelta(seconds=math.ceil((end - first + around).total_seconds() / _STEPS / 30) * 30))
     return ChartSpan(start=first - around, end=end, step=step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +16,7 @@ from app.access import AccessScope
 from app.alerting import Notification
 from app.policy import WrittenPostmortem
 from app.slo import SloId
-from app.status import Board, HistoryPoint, IncidentLog, Snapshot, has_muted_alert, live_record, postmortem_of, timeline
+from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_record, postmortem_of, timeline
 from app.store import StoreError
 from app.store.incident_notes import (
     LONGEST_AUTHOR,
@@ -30,8 +30,9 @@ from app.store.incidents import Incident, IncidentRecord
 from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.notes import rendered_note
+from app.ui.incidents import around
 from app.ui.rendering import Renderer
-from app.ui.views import rfc3339
+from app.ui.views import falling_words
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
@@ -80,13 +81,15 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         if record is None:
             return renderer.page(request, "incident_missing.html", status=HTTPStatus.NOT_FOUND, id=incident)
         status = HTTPStatus.OK if draft is None else draft.refused.status
+        snapshot = board.current.find(record.incident.slo)
         return renderer.page(
             request,
             "incident.html",
             status=status,
             draft=draft,
             muted=has_muted_alert(record, board.current),
-            is_adjusted=_is_adjusted(board.current.find(record.incident.slo)),
+            is_adjusted=snapshot is not None and snapshot.counted is not None,
+            lately="" if snapshot is None else falling_words(snapshot),
             may_change=may_change(request),
             **_context(record, renderer.clock.now(), data),
         )
@@ -145,10 +148,6 @@ def _add_postmortem_form(
         return back(id, "postmortem")
 
 
-def _is_adjusted(snapshot: Snapshot | None) -> bool:
-    return snapshot is not None and snapshot.counted is not None
-
-
 def _add(log: IncidentLog, incident: str, text: str, author: str) -> Refusal | None:
     """Add a note; why that cannot be done, if so. Where there is no such incident the page says that."""
     try:
@@ -194,7 +193,7 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "detection": None if incident.first_bad_at is None else span(incident.started_at - incident.first_bad_at),
         "bad_events": None if incident.bad_events is None else event_words(incident.bad_events),
         "spent": None if incident.spent is None else share(incident.spent),
-        "contributors_query": _around(incident, now),
+        "contributors_query": around(incident.first_bad_at or incident.started_at, incident.ended_at or now),
         "links": elsewhere(said),
         "silence": None if alertmanager_url is None else silence_link(alertmanager_url, notification),
         "deliveries": record.deliveries,
@@ -228,13 +227,6 @@ def _budget(notification: Notification) -> str | None:
     if math.isnan(left):
         return None
     return share(left) if left > 0 else f"none, overspent by {share(-left)}" if left < 0 else "none"
-
-
-def _around(incident: Incident, now: datetime) -> str:
-    """The time of the incident as the page of its SLO takes it."""
-    start = incident.first_bad_at or incident.started_at
-    end = max(incident.ended_at or now, start + timedelta(minutes=5))
-    return urlencode({"from": rfc3339(start), "to": rfc3339(end)})
 
 
 def _chart(incident: Incident, now: datetime, history: IncidentHistory) -> IncidentChart | None:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.slo import Severity, rounded_percent
 from app.status import DataState, HealthState, RangeSeries, Snapshot
-from app.ui.views import history_read
+from app.ui.views import falling_words, history_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,8 @@ class Headline:
     """What is the matter in one word and one sentence; *kind* chooses colour and shape.
 
     *since* is when it began, or a time at which it had begun already if it *began_before*; *until* is when the budget
-    is exhausted; None where that is not known, or never.
+    is exhausted; None where that is not known, or never. *lately* is what the newest minutes have where they are better
+    than the rates that *until* goes by.
     """
 
     kind: str
@@ -24,10 +25,16 @@ class Headline:
     since: datetime | None = None
     began_before: bool = False
     until: datetime | None = None
+    lately: str = ""
 
 
 def headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None = None) -> Headline:
     """The headline of one SLO; *exhausted* is the step in which its budget fell to zero, as of `exhausted_step`."""
+    said = _headline_of(slo, exhausted)
+    return said if said.until is None else replace(said, lately=falling_words(slo))
+
+
+def _headline_of(slo: Snapshot, exhausted: tuple[datetime, datetime] | None) -> Headline:
     firing = [alert for alert in slo.alerts if alert.firing]
     since = min((alert.since for alert in firing if alert.since is not None), default=None)
     until = slo.budget.exhausted_at

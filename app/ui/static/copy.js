@@ -1,6 +1,11 @@
 // Buttons that copy the text of another element: <button data-copy="#id">.
 
-for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+const show = () => {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+};
+show();
+// A refreshed page has them hidden again.
+document.addEventListener("htmx:after:swap", show);
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
