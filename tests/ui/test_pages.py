@@ -97,7 +97,7 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
 def test_a_page_says_what_kind_of_events_an_sli_has_and_why() -> None:
     text = client(a_snapshot()).get("/slos/checkout-availability").text
 
-    assert '<h2 id="queries">Queries <span class="label">counters</span></h2>' in text
+    assert "The SLI is of the kind <strong>counters</strong> because" in text
     assert "of which every increase is counted" in text
 
 

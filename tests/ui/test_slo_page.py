@@ -300,7 +300,7 @@ def test_an_slo_without_data_has_a_page_without_charts() -> None:
 
 def test_the_forecast_is_a_sentence_with_its_inputs_and_an_area() -> None:
     page = _client(a_snapshot()).get("/slos/checkout-availability").text
-    section = page[page.index('id="forecast"') : page.index('id="charts"')]
+    section = page[page.index('id="forecast"') : page.index('id="days"')]
     assert re.search(r"The error budget is expected to|The error budget is exhausted by", section)
     assert "Learned from" in section
     (area,) = re.findall(r'class="band" d="M(0\.0 [^Z]*)Z"', section)

@@ -511,6 +511,15 @@ root?.addEventListener("keydown", (event) => {
   }
 });
 
+// What the address names stays in sight while what is above it is drawn or folded, until the reader moves.
+let isAnchored = Boolean(location.hash);
+for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  window.addEventListener(kind, () => { isAnchored = false; }, { passive: true });
+}
+const stayInSight = () => {
+  if (isAnchored) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+};
+
 let asked = 0;
 let answered = 0;
 
@@ -538,6 +547,7 @@ const load = async () => {
   // A reader who drags over a chart finishes first.
   if (isDragged) isOutdated = true;
   else draw();
+  stayInSight();
 };
 
 for (const day of document.querySelectorAll(".calendar [data-href]")) {
@@ -554,6 +564,7 @@ if (root && uPlot) {
   if (root.dataset.newest) document.body.addEventListener("evaluated", load);
   // The page may be answered after the history.
   document.addEventListener("htmx:after:swap", () => {
+    stayInSight();
     if (!current || projection().exhausted === drawn) return;
     if (isDragged) isOutdated = true;
     else draw();
@@ -566,5 +577,12 @@ if (root && uPlot) {
     }
   }).observe(root);
   onZoneChange(() => current && draw());
+  // Paper is narrower than the window: charts are drawn for it, and for the window again.
+  for (const [event, isOnPaper] of [["beforeprint", true], ["afterprint", false]]) {
+    window.addEventListener(event, () => {
+      root.classList.toggle("on-paper", isOnPaper);
+      if (current) draw();
+    });
+  }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => current && draw());
 }

@@ -47,14 +47,14 @@ def test_a_reader_sees_what_fires_what_is_suppressed_or_frozen_and_why(browser: 
             assert words in seen
         visit.page.locator("main a[href='/slos/checkout-availability']").first.click()
         answer, facts = (visit.page.locator(part).inner_text() for part in (".headline", ".incident"))
-        for words in ('route="/pay" 82%', "Runbook", "At the present rate none is left in 2h"):
+        for words in ('route="/pay" 82%', "Incident", "Runbook", "At the present rate none is left in 2h"):
             assert words in answer
         for words in ("at 20x", "2.8%", "Errors since"):
             assert words in facts
-        # What the answer has is not said twice, and the incident is a link.
+        # What the answer has is not said twice, and the incident is linked to there.
         for words in ('route="/pay" 82%', "Runbook", "5f2d", "Error budget left"):
             assert words not in facts
-        assert visit.page.locator(".incident a[href='/incidents/5f2d']").count() == 1
+        assert visit.page.locator(".headline a[href='/incidents/5f2d']").count() == 1
         assert visit.complaints == []
 
 
