@@ -27,6 +27,7 @@ from app.replay import (
     BacktestQuestion,
     BacktestResult,
     HistoryDetail,
+    HistorySource,
     LabelledIncident,
     backtest_document,
     read_incidents,
@@ -35,6 +36,7 @@ from app.replay import (
 from app.reports import WORTH_A_PAGE
 from app.settings import Settings
 from app.slo import Slo, find_time_zone, format_duration, parse_duration
+from app.store import StoreError
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding
 
@@ -76,6 +78,14 @@ Detail = Annotated[
         metavar="<auto|raw|cells>",
     ),
 ]
+Counts = Annotated[
+    HistorySource,
+    typer.Option(
+        "--source",
+        help="Where counts are from; auto: the ledger in SLOBURN_DATABASE_URL for what Prometheus no longer has.",
+        metavar="<auto|prometheus|ledger>",
+    ),
+]
 OnlyOwn = Annotated[bool, typer.Option("--only-own", help="Leave out the rules of the SRE Workbook, Sloth and Pyrra.")]
 
 Suggest = Annotated[bool, typer.Option("--suggest", help="Search rules of pages, and show what each is worth.")]
@@ -97,6 +107,7 @@ def backtest(
     found_share: FoundShare = WORTH_A_PAGE,
     timezone: Zone = "UTC",
     detail: Detail = HistoryDetail.AUTO,
+    source: Counts = HistorySource.AUTO,
     only_own: OnlyOwn = False,
     suggest: Suggest = False,
     precision: Precision = USUAL_PRECISION,
@@ -110,7 +121,7 @@ def backtest(
     Prometheus: precision, recall, detection and reset times, nights disturbed. Incidents come from a file, or are
     contiguous times that spent more than 2% of the budget. docs/backtest.md explains every figure.
 
-    Exit code 0: it was judged; 1: Prometheus does not answer; 2: the command cannot start.
+    Exit code 0: it was judged; 1: Prometheus does not answer; 2: the command cannot start, or read the ledger.
 
     Example: sloburn backtest checkout-availability --policy proposed.yaml
     """
@@ -134,6 +145,7 @@ def backtest(
         proposed=tuple(_proposed(file) for file in policy or []),
         labelled=None if incidents is None else _labelled(incidents),
         detail=detail,
+        source=source,
     )
     result = _run(settings, plan)
     if format is Format.JSON:
@@ -150,12 +162,17 @@ def _run(settings: Settings, plan: BacktestPlan) -> BacktestResult:
             return asyncio.run(_backtest(settings, plan, advanced))
     except PrometheusError as error:
         fail(f"cannot read history from Prometheus: {error}")
+    except StoreError as error:
+        fail(str(error), code=EXIT_USAGE)
 
 
 async def _backtest(settings: Settings, plan: BacktestPlan, advanced: Callable[[float], None]) -> BacktestResult:
-    http, limits = settings.prometheus_http(), settings.prometheus_limits()
+    # It needs most of the service; other commands start faster without it.
+    from app.past_metrics import StoredLedger  # noqa: PLC0415
+
+    http, limits, ledger = settings.prometheus_http(), settings.prometheus_limits(), StoredLedger(settings.database_url)
     async with open_client(http, clock=SystemClock(), limits=limits, partial=settings.prometheus_partial) as client:
-        return await run_backtest(plan, client, advanced=advanced)
+        return await run_backtest(plan, client, ledger=ledger, advanced=advanced)
 
 
 @contextmanager

@@ -49,10 +49,37 @@ def stored_pasts(
     Raises:
         StoreError: the database cannot be read.
     """
+    services = set[str]()
+    for exposed in exposed_pasts(slos, database, among=among, start=start, now=now, instruments=instruments):
+        service = exposed.past.slo.service
+        recorded = read_recorded(
+            database,
+            exposed.id,
+            start_s=start.timestamp(),
+            end_s=now.timestamp(),
+            changes_of=None if service in services else service,
+        )
+        services.add(service)
+        yield StoredPast(exposed=exposed, recorded=recorded)
+
+
+def exposed_pasts(
+    slos: Sequence[Slo],
+    database: Database,
+    *,
+    among: Sequence[Slo],
+    start: datetime,
+    now: datetime,
+    instruments: EvaluationInstruments,
+) -> Iterator[ExposedPast]:
+    """What was counted of each of *slos* and of their members, as in `stored_pasts`.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
     with database.read() as transaction:
         interval = timedelta(seconds=load_interval(transaction) or _ANY_INTERVAL_S)
     by_key = {slo.sli.key: slo for slo in among}
-    services = set[str]()
     # Budgets at the start look back a whole window.
     timing = EvaluationTiming(interval=interval, settle=interval, timeout=interval, older=now - start)
     for first in range(0, len(slos), _AT_ONCE):
@@ -68,18 +95,8 @@ def stored_pasts(
         )
         for member_id in evaluator.member_ids:
             exposed = evaluator.exposed_past(member_id)
-            if exposed is None or exposed.past.slo.id not in wanted:
-                continue
-            service = exposed.past.slo.service
-            recorded = read_recorded(
-                database,
-                member_id,
-                start_s=start.timestamp(),
-                end_s=now.timestamp(),
-                changes_of=None if service in services else service,
-            )
-            services.add(service)
-            yield StoredPast(exposed=exposed, recorded=recorded)
+            if exposed is not None and exposed.past.slo.id in wanted:
+                yield exposed
 
 
 def _with_components(batch: Sequence[Slo], by_key: dict[str, Slo]) -> list[Slo]:

@@ -28,11 +28,12 @@ from app.replay.incidents.scoring import JudgedFiring, RulesScore
 from app.replay.jobs import (
     BacktestJob,
     BacktestJobs,
+    HistoryAccess,
     JobState,
-    PrometheusAccess,
     RunningBacktest,
     TooManyBacktestsError,
 )
+from app.replay.ledger_history import CountedMember, HistorySource, LedgerReader
 from app.replay.prometheus_alerts import PrometheusRules, rules_of_others
 from app.replay.requests import Backtests, InvalidBacktestError, plan_of
 from app.replay.running import BacktestPlan, run_backtest
@@ -54,16 +55,19 @@ __all__ = [
     "BacktestResult",
     "BacktestedSlo",
     "Backtests",
+    "CountedMember",
     "Firing",
+    "HistoryAccess",
     "HistoryDetail",
+    "HistorySource",
     "IncidentSource",
     "InvalidBacktestError",
     "JobState",
     "JudgedFiring",
     "LabelledIncident",
+    "LedgerReader",
     "MemberPast",
     "PastReader",
-    "PrometheusAccess",
     "PrometheusRules",
     "ReplayIncident",
     "Replayed",

@@ -6,7 +6,7 @@ the hours in which a rule comes near its factor are then read sample by sample.
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -202,14 +202,25 @@ class PastReader:
                     shortest_window_s=float(shortest_s[0]),
                 )
 
-    def _history(self, row: int | None, tracked: TrackedSli, counter: HistoryCounter) -> SlotHistory:
-        columns = None if row is None else self._columns.get(row)
+    @property
+    def nothing(self) -> SlotHistory:
+        """The slots of an SLI of which nothing was measured."""
         return SlotHistory(
             first=round(self.start.timestamp() / self.interval_s) + 1,
             interval_s=self.interval_s,
+            slots=SlotColumns.empty(self._size),
+            first_sample_s=np.nan,
+            resolution_s=self.interval_s,
+        )
+
+    def _history(self, row: int | None, tracked: TrackedSli, counter: HistoryCounter) -> SlotHistory:
+        resolution_s = self._resolution.get(tracked.key, self.interval_s)
+        columns = None if row is None else self._columns.get(row)
+        return replace(
+            self.nothing,
             slots=SlotColumns.empty(self._size) if columns is None else columns,
             first_sample_s=np.nan if row is None else counter.first_sample_s(row),
-            resolution_s=self._resolution.get(tracked.key, self.interval_s),
+            resolution_s=resolution_s,
         )
 
     @property

@@ -20,7 +20,9 @@ from typing import Any, Protocol
 from app.clock import SystemClock
 from app.prometheus import HttpConfig, Limits, PartialPolicy, PrometheusError, open_client
 from app.replay.documents import backtest_document
+from app.replay.ledger_history import LedgerReader
 from app.replay.running import NICE, BacktestPlan, run_backtest
+from app.store import StoreError
 
 # Results are some megabytes at most, and are looked at soon.
 _MOST_KEPT = 20
@@ -175,12 +177,13 @@ class BacktestJobs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrometheusAccess:
-    """How to reach the Prometheus that history is read from."""
+class HistoryAccess:
+    """How to reach what history is read from: a Prometheus, and the *ledger* for what that no longer has."""
 
     http: HttpConfig
     limits: Limits
     partial: PartialPolicy
+    ledger: LedgerReader | None = None
 
     def launch(self, plan: BacktestPlan) -> "BacktestProcess":
         """Start a process for a backtest."""
@@ -215,7 +218,7 @@ class BacktestProcess:
         self.connection.close()
 
 
-def _serve(connection: Connection, access: PrometheusAccess, plan: BacktestPlan) -> None:
+def _serve(connection: Connection, access: HistoryAccess, plan: BacktestPlan) -> None:
     """Run a backtest in this process and send its progress and result; it ends once the connection is closed."""
     os.nice(NICE)
 
@@ -223,13 +226,17 @@ def _serve(connection: Connection, access: PrometheusAccess, plan: BacktestPlan)
         clock = SystemClock()
         async with open_client(access.http, clock=clock, limits=access.limits, partial=access.partial) as client:
             result = await run_backtest(
-                plan, client, advanced=lambda share: connection.send(("progress", share)), beside=False
+                plan,
+                client,
+                ledger=access.ledger,
+                advanced=lambda share: connection.send(("progress", share)),
+                beside=False,
             )
         return backtest_document(result)
 
     try:
         connection.send(("done", asyncio.run(run())))
-    except PrometheusError as error:
+    except (PrometheusError, StoreError) as error:
         connection.send(("failed", str(error)))
     except BrokenPipeError:
         return

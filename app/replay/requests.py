@@ -13,6 +13,7 @@ from app.replay.history_reader import HistoryDetail
 from app.replay.incidents.files import LabelledIncident, read_given_incidents
 from app.replay.incidents.found import IncidentSource, ReplayIncident
 from app.replay.jobs import BacktestJobs
+from app.replay.ledger_history import HistorySource
 from app.replay.running import BacktestPlan
 from app.reports import WORTH_A_PAGE
 from app.slo import Slo, find_time_zone
@@ -71,6 +72,7 @@ def plan_of(given: Mapping[str, Any], backtests: Backtests) -> BacktestPlan:
         labelled=labelled,
         are_complete=not given.get("marks", False),
         detail=given.get("detail", HistoryDetail.AUTO),
+        source=given.get("source", HistorySource.AUTO),
     )
 
 

@@ -15,8 +15,10 @@ from app.ingest import BoundedSource, Source
 from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
 from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
 from app.replay.incidents.files import LabelledIncident, incidents_of
+from app.replay.ledger_history import HistorySource, LedgerReader, lacks_history, with_ledger
 from app.replay.prometheus_alerts import rules_of_others
 from app.slo import Slo
+from app.store import StoreUnavailableError
 
 # Slots of a month of so many SLOs, of one member each, are 50 MB.
 _SLOS_AT_ONCE = 20
@@ -43,6 +45,7 @@ class BacktestPlan:
     labelled: tuple[LabelledIncident, ...] | None = None
     are_complete: bool = True
     detail: HistoryDetail = HistoryDetail.AUTO
+    source: HistorySource = HistorySource.AUTO
 
     @property
     def looks_back(self) -> timedelta:
@@ -62,11 +65,21 @@ class BacktestPlan:
 
 
 async def run_backtest(
-    plan: BacktestPlan, source: Source, *, advanced: Callable[[float], None] = lambda _: None, beside: bool = True
+    plan: BacktestPlan,
+    source: Source,
+    *,
+    ledger: LedgerReader | None = None,
+    advanced: Callable[[float], None] = lambda _: None,
+    beside: bool = True,
 ) -> BacktestResult:
     """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done.
 
-    Many are judged in other processes, unless not *beside*, while the next ones are read.
+    What Prometheus has no samples of is taken from the *ledger*, if there is one. Many are judged in other processes,
+    unless not *beside*, while the next ones are read.
+
+    Raises:
+        PrometheusError: it does not answer.
+        StoreError: the ledger cannot be read.
     """
     result = BacktestResult(question=plan.question)
     bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
@@ -90,8 +103,10 @@ async def run_backtest(
                 advanced=note,
             )
             ids = {slo.id for slo in some}
-            found = await reader.read(_with_components(some, plan.documents))
-            members = [member for member in found if member.slo.id in ids]
+            found = []
+            if plan.source is not HistorySource.LEDGER:
+                found = await reader.read(_with_components(some, plan.documents))
+            members = _with_ledger([member for member in found if member.slo.id in ids], some, plan, reader, ledger)
             # Of what is not read at all there is no member.
             read = {member.slo.id for member in members}
             unread = [slo for slo in some if slo.id not in read]
@@ -104,6 +119,25 @@ async def run_backtest(
         await _take_in(judging, result)
     advanced(1.0)
     return result
+
+
+def _with_ledger(
+    members: list[MemberPast], some: Sequence[Slo], plan: BacktestPlan, reader: PastReader, ledger: LedgerReader | None
+) -> list[MemberPast]:
+    """The members with what the ledger has of them, where the plan wants that or Prometheus lacks it."""
+    if ledger is None or plan.source is HistorySource.PROMETHEUS:
+        return members
+    lacking = {member.slo.id for member in members if lacks_history(member.history)}
+    lacking |= {slo.id for slo in some} - {member.slo.id for member in members}
+    if not lacking:
+        return members
+    try:
+        counted = ledger.counted([slo for slo in some if slo.id in lacking], among=plan.documents, start=reader.start)
+    except StoreUnavailableError:
+        if plan.source is HistorySource.LEDGER:
+            raise
+        return members
+    return with_ledger(members, counted, nothing=reader.nothing)
 
 
 async def _take_in(judging: Sequence[asyncio.Future[SloOutcome]], result: BacktestResult) -> None:

@@ -32,8 +32,9 @@ from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
+from app.past_metrics import StoredLedger
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.replay import BacktestJobs, Backtests, PrometheusAccess
+from app.replay import BacktestJobs, Backtests, HistoryAccess
 from app.service.adapters.adjusted_days import AdjustedDays
 from app.service.adapters.api_adapters import (
     Documents,
@@ -433,8 +434,11 @@ def _changes(components: Components) -> StoredChanges:
 
 def _backtests(components: Components, incidents: IncidentData) -> Backtests:
     settings = components.settings
-    access = PrometheusAccess(
-        http=settings.prometheus_http(), limits=settings.prometheus_limits(), partial=settings.prometheus_partial
+    access = HistoryAccess(
+        http=settings.prometheus_http(),
+        limits=settings.prometheus_limits(),
+        partial=settings.prometheus_partial,
+        ledger=StoredLedger(settings.database_url),
     )
     return Backtests(
         jobs=BacktestJobs(launch=access.launch, now=components.clock.now),

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.replay import HistoryDetail, JobState
+from app.replay import HistoryDetail, HistorySource, JobState
 
 _EXACT = ConfigDict(extra="forbid")
 _GIVEN_EXAMPLE: JsonDict = {
@@ -58,6 +58,11 @@ class NewBacktestModel(_Wanted):
     ]
     with_others: NotRequired[Annotated[bool, Strict(), Field(description="The SRE Workbook, Sloth and Pyrra, too.")]]
     detail: NotRequired[HistoryDetail]
+    source: NotRequired[
+        Annotated[
+            HistorySource, Field(description="Whether the ledger is read: auto where Prometheus has nothing older.")
+        ]
+    ]
     suggest: NotRequired[Annotated[bool, Strict(), Field(description="Whether rules of pages are searched.")]]
     wanted_precision: NotRequired[Annotated[float, Strict(), Field(ge=0, le=1)]]
     wanted_detection_seconds: NotRequired[Annotated[float, Strict(), Field(ge=0, le=86_400)]]
