@@ -2,7 +2,8 @@
 
 May import the evaluation, metrics, the store and the core. `series.py` gives the figures of the past their names and
 labels; `openmetrics.py` writes them as text for promtool. `stored.py` reads the past of many SLOs from the database of
-a service, a few at a time; `recorded.py` what it has recorded of one beside its counts; `stored_ledger.py` gives the counts to backtests.
+a service, a few at a time, `stored_ledger.py` their counts for backtests; `recorded.py` what it has recorded of one
+beside its counts.
 """
 
 from app.past_metrics.openmetrics import Exported, OpenMetricsFile

@@ -12,11 +12,11 @@ from app.evaluation import (
     EvaluationTiming,
     Evaluator,
     ExposedPast,
-    Source,
 )
+from app.ingest import NamedSource, Source
 from app.past_metrics.recorded import Recorded, read_recorded
 from app.prometheus import Matrix
-from app.slo import Slo
+from app.slo import DEFAULT_SOURCE, Slo
 from app.status import Board
 from app.store import Database
 from app.store.sli_states import load_interval
@@ -80,6 +80,7 @@ def exposed_pasts(
     with database.read() as transaction:
         interval = timedelta(seconds=load_interval(transaction) or _ANY_INTERVAL_S)
     by_key = {slo.sli.key: slo for slo in among}
+    names, nothing = {slo.sli.source for slo in among} - {DEFAULT_SOURCE}, _NoSource()
     # Budgets at the start look back a whole window.
     timing = EvaluationTiming(interval=interval, settle=interval, timeout=interval, older=now - start)
     for first in range(0, len(slos), _AT_ONCE):
@@ -87,7 +88,8 @@ def exposed_pasts(
         wanted = {slo.id for slo in batch}
         evaluator = Evaluator(
             _with_components(batch, by_key),
-            source=_NoSource(),
+            source=nothing,
+            sources=[NamedSource(live=nothing, background=nothing, name=name) for name in sorted(names)],
             database=database,
             board=Board(),
             instruments=instruments,

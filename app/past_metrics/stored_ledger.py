@@ -1,5 +1,6 @@
 """The ledger in the database of a service, as backtests read it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,7 @@ class StoredLedger(LedgerReader):
             return [
                 CountedMember(id=exposed.id, slo=exposed.past.slo, row=row)
                 for exposed in pasts
-                if (row := exposed.counted or exposed.past.row) is not None
+                if (row := exposed.counted or exposed.past.row) is not None and not math.isnan(row.first_sample_s)
             ]
         finally:
             database.close()

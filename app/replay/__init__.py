@@ -2,9 +2,8 @@
 
 The functions are those of live evaluations (`app.alerting`), stepped over counts by slot instead of a ledger; what
 nothing can change is skipped by conditions on whole columns. Pure but for reading history. Start at `stepping.py`;
-`slot_history.py` is what it steps over, `window_series.py` the figures of windows at every slot, `resting.py` which
-slots change nothing. `backtest.py` compares sets of rules: `prometheus_alerts.py` are those of others, `incidents.py`
-what they should tell of, `scoring.py` what they were worth.
+`history/` is what it steps over, `resting.py` which slots change nothing. `backtest.py` compares sets of rules:
+`prometheus_alerts.py` are those of others, `incidents/` what they should tell of, and what they were worth.
 """
 
 from app.replay.backtest import (
@@ -21,7 +20,10 @@ from app.replay.backtest import (
     backtest_slo,
 )
 from app.replay.documents import backtest_document
-from app.replay.history_reader import HistoryDetail, MemberPast, PastReader
+from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader
+from app.replay.history.ledger_history import CountedMember, HistorySource, LedgerReader
+from app.replay.history.slot_history import SlotHistory
+from app.replay.history.window_series import WindowSeries
 from app.replay.incidents.files import LabelledIncident, read_incidents
 from app.replay.incidents.found import IncidentSource, ReplayIncident
 from app.replay.incidents.scoring import JudgedFiring, RulesScore
@@ -33,14 +35,11 @@ from app.replay.jobs import (
     RunningBacktest,
     TooManyBacktestsError,
 )
-from app.replay.ledger_history import CountedMember, HistorySource, LedgerReader
 from app.replay.prometheus_alerts import PrometheusRules, rules_of_others
 from app.replay.requests import Backtests, InvalidBacktestError, plan_of
 from app.replay.running import BacktestPlan, run_backtest
-from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, Replayed, firings_of, replay
 from app.replay.suggesting import RulesCandidate, SuggestedRules
-from app.replay.window_series import WindowSeries
 
 __all__ = [
     "LONGEST_SPAN",

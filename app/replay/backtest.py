@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.replay.history.slot_history import SlotHistory
+from app.replay.history.window_series import WindowSeries
 from app.replay.incidents.found import ReplayIncident, Spending, found_incidents
 from app.replay.incidents.scoring import JudgedFiring, RulesScore, judge_firings
 from app.replay.prometheus_alerts import rules_of_others
-from app.replay.slot_history import SlotHistory
 from app.replay.stepping import Firing, firings_of, replay
 from app.replay.suggesting import RulesCandidate, SuggestedRules, scores_of_candidates, trade_off
-from app.replay.window_series import WindowSeries
 from app.reports import WORTH_A_PAGE
 from app.slo import Alerting, Slo, SloId
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from app.clock import SystemClock
 from app.prometheus import HttpConfig, Limits, PartialPolicy, PrometheusError, open_client
 from app.replay.documents import backtest_document
-from app.replay.ledger_history import LedgerReader
+from app.replay.history.ledger_history import LedgerReader
 from app.replay.running import NICE, BacktestPlan, run_backtest
 from app.store import StoreError
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.documents import PYRRA_RULES
+from app.replay.history.window_series import WindowSeries
 from app.replay.stepping import Firing
-from app.replay.window_series import WindowSeries
 from app.slo import Severity, format_duration
 from app.slo.arrays import Bools
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from app.documents import ProposedRules, read_proposed_rules
 from app.replay.backtest import LONGEST_SPAN, USUAL_DETECTION, USUAL_PRECISION, USUAL_SPAN, BacktestQuestion
-from app.replay.history_reader import HistoryDetail
+from app.replay.history.history_reader import HistoryDetail
+from app.replay.history.ledger_history import HistorySource
 from app.replay.incidents.files import LabelledIncident, read_given_incidents
 from app.replay.incidents.found import IncidentSource, ReplayIncident
 from app.replay.jobs import BacktestJobs
-from app.replay.ledger_history import HistorySource
 from app.replay.running import BacktestPlan
 from app.reports import WORTH_A_PAGE
 from app.slo import Slo, find_time_zone

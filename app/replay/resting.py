@@ -23,7 +23,7 @@ from app.alerting import (
     recovery_windows,
     trips_as_measured,
 )
-from app.replay.window_series import WindowSeries
+from app.replay.history.window_series import WindowSeries
 from app.slo import AlertState, NoData, Severity, SeverityPolicy
 from app.slo.arrays import Bools, Floats, Ints
 

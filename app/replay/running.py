@@ -13,9 +13,9 @@ from app.alerting import with_windows_of_at_least
 from app.documents import ProposedRules
 from app.ingest import BoundedSource, Source
 from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
-from app.replay.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
+from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
+from app.replay.history.ledger_history import HistorySource, LedgerReader, lacks_history, with_ledger
 from app.replay.incidents.files import LabelledIncident, incidents_of
-from app.replay.ledger_history import HistorySource, LedgerReader, lacks_history, with_ledger
 from app.replay.prometheus_alerts import rules_of_others
 from app.slo import Slo
 from app.store import StoreUnavailableError
@@ -137,6 +137,11 @@ def _with_ledger(
         if plan.source is HistorySource.LEDGER:
             raise
         return members
+    read = {member.slo.id for member in members}
+    for one in counted:
+        if one.slo.id not in read:
+            # Prometheus was not asked, as it is not what counts this SLI.
+            reader.problems.pop(one.slo.sli.key, None)
     return with_ledger(members, counted, nothing=reader.nothing)
 
 

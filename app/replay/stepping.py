@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.alerting import Alert, Reading, Transition, TransitionKind, are_at_rest, reading_of, step_slo
+from app.replay.history.window_series import WindowsAt, WindowSeries
 from app.replay.resting import RestingSlots
-from app.replay.window_series import WindowsAt, WindowSeries
 from app.slo import Alerting, AlertState, NoData, Severity, SeverityPolicy, SloId
 
 

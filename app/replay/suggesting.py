@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from app.alerting import check_rule
+from app.replay.history.window_series import WindowSeries
 from app.replay.incidents.found import ReplayIncident, Spending
 from app.replay.incidents.scoring import RulesScore, judge_firings
 from app.replay.prometheus_alerts import BurnCondition, PrometheusAlert
 from app.replay.stepping import Firing, firings_of, replay
-from app.replay.window_series import WindowSeries
 from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Slo, format_duration
 
 _HOUR = timedelta(hours=1)

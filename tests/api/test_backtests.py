@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.prometheus import HttpConfig, Limits, PartialPolicy
-from app.replay import BacktestPlan, PrometheusAccess
+from app.replay import BacktestPlan, HistoryAccess
 from app.slo import SloId
 from testbed.waiting import PATIENCE_S, wait_until
 from tests.support.api import Served
@@ -181,7 +181,7 @@ def test_a_backtest_has_a_process_of_the_lowest_priority_that_can_be_ended_at_an
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE_S)
         http = HttpConfig(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
-        running = PrometheusAccess(http=http, limits=Limits(), partial=PartialPolicy.REJECT).launch(stage.begun[0].plan)
+        running = HistoryAccess(http=http, limits=Limits(), partial=PartialPolicy.REJECT).launch(stage.begun[0].plan)
         connection, _ = silent.accept()
         process = running.process
         with connection:

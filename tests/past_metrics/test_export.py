@@ -2,7 +2,6 @@
 
 import subprocess
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,31 +9,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
-from app.store.changes import save_change
 from testbed.servers import prometheus, promtool_binary
-from tests.past_metrics.shop import BEGAN, DAY, INCIDENT, NOW, SLO, drawn_budget, run_shop
-from tests.support.changes import a_change
+from testbed.service import write_documents
+from tests.evaluation.plain import availability
+from tests.past_metrics.shop import BEGAN, DAY, INCIDENT, NOW, SLO, drawn_budget
 
 _LABELS = ("--label", "job=sloburn", "--label", "instance=sloburn:9720")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database and the documents of a service that has stopped; it kept a month more than its window."""
-    found = tmp_path_factory.mktemp("service")
-    with run_shop(found / "db", found / "slos") as one:
-        with one.database.begin() as transaction:
-            for version, ago in (("v1", 3 * DAY), ("v2", 7_200), ("v3", 7_100)):
-                deploy = a_change("shop", version=version, started_at=datetime.fromtimestamp(NOW - ago, UTC))
-                save_change(transaction, deploy)
-        one.tick(NOW + 30)
-    return found
-
-
-@pytest.fixture
-def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLOBURN_DATABASE_URL", f"sqlite:///{folder / 'db'}")
-    monkeypatch.setenv("SLOBURN_SPECS", str(folder / "slos"))
 
 
 def _export(*arguments: str | int | Path) -> Result:
@@ -62,6 +42,15 @@ def test_the_evaluation_interval_is_that_of_the_database(monkeypatch: pytest.Mon
     exported = _export("--from", NOW - DAY, "--to", NOW, "--step", "1h")
     assert exported.exit_code == 0, exported.output
     assert "slo_error_budget_remaining_ratio{" in exported.stdout
+
+
+@pytest.mark.usefixtures("set_up")
+def test_slos_of_other_sources_are_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = [availability("shop", objective=99, window="30d"), {**availability("search"), "source": "eu"}]
+    monkeypatch.setenv("SLOBURN_SPECS", str(write_documents(documents, tmp_path / "slos")))
+    exported = _export("--from", NOW - DAY, "--to", NOW, "--step", "1h")
+    assert exported.exit_code == 0, exported.output
+    assert f'slo="{SLO}"' in exported.stdout
 
 
 @pytest.mark.usefixtures("set_up")

@@ -59,9 +59,7 @@ class NewBacktestModel(_Wanted):
     with_others: NotRequired[Annotated[bool, Strict(), Field(description="The SRE Workbook, Sloth and Pyrra, too.")]]
     detail: NotRequired[HistoryDetail]
     source: NotRequired[
-        Annotated[
-            HistorySource, Field(description="Whether the ledger is read: auto where Prometheus has nothing older.")
-        ]
+        Annotated[HistorySource, Field(description="Of counts; auto: Prometheus, and the ledger for what is older.")]
     ]
     suggest: NotRequired[Annotated[bool, Strict(), Field(description="Whether rules of pages are searched.")]]
     wanted_precision: NotRequired[Annotated[float, Strict(), Field(ge=0, le=1)]]

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from app.replay.slot_history import SlotHistory
+from app.replay.history.slot_history import SlotHistory
 from app.slo.arrays import Floats
 
 # Cells in which incidents are looked for; their ends are then those of slots with errors.

@@ -9,7 +9,7 @@ import numpy as np
 from app.alerting import MeasuredWindow, NormalRate, WindowCounts, history_of, may_be_one_failure
 from app.budget import burn_rate, normal_share
 from app.ledger import FINE_REACH_S, MIDDLE_WIDTH_S, WindowSums
-from app.replay.slot_history import SlotHistory
+from app.replay.history.slot_history import SlotHistory
 from app.slo.arrays import Bools, Floats, Ints
 
 # Sums of fractions of events leave 1e-10 where there was nothing; a share of an event in a slot is far larger.

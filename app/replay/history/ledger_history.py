@@ -13,9 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from app.ledger import COARSE_WIDTH_S, RowPast, SlotColumns
-from app.replay.history_reader import MemberPast
-from app.replay.slot_history import SlotHistory
+from app.replay.history.history_reader import MemberPast
+from app.replay.history.slot_history import SlotHistory
 from app.slo import Slo, SloId
+from app.slo.arrays import Floats
 
 # Differences of sums leave so much of nothing; an event that is spread over a quarter of an hour is far more.
 _ROUNDING_EVENTS, _ROUNDING_S = 1e-6, 1e-3
@@ -73,7 +74,7 @@ def with_ledger(
 
 def filled_from(row: RowPast, history: SlotHistory) -> SlotHistory:
     """The same history with the counts of the ledger in the slots in which nothing was measured."""
-    edges_s = history.start_s + np.arange(len(history) + 1) * float(history.interval_s)
+    edges_s: Floats = history.start_s + history.interval_s * np.arange(len(history) + 1.0)
     total, bad, measured_s = (np.diff(column) for column in row.counted_before(edges_s))
     missing = (history.slots.measured_s <= 0) & (measured_s > _ROUNDING_S)
     if not missing.any():

@@ -25,8 +25,8 @@ from app.ingest import (
 )
 from app.ledger import COARSE_WIDTH_S, MIDDLE_WIDTH_S, SlotColumns
 from app.prometheus import UnreachableError
-from app.replay.slot_history import SlotHistory
-from app.replay.window_series import WindowSeries
+from app.replay.history.slot_history import SlotHistory
+from app.replay.history.window_series import WindowSeries
 from app.slo import DEFAULT_SOURCE, GroupKey, Slo, SloId, group_id
 from app.slo.arrays import Bools
 
