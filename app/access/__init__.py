@@ -1,17 +1,21 @@
 """Who sends a request and what it allows: tokens, scopes, and the one place where an identity is decided.
 
-May import `app.wording`'s plain text only; does no IO: what is stored comes through the port `TokenDirectory`. Start at
+May import `app.wording`'s plain text only; does no IO: what is stored comes through the ports `TokenDirectory`
+and `SessionDirectory`. Start at
 `deciding.py`; `scopes.py` is what an identity may do, `token_text.py` the form of a token.
 """
 
-from app.access.deciding import Access, AccessRules, TokenDirectory
+from app.access.credentials import SentCredentials, is_cross_site
+from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDirectory
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
-from app.access.needs import IDENTITY, Needs
+from app.access.needs import CREDENTIALS, IDENTITY, Needs
 from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
+from app.access.sessions import OpenedSession, WebSession
 from app.access.token_text import TOKEN_PREFIX, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
 from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError, TokenTakenError
 
 __all__ = [
+    "CREDENTIALS",
     "IDENTITY",
     "LIMITED_SCOPES",
     "TOKEN_PREFIX",
@@ -27,9 +31,14 @@ __all__ = [
     "MadeToken",
     "Needs",
     "NewToken",
+    "OpenedSession",
+    "SentCredentials",
+    "SessionDirectory",
     "TokenDirectory",
     "TokenError",
     "TokenTakenError",
+    "WebSession",
+    "is_cross_site",
     "is_token_shaped",
     "is_well_formed",
     "new_token",

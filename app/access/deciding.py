@@ -2,19 +2,31 @@
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from app.access.credentials import SentCredentials
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.scopes import AccessScope, AccessScopes
+from app.access.sessions import (
+    OpenedSession,
+    WebSession,
+    is_session_shaped,
+    new_session,
+    session_digest,
+    session_proof,
+)
 from app.access.token_text import is_token_shaped, is_well_formed, token_digest
 from app.access.tokens import AccessToken, MadeToken, NewToken
 
-_OPEN: AccessScopes = frozenset({AccessScope.READ})
 _UNKNOWN = AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the token is not known")
 _MISTYPED = AccessRefusal(
     failure=AccessFailure.MISTYPED, detail="the token is mistyped or cut short: its checksum is wrong"
+)
+_CROSS_SITE = AccessRefusal(
+    failure=AccessFailure.CROSS_SITE,
+    detail="a change by somebody who is signed in must come from a page of this service; programs send a token",
 )
 
 
@@ -42,22 +54,58 @@ class TokenDirectory(Protocol):
         """Let a token be accepted no more; None if there is none."""
 
 
+class SessionDirectory(Protocol):
+    """The sessions of browsers."""
+
+    async def find(self, digest: str) -> WebSession | None:
+        """The session with a digest, also one that has expired."""
+
+    async def open(self, session: WebSession) -> None:
+        """Keep a new session."""
+
+    async def close(self, digest: str) -> None:
+        """Forget a session, if there is one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRules:
-    """What the settings say: *api_token* allows everything, *events_token* reports of changes."""
+    """What the settings say.
+
+    Attributes:
+        api_token: allows everything.
+        events_token: allows reports of changes.
+        anonymous: what everybody may do who reaches the port.
+        url: where people reach the service.
+    """
 
     api_token: str | None = field(default=None, repr=False)
     events_token: str | None = field(default=None, repr=False)
+    anonymous: AccessScopes = frozenset({AccessScope.READ, AccessScope.METRICS})
+    url: str = ""
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie of sessions."""
+        # Browsers keep one that begins so only over TLS, and let no other host of the domain set it.
+        return "__Host-sloburn" if self.has_tls else "sloburn"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether people reach the service by TLS, which a proxy adds."""
+        return self.url.startswith("https:")
 
 
 class Access:
     """Decides who sends a request."""
 
-    def __init__(self, rules: AccessRules, tokens: TokenDirectory, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, rules: AccessRules, tokens: TokenDirectory, sessions: SessionDirectory, *, now: Callable[[], datetime]
+    ) -> None:
         self.rules = rules
         self.tokens = tokens
         self.now = now
-        self._anonymous = Identity(kind=IdentityKind.ANONYMOUS, scopes=_OPEN)
+        self._sessions = sessions
+        self._anonymous = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous)
         self._of_settings = [
             (token, Identity(kind=IdentityKind.SETTING, name=name, scopes=frozenset({scope})))
             for token, name, scope in (
@@ -72,21 +120,21 @@ class Access:
         """Whether there is anything by which a request could prove an identity."""
         return bool(self._of_settings) or not self.tokens.is_empty
 
-    async def identify(self, authorization: Sequence[str]) -> Identity | AccessRefusal:
-        """Who sends a request with these headers ``Authorization``.
+    async def identify(self, given: SentCredentials) -> Identity | AccessRefusal:
+        """Who sends a request.
 
-        What is no token of ours, such as the login at a proxy, leaves a request anonymous: it may be refused later,
-        for what it wants.
+        A bearer that is no token of ours, such as the login at a proxy, and a session that is over leave a request
+        anonymous: it may be refused later, for what it wants.
         """
-        given = [token for header in authorization if (token := _bearer(header))]
-        if not given:
-            return self._anonymous
-        if len(given) > 1:
+        tokens = [token for header in given.authorization if (token := _bearer(header))]
+        if len(tokens) > 1:
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="there is more than one token")
-        found = await self.by_secret(given[0])
-        if isinstance(found, AccessRefusal) and not is_token_shaped(given[0]):
-            return self._anonymous
-        return found
+        if tokens:
+            found = await self.by_secret(tokens[0])
+            if isinstance(found, Identity) or is_token_shaped(tokens[0]):
+                return found
+        found = await self._by_session(given.session) or self._anonymous
+        return _CROSS_SITE if found.is_ambient and given.is_cross_site else found
 
     async def by_secret(self, text: str) -> Identity | AccessRefusal:
         """Who a token belongs to, however it was sent."""
@@ -99,7 +147,51 @@ class Access:
             return found
         if not is_well_formed(text):
             return _MISTYPED
-        known = await self.tokens.find(token_digest(text))
+        return await self._by_digest(token_digest(text))
+
+    async def sign_in(self, token: str) -> OpenedSession | AccessRefusal:
+        """Open a session for whoever has a token: always a new one, whatever cookie the browser has.
+
+        Raises:
+            StoreError: sessions cannot be written.
+        """
+        found = await self.by_secret(token)
+        if isinstance(found, AccessRefusal):
+            return found
+        made = token_digest(token) if found.kind is IdentityKind.TOKEN else ""
+        opened = new_session(token, token_digest=made, at=self.now())
+        await self._sessions.open(opened.session)
+        return opened
+
+    async def sign_out(self, secret: str) -> None:
+        """End a session.
+
+        Raises:
+            StoreError: sessions cannot be written.
+        """
+        if is_session_shaped(secret):
+            await self._sessions.close(session_digest(secret))
+
+    async def _by_session(self, secret: str) -> Identity | None:
+        if not is_session_shaped(secret):
+            return None
+        session = await self._sessions.find(session_digest(secret))
+        if session is None or session.expires_at <= self.now():
+            return None
+        # It ends with its token.
+        found = await self._by_digest(session.token_digest) if session.token_digest else self._by_proof(session, secret)
+        if not isinstance(found, Identity):
+            return None
+        # Whoever signs in can still do what everybody can.
+        return replace(found, kind=IdentityKind.SESSION, scopes=found.scopes | self._anonymous.scopes)
+
+    def _by_proof(self, session: WebSession, secret: str) -> Identity | None:
+        """Whose token of the settings a session was opened with, if it is still set."""
+        of_token = (one for token, one in self._of_settings if _same(session.proof, session_proof(secret, token)))
+        return next(of_token, None)
+
+    async def _by_digest(self, digest: str) -> Identity | AccessRefusal:
+        known = await self.tokens.find(digest)
         if known is None:
             return _UNKNOWN
         return _refusal(known, self.now()) or Identity(

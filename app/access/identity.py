@@ -15,6 +15,12 @@ class IdentityKind(StrEnum):
     TOKEN = "token"  # noqa: S105  a kind, not a token
     WEBHOOK = "webhook"
     """By a signature with the token of events."""
+    SESSION = "session"
+    """By the cookie of somebody who has signed in with a token."""
+
+
+# What browsers send by themselves, also where a page of another site makes the request.
+_AMBIENT = frozenset({IdentityKind.SESSION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,11 @@ class Identity:
     name: str = ""
     scopes: AccessScopes = field(default_factory=frozenset)
     services: tuple[str, ...] = ()
+
+    @property
+    def is_ambient(self) -> bool:
+        """Whether a browser proves it by itself, so that who sees a page need not have wanted the request."""
+        return self.kind in _AMBIENT
 
     def allows(self, *wanted: AccessScope) -> bool:
         """Whether it has any of the scopes; `admin` has all."""
@@ -47,6 +58,8 @@ class AccessFailure(StrEnum):
     UNKNOWN = "unknown"
     REVOKED = "revoked"
     EXPIRED = "expired"
+    CROSS_SITE = "cross_site"
+    """It was accepted, and a page of another site may have made the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from app.access.scopes import AccessScope
 
 IDENTITY = "identity"
 """The key of the state of a request: its identity, or why what it sent to prove one is not accepted."""
+CREDENTIALS = "credentials"
+"""The key of the state of a request: what it sent to prove who sends it."""
 
 
 class Needs:

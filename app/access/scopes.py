@@ -9,6 +9,8 @@ class AccessScope(StrEnum):
 
     READ = "read"
     """Read SLOs, alerts, incidents, reports and the state of the service, and ask the gate."""
+    METRICS = "metrics"
+    """Scrape `/metrics`, and nothing else: for Prometheus."""
     GATE = "gate"
     """Ask the gate and judge canaries, and nothing else: for pipelines."""
     EVENTS = "events"

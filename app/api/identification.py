@@ -1,9 +1,9 @@
 """Notes who sends each request, before anything is done for it."""
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import IDENTITY, Access
+from app.access import CREDENTIALS, IDENTITY, Access, SentCredentials, is_cross_site
 
 
 class Identification:
@@ -16,7 +16,22 @@ class Identification:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            identity = await self._access.identify(headers.getlist("authorization"))
-            scope.setdefault("state", {})[IDENTITY] = identity
+            credentials = _credentials(HTTPConnection(scope), self._access)
+            identity = await self._access.identify(credentials)
+            scope.setdefault("state", {}).update({CREDENTIALS: credentials, IDENTITY: identity})
         await self._app(scope, receive, send)
+
+
+def _credentials(request: HTTPConnection, access: Access) -> SentCredentials:
+    headers = request.headers
+    return SentCredentials(
+        authorization=headers.getlist("authorization"),
+        session=request.cookies.get(access.rules.session_cookie, ""),
+        is_cross_site=is_cross_site(
+            request.scope["method"],
+            fetch_site=headers.get("sec-fetch-site"),
+            origin=headers.get("origin"),
+            host=headers.get("host"),
+            own_url=access.rules.url,
+        ),
+    )

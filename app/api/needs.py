@@ -9,7 +9,7 @@ from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app.access import IDENTITY, Access, AccessRefusal, AccessScope, Identity, Needs, scope_list
+from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, scope_list
 from app.api.problems import ProblemError
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -60,8 +60,15 @@ def identity_of(request: Request) -> Identity:
     """
     found: Identity | AccessRefusal = request.scope["state"][IDENTITY]
     if isinstance(found, AccessRefusal):
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers=_CHALLENGE)
+        raise refused(found)
     return found
+
+
+def refused(found: AccessRefusal) -> ProblemError:
+    """The answer to a request whose proof of an identity is not accepted."""
+    if found.failure is AccessFailure.CROSS_SITE:
+        return ProblemError(HTTPStatus.FORBIDDEN, found.detail)
+    return ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers=_CHALLENGE)
 
 
 def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, otherwise: str = "") -> Identity:
@@ -77,10 +84,10 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
         has = ", ".join(scope_list(identity.scopes)) or "nothing"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{identity.name} may {has}; this needs {wanted}")
     access: Access = request.app.state.access
-    if not access.has_credentials:
+    if not access.has_credentials and AccessScope.READ not in scopes:
         detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
-    detail = f"send a token with the scope {wanted} as 'Authorization: Bearer <token>'"
+    detail = f"send a token with the scope {wanted} as 'Authorization: Bearer <token>', or sign in"
     raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
 
 

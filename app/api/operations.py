@@ -176,7 +176,13 @@ def metrics_route(metrics: Exposition) -> APIRouter:
         render = partial(metrics.render, accept=accept, accept_encoding=accept_encoding)
         return runs.setdefault(form, Coalesced(lambda: run_sync(render, limiter=thread)))
 
-    @router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_METRICS)
+    @router.get(
+        "/metrics",
+        operation_id="getMetrics",
+        dependencies=[needs(AccessScope.READ, AccessScope.METRICS)],
+        response_class=PlainTextResponse,
+        responses=_METRICS,
+    )
     async def scrape(request: Request) -> Response:
         """The SLOs and the health of the service, as text or OpenMetrics, whichever `Accept` prefers."""
         # A header may come in several lines.

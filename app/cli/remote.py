@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import typer
 
+from app.cli.configuration import api_token
 from app.policy import CanaryVerdictKind, GateDecision
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def fetch_text(url: str, path: str, query: Sequence[tuple[str, str]]) -> str:
     Raises:
         RemoteError: there is no answer, or none of Sloburn's.
     """
-    return _open(url, f"{path}?{urlencode(query)}").decode()
+    return _read(url, f"{path}?{urlencode(query)}").decode()
 
 
 def _items(url: str, path: str, query: Sequence[tuple[str, str]]) -> Iterator[Any]:
@@ -187,7 +188,21 @@ def _verdict(
 
 
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
-    return _ask(url, f"{path}?{urlencode(query)}")
+    try:
+        return json.loads(_read(url, f"{path}?{urlencode(query)}"))
+    except ValueError:
+        raise _not_sloburn(url) from None
+
+
+def _read(url: str, path: str) -> bytes:
+    """What everybody may read, or the bearer of SLOBURN_API_TOKEN: it is sent to who asks for it only."""
+    try:
+        return _open(url, path)
+    except RemoteError as error:
+        token = api_token(None) if error.status == HTTPStatus.UNAUTHORIZED else ""
+        if not token:
+            raise
+    return _open(url, path, headers=_bearer(token))
 
 
 def _ask(

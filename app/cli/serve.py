@@ -21,6 +21,7 @@ _METAVARS = {
     "database_url": "URL",
     "listen_address": "HOST:PORT",
     "external_url": "URL",
+    "anonymous_metrics": "BOOLEAN",
     "metric_names": "NAMES",
     "evaluation_interval": "DURATION",
     "query_offset": "DURATION",

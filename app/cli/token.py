@@ -37,7 +37,7 @@ def create(
         list[AccessScope],
         typer.Option(
             "--scope",
-            help="read, gate, events, adjust, reload or admin; repeatable.",
+            help="read, metrics, gate, events, adjust, reload or admin; repeatable.",
             metavar="SCOPE",
             parser=choice_of(AccessScope),
         ),

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 
-from app.access import Access, AccessRules
+from app.access import Access, AccessRules, AccessScope
 from app.api import (
     PastTurn,
     Stream,
@@ -61,7 +61,7 @@ from app.service.source_clients import known_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
-from app.status import Board, StoredAdjustments, StoredChanges, StoredReports, StoredTokens
+from app.status import Board, StoredAdjustments, StoredChanges, StoredReports, StoredSessions, StoredTokens
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 
@@ -454,8 +454,15 @@ def _access(components: Components) -> Access:
     tokens = StoredTokens(components.database, components.clock)
     with components.database.unreadable_is_damaged():
         tokens.load()
-    rules = AccessRules(api_token=_text_of(settings.api_token), events_token=_text_of(settings.events_token))
-    return Access(rules, tokens, now=components.clock.now)
+    reads, scrapes = settings.anonymous_read, settings.anonymous_metrics
+    anonymous = {AccessScope.READ: reads, AccessScope.METRICS: reads if scrapes is None else scrapes}
+    rules = AccessRules(
+        api_token=_text_of(settings.api_token),
+        events_token=_text_of(settings.events_token),
+        anonymous=frozenset(scope for scope, is_open in anonymous.items() if is_open),
+        url=settings.public_url,
+    )
+    return Access(rules, tokens, StoredSessions(components.database, components.clock), now=components.clock.now)
 
 
 def _timeline(components: Components) -> Timeline:

@@ -142,6 +142,13 @@ class Settings(BaseSettings):
         "nothing else.",
     )
     events_token_file: Path | None = Field(None, description="File with the token of events.")
+    anonymous_read: bool = Field(
+        default=True,
+        description="Whether everybody who reaches the port may read; if not, reading needs a token or a sign-in.",
+    )
+    anonymous_metrics: bool | None = Field(
+        None, description="The same for `/metrics` alone; by default as `SLOBURN_ANONYMOUS_READ`."
+    )
     report_link_secret: SecretStr | None = Field(
         None, description="Secret that links in sent reports are signed with, so that they work without a login."
     )

@@ -70,6 +70,7 @@ from app.status.snapshot import (
 )
 from app.status.stored_adjustments import StoredAdjustments
 from app.status.stored_changes import StoredChanges
+from app.status.stored_sessions import StoredSessions
 from app.status.stored_tokens import StoredTokens, made_token
 from app.status.wording import severities_words, sla_words, state_words
 
@@ -121,6 +122,7 @@ __all__ = [
     "StoredAdjustments",
     "StoredChanges",
     "StoredReports",
+    "StoredSessions",
     "StoredTokens",
     "TimelineEntry",
     "TimelineKind",

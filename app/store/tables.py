@@ -22,6 +22,7 @@ from app.store.schema import metadata
 from app.store.shards import shard
 from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
+from app.store.web_sessions import web_session
 
 __all__ = [
     "adjusted_share",
@@ -58,4 +59,5 @@ __all__ = [
     "slo_definition",
     "transition",
     "unanswered_messages",
+    "web_session",
 ]

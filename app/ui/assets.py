@@ -15,9 +15,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import structlog
-from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from app.access import Needs
 from app.metrics import accepts_gzip
 
 _log = structlog.get_logger(__name__)
@@ -76,9 +77,10 @@ class Assets:
         return self._files.get(name)
 
 
-def asset_routes(assets: Assets) -> APIRouter:
-    """The routes below ``/static``."""
-    router = APIRouter(include_in_schema=False)
+def asset_routes(assets: Assets, *, prefix: str) -> APIRouter:
+    """The routes below ``/static``; *prefix* is the path of the external URL."""
+    # The page to sign in needs them too.
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(Needs([]))])
 
     @router.get("/static/{digest}/{name:path}")
     async def static_file(request: Request, digest: str, name: str) -> Response:
@@ -94,6 +96,11 @@ def asset_routes(assets: Assets) -> APIRouter:
         if takes_gzip:
             headers["Content-Encoding"] = "gzip"
         return Response(asset.compressed if takes_gzip else asset.content, media_type=asset.media_type, headers=headers)
+
+    @router.get("/favicon.ico")
+    async def favicon() -> Response:
+        # Browsers ask for it beside what is no page, such as JSON.
+        return RedirectResponse(prefix + assets.path("icon.svg"), HTTPStatus.SEE_OTHER)
 
     return router
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from app.access import Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs
+from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs
 from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
@@ -28,16 +28,22 @@ class Refusal:
     problem: str
 
 
-async def sent_form(request: Request) -> Mapping[str, str]:
-    """The fields of a form but its token, whose identity is noted for `refusal`; empty if they cannot be read."""
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form; empty if they cannot be read."""
     try:
         text = (await request.body()).decode()
-        form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
-        form = {}
+        return {}
+
+
+async def sent_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form but its token, whose identity is noted for `refusal`; empty if they cannot be read."""
+    form = await form_fields(request)
     # What shows a form again does not know the token.
+    token = form.pop("token", "").strip()
     access: Access = request.app.state.access
-    request.state.form_identity = await access.by_secret(form.pop("token", "").strip())
+    request.state.form_identity = await access.by_secret(token) if token else request.scope["state"][IDENTITY]
     return form
 
 
@@ -90,24 +96,42 @@ def by_form(scope: AccessScope) -> Any:
 
 
 def may_change(request: Request) -> bool:
-    """Whether there is any token by which a form could change something."""
+    """Whether there is any token by which a form could change something, or its reader is known without one."""
     access: Access = request.app.state.access
-    return access.has_credentials
+    return access.has_credentials or known_reader(request) is not None
+
+
+def known_reader(request: Request) -> Identity | None:
+    """Who reads a page, if their browser proves that with every request; their forms need no token."""
+    found = request.scope.get("state", {}).get(IDENTITY)
+    return found if isinstance(found, Identity) and found.is_ambient else None
 
 
 def refusal(request: Request, scope: AccessScope) -> Refusal | None:
-    """Why a form changes nothing, since its token does not allow *scope*; None if it may.
+    """Why a form changes nothing, since nobody sends it who may do what needs *scope*; None if it may.
 
-    The token is a field of each form and never in a cookie, so that no other site can send one in a reader's name.
+    Without a token in a field of it, whoever is signed in sends it.
     """
     if not may_change(request):
         problem = "Changes are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN."
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
     found: Identity | AccessRefusal = request.state.form_identity
     if isinstance(found, AccessRefusal):
-        why = "The token is wrong" if found.failure is AccessFailure.UNKNOWN else visible(found.detail).capitalize()
-        return Refusal(status=HTTPStatus.UNAUTHORIZED, problem=f"{why}; nothing was changed.")
+        return Refusal(status=refusal_status(found), problem=f"{refusal_words(found)}; nothing was changed.")
+    if not found.name:
+        return Refusal(status=HTTPStatus.UNAUTHORIZED, problem="Enter a token, or sign in; nothing was changed.")
     if not found.allows(scope):
-        problem = f"The token {found.name!r} does not allow {scope.value}; nothing was changed."
+        problem = f"{found.name!r} does not allow {scope.value}; nothing was changed."
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
     return None
+
+
+def refusal_status(found: AccessRefusal) -> HTTPStatus:
+    """The status of the page that shows a refusal."""
+    return HTTPStatus.FORBIDDEN if found.failure is AccessFailure.CROSS_SITE else HTTPStatus.UNAUTHORIZED
+
+
+def refusal_words(found: AccessRefusal) -> str:
+    """A refusal in words for people, without a period."""
+    text = "the token is wrong" if found.failure is AccessFailure.UNKNOWN else visible(found.detail)
+    return text[:1].upper() + text[1:]

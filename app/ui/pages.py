@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.clock import Clock
 from app.status import Board
@@ -18,6 +18,7 @@ from app.ui.objectives import ObjectivesData, objectives_page
 from app.ui.overview import BurnDowns, overview_page
 from app.ui.policy import PolicyData, policy_pages
 from app.ui.rendering import Renderer
+from app.ui.signing_in import sign_in_first, signing_in_pages
 from app.ui.slo import SloData, slo_pages
 from app.ui.status import StatusData, status_page
 from app.ui.timeline import TimelineData, timeline_pages
@@ -73,18 +74,16 @@ def pages(
         router.include_router(policy_pages(renderer, policy_data))
     if backtest_data is not None:
         router.include_router(backtest_pages(renderer, backtest_data))
-    router.include_router(asset_routes(renderer.assets))
+    router.include_router(signing_in_pages(renderer))
+    router.include_router(asset_routes(renderer.assets, prefix=prefix))
     if show_problems is not None:
         show_problems(partial(_problem_page, renderer))
-
-    @router.get("/favicon.ico")
-    async def favicon() -> Response:
-        # Browsers ask for it beside what is no page, such as JSON.
-        return RedirectResponse(prefix + renderer.assets.path("icon.svg"), HTTPStatus.SEE_OTHER)
-
     return router
 
 
 def _problem_page(renderer: Renderer, request: Request, problem: Mapping[str, Any]) -> Response:
+    # A refresh by a script would show the form in the middle of the page.
+    if problem["status"] == HTTPStatus.UNAUTHORIZED and "hx-request" not in request.headers:
+        return sign_in_first(renderer, request)
     errors = problem.get("errors", ())
     return renderer.page(request, "problem.html", status=problem["status"], problem=problem, errors=errors)

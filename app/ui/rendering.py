@@ -10,12 +10,14 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from app.access import Access
 from app.clock import Clock
 from app.metrics import accepts_gzip
 from app.slo import format_duration, rounded_percent
 from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
+from app.ui.forms import known_reader
 from app.wording.plain_text import visible
 from app.wording.sentences import rounded_exhaustion, span
 
@@ -69,7 +71,9 @@ class Renderer:
 
     def page(self, request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page that a template makes of *context*."""
-        body = self._environment.get_template(template).render(context).encode()
+        access: Access = request.app.state.access
+        common = {"reader": known_reader(request), "may_sign_in": access.has_credentials}
+        body = self._environment.get_template(template).render(common | context).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
         if accepts_gzip(", ".join(request.headers.getlist("accept-encoding"))):
             # Without the time, so that what has not changed keeps its ETag.

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,7 @@ from app.status import (
     ReloadOutcome,
     Snapshot,
     SourceStatus,
+    StoredSessions,
     StoredTokens,
 )
 from app.store import StoreError
@@ -300,6 +301,7 @@ class Served:
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
     events_token: str | None = None
+    rules: AccessRules = field(default_factory=AccessRules)
     report_link_secret: str | None = None
     telemetry: TelemetryConfig | None = None
     external_url: str = EXTERNAL_URL
@@ -344,8 +346,9 @@ class Served:
     @property
     def access(self) -> Access:
         """Who may do what: by the tokens of the fields, and by those in the database of the incidents."""
-        rules = AccessRules(api_token=self.token, events_token=self.events_token)
-        return Access(rules, self.tokens, now=self.clock.now)
+        rules = replace(self.rules, api_token=self.token, events_token=self.events_token, url=self.external_url)
+        sessions = StoredSessions(self.incidents.lazy_database, self.clock)
+        return Access(rules, self.tokens, sessions, now=self.clock.now)
 
     @cached_property
     def tokens(self) -> StoredTokens:

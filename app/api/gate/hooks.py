@@ -9,9 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.access import Access, AccessRefusal, AccessScope, Identity
 from app.api.gate.models import LONGEST_NAME
-from app.api.needs import check_allowed, identity_of
+from app.api.needs import check_allowed, identity_of, refused
 from app.api.openapi import Responses, problem_answers
-from app.api.problems import ProblemError
 from app.wording.plain_text import one_line
 
 Word = Annotated[str, Query(max_length=LONGEST_NAME)]
@@ -56,7 +55,7 @@ async def hook_sender(request: Request, metadata: Mapping[str, str]) -> Identity
         access: Access = request.app.state.access
         found = await access.by_secret(metadata["token"])
         if isinstance(found, AccessRefusal):
-            raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail)
+            raise refused(found)
         identity = found
     return check_allowed(identity, request, AccessScope.READ, AccessScope.GATE)
 

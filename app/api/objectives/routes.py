@@ -11,6 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import HTMLResponse, Response
 
 from app.api.filters import parse_label
+from app.api.needs import open_route
 from app.api.objectives.documents import report_document
 from app.api.objectives.models import ReportModel
 from app.api.openapi import answers, problem_answers, text_answer
@@ -112,7 +113,14 @@ def _add_shared(
 ) -> None:
     """Add the route of links that are signed with *link_secret*; *report* answers what they ask."""
 
-    @router.get(SHARED_PATH, operation_id="getSharedReport", response_class=HTMLResponse, responses=_SHARED_ANSWERS)
+    # Its signature is what allows it.
+    @router.get(
+        SHARED_PATH,
+        operation_id="getSharedReport",
+        dependencies=[open_route()],
+        response_class=HTMLResponse,
+        responses=_SHARED_ANSWERS,
+    )
     async def shared(
         request: Request,
         *,

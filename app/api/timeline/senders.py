@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import Request
 
 from app.access import Access, AccessRefusal, AccessScope, Identity, IdentityKind, is_token_shaped
-from app.api.needs import check_allowed, identity_of
+from app.api.needs import check_allowed, identity_of, refused
 from app.api.problems import ProblemError
 from app.changes import Reporter, reporter_of
 
@@ -35,7 +35,7 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
     if given:
         found = await access.by_secret(given)
         if isinstance(found, AccessRefusal) and is_token_shaped(given):
-            raise ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers={"WWW-Authenticate": "Bearer"})
+            raise refused(found)
         if isinstance(found, Identity) and AccessScope.EVENTS in found.scopes:
             return found
     if reporter_of(headers) is not Reporter.ANY and access.has_credentials:

@@ -499,3 +499,13 @@ def _make_access() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_token"),
         sa.UniqueConstraint("digest", name="uq_api_token_digest"),
     )
+    op.create_table(
+        "web_session",
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("token_digest", sa.String, nullable=False),
+        sa.Column("proof", sa.String, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("expires_at", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_web_session"),
+    )
+    op.create_index("web_session_by_creation", "web_session", ["created_at"])

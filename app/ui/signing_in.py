@@ -1,0 +1,99 @@
+"""Signing in with a token and out again, for browsers: pages and forms then work without a token in each."""
+
+import re
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.access import CREDENTIALS, Access, AccessRefusal, Needs, OpenedSession, SentCredentials
+from app.store import StoreError
+from app.ui.forms import form_fields, refusal_status, refusal_words
+from app.ui.rendering import Renderer
+
+SIGN_IN_PATH = "/login"
+# A path of this service: after `//` or `/\\` a browser reads the name of another host.
+_OWN_PATH = re.compile(r"/(?![/\\])[^\\\s]{0,2000}", re.ASCII)
+_OPEN = Depends(Needs([]))
+
+
+def signing_in_pages(renderer: Renderer) -> APIRouter:
+    """The page to sign in, and what its form and the button to sign out lead to."""
+    router = APIRouter(include_in_schema=False, dependencies=[_OPEN])
+
+    def shown(request: Request, *, target: str, problem: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+        return renderer.page(request, "login.html", status=status, target=target, problem=problem)
+
+    @router.get(SIGN_IN_PATH)
+    async def sign_in_page(request: Request) -> Response:
+        return shown(request, target=_own_path(request.query_params.get("next", "")))
+
+    @router.post(SIGN_IN_PATH)
+    async def sign_in(request: Request) -> Response:
+        form = await form_fields(request)
+        target = _own_path(form.get("next", ""))
+        if _credentials(request).is_cross_site:
+            problem = "This form was sent by a page of another site; nobody was signed in."
+            return shown(request, target=target, problem=problem, status=HTTPStatus.FORBIDDEN)
+        access = _access(request)
+        try:
+            opened = await access.sign_in(form.get("token", "").strip())
+            if isinstance(opened, AccessRefusal):
+                problem = f"{refusal_words(opened)}."
+                return shown(request, target=target, problem=problem, status=refusal_status(opened))
+            # What the browser had before is worth nothing from now on, whoever has put it there.
+            await access.sign_out(_credentials(request).session)
+        except StoreError as error:
+            problem = f"Nobody can sign in now: {error}"
+            return shown(request, target=target, problem=problem, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        answer = RedirectResponse(f"{renderer.prefix}{target}", HTTPStatus.SEE_OTHER)
+        _set_cookie(answer, access, opened)
+        return answer
+
+    @router.post("/logout")
+    async def sign_out(request: Request) -> Response:
+        answer = RedirectResponse(f"{renderer.prefix}/", HTTPStatus.SEE_OTHER)
+        if not _credentials(request).is_cross_site:
+            access = _access(request)
+            await access.sign_out(_credentials(request).session)
+            _set_cookie(answer, access, None)
+        return answer
+
+    return router
+
+
+def sign_in_first(renderer: Renderer, request: Request) -> Response:
+    """To the page to sign in, and from there back to the page that was asked for."""
+    query = request.url.query
+    target = request.scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse(f"{renderer.prefix}{SIGN_IN_PATH}?{urlencode({'next': target})}", HTTPStatus.SEE_OTHER)
+
+
+def _set_cookie(answer: Response, access: Access, opened: OpenedSession | None) -> None:
+    rules = access.rules
+    length = 0 if opened is None else round((opened.session.expires_at - opened.session.created_at).total_seconds())
+    answer.set_cookie(
+        rules.session_cookie,
+        "" if opened is None else opened.secret,
+        max_age=length,
+        path="/",
+        secure=rules.has_tls,
+        httponly=True,
+        # Links in chats and mails lead to pages, not to a login; changes ask for more than the cookie.
+        samesite="lax",
+    )
+
+
+def _own_path(text: str) -> str:
+    return text if _OWN_PATH.fullmatch(text) else "/"
+
+
+def _access(request: Request) -> Access:
+    access: Access = request.app.state.access
+    return access
+
+
+def _credentials(request: Request) -> SentCredentials:
+    found: SentCredentials = request.scope["state"][CREDENTIALS]
+    return found
