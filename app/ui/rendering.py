@@ -71,8 +71,9 @@ class Renderer:
 
     def page(self, request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page that a template makes of *context*."""
-        access: Access = request.app.state.access
-        common = {"reader": known_reader(request), "may_sign_in": access.has_credentials}
+        # Pages may be served without an API, as of a board that a test shows.
+        access: Access | None = getattr(request.app.state, "access", None)
+        common = {"reader": known_reader(request), "may_sign_in": access is not None and access.has_credentials}
         body = self._environment.get_template(template).render(common | context).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
         if accepts_gzip(", ".join(request.headers.getlist("accept-encoding"))):
