@@ -239,7 +239,7 @@ def test_every_transition_is_listed_by_what_happened(client: TestClient) -> None
 @pytest.mark.parametrize(
     ("path", "form", "refusal"),
     [
-        ("/incidents/0a0b/mark", {"mark": "useful"}, (401, "The token is wrong")),
+        ("/incidents/0a0b/mark", {"mark": "useful"}, (401, "Enter a token, or sign in")),
         ("/incidents/0a0b/mark", {"mark": "useful", "token": "x"}, (401, "The token is wrong")),
         ("/incidents/0a0b/notes", {"text": "typed", "token": "x"}, (401, "The token is wrong")),
         ("/incidents/0a0b/notes", {"text": " ", "token": TOKEN}, (422, "The note is empty")),
