@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Float, String, Table, delete
+from sqlalchemy import Column, Connection, Float, String, Table, delete, insert, update
 
 from app.store.database_clock import database_now_s
 from app.store.schema import metadata
@@ -33,3 +33,11 @@ class Instance:
 
     id: str = field(default_factory=lambda: uuid4().hex)
     name: str = field(default_factory=lambda: f"{socket.gethostname()}, process {os.getpid()}")
+
+
+def renew_instance(connection: Connection, mine: Instance, *, lease_s: float) -> None:
+    """Note that a process works on the database, for *lease_s* from now on."""
+    until_s = database_now_s(connection) + lease_s
+    renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=until_s)
+    if not connection.execute(renewal).rowcount:
+        connection.execute(insert(instance).values(id=mine.id, name=mine.name, expires_at_s=until_s))

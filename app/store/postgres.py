@@ -1,13 +1,12 @@
-"""PostgreSQL: the same tables, written by one process at a time.
+"""PostgreSQL: the same tables, written by several processes.
 
-A row of `instance` says which process works on the database and until when, by the clock of the database. Every write
-transaction renews its own row first, which also makes writers wait for each other, as in SQLite. A process whose row
-has expired and was deleted by another can write nothing any more.
+A row of `instance` says which processes work on the database and until when, by the clock of the database: what one has
+claimed in the outbox is free again once its row has expired. Who evaluates what, and does what is done once for all, is
+decided by the leases of `app.store.shards`.
 """
 
 import importlib.util
 import threading
-import time
 from contextlib import ExitStack
 
 import structlog
@@ -17,10 +16,8 @@ from sqlalchemy import (
     create_engine,
     delete,
     func,
-    insert,
     select,
     text,
-    update,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -29,17 +26,14 @@ from typing_extensions import override
 
 from app.store import json_text
 from app.store.backend import Backend
-from app.store.database_clock import database_now_s
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
-from app.store.instances import Instance, forget_dead_instances, instance
+from app.store.instances import Instance, forget_dead_instances, instance, renew_instance
 from app.store.migrate import check_revision, migrate
 
 _log = structlog.get_logger(__name__)
 LEASE_S = 15.0
-"""How long after a crash another process waits; three heartbeats, so that one that is late loses nothing."""
+"""How long after a crash what a process has claimed waits; three heartbeats, so that one that is late loses nothing."""
 _HEARTBEAT_S = 5.0
-# While another instance has the lease: a second instance takes over within half a second of its end.
-_LOOK_AGAIN_S = 0.5
 # Connecting and waiting for locks take less than a slot: a lock is held only by a transaction of another instance. Only
 # the first pruning of months of rows makes a statement long.
 _CONNECT_WITHIN_S = 5
@@ -47,7 +41,7 @@ _LOCK_WITHIN_S = 5
 _STATEMENT_WITHIN_S = 60
 # Delivery, evaluation, the heartbeat and the readers of the API; 20 of PostgreSQL's default of 100.
 _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
-# Names the lock that processes hold while they make tables or claim the database; it ends with their transaction.
+# Names the lock that processes hold while they make tables; it ends with their transaction.
 _OPENING_LOCK = 0x510B0172
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -64,8 +58,16 @@ class PostgresBackend(Backend):
         self._heartbeat = threading.Thread(target=self._renew, name="store-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Keep the lease from expiring while nothing is written."""
+        """Note that this process works on the database, and again and again from now on."""
+        with self.engine.begin() as connection:
+            _limit_waiting(connection)
+            forget_dead_instances(connection)
+            self._note_alive(connection)
         self._heartbeat.start()
+
+    def _note_alive(self, connection: Connection) -> None:
+        # One that was frozen, and forgotten by the others, is there again.
+        renew_instance(connection, self.instance, lease_s=LEASE_S)
 
     @override
     def check_usable(self) -> None:
@@ -75,11 +77,6 @@ class PostgresBackend(Backend):
     @override
     def check_writable(self, connection: Connection) -> None:
         _limit_waiting(connection)
-        if not _renewed(connection, self.instance):
-            raise StoreLockedError(
-                "another sloburn has taken over the database, since this one did not renew its lease in time; "
-                "restart this one after the other has stopped, or give it another SLOBURN_DATABASE_URL"
-            )
 
     @override
     def check_integrity(self) -> None:
@@ -116,26 +113,26 @@ class PostgresBackend(Backend):
         # Never started where the database is only read.
         if self._heartbeat.ident is not None:
             self._heartbeat.join()
-            self._give_back_lease()
+            self._leave()
         self.engine.dispose()
 
-    def _give_back_lease(self) -> None:
+    def _leave(self) -> None:
         try:
             with self.engine.begin() as connection:
                 _limit_waiting(connection)
                 connection.execute(delete(instance).where(instance.c.id == self.instance.id))
         except SQLAlchemyError as error:
-            _log.warning("the lease on the database could not be given back", error=str(self.translated(error)))
+            _log.warning("the database was left without a word to the other replicas", error=str(self.translated(error)))
 
     def _renew(self) -> None:
         while not self._closing.wait(_HEARTBEAT_S):
             try:
                 with self.engine.begin() as connection:
                     _limit_waiting(connection)
-                    _renewed(connection, self.instance)
+                    self._note_alive(connection)
             except SQLAlchemyError as error:
                 # What is written next says the same to everybody.
-                _log.debug("the lease on the database was not renewed", error=str(self.translated(error)))
+                _log.debug("the row of this process was not renewed", error=str(self.translated(error)))
 
 
 def check_driver() -> None:
@@ -193,7 +190,7 @@ def open_postgres(target: URL) -> PostgresBackend:
     """Open a database of a PostgreSQL server, making its tables if there are none.
 
     Raises:
-        StoreError: it cannot be opened, another process works on it, or it is of another version.
+        StoreError: it cannot be opened, or is of another version.
     """
     check_driver()
     engine = _engine(target)
@@ -204,11 +201,10 @@ def open_postgres(target: URL) -> PostgresBackend:
             with engine.begin() as connection:
                 _lock_opening(connection)
                 migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
-            _claim(backend)
+            backend.start()
         except SQLAlchemyError as error:
             raise _translated(error) from error
         unless_opened.pop_all()
-    backend.start()
     return backend
 
 
@@ -290,39 +286,6 @@ def _translated(error: SQLAlchemyError) -> StoreError:
     if isinstance(error, PoolTimeoutError):
         return StoreUnavailableError("the database cannot be used: all connections to it are busy")
     return StoreUnavailableError(f"the database cannot be used: {error}")
-
-
-def _claim(backend: PostgresBackend) -> None:
-    """Note that this process works on the database; wait for the lease of one that has ended without giving it back.
-
-    Raises:
-        StoreLockedError: another process goes on renewing its lease.
-    """
-    deadline, first_seen = time.monotonic() + LEASE_S + _LOOK_AGAIN_S, None
-    while True:
-        with backend.engine.begin() as connection:
-            _lock_opening(connection)
-            forget_dead_instances(connection)
-            other = connection.execute(select(instance)).first()
-            if other is None:
-                mine = {"id": backend.instance.id, "name": backend.instance.name}
-                until_s = database_now_s(connection) + LEASE_S
-                connection.execute(insert(instance).values(**mine, expires_at_s=until_s))
-                return
-        if first_seen is None:
-            first_seen = other
-            _log.info("waiting for another sloburn to leave the database", instance=other.name)
-        if other != first_seen or time.monotonic() > deadline:
-            raise StoreLockedError(
-                f"another sloburn ({other.name}) works on the database; stop it, or give this one another "
-                "SLOBURN_DATABASE_URL"
-            )
-        time.sleep(_LOOK_AGAIN_S)
-
-
-def _renewed(connection: Connection, mine: Instance) -> bool:
-    renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=database_now_s(connection) + LEASE_S)
-    return connection.execute(renewal).rowcount == 1
 
 
 def _limit_waiting(connection: Connection) -> None:

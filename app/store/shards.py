@@ -4,7 +4,7 @@ Every statement asks the row that it changes again, so that two replicas that ha
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.replicas import Lease
+from app.replicas import SERVICE_SHARD, Lease
 from app.store.database_clock import database_now_s
 from app.store.errors import StoreFencedError
 from app.store.instances import instance
@@ -109,6 +109,10 @@ def fence(
     """
     if not held:
         return
+    # Locked in the order in which they are taken: else this and a replica that takes them could wait in a circle.
+    connection.execute(
+        select(shard.c.shard).where(_is_held(owner, held)).order_by(shard.c.shard).with_for_update()
+    ).all()
     values: dict[str, object] = {"expires_at_s": database_now_s(connection) + lease_s}
     if stepped is not None:
         values["stepped_at"] = stepped
@@ -132,6 +136,43 @@ class HeldShards:
             StoreFencedError: another has taken some of them.
         """
         fence(connection, self.owner, self.epochs, lease_s=self.lease_s, stepped=stepped)
+
+
+class ServiceLease:
+    """Whether this process does what is done once for all SLOs; where there are no replicas it always does.
+
+    Attributes:
+        held: the shard of the service, as this process holds it; None without replicas. Written by the engine's thread,
+            read by any.
+    """
+
+    def __init__(self) -> None:
+        self.held: HeldShards | None = None
+        self._shared = False
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether it is this process, as far as it knows."""
+        return not self._shared or self.held is not None
+
+    def hold(self, held: HeldShards) -> None:
+        """Do it by these shards of a replica, if that of the service is among them."""
+        self._shared = True
+        mine = {number: epoch for number, epoch in held.epochs.items() if number == SERVICE_SHARD}
+        self.held = replace(held, epochs=mine) if mine else None
+
+    def check(self, connection: Connection) -> None:
+        """Make sure that no other replica does it, until the transaction ends.
+
+        Raises:
+            StoreFencedError: another does, or may.
+        """
+        if not self._shared:
+            return
+        held = self.held
+        if held is None:
+            raise StoreFencedError("another replica does what is done once for all SLOs")
+        held.check(connection)
 
 
 def load_stepped_of(connection: Connection, shards: Collection[int]) -> datetime | None:

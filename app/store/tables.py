@@ -20,6 +20,7 @@ from app.store.remote_write import remote_write_part, remote_write_receiver
 from app.store.report_deliveries import report_delivery
 from app.store.schema import metadata
 from app.store.shards import shard
+from app.store.shown import shown_shard
 from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
 from app.store.web_sessions import web_session
@@ -54,6 +55,7 @@ __all__ = [
     "remote_write_receiver",
     "report_delivery",
     "shard",
+    "shown_shard",
     "sli_provisional",
     "sli_state",
     "slo_definition",

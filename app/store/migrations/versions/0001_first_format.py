@@ -29,6 +29,13 @@ def upgrade() -> None:
         sa.Column("stepped_at", sa.Float(53)),
         sa.PrimaryKeyConstraint("shard", name="pk_shard"),
     )
+    op.create_table(
+        "shown_shard",
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("shard", name="pk_shown_shard"),
+    )
     _make_ledger()
     _make_days()
     _make_remote_write()
