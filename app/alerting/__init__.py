@@ -7,7 +7,7 @@ tickets that are not about a burn, `scrape_interval.py` windows for rarely scrap
 receivers are notified of.
 """
 
-from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
+from app.alerting.alert import Alert, Transition, TransitionKind, alert_key, slo_of_key
 from app.alerting.conditions import (
     ALERTNAMES,
     AlertCondition,
@@ -121,6 +121,7 @@ __all__ = [
     "retire",
     "sent_labels",
     "shortest_windows_s",
+    "slo_of_key",
     "step",
     "step_conditions",
     "step_slo",

@@ -130,3 +130,9 @@ class Transition:
 def alert_key(slo: SloId, severity: Severity, cause: Cause = Cause.BURN) -> str:
     """The identity of an alert: one for each severity, and one for each condition."""
     return f"{slo}/{severity}" if cause is Cause.BURN else f"{slo}/{severity}/{cause}"
+
+
+def slo_of_key(key: str) -> SloId:
+    """The SLO or member that an alert is of, by its `alert_key`."""
+    rest, _, last = key.rpartition("/")
+    return SloId(rest if last in set(Severity) else rest.rpartition("/")[0])

@@ -10,7 +10,7 @@ from typing_extensions import override
 from app.alerting import NotificationStatus, Routing
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt
 from app.delivery.ports import Outbox
-from app.store import Database, Transaction
+from app.store import Database, StoreFencedError, Transaction
 from app.store.messages import forget_messages
 from app.store.outbox import (
     LEASE,
@@ -32,6 +32,7 @@ from app.store.outbox import (
 )
 from app.store.outbox_copies import EntryProgress, set_progress
 from app.store.recipients import enqueue_instead, notified_receivers
+from app.store.shards import ServiceLease
 from app.store.unaccepted import UnacceptedPage, fallback_was_notified, mark_fallback_notified, unaccepted_pages
 
 _log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class StoredOutbox(Outbox):
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         most: entries that are claimed at once; enough for an outage of everything to be one digest.
         routing: which receivers are notified of an alert.
+        service_lease: of several replicas one claims, so that what receivers were sent is known in one place.
         ids: numbers the entries that this outbox adds; by default the database does.
     """
 
@@ -54,6 +56,7 @@ class StoredOutbox(Outbox):
     most: int = 5_000
     routing: Routing = field(default_factory=Routing)
     ids: Iterator[int] | None = None
+    service_lease: ServiceLease = field(default_factory=ServiceLease)
 
     @override
     def claim(self, receiver: str, *, at: datetime, from_id: int = 0) -> Sequence[OutboxEntry]:
@@ -61,8 +64,16 @@ class StoredOutbox(Outbox):
         due_at = self.next_due(receiver, from_id=from_id)
         if due_at is None or due_at > at:
             return ()
+        try:
+            return self._claim(receiver, at, from_id)
+        except StoreFencedError:
+            # Another replica does, or will.
+            return ()
+
+    def _claim(self, receiver: str, at: datetime, from_id: int) -> Sequence[OutboxEntry]:
         owner = self.database.instance
         with self.database.begin() as tx:
+            self.service_lease.check(tx)
             for page, fall_back_at in self._unaccepted(tx, receiver, from_id):
                 if fall_back_at <= at:
                     self._notify_fallback(tx, page, receiver, at)
@@ -106,6 +117,8 @@ class StoredOutbox(Outbox):
 
     @override
     def next_due(self, receiver: str, *, from_id: int = 0) -> datetime | None:
+        if not self.service_lease.is_mine:
+            return None
         with self.database.read() as tx:
             due_at = next_due(tx, receiver, from_id=from_id)
             fall_back_at = (moment for _, moment in self._unaccepted(tx, receiver, from_id))

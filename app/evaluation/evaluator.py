@@ -42,6 +42,7 @@ from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.past_figures import ExposedPast, MemberHistory
 from app.evaluation.saving.counted_before import counted_for_slices
 from app.evaluation.saving.ledger_store import LedgerStore
+from app.evaluation.saving.shown_record import ShownRecord
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import FOUND_WITHIN_S, ContributorQueries, contributor_queries
 from app.ingest.counting import composites
@@ -100,6 +101,8 @@ class Evaluator:
     """Evaluates one set of SLOs; a new set gets a new evaluator on the same database.
 
     SLOs that name no source are counted from *source*, as `NamedSource` says; *sources* are the others, by name.
+    With *held*, only what is in these shards of a replica is evaluated; *shows_others* says whether there are other
+    replicas, which are shown its figures.
     """
 
     def __init__(
@@ -117,9 +120,11 @@ class Evaluator:
         recent_changes: RecentChanges | None = None,
         adjustments: CurrentAdjustments | None = None,
         held: HeldShards | None = None,
+        shows_others: Callable[[], bool] = lambda: False,
     ) -> None:
         share = Share.whole(slos) if held is None else Share.of(slos, held.epochs)
         self._slos = share.slos
+        self.held = held
         self._board = board
         self._instruments = instruments
         self._timing = timing
@@ -140,7 +145,16 @@ class Evaluator:
         self._fault_isolation = FaultIsolation(instruments)
         self.forecasting = Forecasting(timing.interval, instruments)
         self._never_matched = NeverMatchedLog()
-        self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing, held=held)
+        self._shown = None if held is None else ShownRecord(share, wanted=shows_others)
+        self._writer = Writer(
+            database,
+            ledger_store,
+            instruments=instruments,
+            routing=timing.routing,
+            held=held,
+            shown=self._shown,
+            owns=share.owns,
+        )
         self._contributor_queries = ContributorQueries(background or source, self._background_sources)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -254,7 +268,7 @@ class Evaluator:
             return True
         if self._evaluated_at is not None:
             # Before that, the board shows what the evaluator of the documents before has left.
-            self._never_matched.note(self._board.snapshots, now)
+            self._never_matched.note(self._board.own, now)
         return False
 
     async def forecast(self) -> bool:
@@ -604,6 +618,8 @@ class Evaluator:
         if figures.counted is not None:
             shown = with_counted(shown, members, alerts, figures.counted, at=at, interval=self._timing.interval)
         self._board.publish(shown, self._notifications)
+        if self._shown is not None:
+            self._shown.note(shown, self._notifications, self.member_histories, at)
 
     async def find_top_contributors(self) -> None:
         """Ask for the top contributors of what has begun to burn, and add them to its notification.

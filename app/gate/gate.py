@@ -7,7 +7,8 @@ import math
 import secrets
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,7 @@ from app.store.gate import (
 )
 from app.store.policies import PolicyChange, list_policy_changes, prune_policy_changes
 from app.store.recipients import enqueue_routed
+from app.store.shards import ServiceLease
 from app.wording.plain_text import one_line
 
 _log = structlog.get_logger(__name__)
@@ -90,6 +92,7 @@ class Gate:
         stale_after: timedelta,
         policies: Callable[[], Sequence[BudgetPolicy]] = tuple,
         routing: Callable[[], Routing] = Routing,
+        service_lease: ServiceLease | None = None,
     ) -> None:
         self.board = board
         self._database = database
@@ -97,7 +100,7 @@ class Gate:
         self._stale_after_s = stale_after.total_seconds()
         self._policies = policies
         self._routing = routing
-        self.states = PolicyStates(database)
+        self.states = PolicyStates(database, service_lease or ServiceLease())
         self._lock = threading.Lock()
         # Held while rows are written, so that no exception is written over by an older one.
         self._writing = threading.Lock()
@@ -121,6 +124,20 @@ class Gate:
             found = load_exceptions(transaction, limit=MOST_EXCEPTIONS)
         with self._lock:
             self._exceptions = {one.id: one for one, _ in reversed(found)}
+            self._firing = {one.id: sent for one, sent in found if sent is not None}
+
+    def refresh_exceptions(self) -> None:
+        """Take over the exceptions that other replicas have written.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._writing:
+            with self._database.read() as transaction, self._database.unreadable_is_damaged():
+                found = load_exceptions(transaction, limit=MOST_EXCEPTIONS)
+            with self._lock:
+                mine = {id_: self._exceptions[id_] for id_ in self._unwritten if id_ in self._exceptions}
+                self._exceptions = {one.id: one for one, _ in reversed(found)} | mine
             self._firing = {one.id: sent for one, sent in found if sent is not None}
 
     def _published(self) -> None:
@@ -306,20 +323,23 @@ class Gate:
             if notification is not None:
                 self._firing[exception.id] = notification
 
-    def step(self, at: datetime) -> Sequence[PolicyChange]:
-        """See to everything that is due after an evaluation; what cannot be written is done by a later step."""
-        try:
-            for id_ in tuple(self._unwritten):
-                # As it is now: it may have been ended meanwhile.
-                self._write(self._exceptions[id_], at=at)
-                self._unwritten.discard(id_)
-            with self._lock:
-                over = [one for one in self._exceptions.values() if one.id in self._firing and one.until <= at]
-            for exception in over:
-                self._write(exception, at=at)
-            changes = self.states.step(self.board.snapshots, self._policies(), self._routing(), at=at)
+    def step_own(self, at: datetime) -> None:
+        """As `step`, where another replica sees to the states: they are read, and what was asked here is written."""
+        with self._noting_failures():
+            self._write_unwritten(at)
             self.write_decisions()
-            self._prune(at)
+            self.states.load()
+
+    def _write_unwritten(self, at: datetime) -> None:
+        for id_ in tuple(self._unwritten):
+            # As it is now: it may have been ended meanwhile.
+            self._write(self._exceptions[id_], at=at)
+            self._unwritten.discard(id_)
+
+    @contextmanager
+    def _noting_failures(self) -> Iterator[None]:
+        try:
+            yield
         except StoreError as error:
             # Once, not after each evaluation for as long as the database cannot be written.
             if not self._failing:
@@ -327,8 +347,21 @@ class Gate:
                     "policy states and gate decisions cannot be written; they are written later", error=str(error)
                 )
             self._failing = True
-            return ()
-        self._failing = False
+        else:
+            self._failing = False
+
+    def step(self, at: datetime) -> Sequence[PolicyChange]:
+        """See to everything that is due after an evaluation; what cannot be written is done by a later step."""
+        changes: Sequence[PolicyChange] = ()
+        with self._noting_failures():
+            self._write_unwritten(at)
+            with self._lock:
+                over = [one for one in self._exceptions.values() if one.id in self._firing and one.until <= at]
+            for exception in over:
+                self._write(exception, at=at)
+            changes = self.states.step(self.board.snapshots, self._policies(), self._routing(), at=at)
+            self.write_decisions()
+            self._prune(at)
         # Of a new service, or the first evaluation, every SLO that is not healthy has a state: one line.
         if first := Counter(change.state for change in changes if change.before is None):
             _log.info("error budget policy states began", states=dict(first))

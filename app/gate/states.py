@@ -20,6 +20,7 @@ from app.store.policies import (
     save_policy_states,
 )
 from app.store.recipients import enqueue_routed
+from app.store.shards import ServiceLease
 
 TRUSTED_DATA = frozenset({DataState.FRESH, DataState.NO_TRAFFIC})
 """With any other data the budget of an SLO cannot be relied on."""
@@ -29,8 +30,9 @@ _OTHER_STATE = End(code=EndCode.SUPERSEDED, reason="another state of the error b
 class PolicyStates:
     """The states; one thread steps them, any thread reads them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, service_lease: ServiceLease) -> None:
         self._database = database
+        self._service_lease = service_lease
         self._stored: Mapping[str, StoredPolicyState] = MappingProxyType({})
         self._policies: tuple[Sequence[BudgetPolicy], dict[str, tuple[Slo, BudgetPolicy]]] = (), {}
 
@@ -84,6 +86,7 @@ class PolicyStates:
         if written or gone:
             # In one transaction: a crash loses neither a state nor its notification.
             with self._database.begin() as transaction:
+                self._service_lease.check(transaction)
                 save_policy_states(transaction, written)
                 forget_policy_states(transaction, gone)
                 append_policy_changes(transaction, changes)

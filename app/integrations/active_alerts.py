@@ -13,6 +13,7 @@ from app.store import Database, StoreError
 from app.store.outbox import recently_resolved
 from app.store.policies import load_active_notifications
 from app.store.recipients import is_repeated_to, notified_receivers
+from app.store.shards import ServiceLease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +23,13 @@ class StoredAlertsToRepeat(AlertsToRepeat):
     database: Database
     routing: Routing = field(default_factory=Routing)
     repeat_resolved: timedelta = timedelta(minutes=15)
+    service_lease: ServiceLease = field(default_factory=ServiceLease)
 
     @override
     def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
+        if not self.service_lease.is_mine:
+            # The replica that delivers repeats them: it knows what it has resolved meanwhile.
+            return ()
         with self.database.read() as tx:
             active = [
                 notification

@@ -93,7 +93,7 @@ class _Kind(NamedTuple):
 
 
 class Exposition:
-    """Renders the board once per evaluation and format; own health is read at every scrape.
+    """Renders what this process evaluates once per evaluation and format; own health is read at every scrape.
 
     Of many SLOs the pages that were asked for lately are rendered after each evaluation, and scrapes get those of the
     evaluation before until they are ready (ADR-0062).
@@ -149,7 +149,7 @@ class Exposition:
             return self._current(kind)
 
     def _current(self, kind: _Kind) -> _Rendered:
-        snapshots = self._board.current.snapshots
+        snapshots = self._board.own
         cached = self._rendered.get(kind)
         if cached is None or cached.snapshots is not snapshots:
             texts = self._families(snapshots, openmetrics=kind.openmetrics)
@@ -159,7 +159,7 @@ class Exposition:
     def _render_ahead(self) -> None:
         """Render in a thread what was asked for lately; a page of few SLOs takes no time that a scraper notices."""
         self._evaluations += 1
-        if len(self._board.snapshots) < self._many or not self._asked_lately():
+        if len(self._board.own) < self._many or not self._asked_lately():
             return
         if self._ahead is None or not self._ahead.is_alive():
             self._ahead = Thread(target=self._render_all, name="metrics", daemon=True)

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from app.clock import Clock
 from app.delivery.restarting import restarting
-from app.evaluation import Evaluator
 from app.http.addresses import AddressPolicy
 from app.http.client import CheckedClient
 from app.http.client_options import ClientOptions
 from app.remote_write.client import WriteClient
 from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
-from app.status import Board, RecentChanges
 from app.store import Database
 
 _PAUSE = timedelta(seconds=10)
@@ -69,17 +67,8 @@ class RemoteWriters:
             for writer in self._writers
         )
 
-    def evaluation_ended(self, at: datetime, evaluator: Evaluator, board: Board, changes: RecentChanges) -> None:
-        """Leave a note of the newest evaluation; takes no time where there is no receiver."""
-        if not self._writers:
-            return
-        slot = EvaluatedSlot(
-            at=at,
-            snapshots=board.snapshots,
-            changes=changes.newest(at),
-            members=evaluator.member_histories(),
-            past_of=evaluator.exposed_past,
-        )
+    def evaluation_ended(self, slot: EvaluatedSlot) -> None:
+        """Leave a note of the newest evaluation."""
         for writer in self._writers:
             writer.evaluation_ended(slot)
 

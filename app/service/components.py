@@ -12,6 +12,7 @@ from app.service.otel import NO_TELEMETRY
 from app.settings import Settings
 from app.status import Board, RecentChanges
 from app.store import Database
+from app.store.shards import ServiceLease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,4 @@ class Components:
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     adjustments: CurrentAdjustments = field(default_factory=CurrentAdjustments)
     recent_changes: RecentChanges = field(default_factory=RecentChanges)
+    service_lease: ServiceLease = field(default_factory=ServiceLease)

@@ -58,7 +58,9 @@ class DeliveryRuntime:
         self.config = config
         self._receivers = receivers
         self._stored = stored
-        self._stored_alerts = StoredAlertsToRepeat(database=stored.database, routing=config.routing)
+        self._stored_alerts = StoredAlertsToRepeat(
+            database=stored.database, routing=config.routing, service_lease=components.service_lease
+        )
         self._active = ActiveAlerts(self._stored_alerts)
         self._outbox = FallbackOutbox(stored, memory=memory)
         self._clock = components.clock
@@ -103,6 +105,10 @@ class DeliveryRuntime:
             )
         if gone:
             self._loop.wake()
+
+    def wake(self) -> None:
+        """Look now for what other processes have put into the outbox."""
+        self._loop.wake()
 
     async def evaluation_ended(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
         """Say that an evaluation has ended, and what it and those before could not write."""
@@ -192,7 +198,7 @@ def open_delivery_runtime(
     )
     receivers = open_receivers(config, context, is_healthy=is_healthy)
     components.instruments.know_receivers(config.names, tuple(FailureReason))
-    stored = StoredOutbox(database=components.database, routing=config.routing)
+    stored = StoredOutbox(database=components.database, routing=config.routing, service_lease=components.service_lease)
     return DeliveryRuntime(config, receivers, stored, components, memory=memory)
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,12 +16,15 @@ from app.alerting import Notification
 from app.delivery import FallbackMemory
 from app.delivery.outcome import Outcome
 from app.delivery.report_messages import ReportMessage
+from app.delivery.restarting import is_set_within
 from app.documents import LoadResult
-from app.evaluation import EvaluationTiming, Evaluator, Past
+from app.evaluation import EvaluationTiming, Evaluator, ExposedPast, MemberHistory, Past, RangeQuestion
 from app.gate import Gate
+from app.ingest.ports import NamedSource
 from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError
 from app.remote_write import RemoteWriteStatus
+from app.remote_write.writer import EvaluatedSlot
 from app.remote_write.writers import RemoteWriters
 from app.reports import ScheduledReport
 from app.schedule import Schedule, guarded
@@ -29,10 +32,12 @@ from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
+from app.service.replica import Replica
 from app.service.source_clients import SourceClients
-from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration
-from app.status import SourceStatus, StoredChanges
+from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration, ungrouped_id
+from app.status import Board, ContributorsInRange, SourceStatus, StoredAdjustments, StoredChanges
 from app.store import StoreError, StoreUnavailableError
+from app.store.shards import HeldShards
 
 _log = structlog.get_logger(__name__)
 # What the evaluation and the deliveries under way may take; the API has had 3 s before.
@@ -76,6 +81,7 @@ class Engine:
         self._client: PrometheusClient | None = None
         self._background_client: PrometheusClient | None = None
         self._sources = SourceClients(components.settings, clock=components.clock, instruments=components.instruments)
+        self._named_sources: Sequence[NamedSource] = ()
         self._last_skew = 0.0
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
@@ -84,6 +90,9 @@ class Engine:
         self._explaining: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
         self._reading_history = False
+        # Without it this process evaluates everything.
+        self._replica = Replica(components, self) if components.database.is_shared else None
+        self._did_service = components.service_lease.is_mine
         self._gate = Gate(
             components.board,
             components.database,
@@ -91,6 +100,7 @@ class Engine:
             stale_after=_LATE_SLOTS * components.settings.evaluation_interval + components.settings.query_offset,
             policies=lambda: self._documents.policies,
             routing=lambda: self._delivery.config.routing,
+            service_lease=components.service_lease,
         )
 
     def start(self) -> None:
@@ -127,8 +137,26 @@ class Engine:
 
         Raises:
             TimeoutError: the loop has been busy for too long.
+            StoreError: another replica evaluates it, and the database cannot be read.
         """
-        return self.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+        own = self.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+        return own or self.stored_pasts([slo_id]).get(slo_id)
+
+    def stored_pasts(self, slo_ids: Collection[SloId]) -> Mapping[SloId, Past]:
+        """As `past`, of what other replicas evaluate, from the database as of their newest slot. Blocks.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        reader = self._reader(slo_ids)
+        pasts = {} if reader is None else {slo_id: reader.past(slo_id) for slo_id in slo_ids}
+        return {slo_id: past for slo_id, past in pasts.items() if past is not None}
+
+    def _reader(self, slo_ids: Collection[SloId]) -> Evaluator | None:
+        """An evaluator that evaluates nothing, and has what was counted of some SLOs; None if no document has them."""
+        wanted = {ungrouped_id(slo_id) for slo_id in slo_ids}
+        slos = [slo for slo in self._documents.slos if slo.id in wanted] if self._replica is not None else []
+        return self._make_evaluator(slos, held=None, board=Board()) if slos else None
 
     async def _past(self, slo_id: SloId) -> Past | None:
         return self.evaluator.past(slo_id)
@@ -179,6 +207,20 @@ class Engine:
         """The health of each source that SLOs are counted from."""
         return self._evaluator.sources if self._evaluator is not None else ()
 
+    @property
+    def replicas(self) -> Sequence[str]:
+        """What people know the processes by that evaluate, this one or several."""
+        named = [] if self._replica is None else self._replica.names
+        return named or [self._components.database.instance_name]
+
+    async def contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
+        """The contributors of an SLO or of a member of its group; None if it is not known."""
+        if slo_id not in self.evaluator.member_ids:
+            reader = await asyncio.to_thread(self._reader, [slo_id])
+            if reader is not None:
+                return await reader.contributors(slo_id, question)
+        return await self.evaluator.contributors(slo_id, question)
+
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
 
@@ -195,7 +237,7 @@ class Engine:
                 return
             new = await self._open_delivery_runtime(delivery)
             # Before the documents are switched: an alert that they end is over at these receivers too.
-            final = await old.final_notifications(new)
+            final = await old.final_notifications(new) if self._components.service_lease.is_mine else {}
             old_remote_write, new_remote_write = self._remote_write, self._new_remote_write(delivery)
             async with AsyncExitStack() as unless_switched:
                 unless_switched.push_async_callback(new.stop, 0)
@@ -207,7 +249,8 @@ class Engine:
             # One after the other: two writers of one series would send its samples out of order.
             await old_remote_write.stop()
             await self._sources.close_others(delivery.sources)
-            new_remote_write.start()
+            if self._components.service_lease.is_mine:
+                new_remote_write.start()
             new.start()
             retiring = asyncio.create_task(self._retire(old, final))
             self._retiring.add(retiring)
@@ -219,25 +262,65 @@ class Engine:
     async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notification]]) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.retire(final, _LAST_ATTEMPTS_S)
+        if not self._components.service_lease.is_mine:
+            return
         try:
             await self._delivery.forward_unknown_receivers()
         except StoreError as error:
             _log.error("what waits for receivers that are gone is seen to at the next start", error=str(error))
 
-    async def _swap(self, documents: LoadResult) -> None:
-        """Let a new evaluator go on from what the old one has committed."""
+    async def _swap(self, documents: LoadResult, held: HeldShards | None = None) -> None:
+        """Let a new evaluator go on from what the old one has committed; *held* are its shards, if they are others."""
         old = self.evaluator
-        if old.store_problem is not None:
+        if not self.can_switch:
             # What is only in memory would be lost with the old evaluator.
-            raise StoreUnavailableError(old.store_problem)
+            raise StoreUnavailableError(str(old.store_problem))
         await old.retire()
         with ExitStack() as unless_replaced:
             unless_replaced.callback(old.resume)
-            new = await self._new_evaluator(documents.slos)
+            new = await self._new_evaluator(documents.slos, held or old.held)
             unless_replaced.pop_all()
         new.continue_from(old)
+        if self._replica is not None and documents is not self._documents:
+            self._replica.forget_others()
         self._evaluator, self._documents = new, documents
         self._wake()
+
+    @property
+    def evaluated(self) -> datetime | None:
+        """The newest slot that this process has evaluated; None before the first."""
+        return None if self._schedule is None else self._schedule.last
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether all that was evaluated is written, or belongs to another replica now."""
+        return self.evaluator.store_problem is None or self.evaluator.fenced
+
+    async def use(self, held: HeldShards) -> None:
+        """Evaluate these shards from now on, and show their SLOs at once.
+
+        Raises:
+            StoreError: they cannot be loaded; those of before are evaluated further.
+        """
+        if self._evaluator is None:
+            self._evaluator = await self._new_evaluator(self._documents.slos, held)
+        else:
+            await self._swap(self._documents, held)
+            if self.evaluator.stepped is None:
+                self._components.board.publish((), {})
+            else:
+                self.evaluator.show_stored(self._components.clock.now())
+
+    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
+        """Evaluate the slot *at* of these shards alone, as their replica would have; whether that is written.
+
+        Raises:
+            StoreError: they cannot be loaded.
+        """
+        alone = await self._new_evaluator(self._documents.slos, held, board=Board())
+        await guarded("catching up", alone.evaluate(at), instruments=self._components.instruments)
+        await alone.retire()
+        return alone.last_commit == at
 
     def reasons_not_ready(self) -> Sequence[str]:
         """Why the service cannot serve, in words; empty if it can.
@@ -289,6 +372,7 @@ class Engine:
     async def _work(self) -> None:
         settings, components = self._components.settings, self._components
         self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        self._leaving = asyncio.Event()
         async with (
             self._sources.pair(settings.prometheus_http(), settings.prometheus_limits()) as (client, background_client),
             _fallback_memory() as memory,
@@ -297,11 +381,12 @@ class Engine:
             self._client, self._background_client, self._memory = client, background_client, memory
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._remote_write = self._new_remote_write(components.delivery)
-            self._evaluator = await self._new_evaluator(self._documents.slos)
+            await self._open_evaluator()
             await asyncio.to_thread(self._gate.load)
-            await asyncio.to_thread(self._evaluator.mark_unconfirmed_if_stale, components.clock.now())
-            self._evaluator.show_stored(components.clock.now())
-            await self._delivery.take_over()
+            await asyncio.to_thread(self.evaluator.mark_unconfirmed_if_stale, components.clock.now())
+            self.evaluator.show_stored(components.clock.now())
+            if components.service_lease.is_mine:
+                await self._delivery.take_over()
             if self._stop_requested:
                 # Stopped during the start: no slot is evaluated and nothing is sent any more.
                 await self._delivery.stop(0)
@@ -315,15 +400,17 @@ class Engine:
                 instruments=components.instruments,
                 confirms_clock_jump=self._is_that_late,
                 goes_back=self._goes_back,
-                resumed_after=self._evaluator.stepped,
+                resumed_after=self.evaluator.stepped,
             )
             schedule.start()
             self._delivery.start()
-            self._remote_write.start()
+            if components.service_lease.is_mine:
+                self._remote_write.start()
             others = [asyncio.create_task(work()) for work in self._work_beside(background_client)]
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
+            await self._leave(others[:1])
             with suppress(StoreError):
                 await asyncio.to_thread(self._gate.write_decisions)
             self.evaluator.stop_asking()
@@ -333,10 +420,80 @@ class Engine:
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
                 await self._remote_write.stop()
 
+    async def _open_evaluator(self) -> None:
+        """Evaluate everything, or what a replica takes at its start."""
+        replica = self._replica
+        if replica is None:
+            self._evaluator = await self._new_evaluator(self._documents.slos)
+            return
+        await asyncio.to_thread(replica.begin)
+        if not await replica.join():
+            # What Prometheus or the database kept from being brought up is tried again beside the evaluations.
+            await self.use(replica.held)
+        self._did_service = self._components.service_lease.is_mine
+
+    async def _leave(self, sharing: Sequence[asyncio.Task[None]]) -> None:
+        """Give back all shards, so that the other replicas go on at once."""
+        if self._replica is None:
+            return
+        # Not cancelled: what it does in a thread would go on, and take some again.
+        self._leaving.set()
+        await asyncio.wait(sharing, timeout=_STOP_WITHIN_S / 3)
+        async with self._swapping:
+            await self.evaluator.retire()
+            try:
+                await asyncio.to_thread(self._replica.leave)
+            except StoreError as error:
+                _log.warning("the shards are free for other replicas only once their leases end", error=str(error))
+
+    async def _share(self) -> None:
+        """Look at the leases of the replicas again and again."""
+        replica = self._replica
+        while replica is not None:
+            await guarded("sharing SLOs", self._look(replica), instruments=self._components.instruments)
+            if await is_set_within(self._leaving, timedelta(seconds=replica.term.look_every_s)):
+                return
+
+    async def _look(self, replica: Replica) -> None:
+        if await replica.look(self._swapping):
+            self._wake()
+        await self._do_service_or_not()
+        settings = self._components.settings
+        stale_after = _LATE_SLOTS * settings.evaluation_interval + settings.query_offset
+        slos = {slo.id: slo for slo in self._documents.slos}
+        with suppress(StoreError):
+            if await asyncio.to_thread(replica.read_others, slos, stale_after=stale_after):
+                shown = replica.others.values()
+                self._components.board.set_others(
+                    [snapshot for one in shown for snapshot in one.snapshots],
+                    [notification for one in shown for notification in one.notifications],
+                    {slo_id: place for place, slo_id in enumerate(slos)},
+                )
+            if not replica.is_alone:
+                await asyncio.to_thread(self._gate.refresh_exceptions)
+        if self._did_service and not replica.is_alone:
+            # For what other replicas have put into the outbox.
+            self._delivery.wake()
+
+    async def _do_service_or_not(self) -> None:
+        """Begin to do what is done once for all SLOs, or stop it, if the shard of the service has changed hands."""
+        is_mine = self._components.service_lease.is_mine
+        if is_mine == self._did_service:
+            return
+        async with self._swapping:
+            self._did_service = is_mine
+            await self._remote_write.stop()
+            self._remote_write = self._new_remote_write(self._delivery.config)
+            if is_mine:
+                await asyncio.to_thread(self._gate.load)
+                await self._delivery.take_over()
+                self._remote_write.start()
+
     def _work_beside(self, client: PrometheusClient) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """What is done beside evaluations, each by itself."""
         changes = partial(self._found_changes(client).run, self._components.instruments)
-        return changes, self._read_history, self._inspect, self._forecast, self._check_retention
+        # The first is ended before the others.
+        return self._share, changes, self._read_history, self._inspect, self._forecast, self._check_retention
 
     def _found_changes(self, client: PrometheusClient) -> FoundChanges:
         components = self._components
@@ -346,20 +503,77 @@ class Engine:
             queries=lambda: self.delivery.changes,
             services=lambda: frozenset(slo.service for slo in self.documents.slos),
             clock=components.clock,
+            is_mine=lambda: components.service_lease.is_mine,
         )
 
     async def _evaluate(self, at: datetime) -> None:
+        await self._learn_from_others()
         async with self._swapping:
             await self.evaluator.evaluate(at, judged=self._start_explaining)
+            if self.evaluator.fenced and self._replica is not None:
+                # Others have some of the shards now: the slot is evaluated once more for the rest.
+                await self._replica.lose()
+                await self.evaluator.evaluate(at, judged=self._start_explaining)
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._wake()
         self._compare_clocks()
-        await asyncio.to_thread(self._gate.step, at)
+        if self._components.service_lease.is_mine and self._shows_everything:
+            await asyncio.to_thread(self._gate.step, at)
+        else:
+            await asyncio.to_thread(self._gate.step_own, at)
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
-        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board, self._components.recent_changes)
+        if self._remote_write.receivers:
+            self._remote_write.evaluation_ended(self._evaluated_slot(at))
+        await self._give_back()
         if len(self._components.board.snapshots) >= _MANY_SLOS:
             trim_memory()
+
+    async def _give_back(self) -> None:
+        """Give back shards that another replica should evaluate, now that it has a whole interval to load them."""
+        if self._replica is not None:
+            async with self._swapping:
+                try:
+                    await self._replica.give_back()
+                except StoreError as error:
+                    _log.warning("shards could not be given back", error=str(error))
+
+    @property
+    def _shows_everything(self) -> bool:
+        """Whether each SLO of the documents is on the board: what another replica shows may not be known yet."""
+        if self._replica is None:
+            return True
+        content = self._components.board.current
+        return all(content.members_of(slo.id) for slo in self._documents.slos)
+
+    async def _learn_from_others(self) -> None:
+        """Read the adjustments and changes that other replicas were told of."""
+        if self._replica is None or self._replica.is_alone:
+            return
+        components = self._components
+        with suppress(StoreError):
+            adjustments = StoredAdjustments(components.database, components.adjustments, components.clock)
+            await asyncio.to_thread(adjustments.publish)
+            changes = StoredChanges(components.database, components.recent_changes, components.clock)
+            await asyncio.to_thread(changes.note_recent)
+
+    def _evaluated_slot(self, at: datetime) -> EvaluatedSlot:
+        """What remote write sends of a slot: figures of all replicas, and where their history is."""
+        components, others = self._components, self._replica.others.values() if self._replica is not None else ()
+        members = {slo: MemberHistory(*history) for shown in others for slo, history in shown.histories.items()}
+
+        def past_of(slo_id: SloId) -> ExposedPast | None:
+            own = self.evaluator.exposed_past(slo_id)
+            reader = self._reader([slo_id]) if own is None else None
+            return own if reader is None else reader.exposed_past(slo_id)
+
+        return EvaluatedSlot(
+            at=at,
+            snapshots=components.board.snapshots,
+            changes=components.recent_changes.newest(at),
+            members={**members, **self.evaluator.member_histories()},
+            past_of=past_of,
+        )
 
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
@@ -462,8 +676,15 @@ class Engine:
                     )
             return
 
-    async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
-        settings, components = self._components.settings, self._components
+    async def _new_evaluator(
+        self, slos: Sequence[Slo], held: HeldShards | None = None, *, board: Board | None = None
+    ) -> Evaluator:
+        self._named_sources = await self._sources.open(self._delivery.config.sources)
+        shown_on = board or self._components.board
+        return await asyncio.to_thread(self._make_evaluator, slos, held=held, board=shown_on)
+
+    def _make_evaluator(self, slos: Sequence[Slo], *, held: HeldShards | None, board: Board) -> Evaluator:
+        settings, components, replica = self._components.settings, self._components, self._replica
         timing = EvaluationTiming(
             interval=settings.evaluation_interval,
             settle=settings.settle,
@@ -472,20 +693,20 @@ class Engine:
             older=self._remote_write.older,
             routing=self._delivery.config.routing,
         )
-        sources = await self._sources.open(self._delivery.config.sources)
-        return await asyncio.to_thread(
-            Evaluator,
+        return Evaluator(
             slos,
             source=self._prometheus(),
             background=self._in_background(),
             database=components.database,
-            board=components.board,
+            board=board,
             instruments=components.instruments,
             timing=timing,
             metrics=self._in_background(),
-            sources=sources,
+            sources=self._named_sources,
             recent_changes=components.recent_changes,
             adjustments=components.adjustments,
+            held=held,
+            shows_others=lambda: replica is not None and not replica.is_alone,
         )
 
     def _new_remote_write(self, config: DeliveryConfig) -> RemoteWriters:
@@ -509,6 +730,9 @@ class Engine:
         """Whether slots are evaluated and stored: the condition of heartbeat and watchdog."""
         evaluator, interval = self._evaluator, self._components.settings.evaluation_interval
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
+            return False
+        if not self._components.service_lease.is_mine or (self._replica is not None and self._replica.unowned):
+            # Another replica has heartbeat and watchdog, or some SLOs are evaluated by none.
             return False
         return (
             self._components.clock.now() - evaluator.last_commit

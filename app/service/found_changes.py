@@ -37,7 +37,9 @@ class FoundChanges:
         queries: Callable[[], Sequence[ChangeQuery]],
         services: Callable[[], frozenset[str]],
         clock: Clock,
+        is_mine: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_mine = is_mine
         self._client = client
         self._stored = stored
         self.queries = queries
@@ -58,7 +60,8 @@ class FoundChanges:
         Raises:
             StoreError: it cannot be kept.
         """
-        queries = tuple(self.queries())
+        # Of several replicas one looks; when another does, it compares with what ran some minutes before.
+        queries = tuple(self.queries()) if self._is_mine() else ()
         self._running = {query: known for query, known in self._running.items() if query in queries}
         found: list[Change] = []
         for query in queries:

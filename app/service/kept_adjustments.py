@@ -1,7 +1,7 @@
 """Keeps what adjustments take from days and incidents, before the ledger forgets its slots (ADR-0088)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from app.adjustments import Adjustment, CurrentAdjustments, occurrences
@@ -25,7 +25,15 @@ class AdjustedDaysKeeper:
     without an adjustment that occurred in that time.
     """
 
-    def __init__(self, reports: Reports, current: CurrentAdjustments, clock: Clock) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        current: CurrentAdjustments,
+        clock: Clock,
+        *,
+        is_mine: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._is_mine = is_mine
         self._reports = reports
         self._current = current
         self._clock = clock
@@ -47,7 +55,9 @@ class AdjustedDaysKeeper:
         adjustments, now = self._current.all, self._clock.now()
         # By identity: `CurrentAdjustments` has another tuple after each change.
         is_changed = adjustments is not self._for
-        if not adjustments or not (is_changed or self._made_at is None or now - self._made_at >= _MADE_EVERY):
+        if not self._is_mine() or not adjustments:
+            return
+        if not (is_changed or self._made_at is None or now - self._made_at >= _MADE_EVERY):
             return
         await asyncio.to_thread(self._report, adjustments, _AFTER_CHANGES if is_changed else _USUALLY, now)
         self._for, self._made_at = adjustments, now

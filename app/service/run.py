@@ -299,7 +299,9 @@ def _beside(
     engine: Engine, components: Components, documents: Documents, reports: StoredReports
 ) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the server."""
-    keeper = AdjustedDaysKeeper(reports, components.adjustments, components.clock)
+    keeper = AdjustedDaysKeeper(
+        reports, components.adjustments, components.clock, is_mine=lambda: components.service_lease.is_mine
+    )
     looking = _looking(documents, components)
     others = [_sending(engine, components, reports), keeper.run(components.instruments)]
     return others if looking is None else [looking, *others]
@@ -308,7 +310,14 @@ def _beside(
 def _sending(engine: Engine, components: Components, reports: StoredReports) -> Coroutine[Any, Any, None]:
     """Sends the reports of the configuration."""
     links = ReportLinks(components.settings.public_url, _text_of(components.settings.report_link_secret))
-    sender = ReportSender(components.database, reports, engine, links, clock=components.clock)
+    sender = ReportSender(
+        components.database,
+        reports,
+        engine,
+        links,
+        clock=components.clock,
+        service_lease=components.service_lease,
+    )
     return sender.run(components.instruments)
 
 

@@ -37,6 +37,7 @@ from app.store.report_deliveries import (
     prune_report_deliveries,
     settle_report,
 )
+from app.store.shards import ServiceLease
 
 _log = structlog.get_logger(__name__)
 _LOOKED_EVERY_S = 60.0
@@ -79,8 +80,16 @@ class ReportSender:
     """Plans what is due and sends it; what fails is sent again later, also by the next process."""
 
     def __init__(
-        self, database: Database, reports: Reports, receivers: ReportReceivers, links: ReportLinks, *, clock: Clock
+        self,
+        database: Database,
+        reports: Reports,
+        receivers: ReportReceivers,
+        links: ReportLinks,
+        *,
+        clock: Clock,
+        service_lease: ServiceLease | None = None,
     ) -> None:
+        self._service_lease = service_lease or ServiceLease()
         self._database = database
         self._reports = reports
         self._receivers = receivers
@@ -99,6 +108,8 @@ class ReportSender:
         Raises:
             StoreError: it cannot be planned, or what was sent cannot be noted: it may be sent once more.
         """
+        if not self._service_lease.is_mine:
+            return
         scheduled = {one.name: one for one in self._receivers.scheduled_reports}
         claimed = await asyncio.to_thread(self._claim, tuple(scheduled.values()))
         for (name, _), deliveries in groupby(sorted(claimed, key=_report_of), key=_report_of):
@@ -126,6 +137,7 @@ class ReportSender:
             for receiver in one.receivers
         ]
         with self._database.begin() as transaction:
+            self._service_lease.check(transaction)
             plan_reports(transaction, planned)
             prune_report_deliveries(transaction, before=at - _KEPT)
             return claim_reports(transaction, at=at, until=at + _CLAIMED)

@@ -76,11 +76,19 @@ class BoardContent:
 
 
 class Board:
-    """The newest content; one thread writes it, any thread reads it."""
+    """The newest content; one thread writes it, any thread reads it.
+
+    It has what this process evaluates, and what other replicas have shown of the rest.
+    """
 
     def __init__(self) -> None:
         self._current = BoardContent()
         self._followers: list[Callable[[], None]] = []
+        self._own: tuple[Snapshot, ...] = ()
+        self._own_notifications: Mapping[str, Notification] = MappingProxyType({})
+        self._others: tuple[Snapshot, ...] = ()
+        self._others_notifications: Mapping[str, Notification] = MappingProxyType({})
+        self._order: Mapping[SloId, int] = MappingProxyType({})
 
     def follow(self, published: Callable[[], None]) -> None:
         """Have *published* called after all snapshots have been replaced, by the thread that writes them."""
@@ -96,8 +104,48 @@ class Board:
         """Every snapshot of the newest evaluation."""
         return self._current.snapshots
 
+    @property
+    def own(self) -> tuple[Snapshot, ...]:
+        """The snapshots of what this process evaluates; another tuple after each evaluation."""
+        return self._own
+
     def publish(self, snapshots: Sequence[Snapshot], notifications: Mapping[str, Notification] | None = None) -> None:
-        """Replace all snapshots, and the notifications of active alerts, by their keys, unless they are None."""
+        """Replace all snapshots of this process, and the notifications of active alerts, unless they are None."""
+        self._own = tuple(snapshots)
+        if notifications is not None:
+            self._own_notifications = MappingProxyType(dict(notifications))
+        self._compose()
+        for published in self._followers:
+            published()
+
+    def set_others(
+        self, snapshots: Sequence[Snapshot], notifications: Sequence[Notification], order: Mapping[SloId, int]
+    ) -> None:
+        """Replace what other replicas show; *order* are the places of all SLOs in the documents."""
+        self._others, self._order = tuple(snapshots), order
+        self._others_notifications = MappingProxyType({one.key: one for one in notifications})
+        self._compose()
+
+    def set_notifications(self, notifications: Mapping[str, Notification]) -> None:
+        """Replace the notifications of active alerts of this process, by their keys."""
+        self._own_notifications = MappingProxyType(dict(notifications))
+        self._current = replace(self._current, by_key=self._all_notifications())
+
+    def _all_notifications(self) -> Mapping[str, Notification]:
+        if not self._others_notifications:
+            return self._own_notifications
+        return MappingProxyType({**self._others_notifications, **self._own_notifications})
+
+    def _all_snapshots(self) -> tuple[Snapshot, ...]:
+        if not self._others:
+            return self._own
+        own = {one.id for one in self._own}
+        every = [*self._own, *(one for one in self._others if one.id not in own)]
+        # Members of a group stay in the order in which their replica has them.
+        return tuple(sorted(every, key=lambda one: self._order.get(one.slo.id, len(self._order))))
+
+    def _compose(self) -> None:
+        snapshots = self._all_snapshots()
         by_service: dict[str, list[Snapshot]] = {}
         by_group: dict[SloId, list[Snapshot]] = {}
         for snapshot in snapshots:
@@ -105,18 +153,12 @@ class Board:
             if snapshot.id != snapshot.slo.id:
                 by_group.setdefault(snapshot.slo.id, []).append(snapshot)
         self._current = BoardContent(
-            snapshots=tuple(snapshots),
+            snapshots=snapshots,
             by_id=MappingProxyType({snapshot.id: snapshot for snapshot in snapshots}),
             by_service=MappingProxyType(by_service),
             by_group=MappingProxyType(by_group),
-            by_key=self._current.by_key if notifications is None else MappingProxyType(dict(notifications)),
+            by_key=self._all_notifications(),
         )
-        for published in self._followers:
-            published()
-
-    def set_notifications(self, notifications: Mapping[str, Notification]) -> None:
-        """Replace the notifications of active alerts, by their keys."""
-        self._current = replace(self._current, by_key=MappingProxyType(dict(notifications)))
 
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""

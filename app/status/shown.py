@@ -1,7 +1,7 @@
 """Snapshots that a replica writes for the others: all that they show, but for the SLO itself, which is in documents."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -28,17 +28,18 @@ class ShownSlos:
     """What one evaluation shows of some SLOs and members.
 
     *notifications* are those of their active alerts; *histories* says of each what it is counted from, as remote write
-    needs it.
+    needs it. *is_stale* says that nothing was evaluated for long.
     """
 
     at: datetime
     snapshots: Sequence[Snapshot] = ()
     notifications: Sequence[Notification] = ()
     histories: Mapping[SloId, tuple[str, int, bool]] = field(default_factory=dict)
+    is_stale: bool = False
 
     def as_stale(self) -> "ShownSlos":
         """The same where nothing was evaluated for long: no figure of it can be relied on."""
-        return replace(self, snapshots=[replace(one, data=DataState.STALE) for one in self.snapshots])
+        return replace(self, is_stale=True, snapshots=[replace(one, data=DataState.STALE) for one in self.snapshots])
 
 
 def encode_shown(shown: ShownSlos) -> bytes:
@@ -70,18 +71,14 @@ def decode_shown(body: bytes, at: datetime, slos: Mapping[SloId, Slo]) -> ShownS
         raise ValueError(f"it cannot be read: {str(error)[:200]}") from error
     return ShownSlos(
         at=at,
-        snapshots=[_snapshot(*pair, slos[ungrouped_id(pair[0].id)]) for pair in pairs if ungrouped_id(pair[0].id) in slos],
+        snapshots=[
+            _snapshot(record, counted, slos[ungrouped_id(record.id)])
+            for record, counted in pairs
+            if ungrouped_id(record.id) in slos
+        ],
         notifications=decoded,
         histories=known,
     )
-
-
-def by_shard(snapshots: Iterable[Snapshot], shard_of: Mapping[SloId, int]) -> Mapping[int, Sequence[Snapshot]]:
-    """The snapshots of each shard."""
-    found: dict[int, list[Snapshot]] = {}
-    for one in snapshots:
-        found.setdefault(shard_of[one.slo.id], []).append(one)
-    return found
 
 
 @cache

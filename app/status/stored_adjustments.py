@@ -33,8 +33,12 @@ class StoredAdjustments(AdjustmentLog):
         self._saving = threading.Lock()
 
     def publish(self) -> None:
-        """Let evaluations know what was stored before the start."""
-        self._current.replace([one for one in self.listed() if one.withdrawn_at is None])
+        """Let evaluations know what was stored before the start, or by other replicas."""
+        with self._saving:
+            stored = tuple(one for one in self.listed() if one.withdrawn_at is None)
+            # What was computed from the same adjustments is kept with them.
+            if stored != self._current.all:
+                self._current.replace(stored)
 
     @override
     def listed(self) -> Sequence[Adjustment]:

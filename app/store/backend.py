@@ -17,11 +17,13 @@ class Backend(Protocol):
         engine: its connections.
         instance: this process, as leases name it.
         read_options: with these a connection reads one consistent state and does not wait for the writer.
+        is_shared: whether other processes write it too.
     """
 
     engine: Engine
     instance: Instance
     read_options: Mapping[str, Any]
+    is_shared: bool
 
     @property
     def product(self) -> str:

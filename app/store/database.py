@@ -52,6 +52,11 @@ class Database:
         """The product and its version, such as `PostgreSQL 15.6`."""
         return self._backend.product
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write it too: what this one does then is decided by leases."""
+        return self._backend.is_shared
+
     def living(self, connection: Connection) -> frozenset[str]:
         """The ids of the instances whose leases count."""
         return self._backend.living(connection)

@@ -4,7 +4,7 @@ An entry waits, is claimed by a lease, and ends as done or dead. For one receive
 order in which they came: an entry is not due before all earlier ones have ended.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,8 +31,8 @@ from sqlalchemy import (
     update,
 )
 
-from app.alerting import Notification, NotificationStatus
-from app.slo import Cause
+from app.alerting import Notification, NotificationStatus, slo_of_key
+from app.slo import Cause, SloId
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
@@ -227,10 +227,11 @@ def release(connection: Connection, *, living: Collection[str]) -> int:
     return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
 
 
-def go_back(connection: Connection, *, at: datetime) -> None:
+def go_back(connection: Connection, *, at: datetime, owns: Callable[[SloId], bool] = lambda _: True) -> None:
     """Let nothing wait for a time that the clock showed while it was ahead: what waits is due *at* the latest.
 
-    What is held until its alert is confirmed stays held. A lease ends when one that begins now would.
+    What is held until its alert is confirmed stays held. A lease ends when one that begins now would. *owns* says of
+    which SLOs; those of other replicas are left to them.
     """
     mine = outbox.c.state == EntryState.WAITING.value
     changes: tuple[tuple[ColumnElement[bool], dict[str, datetime]], ...] = (
@@ -239,7 +240,9 @@ def go_back(connection: Connection, *, at: datetime) -> None:
         (outbox.c.failing_since > at, {"failing_since": at}),
     )
     for is_later, values in changes:
-        connection.execute(update(outbox).where(mine & is_later).values(**values))
+        found = connection.execute(select(outbox.c.id, outbox.c.alert_key).where(mine & is_later)).all()
+        for some in _chunks([row.id for row in found if owns(slo_of_key(row.alert_key))]):
+            connection.execute(update(outbox).where(outbox.c.id.in_(some)).values(**values))
 
 
 def next_due(connection: Connection, receiver: str, *, from_id: int = 0) -> datetime | None:
@@ -352,23 +355,26 @@ def oldest_waiting(connection: Connection, *, from_id: int = 0) -> datetime | No
     return connection.execute(select(func.min(outbox.c.created_at, type_=Moment)).where(waiting)).scalar()
 
 
-def hold_beginnings(connection: Connection, *, at: datetime) -> int:
+def hold_beginnings(connection: Connection, *, at: datetime, owns: Callable[[SloId], bool] = lambda _: True) -> int:
     """Hold what waits to tell receivers that alerts fire, until it is confirmed or withdrawn; how many there were.
+
+    *owns* says of which SLOs: the replicas of the others have gone on evaluating them.
 
     Where the end of the alert waits too, both are given up: it is over, and the receiver was never notified of it. One
     that may have been, by a request without response, gets the end.
     """
     occurrence = (outbox.c.receiver, outbox.c.instance, outbox.c.incident, outbox.c.starts_at)
-    # What a policy says of a budget does not depend on fresh data, and nothing would release it.
-    alerts = outbox.c.alert_key.not_like(f"%/{Cause.POLICY}")
     waits = outbox.c.state == EntryState.WAITING.value
-    waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(waits & alerts)
-    entries = [(row, tuple(row[2:])) for row in connection.execute(waiting.order_by(outbox.c.id))]
+    waiting = select(outbox.c.id, outbox.c.status, outbox.c.alert_key, *occurrence).where(waits)
+    mine = [row for row in connection.execute(waiting.order_by(outbox.c.id)) if owns(slo_of_key(row.alert_key))]
+    # What a policy says of a budget does not depend on fresh data, and nothing would release it.
+    entries = [(row, tuple(row[3:])) for row in mine if not row.alert_key.endswith(f"/{Cause.POLICY}")]
     ended = {told_to for row, told_to in entries if row.status == NotificationStatus.RESOLVED.value}
     begun = {told_to for row, told_to in entries if row.status == NotificationStatus.FIRING.value}
     unanswered = unanswered_of(connection, [(row.instance, row.incident) for row, _ in entries])
     # While nothing was evaluated nothing was tried: how long it fails counts from the next attempt.
-    connection.execute(update(outbox).where(waits).values(failing_since=None))
+    for some in _chunks([row.id for row in mine]):
+        connection.execute(update(outbox).where(waits & outbox.c.id.in_(some)).values(failing_since=None))
     held = 0
     for row, told_to in entries:
         if told_to in ended & begun:

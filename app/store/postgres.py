@@ -50,6 +50,8 @@ _LOCK_NOT_AVAILABLE = "55P03"
 class PostgresBackend(Backend):
     """A database of a PostgreSQL server."""
 
+    is_shared = True
+
     def __init__(self, engine: Engine, instance: Instance) -> None:
         self.engine = engine
         self.instance = instance
@@ -76,6 +78,8 @@ class PostgresBackend(Backend):
 
     @override
     def check_writable(self, connection: Connection) -> None:
+        if self._heartbeat.ident is None:
+            raise StoreUnavailableError("the database was opened to be read")
         _limit_waiting(connection)
 
     @override
@@ -122,7 +126,7 @@ class PostgresBackend(Backend):
                 _limit_waiting(connection)
                 connection.execute(delete(instance).where(instance.c.id == self.instance.id))
         except SQLAlchemyError as error:
-            _log.warning("the database was left without a word to the other replicas", error=str(self.translated(error)))
+            _log.warning("the row of this process was not deleted", error=str(self.translated(error)))
 
     def _renew(self) -> None:
         while not self._closing.wait(_HEARTBEAT_S):

@@ -38,6 +38,8 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 class SqliteBackend(Backend):
     """A SQLite file, or a database in memory."""
 
+    is_shared = False
+
     def __init__(self, engine: Engine, file: DatabaseFile | None) -> None:
         self.engine = engine
         self.instance = Instance()

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import override
@@ -22,7 +23,6 @@ from app.service.components import Components
 from app.service.delivery_runtime import open_delivery_runtime
 from app.service.engine import Engine
 from app.settings import load_settings
-from app.slo import Slo
 from app.status import Board
 from app.store import StoreUnavailableError, open_database
 
@@ -55,7 +55,7 @@ def test_an_engine_that_could_not_start_is_stopped_while_its_thread_ends(
             assert stopping.wait(60.0)
 
         @override
-        async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
+        async def _new_evaluator(self, *args: Any, **given: Any) -> Evaluator:
             raise StoreUnavailableError("no disk")
 
     engine = Failing(components, load_documents(tmp_path))
@@ -75,8 +75,8 @@ def test_slow_history_and_contributors_do_not_keep_evaluations_from_asking(
 
     class Failing(Engine):
         @override
-        async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
-            evaluator = await super()._new_evaluator(slos)
+        async def _new_evaluator(self, *args: Any, **given: Any) -> Evaluator:
+            evaluator = await super()._new_evaluator(*args, **given)
             asked.extend((evaluator._default.live, evaluator._default.background))  # type: ignore[arg-type]
             raise StoreUnavailableError("that is all")
 

@@ -144,14 +144,21 @@ class LedgerStore:
             }.get(resolution, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
+        self._prune_days(transaction, set(rows_without_state(transaction)), at_s=at_s)
+        prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)
+
+    def prune_own(self, transaction: Transaction, *, at_s: float) -> None:
+        """Delete days that nobody asks for any more, of the rows of this ledger."""
+        self._prune_days(transaction, set(), at_s=at_s)
+        self._rows_to_prune.clear()
+
+    def _prune_days(self, transaction: Transaction, without_state: set[int], *, at_s: float) -> None:
         # Rows that get no day any more: of SLIs that no document has, and members that have left.
-        ended = {*rows_without_state(transaction), *self._left_before}.difference(self._row_ids)
+        ended = {*without_state, *self._left_before}.difference(self._row_ids)
         of_days = sorted(self._rows_to_prune | ended)
         prune_daily_totals(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
         prune_adjusted_shares(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
         tables.forget_rows(transaction, sorted(ended))
-        self._rows_to_prune.clear()
-        prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)
 
     def _resolutions(self) -> tuple[tuple[Resolution, int], ...]:
         ledger = self._writer.ledger

@@ -13,8 +13,10 @@ from app.evaluation.judging.judge import Judgement
 from app.evaluation.saving.budget_record import BudgetRecord
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.pending_writes import PendingWrites
+from app.evaluation.saving.shown_record import ShownRecord
 from app.ingest.ports import EvaluationInstruments
 from app.replicas import SERVICE_SHARD
+from app.slo import SloId
 from app.store import Database, StoreError, StoreFencedError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
@@ -51,6 +53,7 @@ class Writer:
         problem: why the last attempt failed, None if it did not.
         gone: whether it failed since the files of the database were deleted or replaced.
         fenced: whether another replica has taken what is written here; nothing of it is kept then.
+        shown: what the other replicas show of these SLOs; None without replicas.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class Writer:
         instruments: EvaluationInstruments,
         routing: Routing,
         held: HeldShards | None = None,
+        shown: ShownRecord | None = None,
+        owns: Callable[[SloId], bool] = lambda _: True,
     ) -> None:
         self.pending_writes = PendingWrites()
         self.budgets = BudgetRecord()
@@ -68,7 +73,9 @@ class Writer:
         self.problem: str | None = None
         self.gone = False
         self.fenced = False
+        self.shown = shown
         self._held = held
+        self._owns = owns
         self._database = database
         self._ledger_store = ledger_store
         self._instruments = instruments
@@ -131,12 +138,14 @@ class Writer:
         budgets, holds = tuple(self.budgets.unwritten), self._holds
         with self._begin(stepped) as transaction, write.computing(transaction):
             if holds:
-                hold_beginnings(transaction, at=at)
+                hold_beginnings(transaction, at=at, owns=self._owns)
             save_budgets(transaction, budgets)
             self._ledger_store.save(transaction, at_s=at.timestamp())
             judgement = self.pending_writes.whole
             if judgement is not None:
                 self._save_judgement(transaction, judgement, at)
+            if self.shown is not None:
+                self.shown.save(transaction)
             if self._is_time_to_prune(at):
                 self._prune(transaction, at)
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
@@ -158,6 +167,7 @@ class Writer:
 
     def _prune(self, transaction: Transaction, at: datetime) -> None:
         self._ledger_store.keep(transaction, at_s=at.timestamp())
+        self._ledger_store.prune_own(transaction, at_s=at.timestamp())
         if self._held is None or SERVICE_SHARD in self._held.epochs:
             self._ledger_store.prune(transaction, at_s=at.timestamp())
             prune_outbox(transaction, before=at - _OUTBOX_KEPT)
@@ -199,7 +209,7 @@ class Writer:
         try:
             with self._begin() as transaction:
                 save_alerts(transaction, alerts, notifications)
-                held = hold_beginnings(transaction, at=at)
+                held = hold_beginnings(transaction, at=at, owns=self._owns)
         except StoreError as error:
             self._failed(error)
             return
@@ -214,7 +224,7 @@ class Writer:
         try:
             with self._begin(at) as transaction:
                 save_alerts(transaction, alerts, notifications)
-                go_back(transaction, at=at)
+                go_back(transaction, at=at, owns=self._owns)
         except StoreError as error:
             self._failed(error)
 

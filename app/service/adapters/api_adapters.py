@@ -125,7 +125,11 @@ class EngineBurnDowns(BurnDowns):
         return kept[0].data_since == snapshot.data_since and snapshot.as_of - kept[0].as_of < _LINES_KEPT
 
     async def _pasts(self, ids: Sequence[SloId]) -> Mapping[SloId, Past]:
-        pasts = {}
+        pasts: dict[SloId, Past] = {}
+        others = [each for each in ids if self._engine.evaluator.past(each) is None]
+        if others:
+            stored = await asyncio.to_thread(self._engine.stored_pasts, others)
+            pasts |= {each: past.adjusted for each, past in stored.items()}
         for each in ids:
             past = self._engine.evaluator.past(each)
             if past is not None:
@@ -367,8 +371,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             last_reload_at=self._at,
             last_reload_errors=self._errors,
             database=self._database.product,
-            # A second process is refused (ADR-0038).
-            replicas=(self._database.instance_name,),
+            replicas=tuple(self._engine.replicas),
         )
 
     def _load_delivery(self) -> LoadedConfig:

@@ -279,4 +279,4 @@ class EngineContributors(Contributors):
         return found
 
     async def _contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
-        return await self._engine.evaluator.contributors(slo_id, question)
+        return await self._engine.contributors(slo_id, question)

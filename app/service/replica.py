@@ -1,0 +1,271 @@
+"""This process as one of several on one database: which shards it evaluates, and what the others show (ADR-0092).
+
+It looks at the leases about once a second. What is free and should be its own it takes, brings up to its own slot, and
+then evaluates with the rest; what another should have it gives back after an evaluation.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from app.replicas import ALL_SHARDS, SERVICE_SHARD, LeaseTerm, Plan, plan
+from app.service.components import Components
+from app.slo import Slo, SloId
+from app.status.shown import ShownSlos, decode_shown
+from app.store import Database, StoreError
+from app.store.shards import (
+    HeldShards,
+    LeaseTable,
+    give_back_shards,
+    leave,
+    load_leases,
+    renew_leases,
+    take_shards,
+)
+from app.store.shown import load_shown
+
+_log = structlog.get_logger(__name__)
+# Renewed so often in the time of a lease that one renewal may fail.
+_RENEWALS = 3
+# Of all time, for reading what others show: it takes the interpreter from the evaluations.
+_READING_SHARE = 0.1
+
+
+class Evaluating(Protocol):
+    """What evaluates the shards of a replica; all of it belongs into one event loop."""
+
+    @property
+    def evaluated(self) -> datetime | None:
+        """The newest slot that this process has evaluated; None before the first."""
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether all that was evaluated is written, or belongs to another replica now."""
+
+    async def use(self, held: HeldShards) -> None:
+        """Evaluate these shards from now on.
+
+        Raises:
+            StoreError: they cannot be loaded; those of before are evaluated further.
+        """
+
+    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
+        """Evaluate the slot *at* of these shards alone; whether that is written."""
+
+
+class Replica:
+    """The shards of this process, and what it knows of the other replicas.
+
+    Attributes:
+        seen: the leases as of the last look.
+        others: what the other replicas show, by shard.
+    """
+
+    def __init__(self, components: Components, evaluating: Evaluating) -> None:
+        self._database: Database = components.database
+        self._service = components.service_lease
+        self._clock = components.clock
+        self._interval: timedelta = components.settings.evaluation_interval
+        self._evaluating = evaluating
+        self.term = LeaseTerm.of(self._interval)
+        self.held = HeldShards(owner=self._database.instance, epochs={}, lease_s=self.term.lease_s)
+        self._service.hold(self.held)
+        # Taken, and not evaluated here yet; each with its newest slot.
+        self._waiting: dict[int, tuple[int, datetime | None]] = {}
+        self.seen = LeaseTable(now_s=0.0, leases=(), living={})
+        self.others: dict[int, ShownSlos] = {}
+        self._renewed_s = self._read_not_before_s = 0.0
+        self._failing = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other replica was there at the last look."""
+        return len(self.seen.living) <= 1
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What people know the replicas by, each with how many shards it has."""
+        shards = dict.fromkeys(self.seen.living, 0)
+        for lease in self.seen.leases:
+            if lease.owner in shards:
+                shards[lease.owner] += 1
+        return [f"{name}: {shards[one]} of {len(ALL_SHARDS)} shards" for one, name in self.seen.living.items()]
+
+    @property
+    def unowned(self) -> int:
+        """How many shards no replica evaluates."""
+        return sum(lease.is_free(self.seen.now_s) for lease in self.seen.leases)
+
+    def begin(self) -> None:
+        """Take what is free at the start; blocks.
+
+        Raises:
+            StoreError: the leases cannot be read.
+        """
+        wanted = self._look()
+        self._waiting = dict(self._take(wanted.take))
+
+    async def join(self) -> bool:
+        """Evaluate what was taken from now on; False if that must wait for a moment. No evaluation may be under way.
+
+        Raises:
+            StoreError: it cannot be loaded.
+        """
+        last = self._evaluating.evaluated
+        newest = max((stepped for _, stepped in self._waiting.values() if stepped is not None), default=None)
+        if last is not None and newest is not None and timedelta(0) < newest - last <= self._interval:
+            # This process has still to evaluate that slot: its own alerts would miss it.
+            return False
+        target = last or newest
+        lagging = {
+            number: epoch
+            for number, (epoch, stepped) in self._waiting.items()
+            if stepped is not None and target is not None and stepped < target
+        }
+        if lagging and target is not None and not await self._evaluating.catch_up(self._held(lagging), target):
+            return False
+        await self._use({**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}})
+        self._waiting.clear()
+        return True
+
+    async def look(self, swapping: asyncio.Lock) -> bool:
+        """Look at the leases, and take what should be evaluated here; whether this process does something new.
+
+        *swapping* is held by evaluations.
+        """
+        try:
+            wanted = await asyncio.to_thread(self._look)
+            self._waiting = {one: has for one, has in self._waiting.items() if one not in wanted.lost}
+            if wanted.lost & self.held.epochs.keys():
+                async with swapping:
+                    await self._lose(wanted.lost)
+            if wanted.take:
+                self._waiting |= await asyncio.to_thread(self._take, wanted.take)
+            if self._waiting:
+                async with swapping:
+                    return await self.join()
+        except StoreError as error:
+            if not self._failing:
+                _log.warning("the leases of the replicas cannot be read or written", error=str(error))
+            self._failing = True
+            return False
+        self._failing = False
+        return bool(wanted.lost)
+
+    async def lose(self) -> None:
+        """Evaluate only what is left, after another replica has taken shards. No evaluation may be under way.
+
+        Raises:
+            StoreError: it is not known what is left, or it cannot be loaded.
+        """
+        await self._lose((await asyncio.to_thread(self._look)).lost)
+
+    async def give_back(self) -> bool:
+        """Give back what another replica should evaluate, if everything is written; whether something was.
+
+        After an evaluation, so that the other has a whole interval. No evaluation may be under way.
+
+        Raises:
+            StoreError: it cannot be given back.
+        """
+        if not self._evaluating.can_switch:
+            return False
+        wanted = (await asyncio.to_thread(self._look)).give_back & self.held.epochs.keys()
+        if not wanted:
+            return False
+        given = {number: self.held.epochs[number] for number in wanted}
+        rest = {number: epoch for number, epoch in self.held.epochs.items() if number not in wanted}
+        self._service.hold(self._held(rest))
+        await asyncio.to_thread(self._give_back, given)
+        await self._use(rest)
+        return True
+
+    def leave(self) -> None:
+        """Give back everything, and evaluate nothing any more; blocks.
+
+        Raises:
+            StoreError: it cannot be given back; others take it once the leases end.
+        """
+        epochs = {**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}}
+        self.held = self._held({})
+        self._service.hold(self.held)
+        self._waiting.clear()
+        with self._database.begin() as transaction:
+            leave(transaction, self.held.owner, epochs)
+
+    def read_others(self, slos: Mapping[SloId, Slo], *, stale_after: timedelta) -> bool:
+        """Read what other replicas have shown since the last time; whether there is something new. Blocks.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        mine = self.held.epochs.keys()
+        kept = {number: shown for number, shown in self.others.items() if number not in mine}
+        is_new = kept.keys() != self.others.keys()
+        began_s = time.monotonic()
+        if len(mine) < len(ALL_SHARDS) and began_s >= self._read_not_before_s:
+            known = {number: shown.at for number, shown in kept.items()}
+            with self._database.read() as transaction:
+                found = load_shown(transaction, known)
+            for one in found:
+                if one.shard in mine:
+                    continue
+                try:
+                    kept[one.shard], is_new = decode_shown(one.body, one.at, slos), True
+                except ValueError as error:
+                    # Of a replica of another version, until all are of the same.
+                    _log.debug("what another replica shows cannot be read", shard=one.shard, error=str(error))
+                    kept[one.shard] = ShownSlos(at=one.at)
+            self._read_not_before_s = time.monotonic() + (time.monotonic() - began_s) / _READING_SHARE
+        oldest = self._clock.now() - stale_after
+        late = [number for number, shown in kept.items() if shown.at < oldest and not shown.is_stale]
+        kept |= {number: kept[number].as_stale() for number in late}
+        self.others = kept
+        return is_new or bool(late)
+
+    def forget_others(self) -> None:
+        """Read all of it again: the documents are others."""
+        self.others = {}
+
+    def _look(self) -> Plan:
+        owner, now_s = self.held.owner, time.monotonic()
+        if now_s - self._renewed_s >= self.term.lease_s / _RENEWALS:
+            with self._database.begin() as transaction:
+                renew_leases(transaction, owner, lease_s=self.term.lease_s)
+            self._renewed_s = now_s
+        with self._database.read() as transaction:
+            self.seen = load_leases(transaction, ALL_SHARDS)
+        held = {**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}}
+        return plan(self.seen.leases, self.seen.living, owner, held=held, now_s=self.seen.now_s)
+
+    def _take(self, shards: Iterable[int]) -> Mapping[int, tuple[int, datetime | None]]:
+        with self._database.begin() as transaction:
+            epochs = take_shards(transaction, self.held.owner, sorted(shards), lease_s=self.term.lease_s)
+            stepped = {one.shard: one.stepped_at for one in load_leases(transaction, sorted(epochs)).leases}
+        if epochs:
+            _log.info("shards taken", shards=len(epochs), service=SERVICE_SHARD in epochs)
+        return {number: (epoch, stepped[number]) for number, epoch in epochs.items()}
+
+    def _give_back(self, given: Mapping[int, int]) -> None:
+        with self._database.begin() as transaction:
+            give_back_shards(transaction, self.held.owner, given)
+        _log.info("shards given back", shards=len(given))
+
+    async def _lose(self, lost: Iterable[int]) -> None:
+        gone = set(lost)
+        _log.warning("other replicas have taken shards of this one", shards=len(gone))
+        await self._use({number: epoch for number, epoch in self.held.epochs.items() if number not in gone})
+
+    async def _use(self, epochs: Mapping[int, int]) -> None:
+        held = self._held(epochs)
+        await self._evaluating.use(held)
+        self.held = held
+        self._service.hold(held)
+
+    def _held(self, epochs: Mapping[int, int]) -> HeldShards:
+        return replace(self.held, epochs=dict(epochs))
