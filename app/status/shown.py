@@ -51,7 +51,11 @@ def encode_shown(shown: ShownSlos) -> bytes:
         return record(**{name: getattr(snapshot, name) for name in names})
 
     pairs = [(recorded(one), one.counted and recorded(one.counted)) for one in shown.snapshots]
-    parts = (serializer.to_json(pairs), serialize(list(shown.notifications)), serialize(dict(shown.histories)))
+    parts = (
+        serializer.to_json(pairs),
+        serialize(list(shown.notifications)),
+        serialize({slo: tuple(one) for slo, one in shown.histories.items()}),
+    )
     return zlib.compress(b"\n".join(part if isinstance(part, bytes) else part.encode() for part in parts), _LEVEL)
 
 

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -74,9 +73,9 @@ class Book:
         return bool(past) and past[-1]
 
 
-def read_book(work_dir: Path) -> Book:
-    """The book of a service that has been stopped."""
-    database = open_database(f"sqlite:///{work_dir}/sloburn.db")
+def read_book(url: str) -> Book:
+    """The book of a service that has been stopped, by the URL of its database."""
+    database = open_database(url)
     try:
         with database.read() as transaction:
             transitions = recent_transitions(transaction, limit=_ALL)[::-1]

@@ -56,7 +56,7 @@ def test_random_kills_lose_and_reorder_no_news(tmp_path: Path) -> None:
             running.killed.start()
         running.settle()
         active = running.active()
-    killed, spared = read_book(tmp_path / "killed"), read_book(tmp_path / "spared")
+    killed, spared = (read_book(f"sqlite:///{tmp_path}/{name}/sloburn.db") for name in ("killed", "spared"))
     messages = heard(running.sink.received)
 
     assert set(killed.sent) == {"done"}
