@@ -76,7 +76,7 @@ PROMISES = (
     ("faults.md", "two large ones at once", large_answers.LARGE_AT_ONCE, 2),
     ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
     ("faults.md", "batches of 256 to Alertmanager", peer.BATCH, 256),
-    ("faults.md", "after a crash it waits for the lease, 15 s", postgres.LEASE_S, 15.0),
+    ("faults.md", "waits for its row to expire, 15 s", postgres.LEASE_S, 15.0),
     ("deploy.md", "**Stopping** takes at most ten seconds", engine._STOP_WITHIN_S, 6.0),
     ("troubleshooting.md", "take longer than their interval, three times in a row", engine._LATE_SLOTS, 3),
     ("deploy.md", "renewed every five seconds", postgres._HEARTBEAT_S, 5.0),

@@ -20,6 +20,7 @@ from prometheus_client import (
 
 from app.metrics.build import BuildInfo
 from app.tracing import exemplar
+from app.replicas import ALL_SHARDS
 
 # Up to the default interval: an evaluation that takes longer misses slots, which has a counter of its own.
 _DURATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
@@ -94,6 +95,12 @@ class Instruments:
     def backfill_progress(self, ratio: float) -> None:
         """This share of the history that is wanted of all SLIs has been counted."""
         self._backfill_progress.set(ratio)
+
+    def replicas(self, living: int, *, shards: int, unowned: int) -> None:
+        """So many replicas live, this one has so many *shards*, and none has *unowned*."""
+        self._replicas.set(living)
+        self._replica_shards.set(shards)
+        self._unowned_shards.set(unowned)
 
     def notified(self, receiver: str) -> None:
         """A receiver has taken a notification."""
@@ -187,6 +194,10 @@ class Instruments:
         self._last_evaluation = self._gauge("last_evaluation_timestamp_seconds", "Slot of the newest evaluation.")
         self._backfill_progress = self._gauge("backfill_progress_ratio", "Counted share of the history that is wanted.")
         self._backfill_progress.set(1.0)
+        self._replicas = self._gauge("replicas", "Processes that share the SLOs.")
+        self._replica_shards = self._gauge("replica_shards", "Shards that this process has; all without replicas.")
+        self._unowned_shards = self._gauge("unowned_shards", "Shards of no process: their SLOs are not evaluated.")
+        self.replicas(1, shards=len(ALL_SHARDS), unowned=0)
 
     def _delivery_instruments(self) -> None:
         self._notifications = self._counter("notifications", "Notifications that a receiver has taken.", "receiver")

@@ -458,6 +458,8 @@ class Engine:
         if await replica.look(self._swapping):
             self._wake()
         await self._do_service_or_not()
+        shards = len(replica.held.epochs)
+        self._components.instruments.replicas(len(replica.seen.living), shards=shards, unowned=replica.unowned)
         settings = self._components.settings
         stale_after = _LATE_SLOTS * settings.evaluation_interval + settings.query_offset
         slos = {slo.id: slo for slo in self._documents.slos}

@@ -1,19 +1,22 @@
-"""The whole service on PostgreSQL: alone on its database, and what it does while the server is away."""
+"""The whole service on PostgreSQL: what it does while the server is away, and two processes on one database."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
-from testbed.service import REPOSITORY, sloburn, write_documents
-from testbed.stack import document, stack
+from testbed.servers import prometheus
+from testbed.service import Server, sloburn, write_documents
+from testbed.shop import serving_shop
+from testbed.stack import QUICK, document, look, stack
 from testbed.timeline import all_clear, page
-from testbed.waiting import wait_until
+from testbed.waiting import PATIENCE_S, wait_until
 from tests.support.postgres import Postgres, postgres
 
-NOWHERE = "http://127.0.0.1:9"
+SERVICES = tuple(f"shop{number}" for number in range(8))
 
 
 @pytest.fixture
@@ -42,23 +45,47 @@ def test_an_incident_is_told_while_the_server_restarts_and_is_recorded_afterward
         running.assert_counts_are_the_truth("checkout")
 
 
-def test_a_second_process_on_the_same_database_is_refused(postgres_server: Postgres, tmp_path: Path) -> None:
-    url = postgres_server.new_database()
-    specs = write_documents([document("checkout")], tmp_path / "slos")
-    env = {"SLOBURN_DATABASE_URL": url, "SLOBURN_EVALUATION_INTERVAL": "5s"}
-    with sloburn(NOWHERE, specs, tmp_path / "first", env=env, wait=False, forked=True) as first:
-        wait_until(lambda: "serving" in first.log, lambda: first.log)
-        settings = {**first.env, "SLOBURN_LISTEN_ADDRESS": "127.0.0.1:0"}
-        second = subprocess.run(
-            [sys.executable, "-m", "app", "serve"],
-            env={**settings, "PATH": "", "PYTHONPATH": str(REPOSITORY)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+def test_a_second_process_shares_the_slos_and_each_answers_for_all(postgres_server: Postgres, tmp_path: Path) -> None:
+    specs = write_documents([document(name) for name in SERVICES], tmp_path / "slos")
+    env = {**QUICK, "SLOBURN_DATABASE_URL": postgres_server.new_database()}
+    with ExitStack() as running:
+        shop = running.enter_context(serving_shop(SERVICES))
+        source = running.enter_context(prometheus(tmp_path / "prometheus", scrape=[("shop", shop.url)]))
+        both = [
+            running.enter_context(sloburn(source.url, specs, tmp_path / name, env=env, forked=True))
+            for name in ("first", "second")
+        ]
+        ids = {f"{name}-availability" for name in SERVICES}
+        # Each SLO is exposed by one of them, and each has some of so many.
+        wait_until(
+            lambda: (
+                [*map(len, own := [_exposed(one) for one in both])] != [len(ids), 0]
+                and all(own)
+                and sorted([*own[0], *own[1]]) == sorted(ids)
+            ),
+            lambda: f"{[_exposed(one) for one in both]}; {both[0].log[-2000:]}; {both[1].log[-2000:]}",
         )
-        assert first.running
-    assert second.returncode == 2
-    assert "works on the database; stop it" in second.stderr
-    assert "Traceback" not in second.stderr + second.stdout
+        shop.opens()
+        for one in both:
+            wait_until(partial(_has_events, one, ids), "every SLO to have events")
+        other = next(iter(ids - _exposed(both[0])))
+        for path in (f"/api/v1/slos/{other}/history?step=60s", f"/api/v1/slos/{other}/contributors", f"/slos/{other}"):
+            assert _get(both[0], path).status_code == httpx.codes.OK, path
+        assert len(_get(both[0], "/api/v1/status/config").json()["replicas"]) == 2
+        # Handed over at once by an orderly stop.
+        assert both[1].stop() == 0
+        wait_until(lambda: _exposed(both[0]) == ids, lambda: both[0].log[-3000:])
+        assert "Traceback" not in both[0].log + both[1].log
+
+
+def _get(service: Server, path: str) -> httpx.Response:
+    return httpx.get(service.url + path, timeout=PATIENCE_S, trust_env=False)
+
+
+def _exposed(service: Server) -> set[str]:
+    lines = _get(service, "/metrics").text.splitlines()
+    return {line.split('slo="')[1].split('"')[0] for line in lines if line.startswith("slo_objective_ratio{")}
+
+
+def _has_events(service: Server, ids: Collection[str]) -> bool:
+    return all(look(service, slo_id)["events"]["total"] for slo_id in ids)
