@@ -164,6 +164,13 @@ class Evaluator:
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         self._shown_progress, self._shown_backfilling = 1.0, False
+        self._alerts: AlertsBySlo
+        self._notifications: NotificationsByKey
+        self._load(database, ledger_store, share)
+        self._note_backfill()
+
+    def _load(self, database: Database, ledger_store: LedgerStore, share: Share) -> None:
+        """Take over what evaluations before have written."""
         with database.read() as transaction, database.unreadable_is_damaged():
             ledger_store.load(transaction)
             self._ledger_writer.forget_unfinished_history()
@@ -171,10 +178,10 @@ class Evaluator:
             for history in self._ingests.histories:
                 history.backfill.know_counted(counted)
             stored = load_alerts(transaction)
+            held = self.held
             self._stepped = load_stepped(transaction) if held is None else load_stepped_of(transaction, held.epochs)
         self._alerts = {slo: alerts for slo, alerts in stored.alerts.items() if share.owns(slo)}
         self._notifications = {key: one for key, one in stored.notifications.items() if share.owns(one.slo)}
-        self._note_backfill()
 
     def _ingests_of(self, sources: Sequence[NamedSource], instruments: EvaluationInstruments) -> Ingests:
         return Ingests(

@@ -35,7 +35,7 @@ from app.service.memory import trim_memory
 from app.service.replica import Replica
 from app.service.source_clients import SourceClients
 from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration, ungrouped_id
-from app.status import Board, ContributorsInRange, SourceStatus, StoredAdjustments, StoredChanges
+from app.status import Board, ContributorsInRange, Snapshot, SourceStatus, StoredAdjustments, StoredChanges
 from app.store import StoreError, StoreUnavailableError
 from app.store.shards import HeldShards
 
@@ -93,6 +93,9 @@ class Engine:
         # Without it this process evaluates everything.
         self._replica = Replica(components, self) if components.database.is_shared else None
         self._did_service = components.service_lease.is_mine
+        # Not asked again: while documents differ, an SLO may be of no replica.
+        self._knew_everything = self._replica is None
+        self._began_s = components.clock.monotonic()
         self._gate = Gate(
             components.board,
             components.database,
@@ -305,11 +308,14 @@ class Engine:
         if self._evaluator is None:
             self._evaluator = await self._new_evaluator(self._documents.slos, held)
         else:
+            before = self._components.board.own
             await self._swap(self._documents, held)
             if self.evaluator.stepped is None:
                 self._components.board.publish((), {})
             else:
                 self.evaluator.show_stored(self._components.clock.now())
+            # What was given back is shown until its replica shows it.
+            self._show_others(before)
 
     async def catch_up(self, held: HeldShards, at: datetime) -> bool:
         """Evaluate the slot *at* of these shards alone, as their replica would have; whether that is written.
@@ -332,6 +338,12 @@ class Engine:
             return ["it is starting"]
         if not self._thread.is_alive():
             return ["the engine has stopped; the log says why"]
+        if not self._knew_everything:
+            began, settings = self._began_s, self._components.settings
+            late_s = (_LATE_SLOTS * settings.evaluation_interval + settings.query_offset).total_seconds()
+            self._knew_everything = self._shows_everything or self._components.clock.monotonic() - began > late_s
+            if not self._knew_everything:
+                return ["what the other replicas show has not been read yet"]
         return [str(self._evaluator.store_problem)] if self._evaluator.store_gone else []
 
     def reasons_unhealthy(self) -> Sequence[str]:
@@ -465,17 +477,23 @@ class Engine:
         slos = {slo.id: slo for slo in self._documents.slos}
         with suppress(StoreError):
             if await asyncio.to_thread(replica.read_others, slos, stale_after=stale_after):
-                shown = replica.others.values()
-                self._components.board.set_others(
-                    [snapshot for one in shown for snapshot in one.snapshots],
-                    [notification for one in shown for notification in one.notifications],
-                    {slo_id: place for place, slo_id in enumerate(slos)},
-                )
+                self._show_others()
             if not replica.is_alone:
                 await asyncio.to_thread(self._gate.refresh_exceptions)
         if self._did_service and not replica.is_alone:
             # For what other replicas have put into the outbox.
             self._delivery.wake()
+
+    def _show_others(self, before: Sequence[Snapshot] = ()) -> None:
+        """Show what other replicas show, and what this one has shown *before* where they show nothing."""
+        shown = () if self._replica is None else tuple(self._replica.others.values())
+        snapshots = {snapshot.id: snapshot for snapshot in before}
+        snapshots |= {snapshot.id: snapshot for one in shown for snapshot in one.snapshots}
+        self._components.board.set_others(
+            tuple(snapshots.values()),
+            [notification for one in shown for notification in one.notifications],
+            {slo.id: place for place, slo in enumerate(self._documents.slos)},
+        )
 
     async def _do_service_or_not(self) -> None:
         """Begin to do what is done once for all SLOs, or stop it, if the shard of the service has changed hands."""

@@ -173,10 +173,10 @@ class Replica:
         Raises:
             StoreError: it cannot be given back.
         """
-        if not self._evaluating.can_switch:
-            return False
+        was_alone = self.is_alone
         wanted = (await asyncio.to_thread(self._look)).give_back & self.held.epochs.keys()
-        if not wanted:
+        # Not before an evaluation has written what it shows, so that every replica knows all SLOs at any time.
+        if not wanted or was_alone or not self._evaluating.can_switch:
             return False
         given = {number: self.held.epochs[number] for number in wanted}
         rest = {number: epoch for number, epoch in self.held.epochs.items() if number not in wanted}

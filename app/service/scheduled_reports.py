@@ -29,7 +29,7 @@ from app.reports import (
 )
 from app.schedule import ScheduleInstruments, guarded
 from app.status import Reports
-from app.store import Database
+from app.store import Database, StoreError
 from app.store.report_deliveries import (
     ReportDelivery,
     claim_reports,
@@ -99,8 +99,14 @@ class ReportSender:
     async def run(self, instruments: ScheduleInstruments) -> None:
         """Look again and again, until cancelled."""
         while True:
-            await guarded("sending reports", self.step(), instruments=instruments)
+            await guarded("sending reports", self._step_if_possible(), instruments=instruments)
             await asyncio.sleep(_LOOKED_EVERY_S)
+
+    async def _step_if_possible(self) -> None:
+        try:
+            await self.step()
+        except StoreError as error:
+            _log.warning("reports wait for the database", error=str(error))
 
     async def step(self) -> None:
         """Send what is due now.

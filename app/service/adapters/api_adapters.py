@@ -126,16 +126,16 @@ class EngineBurnDowns(BurnDowns):
 
     async def _pasts(self, ids: Sequence[SloId]) -> Mapping[SloId, Past]:
         pasts: dict[SloId, Past] = {}
-        others = [each for each in ids if self._engine.evaluator.past(each) is None]
-        if others:
-            stored = await asyncio.to_thread(self._engine.stored_pasts, others)
-            pasts |= {each: past.adjusted for each, past in stored.items()}
         for each in ids:
             past = self._engine.evaluator.past(each)
             if past is not None:
                 pasts[each] = past.adjusted
             # A page of a hundred must not hold up the engine for as long as that takes.
             await asyncio.sleep(0)
+        of_others = [each for each in ids if each not in pasts]
+        if of_others:
+            stored = await asyncio.to_thread(self._engine.stored_pasts, of_others)
+            pasts |= {each: past.adjusted for each, past in stored.items()}
         return pasts
 
 

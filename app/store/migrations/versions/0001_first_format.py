@@ -12,30 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Make all tables."""
-    op.create_table(
-        "instance",
-        sa.Column("id", sa.String, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("expires_at_s", sa.Float(53)),
-        sa.Column("evaluates_until_s", sa.Float(53)),
-        sa.PrimaryKeyConstraint("id", name="pk_instance"),
-    )
-    op.create_table(
-        "shard",
-        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
-        sa.Column("owner", sa.String),
-        sa.Column("epoch", sa.BigInteger, nullable=False),
-        sa.Column("expires_at_s", sa.Float(53), nullable=False),
-        sa.Column("stepped_at", sa.Float(53)),
-        sa.PrimaryKeyConstraint("shard", name="pk_shard"),
-    )
-    op.create_table(
-        "shown_shard",
-        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
-        sa.Column("at", sa.Float(53), nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("shard", name="pk_shown_shard"),
-    )
+    _make_replicas()
     _make_ledger()
     _make_days()
     _make_remote_write()
@@ -76,6 +53,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("slo", "at_s", name="pk_budget_record"),
     )
     op.create_index("budget_record_by_time", "budget_record", ["at_s"])
+
+
+def _make_replicas() -> None:
+    op.create_table(
+        "instance",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("expires_at_s", sa.Float(53)),
+        sa.Column("evaluates_until_s", sa.Float(53)),
+        sa.PrimaryKeyConstraint("id", name="pk_instance"),
+    )
+    op.create_table(
+        "shard",
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("owner", sa.String),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("expires_at_s", sa.Float(53), nullable=False),
+        sa.Column("stepped_at", sa.Float(53)),
+        sa.PrimaryKeyConstraint("shard", name="pk_shard"),
+    )
+    op.create_table(
+        "shown_shard",
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("shard", name="pk_shown_shard"),
+    )
 
 
 def _make_ledger() -> None:
