@@ -146,15 +146,7 @@ class Evaluator:
         self.forecasting = Forecasting(timing.interval, instruments)
         self._never_matched = NeverMatchedLog()
         self._shown = None if held is None else ShownRecord(share, wanted=shows_others)
-        self._writer = Writer(
-            database,
-            ledger_store,
-            instruments=instruments,
-            routing=timing.routing,
-            held=held,
-            shown=self._shown,
-            owns=share.owns,
-        )
+        self._writer = self._writer_to(database, ledger_store, share)
         self._contributor_queries = ContributorQueries(background or source, self._background_sources)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -164,10 +156,19 @@ class Evaluator:
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         self._shown_progress, self._shown_backfilling = 1.0, False
-        self._alerts: AlertsBySlo
-        self._notifications: NotificationsByKey
         self._load(database, ledger_store, share)
         self._note_backfill()
+
+    def _writer_to(self, database: Database, ledger_store: LedgerStore, share: Share) -> Writer:
+        return Writer(
+            database,
+            ledger_store,
+            instruments=self._instruments,
+            routing=self._timing.routing,
+            held=self.held,
+            shown=self._shown,
+            owns=share.owns,
+        )
 
     def _load(self, database: Database, ledger_store: LedgerStore, share: Share) -> None:
         """Take over what evaluations before have written."""
@@ -180,8 +181,10 @@ class Evaluator:
             stored = load_alerts(transaction)
             held = self.held
             self._stepped = load_stepped(transaction) if held is None else load_stepped_of(transaction, held.epochs)
-        self._alerts = {slo: alerts for slo, alerts in stored.alerts.items() if share.owns(slo)}
-        self._notifications = {key: one for key, one in stored.notifications.items() if share.owns(one.slo)}
+        self._alerts: AlertsBySlo = {slo: alerts for slo, alerts in stored.alerts.items() if share.owns(slo)}
+        self._notifications: NotificationsByKey = {
+            key: one for key, one in stored.notifications.items() if share.owns(one.slo)
+        }
 
     def _ingests_of(self, sources: Sequence[NamedSource], instruments: EvaluationInstruments) -> Ingests:
         return Ingests(
