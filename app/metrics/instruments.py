@@ -19,8 +19,8 @@ from prometheus_client import (
 )
 
 from app.metrics.build import BuildInfo
-from app.tracing import exemplar
 from app.replicas import ALL_SHARDS
+from app.tracing import exemplar
 
 # Up to the default interval: an evaluation that takes longer misses slots, which has a counter of its own.
 _DURATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
