@@ -99,13 +99,22 @@ def test_kubernetes_takes_every_manifest(values: dict[str, Any], version: str) -
             kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_one_process_writes_a_database() -> None:
+def test_one_process_writes_a_file_and_several_share_a_server() -> None:
     sqlite, postgresql = rendered({}), rendered(POSTGRESQL)
     assert sqlite[("StatefulSet", "sloburn")]["spec"]["replicas"] == 1
     (claim,) = sqlite[("StatefulSet", "sloburn")]["spec"]["volumeClaimTemplates"]
     assert claim["metadata"]["name"] == "data"
     deployment = postgresql[("Deployment", "sloburn")]["spec"]
-    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert (deployment["replicas"], deployment["strategy"]["type"]) == (2, "RollingUpdate")
+    # A new pod is ready before an old one hands over.
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    budget = postgresql[("PodDisruptionBudget", "sloburn")]["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": deployment["selector"]}
+    spread = pod_of(postgresql)["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert "topologySpreadConstraints" not in pod_of(sqlite)
+    alone = rendered({**POSTGRESQL, "replicaCount": 1})
+    assert not [kind for kind, _ in {**sqlite, **alone} if kind == "PodDisruptionBudget"]
     (url,) = (one for one in pod_of(postgresql)["containers"][0]["env"] if one["name"] == "SLOBURN_DATABASE_URL")
     assert url["valueFrom"]["secretKeyRef"] == {"name": "sloburn-database", "key": "url"}
 
@@ -177,6 +186,7 @@ def test_grafana_gets_every_dashboard() -> None:
     ("values", "named"),
     [
         ({"replicas": 2}, "replicas"),
+        ({"replicaCount": 0}, "replicaCount"),
         ({"settings": {"QUERY_OFFSET": "1m"}}, "QUERY_OFFSET"),
         ({"prometheusUrl": "http://user:secret@prometheus:9090"}, "prometheusUrl"),
         ({"documents": {"slo.txt": "service: a"}}, "slo.txt"),
