@@ -10,6 +10,7 @@ from app.cli.backtest import backtest
 from app.cli.check import check
 from app.cli.console import EXIT_USAGE, fail, output
 from app.cli.convert import convert
+from app.cli.database import app as database
 from app.cli.export import export
 from app.cli.gate import GateCommand, canary, gate
 from app.cli.notify import app as notify
@@ -65,6 +66,7 @@ app.command(cls=GateCommand)(canary)
 app.add_typer(notify)
 app.add_typer(adjust)
 app.add_typer(token)
+app.add_typer(database)
 
 # The demo is part of the repository and of the image, not of the package.
 if find_spec("demo") is not None:

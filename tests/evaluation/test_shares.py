@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from app.evaluation import EvaluationTiming, Evaluator
 from app.replicas import ALL_SHARDS
 from app.slo import Slo
 from app.status import Board
-from app.store import Database, open_database
+from app.store import Database, StoreUnavailableError, open_database
 from app.store.alerts import recent_transitions
+from app.store.copying import CopiedTable, copy_database
 from app.store.outbox import waiting
 from app.store.shards import HeldShards, load_leases, shard, take_shards
 from tests.evaluation.memory import MemorySource
@@ -169,3 +171,35 @@ def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database,
     still = {str(one[0]).partition("-")[0] for one in _transitions(database) if "resolved" in str(one[3])}
     assert gone
     assert still == {"a"}
+
+
+def test_a_copied_database_goes_on_where_the_file_ended(postgres_server: Postgres, tmp_path: Path) -> None:
+    """Counts, alerts and notifications are those of one process that was never moved."""
+    all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
+    middle = AT + 0.7 * HOUR
+    with Running(all_slos, _source(), tmp_path / "moved.db") as moved:
+        moved.run(AT, middle)
+    url = postgres_server.new_database()
+    with closing(open_database(f"sqlite:///{tmp_path}/moved.db")) as file, closing(open_database(url)) as target:
+        interrupted: list[CopiedTable] = []
+
+        def interrupt(table: CopiedTable) -> None:
+            interrupted.append(table)
+            if len(interrupted) == 4:
+                raise StoreUnavailableError("the connection is lost")
+
+        with pytest.raises(StoreUnavailableError, match="lost"):
+            copy_database(file, target, copied=interrupt)
+        copied = copy_database(file, target)
+        assert all(one.is_whole for one in copied)
+        assert {one.name for one in copied if one.source.rows} > {"ledger_chunk", "sli_state", "alert", "outbox"}
+
+        survivor = Replica("survivor", all_slos, source, target)
+        survivor.take(ALL_SHARDS)
+        asyncio.run(_evaluate(middle, END, survivor))
+        wanted_figures, wanted_transitions, wanted_sent = _undisturbed(tmp_path, all_slos)
+        assert figures(survivor.board.snapshots) == wanted_figures
+        assert _transitions(target) == wanted_transitions
+        assert _sent(target) == wanted_sent
+        # What the target has of its own is found.
+        assert not all(one.is_whole for one in copy_database(file, target))
