@@ -17,6 +17,7 @@ from bench import differential as differential_bench
 from bench import forecast as forecast_bench
 from bench import oracle_bound
 from bench import readers as readers_bench
+from bench import replicas as replicas_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
 from bench import stored_days as days_bench
@@ -46,6 +47,19 @@ def days(
 ) -> None:
     """Bytes that the totals of days take, which reports are made of."""
     raise typer.Exit(0 if days_bench.run(slis=slis, years=years) else 1)
+
+
+@application.command()
+def replicas(
+    *,
+    services: Services = 1_000,
+    replicas: Annotated[str, typer.Option(help="How many replicas, one number after the other.")] = "1,2,4",
+    minutes: Minutes = 2.0,
+    database_url: Annotated[str, typer.Option(help="An empty database of PostgreSQL.", envvar="SLOBURN_DATABASE_URL")],
+) -> None:
+    """CPU and memory of replicas that share SLOs, and what they write to PostgreSQL."""
+    counts = [int(one) for one in replicas.split(",")]
+    replicas_bench.run(services=services, replicas=counts, minutes=minutes, database_url=database_url)
 
 
 @application.command()

@@ -96,6 +96,7 @@ class Engine:
         # Not asked again: while documents differ, an SLO may be of no replica.
         self._knew_everything = self._replica is None
         self._began_s = components.clock.monotonic()
+        self._learned_at: datetime | None = None
         self._gate = Gate(
             components.board,
             components.database,
@@ -480,6 +481,7 @@ class Engine:
                 self._show_others()
             if not replica.is_alone:
                 await asyncio.to_thread(self._gate.refresh_exceptions)
+                await self._learn_from_others()
         if self._did_service and not replica.is_alone:
             # For what other replicas have put into the outbox.
             self._delivery.wake()
@@ -527,7 +529,6 @@ class Engine:
         )
 
     async def _evaluate(self, at: datetime) -> None:
-        await self._learn_from_others()
         async with self._swapping:
             await self.evaluator.evaluate(at, judged=self._start_explaining)
             if self.evaluator.fenced and self._replica is not None:
@@ -567,15 +568,21 @@ class Engine:
         return all(content.members_of(slo.id) for slo in self._documents.slos)
 
     async def _learn_from_others(self) -> None:
-        """Read the adjustments and changes that other replicas were told of."""
-        if self._replica is None or self._replica.is_alone:
+        """Read the adjustments and changes that other replicas were told of, once for each evaluation.
+
+        Not in the evaluation, which waits for no database that hangs.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        if self._learned_at == self.evaluated:
             return
+        self._learned_at = self.evaluated
         components = self._components
-        with suppress(StoreError):
-            adjustments = StoredAdjustments(components.database, components.adjustments, components.clock)
-            await asyncio.to_thread(adjustments.publish)
-            changes = StoredChanges(components.database, components.recent_changes, components.clock)
-            await asyncio.to_thread(changes.note_recent)
+        adjustments = StoredAdjustments(components.database, components.adjustments, components.clock)
+        await asyncio.to_thread(adjustments.publish)
+        changes = StoredChanges(components.database, components.recent_changes, components.clock)
+        await asyncio.to_thread(changes.note_recent)
 
     def _evaluated_slot(self, at: datetime) -> EvaluatedSlot:
         """What remote write sends of a slot: figures of all replicas, and where their history is."""
