@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
 from app.alerting.ends import SLO_REMOVED
+from app.policy import WrittenPostmortem
 from app.slo import Severity
 from app.store.alerts import append_transitions
 from app.store.incident_notes import MOST_NOTES, IncidentMark
@@ -133,6 +134,26 @@ def test_an_incident_that_goes_on_by_its_ticket_is_shown_as_that_ticket(kept: Ke
     assert '<article class="told ticket">' in answer.text
     assert "is burning its error budget" in text_of(answer)
     assert "no longer" not in text_of(answer)
+
+
+def test_an_incident_has_those_before_it_with_what_was_noted_then(client: TestClient, kept: KeptIncidents) -> None:
+    assert "Earlier incidents" not in text_of(client.get("/incidents/0a0b"))
+    kept.log.add_note("0a0b", "Rolled back **payments** 2.4.1", author="ada")
+    written = WrittenPostmortem(written_at=NOW, author="ada", url="https://wiki/0a0b")
+    kept.log.set_postmortem("0a0b", written)
+    kept.log.set_mark("0a0b", IncidentMark.USEFUL)
+    answer = client.get("/incidents/5f2d")
+    section = answer.text.partition('id="earlier-title"')[2].partition("</section>")[0]
+    for words in (
+        'href="/incidents/0a0b"',
+        "<strong>payments</strong> 2.4.1",
+        "ada",
+        'href="https://wiki/0a0b"',
+        "useful",
+    ):
+        assert words in section
+    # While it goes on, what helped before is ahead of what a review needs.
+    assert answer.text.index("earlier-title") < answer.text.index("cost-title")
 
 
 def test_an_incident_that_nobody_knows_is_a_page_of_its_own(client: TestClient) -> None:

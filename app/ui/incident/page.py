@@ -29,6 +29,7 @@ from app.store.incident_notes import (
 from app.store.incidents import Incident, IncidentRecord
 from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
+from app.ui.incident.earlier import earlier_incidents
 from app.ui.incident.notes import rendered_note
 from app.ui.incidents import around
 from app.ui.rendering import Renderer
@@ -199,6 +200,7 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "deliveries": record.deliveries,
         "timeline": timeline(record),
         "stored": bool(record.transitions),
+        "earlier": earlier_incidents(data.log, incident),
         "notes": [(note, rendered_note(note.text)) for note in record.notes],
         "postmortem": postmortem_of(record, url=incident_page(data.external_url, incident.id)),
         "chart": _chart(incident, now, data.history),
