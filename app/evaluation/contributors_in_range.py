@@ -30,6 +30,8 @@ ANSWERED_WITHIN_S = 10.0
 _MOST_ITEMS = 50
 # Of the bad events: less is no contributor, where no label was asked for.
 _LEAST_SHARE = 0.01
+# Of the bad events, for a value to be one of all of them: Prometheus extrapolates each series by itself.
+_ALL_SHARE = 0.999
 # A range is extended by a two-hundredth at most, or by a minute.
 _GRIDS = 200
 _LEAST_GRID_S = 60.0
@@ -85,8 +87,8 @@ async def contributors_in_range(
     if not weighted:
         return _without_items(question, _NO_SERIES, state=ContributorsState.NOT_AVAILABLE)
     deciding = deciding_labels(sli)
-    leave_out = deciding | chosen_labels(sli) | set(dict((*group, *question.within)))
-    return await asyncio.to_thread(_answer, weighted, question, deciding, leave_out)
+    known = chosen_labels(sli) | set(dict((*group, *question.within)))
+    return await asyncio.to_thread(_answer, weighted, question, deciding, known)
 
 
 def contributing_components(
@@ -128,12 +130,12 @@ def _answer(
     weighted: Sequence[tuple[Weights, Series]],
     question: RangeQuestion,
     deciding: Collection[str],
-    leave_out: Collection[str],
+    known: Collection[str],
 ) -> ContributorsInRange:
-    asked = set(question.by)
+    leave_out, asked = {*deciding, *known}, set(question.by)
     bad, total = bad_and_total(weighted, set(deciding) - asked)
     all_bad, all_events = sum(events for _, events in bad), sum(events for _, events in total)
-    outstanding = {one.values for one in top_contributors(bad, total, leave_out=set(leave_out) - asked)}
+    outstanding = {one.values for one in top_contributors(bad, total, leave_out=leave_out - asked)}
     if question.by:
         bad_by, total_by = (_by_labels(series, question.by) for series in (bad, total))
         wanted = set(bad_by)
@@ -153,6 +155,9 @@ def _answer(
         if bad_by.get(values, 0.0) > 0
     ]
     items.sort(key=lambda item: (not item.stands_out, -item.bad, len(item.values), item.values))
+    # What makes an event bad, such as its code, explains nothing by itself, and is worth knowing beside what does.
+    every_bad, _ = bad_and_total(weighted, ())
+    shared, labels = _shared_and_others(every_bad, {*SILENT_LABELS, *known})
     return ContributorsInRange(
         state=ContributorsState.ANSWERED if all_bad > 0 else ContributorsState.NO_ERRORS,
         start=question.start,
@@ -160,9 +165,20 @@ def _answer(
         by=question.by,
         bad=all_bad,
         total=all_events,
+        shared=shared,
+        labels=labels,
         items=items[:_MOST_ITEMS],
         more=max(0, len(items) - _MOST_ITEMS),
     )
+
+
+def _shared_and_others(bad: Series, leave_out: Collection[str]) -> tuple[Labels, Sequence[str]]:
+    """The label values of all bad events, and the labels of which they have several."""
+    of_pairs = _by_value(bad, leave_out, ())
+    all_bad = sum(events for _, events in bad)
+    found = {pair: events for (pair,), events in of_pairs.items() if events > _LEAST_SHARE * all_bad}
+    shared = {pair for pair, events in found.items() if events >= _ALL_SHARE * all_bad}
+    return tuple(sorted(shared)), sorted({label for label, _ in found} - {label for label, _ in shared})
 
 
 def _by_labels(series: Series, by: Sequence[str]) -> Mapping[Values, float]:

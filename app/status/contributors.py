@@ -43,7 +43,10 @@ class ContributorShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContributorsInRange:
-    """The contributors in (start, end], most bad events first; *problem* says why there is no answer."""
+    """The contributors in (start, end], most bad events first; *problem* says why there is no answer.
+
+    *shared* are label values that all bad events have, *labels* the labels that they can be added up by.
+    """
 
     state: ContributorsState
     start: datetime
@@ -52,6 +55,8 @@ class ContributorsInRange:
     bad: float = 0.0
     total: float = 0.0
     items: Sequence[ContributorShare] = ()
+    shared: Labels = ()
+    labels: Sequence[str] = ()
     more: int = 0
     problem: str | None = None
 

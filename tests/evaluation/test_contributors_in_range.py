@@ -51,6 +51,8 @@ def test_values_with_most_errors_come_first_and_say_whether_they_stand_out() -> 
         ((("route", "/cart"),), 18.0, False),
     ]
     assert (found.items[0].share_of_bad, found.items[0].share_of_total) == (0.82, 0.09)
+    # All of them: the zone. What they can be added up by has what makes an event bad too.
+    assert (found.shared, found.labels) == ((("zone", "a"),), ["code", "route"])
 
 
 def test_labels_that_are_asked_for_are_summed_by_prometheus() -> None:
@@ -71,6 +73,8 @@ def test_a_contributor_narrows_to_its_own_events() -> None:
     found = _asked(_queries([TOTAL[0], TOTAL[2]], ERRORS[:1], more=',route="/pay"'), within=(("route", "/pay"),))
     assert (found.bad, found.total) == (82.0, 90.0)
     assert [item.values for item in found.items] == []
+    # What is left says what kind of errors they are.
+    assert (found.shared, found.labels) == ((("code", "500"), ("zone", "a")), [])
 
 
 @pytest.mark.parametrize(

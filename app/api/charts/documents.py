@@ -121,6 +121,8 @@ def contributors_document(slo_id: SloId, found: ContributorsInRange) -> Contribu
         "by": [*found.by],
         "bad": found.bad,
         "total": found.total,
+        "shared": dict(found.shared),
+        "labels": [*found.labels],
         "items": [_contributor(item) for item in found.items],
         "more": found.more,
     }

@@ -86,6 +86,8 @@ _CONTRIBUTORS_EXAMPLE: JsonDict = {
     "by": [],
     "bad": 690.0,
     "total": 36000.0,
+    "shared": {"method": "POST"},
+    "labels": ["code", "route"],
     "items": [
         {
             "labels": {"route": "/pay"},
@@ -259,5 +261,7 @@ class ContributorsModel(_Range):
     by: list[str]
     bad: float
     total: float
+    shared: Annotated[dict[str, str], Field(description="Label values that all bad events have.")]
+    labels: Annotated[list[str], Field(description="Labels of which the bad events have several values.")]
     items: list[ContributorModel]
     more: Annotated[int, Field(description="How many items were left out.")]
