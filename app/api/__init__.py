@@ -5,7 +5,10 @@ needs comes through `ports.py`. Start at `application.py`, which puts the routes
 an SLO, `problems.py` that of an error.
 """
 
+from app.api.admission import leave_place
 from app.api.application import create_app
+from app.api.guard import MAX_BODY_BYTES
+from app.api.needs import needs
 from app.api.past_turn import PastTurn
 from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
@@ -14,12 +17,15 @@ from app.api.stream import Stream
 from app.api.timeline import Timeline
 
 __all__ = [
+    "MAX_BODY_BYTES",
     "AlertLog",
     "History",
     "PastTurn",
     "Stream",
     "Timeline",
     "create_app",
+    "leave_place",
+    "needs",
     "path_prefix",
     "show_problems_to_browsers",
 ]

@@ -1,6 +1,7 @@
 """The process: an error at the start is one line on standard error; then it serves until a signal stops it."""
 
 import asyncio
+import importlib.util
 import os
 import socket
 import sys
@@ -125,6 +126,8 @@ def _run(settings: Settings, signals: Signals) -> int:
         return _refuse(
             f"cannot listen on {settings.listen_address}: {error.strerror}; give another with SLOBURN_LISTEN_ADDRESS"
         )
+    if settings.mcp and importlib.util.find_spec("mcp") is None:
+        return _refuse("SLOBURN_MCP: the library of the protocol is not installed; install sloburn[mcp]")
     given = _Given(documents, delivery.config, files)
     with listening:
         try:
@@ -272,9 +275,22 @@ def _serve(
     )
     server = BoundedServer(_config(app, components, limits, stream))
     _stop_by(signals, server)
-    beside = _beside(engine, components, documents, reports)
+    beside = [*_beside(engine, components, documents, reports), *_assistants(app, settings)]
     with closing(backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, beside))
+
+
+def _assistants(app: FastAPI, settings: Settings) -> list[Coroutine[Any, Any, None]]:
+    """Add the route for assistants, if the settings want it; what goes on for it beside the server."""
+    if not settings.mcp:
+        return []
+    # The library is an extra, and takes as long to import as all the rest.
+    from app.mcp import AssistantEndpoint, allowed_hosts  # noqa: PLC0415
+
+    hosts = allowed_hosts([settings.public_url, f"http://{settings.listen_address}"], settings.mcp_hosts)
+    endpoint = AssistantEndpoint(app, version=BuildInfo.current().version, hosts=hosts)
+    app.include_router(endpoint.routes())
+    return [endpoint.run()]
 
 
 def _stop_by(signals: Signals, server: BoundedServer) -> None:

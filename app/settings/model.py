@@ -20,6 +20,7 @@ from app.settings.values import (
     parse_database_url,
     parse_headers,
     parse_history,
+    parse_host_names,
     parse_http_url,
     parse_http_urls,
     parse_interval,
@@ -182,6 +183,12 @@ class Settings(BaseSettings):
     config: Path = Field(
         Path("config/sloburn.yaml"),
         description="File of receivers and routes; only the default one may be missing.",
+    )
+    mcp: bool = Field(default=False, description="Serve SLOs to assistants by the Model Context Protocol at `/mcp`.")
+    mcp_hosts: Annotated[tuple[str, ...], NoDecode, parsed(parse_host_names)] = Field(
+        (),
+        description="Further names by which clients of `/mcp` may reach this service, besides those of its URLs: "
+        "separated by commas or spaces, or a JSON list.",
     )
     log_format: LogFormat = Field(LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")

@@ -99,6 +99,16 @@ def parse_http_urls(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_http_url(str(url)) for url in urls if url))
 
 
+def parse_host_names(text: str) -> tuple[str, ...]:
+    """Names or addresses of hosts without ports, each once."""
+    names = _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text)
+    found = tuple(dict.fromkeys(str(name).lower() for name in names if name))
+    for name in found:
+        if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:]+", name):
+            raise ValueError(f"{name!r:.60} is not the name of a host: write slo.example.org, without scheme and port")
+    return found
+
+
 def parse_headers(text: str) -> dict[str, SecretStr]:
     """Names and values of headers; each value may be a secret."""
     pairs: Iterable[tuple[str, str]]
