@@ -7,13 +7,13 @@ RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 # Dependencies change less often than the code: they have a layer of their own.
 COPY pyproject.toml uv.lock ./
-# With the driver of PostgreSQL, 11 MB, and the exporter of traces, 5 MB: SLOBURN_DATABASE_URL and OTEL_* decide what is used.
-RUN uv sync --locked --no-dev --extra postgres --extra otel --no-install-project
+# With the driver of PostgreSQL, the exporter of traces and the protocol of assistants: settings decide what is used.
+RUN uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --no-install-project
 COPY README.md LICENSE hatch_build.py .npmrc package.json package-lock.json ./
 COPY scripts/assets scripts/assets
 COPY app app
 # What the pages load in a browser, unless the work tree has it already; npm comes from PyPI, for this step only.
-RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --no-editable
+RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --no-editable
 COPY demo demo
 COPY scripts/slim-image scripts/slim-image
 # The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.
