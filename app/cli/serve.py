@@ -30,6 +30,7 @@ _METAVARS = {
     "alertmanager_urls": "URLS",
     "alertmanager_external_url": "URL",
     "config": "FILE",
+    "mcp_hosts": "HOSTS",
     "log_format": "FORMAT",
     "log_level": "LEVEL",
 }

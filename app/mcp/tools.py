@@ -60,8 +60,8 @@ def _asker(context: Ctx) -> Request:
     return request
 
 
-def _slo(slo_id: str, below: str = "") -> str:
-    return f"{_API}/slos/{quote(slo_id, safe='')}{below}"
+def _slo(slo: str, below: str = "") -> str:
+    return f"{_API}/slos/{quote(slo, safe='')}{below}"
 
 
 def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
@@ -82,11 +82,11 @@ def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         items = [{name: item[name] for name in _IN_SHORT if name in item} for item in page["items"]]
         return {"items": items, "next": page["next"]}
 
-    async def explain_slo(context: Ctx, slo_id: SloIdText) -> dict[str, Any]:
-        return await api.get(_asker(context), _slo(slo_id))
+    async def explain_slo(context: Ctx, slo: SloIdText) -> dict[str, Any]:
+        return await api.get(_asker(context), _slo(slo))
 
-    async def get_forecast(context: Ctx, slo_id: SloIdText) -> dict[str, Any]:
-        return await api.get(_asker(context), _slo(slo_id, "/forecast"))
+    async def get_forecast(context: Ctx, slo: SloIdText) -> dict[str, Any]:
+        return await api.get(_asker(context), _slo(slo, "/forecast"))
 
     async def list_alerts(
         context: Ctx, service: Services = None, limit: Items = _USUAL_ITEMS, cursor: Cursor = None
@@ -113,36 +113,36 @@ def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
 def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
     async def get_burn_history(
         context: Ctx,
-        slo_id: SloIdText,
+        slo: SloIdText,
         start: Moment = None,
         end: Moment = None,
         points: Annotated[int, Field(ge=1, le=_MOST_POINTS)] = _USUAL_POINTS,
     ) -> dict[str, Any]:
-        query = {"slo": [slo_id], "from": start, "to": end, "points": points}
+        query = {"slo": [slo], "from": start, "to": end, "points": points}
         return await api.get(_asker(context), f"{_API}/history", query)
 
     async def get_contributors(
         context: Ctx,
-        slo_id: SloIdText,
+        slo: SloIdText,
         start: Moment = None,
         end: Moment = None,
         by: Annotated[list[Text] | None, Field(max_length=10, description="Labels to break errors down by.")] = None,
     ) -> dict[str, Any]:
         query = {"from": start, "to": end, "by": by}
-        return await api.get(_asker(context), _slo(slo_id, "/contributors"), query)
+        return await api.get(_asker(context), _slo(slo, "/contributors"), query)
 
     async def list_incidents(
         context: Ctx,
         *,
         service: Services = None,
-        slo_id: Annotated[Text | None, Field(description="Only those of this SLO.")] = None,
+        slo: Annotated[Text | None, Field(description="Only those of this SLO.")] = None,
         state: Annotated[list[Literal["active", "resolved"]] | None, Field()] = None,
         start: Moment = None,
         end: Moment = None,
         limit: Items = _USUAL_ITEMS,
         cursor: Cursor = None,
     ) -> dict[str, Any]:
-        query = {"service": service, "slo": [slo_id] if slo_id else None, "state": state, "from": start, "to": end}
+        query = {"service": service, "slo": [slo] if slo else None, "state": state, "from": start, "to": end}
         return await api.get(_asker(context), f"{_API}/incidents", {**query, "limit": limit, "next": cursor})
 
     async def get_incident(context: Ctx, incident_id: Text) -> dict[str, Any]:
@@ -174,13 +174,13 @@ def _add_decision_tools(server: MCPServer[Any], api: ApiCaller) -> None:
     async def check_gate(
         context: Ctx,
         service: Annotated[Text | None, Field(description="The service that is to change.")] = None,
-        slo_id: Annotated[Text | None, Field(description="Or one SLO.")] = None,
+        slo: Annotated[Text | None, Field(description="Or one SLO.")] = None,
         environment: Text | None = None,
         change: Annotated[Text | None, Field(description="What is to change, for the log of decisions.")] = None,
     ) -> dict[str, Any]:
         query = {
             "service": service,
-            "slo": [slo_id] if slo_id else None,
+            "slo": [slo] if slo else None,
             "environment": environment,
             "change": change,
             "caller": "mcp",
@@ -200,14 +200,14 @@ def _add_decision_tools(server: MCPServer[Any], api: ApiCaller) -> None:
 def _add_writing_tools(server: MCPServer[Any], api: ApiCaller) -> None:
     async def start_backtest(
         context: Ctx,
-        slo_ids: Annotated[list[SloIdText], Field(min_length=1, max_length=20)],
+        slos: Annotated[list[SloIdText], Field(min_length=1, max_length=20)],
         start: Moment = None,
         end: Moment = None,
         policy: Annotated[
             dict[str, Any] | None, Field(description="Rules to try, as `alerting` of a document; today's without it.")
         ] = None,
     ) -> dict[str, Any]:
-        body = {"slos": slo_ids, "from": start, "to": end, "policy": policy}
+        body = {"slos": slos, "from": start, "to": end, "policy": policy}
         given = {name: value for name, value in body.items() if value is not None}
         return await api.post(_asker(context), f"{_API}/backtests", given)
 

@@ -89,6 +89,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_PROMETHEUS_PASSWORD": f"{CANARY}-prometheus",
             "SLOBURN_PROMETHEUS_HEADERS": f"X-Tenant={CANARY}-tenant",
             "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{closed_port()}",
+            "SLOBURN_MCP": "true",
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={CANARY}-collector",
             "OTEL_BSP_SCHEDULE_DELAY": "500",
@@ -107,6 +108,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             dead_letters = _dead_letters(service.url)
             receivers = {one["name"]: one for one in _items(service.url, "/api/v1/receivers")}
             seen = _everything(service.url)
+            seen["/mcp"] = _of_assistants(service.url)
             httpx.post(service.url + "/-/reload", headers={"Authorization": f"Bearer {CANARY}-api"}, trust_env=False)
             server.kill()
             wait_until(lambda: len(beats.requests) > 5)
@@ -169,6 +171,15 @@ def _everything(url: str) -> dict[str, str]:
     # One event: the stream has no end of its own.
     asked = {path: "?events=1" if path.endswith("/stream") else "" for path in (*known, *more)}
     return {path: httpx.get(url + path + query, trust_env=False).text for path, query in asked.items()}
+
+
+def _of_assistants(url: str) -> str:
+    """What a tool answers."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_alerts", "arguments": {}}}
+    headers = {"Accept": "application/json, text/event-stream"}
+    answer = httpx.post(f"{url}/mcp", json=call, headers=headers, trust_env=False)
+    assert answer.json()["result"]["structuredContent"]["items"], answer.text
+    return answer.text
 
 
 def _silent(beats: Scripted) -> None:
