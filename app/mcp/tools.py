@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+import orjson
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
@@ -60,6 +61,12 @@ def _asker(context: Ctx) -> Request:
     return request
 
 
+def _result(document: dict[str, Any]) -> CallToolResult:
+    """An answer, and the same as text for clients that know no structured content: the SDK would indent it."""
+    text = TextContent(type="text", text=orjson.dumps(document).decode())
+    return CallToolResult(content=[text], structured_content=document)
+
+
 def _slo(slo: str, below: str = "") -> str:
     return f"{_API}/slos/{quote(slo, safe='')}{below}"
 
@@ -76,26 +83,26 @@ def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         search: Annotated[Text | None, Field(description="Words in id, description or labels.")] = None,
         limit: Items = _USUAL_ITEMS,
         cursor: Cursor = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"service": service, "status": status, "alert": alert, "q": search, "limit": limit, "next": cursor}
         page = await api.get(_asker(context), f"{_API}/slos", query)
         items = [{name: item[name] for name in _IN_SHORT if name in item} for item in page["items"]]
-        return {"items": items, "next": page["next"]}
+        return _result({"items": items, "next": page["next"]})
 
-    async def explain_slo(context: Ctx, slo: SloIdText) -> dict[str, Any]:
-        return await api.get(_asker(context), _slo(slo))
+    async def explain_slo(context: Ctx, slo: SloIdText) -> CallToolResult:
+        return _result(await api.get(_asker(context), _slo(slo)))
 
-    async def get_forecast(context: Ctx, slo: SloIdText) -> dict[str, Any]:
-        return await api.get(_asker(context), _slo(slo, "/forecast"))
+    async def get_forecast(context: Ctx, slo: SloIdText) -> CallToolResult:
+        return _result(await api.get(_asker(context), _slo(slo, "/forecast")))
 
     async def list_alerts(
         context: Ctx, service: Services = None, limit: Items = _USUAL_ITEMS, cursor: Cursor = None
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"service": service, "limit": limit, "next": cursor}
-        return await api.get(_asker(context), f"{_API}/alerts", query)
+        return _result(await api.get(_asker(context), f"{_API}/alerts", query))
 
-    async def get_health(context: Ctx) -> dict[str, Any]:
-        return await api.get(_asker(context), f"{_API}/status/health")
+    async def get_health(context: Ctx) -> CallToolResult:
+        return _result(await api.get(_asker(context), f"{_API}/status/health"))
 
     for tool, description in (
         (list_slos, "SLOs with objective, SLI, error budget and status: a page, sorted by id."),
@@ -117,9 +124,9 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         start: Moment = None,
         end: Moment = None,
         points: Annotated[int, Field(ge=1, le=_MOST_POINTS)] = _USUAL_POINTS,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"slo": [slo], "from": start, "to": end, "points": points}
-        return await api.get(_asker(context), f"{_API}/history", query)
+        return _result(await api.get(_asker(context), f"{_API}/history", query))
 
     async def get_contributors(
         context: Ctx,
@@ -127,9 +134,9 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         start: Moment = None,
         end: Moment = None,
         by: Annotated[list[Text] | None, Field(max_length=10, description="Labels to break errors down by.")] = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"from": start, "to": end, "by": by}
-        return await api.get(_asker(context), _slo(slo, "/contributors"), query)
+        return _result(await api.get(_asker(context), _slo(slo, "/contributors"), query))
 
     async def list_incidents(
         context: Ctx,
@@ -141,12 +148,12 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         end: Moment = None,
         limit: Items = _USUAL_ITEMS,
         cursor: Cursor = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"service": service, "slo": [slo] if slo else None, "state": state, "from": start, "to": end}
-        return await api.get(_asker(context), f"{_API}/incidents", {**query, "limit": limit, "next": cursor})
+        return _result(await api.get(_asker(context), f"{_API}/incidents", {**query, "limit": limit, "next": cursor}))
 
-    async def get_incident(context: Ctx, incident_id: Text) -> dict[str, Any]:
-        return await api.get(_asker(context), f"{_API}/incidents/{quote(incident_id, safe='')}")
+    async def get_incident(context: Ctx, incident_id: Text) -> CallToolResult:
+        return _result(await api.get(_asker(context), f"{_API}/incidents/{quote(incident_id, safe='')}"))
 
     async def list_changes(
         context: Ctx,
@@ -156,9 +163,9 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         end: Moment = None,
         limit: Items = _USUAL_ITEMS,
         cursor: Cursor = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {"service": service, "from": start, "to": end, "limit": limit, "next": cursor}
-        return await api.get(_asker(context), f"{_API}/events", query)
+        return _result(await api.get(_asker(context), f"{_API}/events", query))
 
     for tool, description in (
         (get_burn_history, "How burn rates and the error budget of an SLO went, as points over a time range."),
@@ -177,7 +184,7 @@ def _add_decision_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         slo: Annotated[Text | None, Field(description="Or one SLO.")] = None,
         environment: Text | None = None,
         change: Annotated[Text | None, Field(description="What is to change, for the log of decisions.")] = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         query = {
             "service": service,
             "slo": [slo] if slo else None,
@@ -185,10 +192,10 @@ def _add_decision_tools(server: MCPServer[Any], api: ApiCaller) -> None:
             "change": change,
             "caller": "mcp",
         }
-        return await api.get(_asker(context), f"{_API}/gate", query)
+        return _result(await api.get(_asker(context), f"{_API}/gate", query))
 
-    async def get_backtest(context: Ctx, backtest_id: Text) -> dict[str, Any]:
-        return await api.get(_asker(context), f"{_API}/backtests/{quote(backtest_id, safe='')}")
+    async def get_backtest(context: Ctx, backtest_id: Text) -> CallToolResult:
+        return _result(await api.get(_asker(context), f"{_API}/backtests/{quote(backtest_id, safe='')}"))
 
     for tool, description in (
         (check_gate, "Whether a change may go ahead by the error budget policies: allow, warn, deny or unknown."),
@@ -206,19 +213,19 @@ def _add_writing_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         policy: Annotated[
             dict[str, Any] | None, Field(description="Rules to try, as `alerting` of a document; today's without it.")
         ] = None,
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         body = {"slos": slos, "from": start, "to": end, "policy": policy}
         given = {name: value for name, value in body.items() if value is not None}
-        return await api.post(_asker(context), f"{_API}/backtests", given)
+        return _result(await api.post(_asker(context), f"{_API}/backtests", given))
 
     async def add_incident_note(
         context: Ctx,
         incident_id: Text,
         text: Annotated[str, Field(min_length=1, max_length=5_000, description="Markdown.")],
         author: Annotated[str, Field(min_length=1, max_length=100, description="For whom you write.")],
-    ) -> dict[str, Any]:
+    ) -> CallToolResult:
         path = f"{_API}/incidents/{quote(incident_id, safe='')}/notes"
-        return await api.post(_asker(context), path, {"text": text, "author": author})
+        return _result(await api.post(_asker(context), path, {"text": text, "author": author}))
 
     for tool, description in (
         (start_backtest, "Judge the past again by other alert rules; get_backtest has the result. Needs a token."),

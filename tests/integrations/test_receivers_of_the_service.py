@@ -175,7 +175,7 @@ def _everything(url: str) -> dict[str, str]:
 
 def _of_assistants(url: str) -> str:
     """What a tool answers."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_alerts", "arguments": {}}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_slos", "arguments": {}}}
     headers = {"Accept": "application/json, text/event-stream"}
     answer = httpx.post(f"{url}/mcp", json=call, headers=headers, trust_env=False)
     assert answer.json()["result"]["structuredContent"]["items"], answer.text
