@@ -166,9 +166,7 @@ def test_what_changes_something_needs_a_token() -> None:
         (incident,) = (await assistant.ask("list_incidents"))["items"]
         note = {"incident_id": incident["id"], "text": "a note", "author": "an assistant"}
         assert ": 401: " in await assistant.fails("add_incident_note", **note)
-        assert (await assistant.fails("start_backtest", slos=["checkout-availability"])).endswith(
-            "401: " + NEEDS_ADJUST
-        )
+        assert ": 401: " in await assistant.fails("start_backtest", slos=["checkout-availability"])
 
     async def allowed(assistant: Assistant) -> None:
         (incident,) = (await assistant.ask("list_incidents"))["items"]
