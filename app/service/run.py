@@ -407,7 +407,7 @@ def _incident_data(engine: Engine, components: Components) -> IncidentData:
 
 def _slo_data(engine: Engine, components: Components, incidents: IncidentData) -> SloData:
     return SloData(
-        pasts=EnginePasts(engine, components.database),
+        pasts=EnginePasts(engine, components.database, components.board),
         contributors=EngineContributors(engine, components.clock),
         surroundings=surroundings_of(engine, components.settings, incidents.alertmanager_url),
         turn=PastTurn(),

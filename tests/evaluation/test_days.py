@@ -15,7 +15,7 @@ from app.prometheus import UnreachableError
 from app.service.adapters.chart_adapters import EnginePasts
 from app.service.engine import Engine
 from app.slo import day_starts
-from app.status import DaySummary
+from app.status import Board, DaySummary
 from app.store.daily_totals import DailyTotal, load_daily_totals, prune_daily_totals
 from app.store.definitions import load_definitions
 from app.store.ledger import forget_rows
@@ -80,7 +80,7 @@ def test_a_day_is_known_long_after_the_ledger_has_forgotten_it(tmp_path: Path) -
         found = _days(one, NOW - 30 * DAY, NOW + 4 * DAY)
         past = one.evaluator.past(one.slos[0].id)
         # As readers are answered: the evaluator has what the service's engine copies from it.
-        pasts = EnginePasts(cast("Engine", one.evaluator), one.database)
+        pasts = EnginePasts(cast("Engine", one.evaluator), one.database, Board())
         end = datetime.fromtimestamp(NOW + 4 * DAY, UTC)
         served = {day.date: day for day in pasts.days([one.slos[0].id], end - timedelta(days=34), end)}
     assert [day for day in served.values() if day.coverage] == [day for day in found.values() if day.coverage]

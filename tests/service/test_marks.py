@@ -1,12 +1,14 @@
-"""The marks of a chart: incidents, and the single transitions that no incident begins or ends with."""
+"""What charts have beside their series: marks of incidents and single transitions, and forecasts."""
 
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from app.alerting import Transition, TransitionKind
+from app.budget.forecast import NoForecast
 from app.service.adapters.chart_adapters import EnginePasts
-from app.slo import Severity
+from app.slo import Severity, SloId
+from app.status import Board
 from app.store.alerts import append_transitions
 from tests.support.incidents import MINUTE, KeptIncidents, burning, ended
 from tests.support.notifications import START
@@ -37,10 +39,24 @@ def test_single_transitions_are_marks_beside_the_incidents_that_they_neither_beg
     with kept.database.begin() as tx:
         append_transitions(tx, [suppressed, frozen])
     engine = cast("Engine", SimpleNamespace(documents=SimpleNamespace(slos=()), adjustments=SimpleNamespace(all=())))
-    marks = EnginePasts(engine, kept.database).marks([page.slo], START - timedelta(hours=1), START + timedelta(hours=1))
+    pasts = EnginePasts(engine, kept.database, Board())
+    marks = pasts.marks([page.slo], START - timedelta(hours=1), START + timedelta(hours=1))
     assert [(mark.kind, mark.at, mark.path) for mark in marks] == [
         ("transition", suppressed.at, None),
         ("page", page.starts_at, "/incidents/5f2d"),
         ("transition", frozen.at, "/incidents/5f2d"),
     ]
     assert marks[0].title == "The page is suppressed: 1 error in the last 1h"
+
+
+def test_a_forecast_is_computed_once_for_all_who_ask_after_an_evaluation() -> None:
+    computed: list[SloId] = []
+    engine = cast("Engine", SimpleNamespace(past=computed.append))
+    board = Board()
+    pasts = EnginePasts(engine, KeptIncidents().lazy_database, board)
+    for slo in ("a", "a", "b", "a"):
+        assert pasts.forecast(SloId(slo)) is NoForecast.NO_DATA
+    assert computed == ["a", "b"]
+    board.publish([])
+    pasts.forecast(SloId("a"))
+    assert computed == ["a", "b", "a"]

@@ -30,6 +30,8 @@ from app.settings import Settings
 from app.settings.masking import without_password
 from app.slo import Labels, SloId, group_in_id, ungrouped_id
 from app.status import (
+    Board,
+    BoardContent,
     BudgetCost,
     Contributors,
     ContributorsInRange,
@@ -81,9 +83,11 @@ def surroundings_of(engine: Engine, settings: Settings, alertmanager_url: Callab
 class EnginePasts(Pasts):
     """The past, as ledger and store have it: copied in the engine's loop, computed in this thread."""
 
-    def __init__(self, engine: Engine, database: Database) -> None:
+    def __init__(self, engine: Engine, database: Database, board: Board) -> None:
         self._engine = engine
         self._database = database
+        self._board = board
+        self._forecasts: tuple[BoardContent | None, dict[SloId, Outlook | NoForecast]] = (None, {})
 
     @override
     def series(
@@ -120,6 +124,15 @@ class EnginePasts(Pasts):
 
     @override
     def forecast(self, slo_id: SloId) -> Outlook | NoForecast:
+        # A page and its chart ask after each evaluation, and so does each reader: it is computed for the first of them.
+        content, known = self._board.current, self._forecasts
+        if known[0] is not content:
+            known = self._forecasts = (content, {})
+        if slo_id not in known[1]:
+            known[1][slo_id] = self._forecast(slo_id)
+        return known[1][slo_id]
+
+    def _forecast(self, slo_id: SloId) -> Outlook | NoForecast:
         past = self._engine.past(slo_id)
         if past is None:
             return NoForecast.NO_DATA
