@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from app.alerting import Notification
 from app.slo import UNKNOWN_FIGURE, Severity, SloId
-from app.ui.views import grouped, rfc3339
+from app.status import BoardContent, Snapshot
+from app.ui.views import falling_words, grouped, rfc3339
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
 from app.wording.sentences import error_duration, number, rounded_exhaustion, share, span, spent_by_incident, why_stale
@@ -29,7 +30,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """One active alert; *links* are names and addresses of others, *around* is its time as pages of SLOs take it."""
+    """One active alert; *links* are names and addresses of others, *around* is its time as pages of SLOs take it.
+
+    *lately* is what the newest minutes have where the errors fall or are over.
+    """
 
     slo: SloId
     incident: str
@@ -37,6 +41,7 @@ class IncidentView:
     summary: str
     starts_at: datetime
     exhausted_at: datetime | None
+    lately: str
     spent: str
     top_contributors: str
     recent_change: str
@@ -46,9 +51,9 @@ class IncidentView:
     links: tuple[tuple[str, str], ...]
 
 
-def incidents(active: Iterable[Notification]) -> list[IncidentView]:
+def incidents(active: Iterable[Notification], known: BoardContent) -> list[IncidentView]:
     """The active alerts, in the order given."""
-    return [_incident(notification) for notification in active]
+    return [_incident(notification, known.find(notification.slo)) for notification in active]
 
 
 def around(start: datetime, end: datetime) -> str:
@@ -56,7 +61,7 @@ def around(start: datetime, end: datetime) -> str:
     return urlencode({"from": rfc3339(start), "to": rfc3339(max(end, start + timedelta(minutes=5)))})
 
 
-def _incident(notification: Notification) -> IncidentView:
+def _incident(notification: Notification, snapshot: Snapshot | None) -> IncidentView:
     said = annotations(notification)
     spent = spent_by_incident(notification)
     return IncidentView(
@@ -66,6 +71,7 @@ def _incident(notification: Notification) -> IncidentView:
         summary=said["summary"],
         starts_at=notification.starts_at,
         exhausted_at=notification.exhausted_at,
+        lately="" if snapshot is None else falling_words(snapshot),
         spent=UNKNOWN_FIGURE if spent is None else share(spent),
         top_contributors=notification.top_contributors,
         recent_change=notification.recent_change,

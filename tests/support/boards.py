@@ -57,7 +57,10 @@ def incident_board() -> Board:
         for severity in Severity
     ]
     burning = _at_now(a_snapshot(_slo("checkout"), bad=610, health=HealthState.AT_RISK, alerts=[paging, ticket]))
-    burning = replace(burning, budget=replace(burning.budget, exhausted_at=NOW + timedelta(hours=2, minutes=14)))
+    budget = replace(burning.budget, exhausted_at=NOW + timedelta(hours=2, minutes=14))
+    rates = {timedelta(minutes=5): 36.0, timedelta(minutes=30): 30.0, timedelta(hours=1): 20.0}
+    windows = tuple(view._replace(burn_rate=rates.get(view.window, view.burn_rate)) for view in burning.windows)
+    burning = replace(burning, budget=budget, windows=windows)
     snapshots = [
         burning,
         _at_now(a_snapshot(_slo("search", "latency", team="discovery"), alerts=[held])),

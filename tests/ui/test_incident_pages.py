@@ -23,6 +23,7 @@ from tests.support.incidents import KeptIncidents, burning, ended
 from tests.support.sites import TOKEN, site
 
 BEGAN = NOW - timedelta(days=2)
+FIVE_MINUTES = timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -154,6 +155,19 @@ def test_an_incident_has_those_before_it_with_what_was_noted_then(client: TestCl
         assert words in section
     # While it goes on, what helped before is ahead of what a review needs.
     assert answer.text.index("earlier-title") < answer.text.index("cost-title")
+
+
+def test_whether_errors_go_on_is_part_of_the_answer(client: TestClient, kept: KeptIncidents) -> None:
+    pages = ("/incidents/5f2d", "/slos/checkout-availability", "/", "/alerts")
+    assert not [page for page in pages if "in 5m" in text_of(client.get(page)).partition("36x in the last 5m")[0]]
+    burning = incident_board()
+    snapshot = next(one for one in burning.snapshots if one.slo.service == "checkout")
+    over = tuple(
+        view._replace(burn_rate=0.0, bad=0.0) if view.window == FIVE_MINUTES else view for view in snapshot.windows
+    )
+    burning.publish([replace(snapshot, windows=over)], burning.current.by_key)
+    client = TestClient(site(burning, incidents=kept))
+    assert [page for page in pages if "no errors in 5m" not in text_of(client.get(page))] == []
 
 
 def test_an_incident_that_nobody_knows_is_a_page_of_its_own(client: TestClient) -> None:

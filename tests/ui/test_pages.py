@@ -189,7 +189,7 @@ def burning(slo: str = "checkout-availability", **changes: Any) -> Notification:
 
 
 def facts(notification: Notification) -> dict[str, str]:
-    (view,) = incidents([notification])
+    (view,) = incidents([notification], Board().current)
     return {fact.name: (f"{fact.at:%Y-%m-%d %H:%M}" if fact.at else "") + fact.text for fact in view.facts}
 
 
@@ -244,8 +244,8 @@ def test_a_template_that_raises_costs_a_page_nothing_but_its_words(template: str
     spoilt = client(a_snapshot(alerts=[PAGING]), told=[burning(annotations=(("summary", template),))]).get(path)
 
     assert spoilt.status_code == 200
-    assert incidents([burning()])[0].summary in usual.text
-    assert incidents([burning()])[0].summary in spoilt.text
+    assert incidents([burning()], Board().current)[0].summary in usual.text
+    assert incidents([burning()], Board().current)[0].summary in spoilt.text
 
 
 def test_every_alert_says_why_it_fires_or_who_speaks_for_it() -> None:

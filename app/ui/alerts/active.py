@@ -7,6 +7,7 @@ from datetime import datetime
 from app.alerting import alert_key
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, BoardContent, Snapshot
+from app.ui.views import falling_words
 from app.wording.annotations import annotations
 
 # Of one alert or of many: the words have no number.
@@ -23,7 +24,10 @@ _MOST = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveAlert:
-    """One alert; *incident* is the id of its incident while it fires, *lasts_until* when its budget is exhausted."""
+    """One alert; *incident* is the id of its incident while it fires, *lasts_until* when its budget is exhausted.
+
+    *lately* is what the newest minutes have where the errors fall or are over.
+    """
 
     slo: SloId
     service: str
@@ -35,6 +39,7 @@ class ActiveAlert:
     contributors: str
     incident: str | None
     lasts_until: datetime | None
+    lately: str
     remaining: float
     fires: bool
 
@@ -101,6 +106,7 @@ def _shown(known: BoardContent, snapshot: Snapshot, alert: AlertView) -> ActiveA
         contributors="" if sent is None else sent.top_contributors,
         incident=None if sent is None else sent.incident,
         lasts_until=snapshot.budget.exhausted_at,
+        lately=falling_words(snapshot) if alert.firing else "",
         remaining=snapshot.budget.remaining_ratio,
         fires=alert.firing,
     )

@@ -121,6 +121,7 @@ def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: 
         kinds=_KINDS,
         verdict=PeriodVerdict,
         states=_STATES,
+        members_not_met=sum(slo.members - slo.members_met for slo in report.slos if slo.verdict is PeriodVerdict.MET),
         rows=report.slos[:_MOST_ROWS],
         more=max(0, len(report.slos) - _MOST_ROWS),
         incidents=report.incidents[:_MOST_INCIDENTS],

@@ -56,7 +56,7 @@ def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool
         (snapshot for snapshot in chosen if _is_reading(snapshot)), key=lambda one: (views.history_read(one), one.id)
     )
     return Attention(
-        alerts=incidents(active[:ALERTS_SHOWN]),
+        alerts=incidents(active[:ALERTS_SHOWN], known),
         alert_count=len(active),
         spent=spent[:SLOS_SHOWN],
         spent_count=len(spent),

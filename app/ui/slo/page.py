@@ -264,7 +264,7 @@ def _whole(
 ) -> Response:
     (slo,) = members
     sent_for = [known.notification_of(slo, alert) for alert in slo.alerts]
-    active = incidents(notification for notification in sent_for if notification is not None)
+    active = incidents((notification for notification in sent_for if notification is not None), known)
     return renderer.page(
         request,
         "slo/slo.html",
@@ -286,7 +286,7 @@ def _group(
         request,
         "slo/group.html",
         group=summed_group(members),
-        incidents=incidents(active),
+        incidents=incidents(active, known),
         members=ordered(members, SortColumn.STATUS)[:MAX_ROWS],
         more=max(0, len(members) - MAX_ROWS),
         **context,
@@ -295,4 +295,6 @@ def _group(
 
 def _missing(renderer: Renderer, request: Request, known: BoardContent, slo_id: SloId) -> Response:
     active = [one for one in known.notifications if one.slo == slo_id]
-    return renderer.page(request, "missing.html", status=HTTPStatus.NOT_FOUND, id=slo_id, incidents=incidents(active))
+    return renderer.page(
+        request, "missing.html", status=HTTPStatus.NOT_FOUND, id=slo_id, incidents=incidents(active, known)
+    )
