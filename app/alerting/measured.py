@@ -51,12 +51,15 @@ def reading_of(
     stale: bool = False,
     stale_because: str | None = None,
     partial: str | None = None,
+    of_some_sources: bool = False,
 ) -> Reading:
     """What one severity is judged by; with the evidence for it if a rule trips or *with_evidence*.
 
-    An alert that is not active needs no evidence while no rule trips. The others are as in `Reading`.
+    An alert that is not active needs no evidence while no rule trips. The others are as in `Reading` and `RuleReading`.
     """
     readings = tuple(_rule_reading(windows, rule, guarded=policy.evidence is not None) for rule in policy.rules)
+    if of_some_sources:
+        readings = tuple(replace(one, of_some_sources=True) for one in readings)
     tripped = [measured for rule, measured in zip(policy.rules, readings, strict=True) if measured.trips(rule)]
     with_evidence = with_evidence or bool(tripped)
     # A history of weeks is a search in the ledger, as above.

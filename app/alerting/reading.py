@@ -30,7 +30,8 @@ _ROUNDING = 1e-9
 class RuleReading:
     """One rule at one slot: burn rates (NaN = no events), coverages (ratio 0..1), and the long window's events.
 
-    *bad_slots* is as in `WindowCounts`.
+    *bad_slots* is as in `WindowCounts`. *of_some_sources*: what is not measured is of some of its sources, while all
+    times are measured of others.
     """
 
     long_burn_rate: float
@@ -40,6 +41,7 @@ class RuleReading:
     good: float = float("nan")
     bad: float = float("nan")
     bad_slots: float = math.inf
+    of_some_sources: bool = False
 
     @property
     def adequate(self) -> bool:
@@ -48,23 +50,31 @@ class RuleReading:
 
     def trips(self, rule: BurnRateRule) -> bool:
         """Whether both burn rates reach the factor; NaN never does."""
-        return self._reaches(rule, self.long_burn_rate)
+        return _reach(rule, self.long_burn_rate, self.short_burn_rate)
 
     def trips_as_measured(self, rule: BurnRateRule) -> bool:
         """Whether it trips by what is measured, however good the rest of the long window was.
 
         What is missing is taken for good events at the pace of the rest: a gap of some minutes hides no new incident
-        for an hour. An incident that was over in the gap does not show in the short window, which must be whole.
+        for an hour. An incident that was over in the gap does not show in the short window, which must be whole; but
+        where a source is missing the newest events of the others are there.
         """
-        if not self.short_coverage >= ADEQUATE_COVERAGE:
+        if not self.short_coverage >= ADEQUATE_COVERAGE and not self.of_some_sources:
             return False
-        share = 1.0 if self.long_coverage >= ADEQUATE_COVERAGE else self.long_coverage
-        return self._reaches(rule, self.long_burn_rate * share)
+        long, short = (
+            rate if coverage >= ADEQUATE_COVERAGE else rate * coverage
+            for rate, coverage in (
+                (self.long_burn_rate, self.long_coverage),
+                (self.short_burn_rate, self.short_coverage),
+            )
+        )
+        return _reach(rule, long, short)
 
-    def _reaches(self, rule: BurnRateRule, long_burn_rate: float) -> bool:
-        # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
-        reached = rule.factor * (1.0 - _ROUNDING)
-        return long_burn_rate >= reached and self.short_burn_rate >= reached
+
+def _reach(rule: BurnRateRule, *burn_rates: float) -> bool:
+    # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
+    reached = rule.factor * (1.0 - _ROUNDING)
+    return all(rate >= reached for rate in burn_rates)
 
 
 def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:

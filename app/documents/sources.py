@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from app.documents.dialect import PlacedSlo
-from app.sli import Composite
+from app.sli import Composite, sources_of_sli
 from app.slo import DEFAULT_SOURCE
 from app.yamldoc.findings import Findings
 
@@ -17,13 +17,14 @@ def check_sources(placed: Iterable[PlacedSlo], known: Sequence[str], findings: F
     listed = ", ".join(known)
     for found in placed:
         sli = found.slo.sli
-        if isinstance(sli, Composite) or sli.source in known:
+        unknown = () if isinstance(sli, Composite) else [name for name in sources_of_sli(sli) if name not in known]
+        if not unknown:
             continue
         place, field = found.source or (found.place, found.field)
-        close = difflib.get_close_matches(sli.source, known, n=1) if found.source is not None else []
+        close = difflib.get_close_matches(unknown[0], known, n=1) if found.source is not None else []
         remedy = f"did you mean {close[0]}?" if close else f"write one of {listed}, or add it to sources"
-        problem = f"there is no source {sli.source}"
-        if found.source is None and sli.source == DEFAULT_SOURCE:
+        problem = f"there is no source {unknown[0]}"
+        if found.source is None and unknown[0] == DEFAULT_SOURCE:
             problem = "names no source, and none is the default"
             remedy = f"write source: and one of {listed}, or set SLOBURN_PROMETHEUS_URL"
         findings.error(place, problem, remedy, field=field, code=SOURCE)

@@ -5,6 +5,7 @@ several resolutions) and `ledger.py`, which holds them together. Why samples are
 ADR-0001.
 """
 
+from app.ledger.added_rows import Addend, add_up
 from app.ledger.adjusted_time import AdjustedTime
 from app.ledger.codec import pack_cells, unpack_cells
 from app.ledger.counting.count import Count, count, positions_at, united
@@ -48,6 +49,7 @@ __all__ = [
     "PACE_GRID_S",
     "SCRAPE_S",
     "WARM_UP_S",
+    "Addend",
     "AdjustedTime",
     "Count",
     "CounterKey",
@@ -69,6 +71,7 @@ __all__ = [
     "Stage",
     "Starts",
     "WindowSums",
+    "add_up",
     "count",
     "count_first_samples",
     "each_cell",

@@ -5,6 +5,7 @@ hour. Kept are only the hours in which some window starts now; a row whose slots
 Prometheus has forgotten them, is left out, and its cell counts by share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,18 @@ class EdgeSlots:
             column[rows] = np.cumsum(slots[rows], axis=1)
         known.known[rows] = True
         self._hours[hour] = known
+
+    def add_up(self, row: int, rows: Sequence[int]) -> None:
+        """Make the slots of a row the sums of those of others, in the hours in which all of them are known."""
+        parts = np.array(rows, dtype=np.int64)
+        for hour in self._hours.values():
+            known = len(rows) > 0 and int(parts.max()) < len(hour.known) and bool(hour.known[parts].all())
+            if known:
+                hour.total, hour.bad = _taller(hour.total, row + 1), _taller(hour.bad, row + 1)
+                hour.known = np.append(hour.known, np.zeros(max(0, row + 1 - len(hour.known)), dtype=bool))
+                hour.total[row], hour.bad[row] = hour.total[parts].sum(axis=0), hour.bad[parts].sum(axis=0)
+            if row < len(hour.known):
+                hour.known[row] = known
 
     def forget(self, hour: int, rows: Ints) -> None:
         """Leave out rows whose slots in an hour proved incomplete."""

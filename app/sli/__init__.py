@@ -24,6 +24,7 @@ from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.named_terms import named_terms
 from app.sli.reduction import QueryFinding
+from app.sli.several_sources import SeveralSources, of_each_source, sources_of_sli
 from app.sli.time_slices import TimeSlices, counted_terms
 from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
 
@@ -44,12 +45,14 @@ __all__ = [
     "QueryFaultError",
     "QueryFinding",
     "Reduced",
+    "SeveralSources",
     "TimeSlices",
     "WeightedSum",
     "compose_slices",
     "counted_terms",
     "expression_of_events",
     "named_terms",
+    "of_each_source",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",
@@ -58,5 +61,6 @@ __all__ = [
     "sli_of_bad",
     "sli_of_error_ratio",
     "sli_of_good",
+    "sources_of_sli",
     "weighted_sum",
 ]

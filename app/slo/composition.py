@@ -53,6 +53,8 @@ class Composition:
 
     *without_events* is a slice in which no component had events. With a *target*, a slice is good if its ratio of good
     events is as much. Until *patience* has passed, data of a component that is missing may still come.
+    *of_sources*: the components are one SLI of several sources, by the names of these, and there are no slices: their
+    events are added slot by slot, member by member.
     """
 
     rule: CompositeRule
@@ -61,3 +63,4 @@ class Composition:
     without_events: WithoutEvents = WithoutEvents.IGNORED
     target: float | None = None
     patience: timedelta = timedelta(0)
+    of_sources: bool = False

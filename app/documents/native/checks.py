@@ -19,6 +19,12 @@ from app.slo import BurnRateRule, CalendarWindow, MatchOp, NoData, Selector, Sev
 from app.yamldoc.findings import FieldFinding, FieldPath
 from app.yamldoc.scalars import name_problem
 
+SLICES_OF_SEVERAL = (
+    "are decided by one Prometheus, and the SLO is counted from several",
+    "write the SLO without time_slices, and a composite worst_of or weighted of it, which has slices",
+)
+"""What is wrong with slices of an SLO of several sources, and what to write instead."""
+
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""

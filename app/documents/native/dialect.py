@@ -6,7 +6,7 @@ from functools import lru_cache
 from pydantic_core import PydanticCustomError
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.native.checks import check_slo
+from app.documents.native.checks import SLICES_OF_SEVERAL, check_slo
 from app.documents.native.composites import CompositeSliModel
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import AggregateModel, AlertingModel, DocumentHeader, SloEntry
@@ -21,10 +21,11 @@ from app.documents.native.parts import (
 )
 from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
-from app.slo import Alerting, Slo, SloId, Window
+from app.sli import Composite, SeveralSources
+from app.slo import Alerting, Sli, Slo, SloId, Window
 from app.yamldoc.document import Document
 from app.yamldoc.explain import is_misspelt
-from app.yamldoc.findings import FieldPath, Findings, Place
+from app.yamldoc.findings import FieldFinding, FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.rest import SoundRest, sound_rest
 from app.yamldoc.scalars import kind, name_problem, read_any_name
@@ -147,6 +148,9 @@ def _slos(document: Document, findings: Findings) -> list[Node]:
 
 def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document, findings: Findings, i: int) -> bool:
     found = list(check_slo(model, header.labels if header is not None else {}))
+    sources = model.source or (None if header is None else header.source) or ()
+    if model.time_slices is not None and len(sources) > 1:
+        found.append(FieldFinding(("time_slices",), *SLICES_OF_SEVERAL))
     add_errors(found, document, findings, under=("slos", i))
     return not found
 
@@ -178,9 +182,9 @@ def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:
 
 
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
-    window, sli, source = window_of(model.window), model.sli.sli(model.by), model.source or header.source
-    if source is not None:
-        sli = sli.from_source(source)
+    window, sli, sources = window_of(model.window), model.sli.sli(model.by), model.source or header.source
+    if sources is not None:
+        sli = sli.from_source(sources[0]) if len(sources) == 1 else _of_sources(sli, sources)
     return Slo(
         id=SloId(model.id or f"{header.service}-{model.name}"),
         service=header.service,
@@ -193,6 +197,11 @@ def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
         alerting=_alerting(model.alerting, window, model.objective),
         sla=sla_of(model.sla),
     )
+
+
+def _of_sources(sli: Sli, sources: tuple[str, ...]) -> Sli:
+    # Each component of a composite has sources of its own.
+    return sli if isinstance(sli, Composite) else SeveralSources(of=sli, sources=sources)
 
 
 def _alerting(model: AlertingModel, window: Window, objective: float) -> Alerting:

@@ -29,7 +29,17 @@ Text = Annotated[str, PlainValidator(plain.read_text), WithJsonSchema(_ANY_SCALA
 # Which characters they may have depends on whether ids are made of them.
 ServiceName = Annotated[str, PlainValidator(plain.read_any_name), _name("checkout")]
 SloName = Annotated[str, PlainValidator(plain.read_any_name), _name("availability")]
-SourceName = Annotated[str, PlainValidator(plain.read_any_name), _name("eu")]
+_SOURCE: Final = {"type": "string", "pattern": r"^\S(.*\S)?$"}
+SourceNames = Annotated[
+    tuple[str, ...],
+    PlainValidator(scalars.read_sources),
+    WithJsonSchema(
+        {
+            "anyOf": [_SOURCE, {"type": "array", "items": _SOURCE, "minItems": 1, "uniqueItems": True}],
+            "examples": ["eu", ["eu", "us"]],
+        }
+    ),
+]
 IdText = Annotated[
     str,
     PlainValidator(scalars.read_id),

@@ -27,7 +27,7 @@ from app.documents.native.fields import (
     SeriesLabelName,
     ServiceName,
     SloName,
-    SourceName,
+    SourceNames,
     Switch,
     Text,
     TimeZone,
@@ -244,8 +244,8 @@ class SloEntry(DocumentPart):
     """The service level agreement beside the objective: its percentage, or that and its penalty-free margin."""
     sli: SliField
     """What is counted: counters, as selectors or PromQL sums, or gauges."""
-    source: SourceName | None = None
-    """The name of the source that it is counted from; that of the document without it."""
+    source: SourceNames | None = None
+    """The source that it is counted from, or several whose events are added; that of the document without it."""
     time_slices: TimeSlicesModel | None = None
     """Slices of time that are counted instead of events, each good or bad by what happened in it."""
     aggregate: AggregateField = None
@@ -267,8 +267,8 @@ class DocumentHeader(DocumentPart):
     """The service that the SLOs are about."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of all SLOs of the document and of their alerts."""
-    source: SourceName | None = None
-    """The name of the source that its SLOs are counted from, of `sources` in config/sloburn.yaml."""
+    source: SourceNames | None = None
+    """The source that its SLOs are counted from, of `sources` in config/sloburn.yaml, or several."""
     policy: PolicyEntry | None = None
     """The error budget policy of the service: what a low budget means for changes."""
 

@@ -20,6 +20,7 @@ from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, With
 from app.yamldoc.scalars import (
     OFF,
     kind,
+    read_any_name,
     read_choice,
     read_duration,
     read_label_name,
@@ -44,6 +45,8 @@ _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _MOST_PERIODS = 366
+# One Prometheus for each cluster of a large platform; each is asked for each SLO.
+_MOST_SOURCES = 100
 """Days, the shortest of them, of a leap year."""
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
@@ -369,3 +372,16 @@ def read_bounds(value: Any) -> tuple[timedelta | Decimal, timedelta | Decimal]:
 @lru_cache(maxsize=1024)
 def _is_time_zone(name: str) -> bool:
     return find_time_zone(name) is not None
+
+
+def read_sources(value: Any) -> tuple[str, ...]:
+    """The name of a source, or the names of several, each once."""
+    if not isinstance(value, list):
+        return (read_any_name(value),)
+    names = tuple(read_any_name(one) for one in value)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not names or twice is not None:
+        raise refuse("is an empty list" if not names else f"names {twice} twice", "write each source once: [eu, us]")
+    if len(names) > _MOST_SOURCES:
+        raise refuse(f"has more than {_MOST_SOURCES} sources", "write SLOs of fewer sources, and a composite sum_of")
+    return names

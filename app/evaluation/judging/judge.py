@@ -563,6 +563,7 @@ class _Columns:
             stale=stale,
             stale_because=self._stale_because(index) if stale else None,
             partial=self.partial(index, policy),
+            of_some_sources=self.members[index].tracked.of_some_sources,
         )
 
     def _stale_because(self, index: int) -> str | None:

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
+from app.ingest.counting.source_sums import add_up_sources
 from app.ingest.series.composites import (
     HistorySlots,
     LedgerSlots,
@@ -45,9 +46,13 @@ def count_slot(ledger_writer: LedgerWriter) -> None:
     ledger = ledger_writer.ledger
     changed_from_s = ledger.take_changes()
     for tracked, composition in composites_of(ledger_writer.tracked_slis):
+        # A composite that is made of this one comes after it; members that a source has now have rows of their own.
+        new = np.full(len(ledger.changed_from_s) - len(changed_from_s), np.inf)
+        changed_from_s = np.minimum(np.append(changed_from_s, new), ledger.changed_from_s)
+        if composition.of_sources:
+            add_up_sources(tracked, composition, ledger_writer, changed_from_s)
+            continue
         _note_components(tracked, composition, ledger)
-        # A composite that is made of this one comes after it.
-        changed_from_s = np.minimum(changed_from_s, ledger.changed_from_s)
         changed_s = changed_from_s[rows_of(tracked.parts)].min(initial=np.inf)
         tracked.changed_from_s = min(tracked.changed_from_s, float(changed_s))
         progress = _progress(tracked, composition)
@@ -71,6 +76,9 @@ def edge_increments(
     slots, found = HistorySlots(ledger_writer.ledger, partial(ledger_writer.ledger.slots_of, increments)), []
     wanted = {tracked.key for tracked in tracked_slis}
     for tracked, composition in composites:
+        if composition.of_sources:
+            slots.add_sums(tracked)
+            continue
         slices = slices_in(tracked, composition, slots, since_s=since_s, until_s=until_s, final_s=np.inf)
         for row in tracked.rows.values():
             slots.add(row, slices)

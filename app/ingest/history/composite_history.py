@@ -161,6 +161,9 @@ class CompositeHistories:
         history = HistorySlots(ledger, read, with_cells=True)
         (row,) = tracked.rows.values()
         for each, composition in composites_of([tracked]):
+            if composition.of_sources:
+                history.add_sums(each)
+                continue
             slices = slices_in(each, composition, history, since_s=since_s, until_s=until_s, final_s=np.inf)
             if each is not tracked:
                 for of_part in each.rows.values():

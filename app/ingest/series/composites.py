@@ -81,6 +81,8 @@ class HistorySlots:
     of_components: Callable[[int, int, int], _Columns]
     with_cells: bool = False
     composed: dict[int, tuple[int, SlotColumns]] = field(default_factory=dict)
+    # The rows that are added up, by the row of their sum.
+    sums: dict[int, Sequence[int]] = field(default_factory=dict)
 
     def of_row(self, row: int, first: int, last: int, use: CellUse) -> _Columns:
         """The slots from number *first* to *last*."""
@@ -91,10 +93,20 @@ class HistorySlots:
         return _filled(columns, cells, first=first, interval_s=self.ledger.interval_s, use=use)
 
     def _from_samples(self, row: int, first: int, last: int) -> _Columns:
+        if row in self.sums:
+            total, bad, measured_s = np.array([self._from_samples(one, first, last) for one in self.sums[row]]).sum(0)
+            return total, bad, measured_s / len(self.sums[row])
         if row not in self.composed:
             return self.of_components(row, first, last)
         begin, slots = self.composed[row]
         return slots.cut(begin, first=first, last=last).columns
+
+    def add_sums(self, tracked: TrackedSli) -> None:
+        """Add an SLI of several sources, whose slots are the sums of those of its parts."""
+        for group, row in tracked.rows.items():
+            rows = [part.rows[group] for part in tracked.parts if group in part.rows]
+            if rows:
+                self.sums[row] = rows
 
     def add(self, row: int, slices: SliceRange) -> None:
         """Add the slices of a composite, as further composites count them."""

@@ -39,6 +39,19 @@ class SeriesSeen:
     _unmatched: dict[int, str] = field(default_factory=dict)
     _telling: frozenset[str] | None = None
 
+    @classmethod
+    def joined(cls, several: "Sequence[SeriesSeen]") -> "SeriesSeen":
+        """What has been seen of one SLI in several sources."""
+        found = cls()
+        for one in several:
+            found.matched |= one.matched
+            found.outside |= one.outside
+            found.apart |= one.apart
+            found.labels |= one.labels
+            for label, values in one.values.items():
+                found.values.setdefault(label, set()).update(values)
+        return found
+
     def unmatched(self, sli: Sli, position: int) -> str:
         """That no series has matched a term so far, and why; in words that change with the series only."""
         if position not in self._unmatched:

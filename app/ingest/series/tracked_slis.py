@@ -10,6 +10,7 @@ from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.brackets import Interpolated
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
+from app.sli import SeveralSources
 from app.slo import Composition, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 # Living members of one grouped SLO; more are refused, those that have a place stay.
@@ -18,6 +19,11 @@ MOST_GROUPS = 500
 PARTIAL_REMEDY = (
     "alerts may fire and do not resolve until it is whole again; "
     "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
+)
+
+_SOURCES_REMEDY = (
+    "alerts may fire by the events of the other sources and do not resolve until it has data again; "
+    "remove a source from the document that has none any more"
 )
 
 # As many as one query asks for (`promql/plan.py`), so that the same queries are asked in every slot.
@@ -67,7 +73,8 @@ class TrackedSli:
     terms that no series has matched when that was looked at last, None before; *made_from_s* is since when all that a
     composite, or slices, are made of was counted, NaN where that is not known; *misnamed* says by
     position what such a term names that Prometheus does not have. Its counts become final in its *turn*, so many slots
-    after those of the first SLIs. Its slots are asked for *later_by_s* after those of other sources.
+    after those of the first SLIs. Its slots are asked for *later_by_s* after those of other sources. *covered_before*,
+    of an SLI of several sources, is up to where the rows of its parts were measured when they were last added up.
     """
 
     key: str
@@ -119,6 +126,7 @@ class TrackedSli:
     missing_parts: tuple[str, ...] = ()
     made_from_s: float = math.nan
     changed_from_s: float = math.inf
+    covered_before: dict[int, float] = field(default_factory=dict)
 
     def note_long_read(self, since_s: float, until_s: float) -> None:
         """Note a read that went back further than a slot; the last few are kept."""
@@ -130,9 +138,21 @@ class TrackedSli:
         return self.started and self.complete_from_s <= self.wanted_from_s
 
     @property
+    def of_sources(self) -> bool:
+        """Whether its *parts* are the same SLI as each of several sources counts it."""
+        composition = _composition(self)
+        return composition is not None and composition.of_sources
+
+    @property
+    def of_some_sources(self) -> bool:
+        """Whether it is counted from several sources, of which some have no data now and others have."""
+        return self.partial is not None and self.of_sources
+
+    @property
     def partial_explained(self) -> str | None:
         """What is missing from the data and what to do about it, in words; None if it is whole."""
-        return None if self.partial is None else f"{self.partial}; {PARTIAL_REMEDY}"
+        remedy = _SOURCES_REMEDY if self.of_sources else PARTIAL_REMEDY
+        return None if self.partial is None else f"{self.partial}; {remedy}"
 
     @property
     def partial_history_explained(self) -> str | None:
@@ -178,6 +198,8 @@ def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> 
         )
         for key, judged in by_key.items()
     }
+    for tracked in tuple(tracked_slis.values()):
+        _add_parts_of_sources(tracked, tracked_slis)
     for tracked in tracked_slis.values():
         composition = _composition(tracked)
         if composition is not None:
@@ -187,6 +209,20 @@ def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> 
         for part in tracked.parts:
             part.horizon_s = max(part.horizon_s, tracked.horizon_s)
     return tuple(tracked_slis.values())
+
+
+def _add_parts_of_sources(tracked: TrackedSli, tracked_slis: dict[str, TrackedSli]) -> None:
+    """Add what an SLI of several sources is counted from: no SLO need be of one source alone."""
+    if not isinstance(tracked.sli, SeveralSources):
+        return
+    for sli in tracked.sli.each:
+        part = tracked_slis.get(sli.key)
+        if part is None:
+            part = tracked_slis[sli.key] = TrackedSli(
+                key=sli.key, sli=sli, slos=(), selectors=(*sli.queries, *sli.native), horizon_s=0.0, long_windows_s=()
+            )
+        part.horizon_s = max(part.horizon_s, tracked.horizon_s)
+        part.long_windows_s = tuple(sorted({*part.long_windows_s, *tracked.long_windows_s}))
 
 
 def take_turns(tracked_slis: Sequence[TrackedSli], turns: int) -> None:

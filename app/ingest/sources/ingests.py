@@ -21,6 +21,8 @@ from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
 from app.slo import DEFAULT_SOURCE
 
 _log = structlog.get_logger(__name__)
+# As long as a loop rests that has had nothing to do.
+_REST_S = 1.0
 WAITED_FOR_S: Final = 3.0
 """How long an evaluation waits for a source beside others: a tenth of the usual slot, and longer than most answers."""
 
@@ -58,8 +60,11 @@ class Ingests:
     ) -> None:
         self._instruments = instruments
         by_home: dict[str, list[TrackedSli]] = {}
+        sums = [tracked for tracked in ledger_writer.tracked_slis if tracked.of_sources]
         for tracked in ledger_writer.tracked_slis:
-            by_home.setdefault(_home(tracked), []).append(tracked)
+            # What is added up of several sources is read of each by itself.
+            if not tracked.of_sources:
+                by_home.setdefault(_home(tracked), []).append(tracked)
         named = {source.name: source for source in sources}
         self.all = tuple(
             SourceIngest(named[name], tracked_slis, ledger_writer, turn=turn, instruments=instruments, timing=timing)
@@ -72,7 +77,7 @@ class Ingests:
             for ingest in self.all
         ]
         mixed = by_home.get("", [])
-        for tracked in mixed:
+        for tracked in (*sums, *mixed):
             tracked.later_by_s = max(leaf.later_by_s for leaf in leaves_of(tracked))
         if mixed:
             reader = SeveralSources({ingest.name: ingest.reader for ingest in self.all})
@@ -150,19 +155,26 @@ class OwnPace:
     _tasks: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
 
     async def step(self, works: Mapping[str, Callable[[], Coroutine[Any, Any, bool]]]) -> bool:
-        """Start each part that is not under way, and wait for the first to end; whether any has done something."""
+        """Start each part that is not under way, and wait for the first that has done something; whether one has.
+
+        Of parts that take longer than `_REST_S` no more is waited for: others may have something to do meanwhile.
+        """
         if len(works) == 1:
             return await next(iter(works.values()))()
         for name, work in works.items():
             if name not in self._tasks:
                 self._tasks[name] = asyncio.create_task(work())
-        if not self._tasks:
-            return False
-        done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        self._tasks = {name: task for name, task in self._tasks.items() if task not in done}
-        # Of all that have ended, so that no error is lost behind one that has done something.
-        results = [task.result() for task in done]
-        return any(results)
+        timeout_s = None
+        while self._tasks:
+            waited = asyncio.wait(self._tasks.values(), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await waited
+            self._tasks = {name: task for name, task in self._tasks.items() if task not in done}
+            # Of all that have ended, so that no error is lost behind one that has done something.
+            results = [task.result() for task in done]
+            if any(results) or not done:
+                return bool(done)
+            timeout_s = _REST_S
+        return False
 
     def stop(self) -> None:
         """Give up what is under way."""

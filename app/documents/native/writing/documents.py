@@ -7,7 +7,7 @@ from app.documents.native.parts import WITHOUT_ALERTS, aggregate_of
 from app.documents.native.writing.alerting import written_alerting, written_labels
 from app.documents.native.writing.scalars import written_percent, written_points
 from app.documents.native.writing.slis import written_sli
-from app.sli import Composite, TimeSlices
+from app.sli import Composite, TimeSlices, sources_of_sli
 from app.slo import (
     DEFAULT_SOURCE,
     CalendarWindow,
@@ -40,7 +40,7 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
             "objective": written_percent(slo.objective),
             "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
-            "source": None if sli.source == DEFAULT_SOURCE else sli.source,
+            "source": _sources(sources_of_sli(sli)),
             "sli": written_sli(sli.from_source(DEFAULT_SOURCE), slos),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
             "by": list(sli.by),
@@ -48,6 +48,12 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
             "alerting": written_alerting(slo.alerting, slo.window, slo.objective),
         }
     )
+
+
+def _sources(names: tuple[str, ...]) -> Written | None:
+    if len(names) > 1:
+        return list(names)
+    return None if names == (DEFAULT_SOURCE,) else names[0]
 
 
 def written_aggregate(group: Slo, slo: Slo) -> Written | None:
