@@ -22,6 +22,7 @@ from app.api.models import (
     TransitionModel,
 )
 from app.api.responses import utc
+from app.sli import sources_of_sli
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
 from app.wording.annotations import annotations
@@ -53,6 +54,7 @@ def slo_document(snapshot: Snapshot) -> SloModel:
         "coverage": snapshot.coverage,
         "status": snapshot.health,
         "sli_kind": slo.sli.kind,
+        "sources": list(sources_of_sli(slo.sli)),
         "sli": snapshot.sli,
         "events": {
             "good": event_count(snapshot.good),

@@ -217,6 +217,10 @@ class SloModel(TypedDict):
             "`composite`, those of other SLOs."
         ),
     ]
+    sources: Annotated[
+        list[str],
+        Field(description="The sources that it is counted from; of several the events of all are added."),
+    ]
     sli: float | None
     events: EventsModel
     budget: BudgetModel

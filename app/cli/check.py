@@ -32,7 +32,8 @@ from app.integrations import DeliveryConfig, LoadedConfig, load_config
 from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
 from app.service.source_clients import known_sources, reachable_sources
 from app.settings import Settings, environment
-from app.slo import DEFAULT_SOURCE, Slo
+from app.sli import SeveralSources, sources_of_sli
+from app.slo import DEFAULT_SOURCE, SliKind, Slo
 from app.status import sla_words
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import ErrorFinding, HintFinding, WarningFinding
@@ -189,18 +190,23 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
     clock, found = SystemClock(), LiveFindings()
     by_source: dict[str, list[Slo]] = {}
     for slo in loaded.slos:
-        by_source.setdefault(slo.sli.source, []).append(slo)
+        # Composites ask for nothing: their components are SLOs of their own.
+        for name in (slo.sli.source,) if slo.sli.kind is SliKind.COMPOSITE else sources_of_sli(slo.sli):
+            by_source.setdefault(name, []).append(replace(slo, sli=slo.sli.from_source(name)))
+    several = {slo.id for slo in loaded.slos if isinstance(slo.sli, SeveralSources)}
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))
     with progress_bar(*columns) as progress:
-        task = progress.add_task("", total=len(loaded.slos), slo="")
-        for name, http in reachable_sources(settings, config).items():
+        task = progress.add_task("", total=sum(map(len, by_source.values())), slo="")
+        for name, reached in reachable_sources(settings, config).items():
             some = replace(loaded, slos=tuple(by_source.get(name, ())))
             # Without any SLO the default source is asked whether it is there.
             if not some.slos and (name != DEFAULT_SOURCE or loaded.slos):
                 continue
-            limits = settings.prometheus_limits()
-            async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
-                inspector = Inspector(client, clock.now())
+            opened = open_client(reached.http, clock=clock, limits=reached.limits, partial=settings.prometheus_partial)
+            async with opened as client:
+                inspector = Inspector(
+                    client, clock.now(), at_once=reached.limits.at_once, named=dict.fromkeys(several, name)
+                )
                 try:
                     of_source = await inspector.findings(
                         some, done=lambda slo: progress.update(task, advance=1, slo=slo)

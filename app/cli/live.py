@@ -86,16 +86,21 @@ class LiveFindings:
 
 @dataclass(frozen=True, slots=True)
 class Inspector:
-    """Asks one Prometheus what it holds at one moment."""
+    """Asks one Prometheus what it holds at one moment, at most *at_once* questions at a time.
+
+    *named* is what it is called in findings and figures of SLOs that are counted from others too.
+    """
 
     client: PrometheusClient
     at: datetime
+    at_once: int = _AT_ONCE
+    named: Mapping[SloId, str] = field(default_factory=dict)
     _seen: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
 
     async def findings(self, loaded: LoadResult, *, done: Callable[[SloId], None] = lambda _: None) -> LiveFindings:
         """Every finding about the SLOs, and their figures; *done* is called for each SLO."""
         retention = (await self.client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
-        gate = asyncio.Semaphore(_AT_ONCE)
+        gate = asyncio.Semaphore(min(self.at_once, _AT_ONCE))
 
         async def inspect(slo: Slo) -> tuple[list[LiveFinding], LiveFigures | None]:
             async with gate:
@@ -106,7 +111,11 @@ class Inspector:
                 done(slo.id)
             if figures is not None:
                 found += [LiveFinding(one.problem, one.remedy, one.code) for one in findings_of(slo, figures)]
-            return found, figures
+            source = self.named.get(slo.id)
+            if source is None:
+                return found, figures
+            found = [replace(one, problem=f"source {source}: {one.problem}") for one in found]
+            return found, figures and replace(figures, source=source)
 
         inspected = list(zip(loaded.slos, await asyncio.gather(*map(inspect, loaded.slos)), strict=True))
         findings = [placed_finding(slo, one, loaded.places) for slo, (found, _) in inspected for one in found]

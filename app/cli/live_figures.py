@@ -48,7 +48,8 @@ class LiveFigures:
 
     *metrics* is what the series are. *history* is how far they reach back, up to the SLO window. *events_a_day* are
     those of the last day, *small_groups* how many groups have fewer than their budget needs to allow one bad event a
-    week. *sli* and *budget_remaining* are those of the last *over*, up to the SLO window, of the worst group.
+    week. *sli* and *budget_remaining* are those of the last *over*, up to the SLO window, of the worst group. *source*
+    is whose figures they are where the SLO is counted from several.
     """
 
     slo: SloId
@@ -62,6 +63,7 @@ class LiveFigures:
     over: timedelta | None = None
     sli: float | None = None
     budget_remaining: float | None = None
+    source: str | None = None
 
     @property
     def json(self) -> dict[str, Any]:
@@ -225,7 +227,7 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         "SLI",
         "budget",
     )
-    rows = [(str(slo.id), _cells(slo, figures)) for slo, figures in slos]
+    rows = [(_name(slo, figures), _cells(slo, figures)) for slo, figures in slos]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("SLO", no_wrap=True)
     for heading in headings:
@@ -240,6 +242,10 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         # The first is what the SLI is, which is known without Prometheus.
         figures = ", ".join(known) if len(known) > 1 else "no figures"
         console.print(f"{slo_id}: {figures}", markup=False, soft_wrap=True)
+
+
+def _name(slo: Slo, figures: LiveFigures | None) -> str:
+    return str(slo.id) if figures is None or figures.source is None else f"{slo.id} ({figures.source})"
 
 
 def _cells(slo: Slo, figures: LiveFigures | None) -> list[str]:

@@ -19,8 +19,10 @@ from app.evaluation.top_contributors import (
     top_contributors,
 )
 from app.ingest.ports import Source
+from app.ingest.sources.joined_source import JOINED_LABEL
 from app.prometheus import PrometheusError
 from app.promql.probe import sum_by
+from app.sli import SeveralSources
 from app.slo import GroupKey, Labels, Sli, SloId, Weights
 from app.status import ContributorShare, ContributorsInRange, ContributorsState
 
@@ -61,6 +63,15 @@ class RangeQuestion:
         start_s, end_s = self.start.timestamp() // grid_s * grid_s, -(-self.end.timestamp() // grid_s) * grid_s
         start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
         return replace(self, start=start, end=end)
+
+
+def of_one_source(sli: Sli, question: RangeQuestion) -> tuple[Sli, RangeQuestion]:
+    """The SLI of the source that is asked about, where it is counted from several and one of them is; else as it is."""
+    source = dict(question.within).get(JOINED_LABEL)
+    if source is None or not isinstance(sli, SeveralSources) or source not in sli.sources:
+        return sli, question
+    within = tuple(pair for pair in question.within if pair[0] != JOINED_LABEL)
+    return sli.from_source(source), replace(question, within=within)
 
 
 async def contributors_in_range(

@@ -20,6 +20,7 @@ from app.evaluation.contributors_in_range import (
     RangeQuestion,
     contributing_components,
     contributors_in_range,
+    of_one_source,
 )
 from app.evaluation.figures.adjusted import AdjustedFigures, MemberOverlays, compute_adjusted
 from app.evaluation.figures.figures import Figures
@@ -147,7 +148,7 @@ class Evaluator:
         self._never_matched = NeverMatchedLog()
         self._shown = None if held is None else ShownRecord(share, wanted=shows_others)
         self._writer = self._writer_to(database, ledger_store, share)
-        self._contributor_queries = ContributorQueries(background or source, self._background_sources)
+        self._contributor_queries = ContributorQueries(self._ingests.background_of)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
         self._judged: tuple[datetime, Sequence[Member], Figures] | None = None
@@ -465,10 +466,6 @@ class Evaluator:
         )
 
     @property
-    def _background_sources(self) -> Mapping[str, Source]:
-        return {ingest.name: ingest.source.background for ingest in self._ingests.all}
-
-    @property
     def _timeout_s(self) -> float:
         return self._timing.timeout.total_seconds()
 
@@ -485,8 +482,8 @@ class Evaluator:
         return self._members_by_id.get(slo_id)
 
     def _shares(self, member: Member, window: timedelta) -> Mapping[str, float] | None:
-        """The shares of a composite's components in what was bad; None for another SLI."""
-        if not member.tracked.parts:
+        """The shares of a composite's components in what was bad; None for SLIs whose series are asked for."""
+        if not member.tracked.parts or member.tracked.of_sources:
             return None
         return composites.bad_shares(
             member.tracked,
@@ -504,14 +501,14 @@ class Evaluator:
         deadline_s = min(ANSWERED_WITHIN_S, self._timeout_s)
 
         def ask(sli: Sli, group: GroupKey) -> Awaitable[ContributorsInRange]:
-            source = self._background_sources.get(sli.source, self._default.background)
-            return contributors_in_range(sli, group, source, question, deadline_s=deadline_s)
+            one, asked = of_one_source(sli, question)
+            return contributors_in_range(one, group, self._ingests.background_of(one), asked, deadline_s=deadline_s)
 
         if member is None:
             # Of a whole group its members contribute.
             slis = [slo.sli for slo in self._slos if slo.id == slo_id]
             return await ask(slis[0], ()) if slis else None
-        if member.tracked.parts:
+        if member.tracked.parts and not member.tracked.of_sources:
             found = composites.bad_of_components(
                 member.tracked,
                 self._ledger_writer.ledger,

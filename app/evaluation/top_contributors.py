@@ -80,11 +80,10 @@ class ContributorQuery:
 class ContributorQueries:
     """What is to be asked, and what was answered lately; for one event loop.
 
-    *others* are sources by name; what none of them is named is asked of *source*.
+    *source_of* is what is asked about an SLI.
     """
 
-    source: Source
-    others: Mapping[str, Source] = field(default_factory=dict)
+    source_of: Callable[[Sli], Source]
     _wanted: dict[SloId, ContributorQuery] = field(default_factory=dict)
     _asked_at: dict[SloId, datetime] = field(default_factory=dict)
     _found: dict[SloId, tuple[datetime, str]] = field(default_factory=dict)
@@ -118,7 +117,7 @@ class ContributorQueries:
         wanted, self._wanted = list(self._wanted.values()), {}
         self._asked_at |= {inquiry.slo: at for inquiry in wanted}
         room = asyncio.Semaphore(_AT_ONCE)
-        sources = [self.others.get(inquiry.sli.source, self.source) for inquiry in wanted]
+        sources = [self.source_of(inquiry.sli) for inquiry in wanted]
         texts = await asyncio.gather(
             *(_text_of(inquiry, source, at, deadline_s, room) for inquiry, source in zip(wanted, sources, strict=True))
         )

@@ -34,6 +34,7 @@ from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
 from app.service.replica import Replica
 from app.service.source_clients import SourceClients
+from app.sli import sources_of_sli
 from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration, ungrouped_id
 from app.status import Board, ContributorsInRange, Snapshot, SourceStatus, StoredAdjustments, StoredChanges
 from app.store import StoreError, StoreUnavailableError
@@ -769,7 +770,7 @@ class Engine:
     def _clock_source(self) -> PrometheusClient:
         """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
         sources = self._delivery.config.sources
-        if sources and not any(slo.sli.source == DEFAULT_SOURCE for slo in self._documents.slos):
+        if sources and not any(DEFAULT_SOURCE in sources_of_sli(slo.sli) for slo in self._documents.slos):
             # While a reload opens its sources, the first of them may not be there yet.
             return self._sources.live(sources[0]) or self._prometheus()
         return self._prometheus()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -13,6 +13,7 @@ from app.ingest import NamedSource
 from app.integrations import DeliveryConfig, LoadedConfig, SourceConfig
 from app.prometheus import ClientInstruments, HttpConfig, Limits, PrometheusClient, WallClock, open_client
 from app.settings import Settings
+from app.settings.masking import without_password
 from app.slo import DEFAULT_SOURCE
 
 # History comes in large answers, one after the other: two of evaluations may be in memory beside it.
@@ -73,7 +74,7 @@ class SourceClients:
             yield live, background
 
     async def _named(self, config: SourceConfig) -> NamedSource:
-        limits = self._limits(config)
+        limits = _limits_of(config, self._settings)
         if config not in self._open:
             async with AsyncExitStack() as stack:
                 live, background = await stack.enter_async_context(self.pair(config.http, limits))
@@ -87,11 +88,6 @@ class SourceClients:
             later_by=_later_by(config, self._settings),
             timeout=limits.timeout,
         )
-
-    def _limits(self, config: SourceConfig) -> Limits:
-        limits = self._settings.prometheus_limits()
-        timeout = limits.timeout if config.timeout is None else self._settings.within_slot(config.timeout)
-        return replace(limits, timeout=timeout, at_once=config.concurrency)
 
 
 def known_sources(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] | None:
@@ -107,9 +103,32 @@ def known_sources(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] |
     return (*listed, DEFAULT_SOURCE) if is_meant and DEFAULT_SOURCE not in listed else listed
 
 
-def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, HttpConfig]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachableSource:
+    """How a source is reached, and how much of it is asked at once."""
+
+    http: HttpConfig
+    limits: Limits
+
+
+def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, ReachableSource]:
     """How each source is reached, by its name; the default one as the settings say, if the file does not list it."""
-    return {DEFAULT_SOURCE: settings.prometheus_http(), **{one.name: one.http for one in config.sources}}
+    default = ReachableSource(http=settings.prometheus_http(), limits=settings.prometheus_limits())
+    listed = {one.name: ReachableSource(http=one.http, limits=_limits_of(one, settings)) for one in config.sources}
+    return {DEFAULT_SOURCE: default, **listed}
+
+
+def graphs_of_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, str]:
+    """Where people graph queries of each source, by its name, without passwords."""
+    default = settings.prometheus_external_url or settings.prometheus_url
+    urls = {DEFAULT_SOURCE: default, **{one.name: one.external_url for one in config.sources}}
+    return {name: without_password(url) for name, url in urls.items()}
+
+
+def _limits_of(config: SourceConfig, settings: Settings) -> Limits:
+    limits = settings.prometheus_limits()
+    timeout = limits.timeout if config.timeout is None else settings.within_slot(config.timeout)
+    return replace(limits, timeout=timeout, at_once=config.concurrency)
 
 
 def _later_by(config: SourceConfig, settings: Settings) -> timedelta:

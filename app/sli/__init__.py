@@ -6,6 +6,7 @@ Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.pr
 A further kind is a module here and a model of its document in `app.documents.native`.
 """
 
+from app.sli.asked_sources import sources_of_sli
 from app.sli.composites import ComponentCounts, ComposedSlices, Composite, Part, compose_slices
 from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
@@ -24,7 +25,7 @@ from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.named_terms import named_terms
 from app.sli.reduction import QueryFinding
-from app.sli.several_sources import SeveralSources, of_each_source, sources_of_sli
+from app.sli.several_sources import SeveralSources
 from app.sli.time_slices import TimeSlices, counted_terms
 from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
 
@@ -52,7 +53,6 @@ __all__ = [
     "counted_terms",
     "expression_of_events",
     "named_terms",
-    "of_each_source",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",

@@ -135,13 +135,3 @@ class SeveralSources:
             NotExpressibleError: always.
         """
         raise NotExpressibleError("adds the events of several sources", "write an SLO for each source")
-
-
-def sources_of_sli(sli: Sli) -> tuple[str, ...]:
-    """The names of the sources that an SLI is counted from."""
-    return sli.sources if isinstance(sli, SeveralSources) else (sli.source,)
-
-
-def of_each_source(sli: Sli) -> tuple[Sli, ...]:
-    """The SLIs that are asked for to count an SLI: itself, or that of each of its sources."""
-    return sli.each if isinstance(sli, SeveralSources) else (sli,)

@@ -97,7 +97,7 @@ def _inquiry(sli: Sli, *, group: GroupKey = (), slo: str = "checkout-availabilit
 
 
 def _ask(source: Source, *wanted: ContributorQuery, deadline_s: float = 60.0) -> dict[SloId, str]:
-    asking = ContributorQueries(source)
+    asking = ContributorQueries(lambda _sli: source)
     asking.want(wanted, START)
     return asyncio.run(asking.ask(START, deadline_s=deadline_s))
 
@@ -165,7 +165,7 @@ def test_a_member_of_a_group_is_asked_for_alone() -> None:
 
 def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
     source = Scripted({})
-    asking = ContributorQueries(source)
+    asking = ContributorQueries(lambda _sli: source)
     many = [_inquiry(BAD, slo=f"slo-{number}") for number in range(50)]
     for seconds in (0, 59, 60):
         at = START + timedelta(seconds=seconds)
@@ -180,7 +180,7 @@ def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
 @pytest.mark.parametrize(("minutes", "known"), [(5, True), (5.5, False)])
 def test_an_answer_of_more_than_five_minutes_ago_may_be_of_another_incident(minutes: float, known: bool) -> None:
     source = Scripted({'increase(t{job="x"}[600s])': TOTAL, 'increase(t{code=~"5..",job="x"}[600s])': TOTAL[2:]})
-    asking, page = ContributorQueries(source), firing(long="1h")
+    asking, page = ContributorQueries(lambda _sli: source), firing(long="1h")
     asking.want([_inquiry(BAD)], START)
     asyncio.run(asking.ask(START))
     asking.want([], START + timedelta(minutes=minutes))

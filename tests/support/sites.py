@@ -183,7 +183,7 @@ def _status_data(served: Served) -> StatusData:
 
 def _slo_data(served: Served) -> SloData:
     surroundings = Surroundings(
-        prometheus_url="http://prometheus.example.org",
+        graphs=lambda: {"default": "http://prometheus.example.org"},
         alertmanager_url=lambda: "http://alertmanager.example.org",
         place_of=lambda slo: f"config/slos/{slo}.yaml:4",
     )

@@ -16,6 +16,7 @@ from app.promql.selector_text import parse_selector
 from app.sli.condition import Comparison, Condition
 from app.sli.expression import Expression
 from app.sli.gauge import Gauge
+from app.sli.several_sources import SeveralSources
 from app.slo import UNKNOWN_FIGURE, AlertState, Severity, Sli, SloId
 from app.status import (
     AlertView,
@@ -79,7 +80,7 @@ def _client(
         pasts=pasts or IncidentPasts(AS_OF),
         contributors=contributors or ListedContributors(items=CONTRIBUTORS),
         surroundings=Surroundings(
-            prometheus_url="http://prometheus:9090/",
+            graphs=lambda: {"default": "http://prometheus:9090/"},
             alertmanager_url=lambda: "http://am:9093",
             place_of=lambda _: "a.yaml:7",
         ),
@@ -182,14 +183,25 @@ def test_since_when_a_budget_is_exhausted_does_not_depend_on_the_range_that_is_s
     ids=["expression", "gauge"],
 )
 def test_only_queries_have_graphs(sli: Sli, graphs: list[bool]) -> None:
-    surroundings = Surroundings(prometheus_url="http://prometheus:9090")
-    assert [graph is not None for _, _, graph in surroundings.queries(replace(an_slo(), sli=sli))] == graphs
+    surroundings = Surroundings(graphs=lambda: {"default": "http://prometheus:9090"})
+    assert [bool(part.graphs) for part in surroundings.queries(replace(an_slo(), sli=sli))] == graphs
+
+
+def test_a_query_has_a_graph_in_each_of_its_sources() -> None:
+    """Where people reach them; of what is counted from one source that is not said."""
+    surroundings = Surroundings(graphs=lambda: {"eu": "https://eu.example.org", "us": "https://us.example.org/prom/"})
+    sli = an_slo().sli
+    several = replace(an_slo(), sli=SeveralSources(of=sli, sources=("eu", "us", "apac")))
+    graphs = [[(name, url.split("/graph")[0]) for name, url in part.graphs] for part in surroundings.queries(several)]
+    assert graphs == [[("eu", "https://eu.example.org"), ("us", "https://us.example.org/prom")]] * 2
+    (of_one, _) = surroundings.queries(replace(an_slo(), sli=sli.from_source("us")))
+    assert [(name, url.split("/graph")[0]) for name, url in of_one.graphs] == [("", "https://us.example.org/prom")]
 
 
 def test_a_histogram_has_a_graph_of_either_form() -> None:
     """Of an SLI whose metric is native only, the classic series are a graph without a line."""
-    found = Surroundings(prometheus_url="http://prometheus:9090").queries(a_latency_slo())
-    assert [text for _, text, graph in found if graph is not None] == [
+    found = Surroundings(graphs=lambda: {"default": "http://prometheus:9090"}).queries(a_latency_slo())
+    assert [part.text for part in found if part.graphs] == [
         "http_request_duration_seconds_count",
         'http_request_duration_seconds_bucket{le="0.3"}',
         "http_request_duration_seconds",

@@ -14,11 +14,13 @@ from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history.backfill import Backfill
 from app.ingest.history.history_reader import SeveralSources
 from app.ingest.history.window_edges import WindowEdges
-from app.ingest.ports import EvaluationInstruments, NamedSource
+from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import TrackedSli
+from app.ingest.sources.joined_source import JoinedSource
 from app.ingest.sources.source_ingest import AskedSlot, SlotTiming, SourceIngest
-from app.slo import DEFAULT_SOURCE
+from app.sli import sources_of_sli
+from app.slo import DEFAULT_SOURCE, Sli
 
 _log = structlog.get_logger(__name__)
 # As long as a loop rests that has had nothing to do.
@@ -66,6 +68,7 @@ class Ingests:
             if not tracked.of_sources:
                 by_home.setdefault(_home(tracked), []).append(tracked)
         named = {source.name: source for source in sources}
+        self._background = {source.name: source.background for source in sources}
         self.all = tuple(
             SourceIngest(named[name], tracked_slis, ledger_writer, turn=turn, instruments=instruments, timing=timing)
             for name, tracked_slis in by_home.items()
@@ -124,6 +127,13 @@ class Ingests:
                 self._late.discard(ingest.name)
             found.append((ingest, asked))
         return found
+
+    def background_of(self, sli: Sli) -> Source:
+        """What is asked about an SLI that no evaluation waits for: its source, or all of its sources at once."""
+        names = sources_of_sli(sli)
+        if len(names) == 1:
+            return self._background[names[0]]
+        return JoinedSource({name: self._background[name] for name in names})
 
     @property
     def unanswered(self) -> Mapping[str, str]:

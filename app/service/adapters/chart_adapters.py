@@ -26,8 +26,8 @@ from app.evaluation import (
     with_older_days,
 )
 from app.service.engine import Engine
+from app.service.source_clients import graphs_of_sources
 from app.settings import Settings
-from app.settings.masking import without_password
 from app.slo import Labels, SloId, group_in_id, ungrouped_id
 from app.status import (
     Board,
@@ -74,7 +74,8 @@ def surroundings_of(engine: Engine, settings: Settings, alertmanager_url: Callab
         return None if place is None else f"{place.file}:{place.line}"
 
     return Surroundings(
-        prometheus_url=without_password(settings.prometheus_external_url or settings.prometheus_url),
+        # A reload may bring other sources.
+        graphs=lambda: graphs_of_sources(settings, engine.delivery),
         alertmanager_url=alertmanager_url,
         place_of=place_of,
     )

@@ -1,13 +1,13 @@
 """Addresses of others that a reader may want next: a query in Prometheus, a silence in Alertmanager, the document."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from app.promql.expressions import ExpressionError, parse_expression
 from app.promql.selector_text import render
-from app.slo import Slo, SloId, format_duration
+from app.sli import SeveralSources, sources_of_sli
+from app.slo import SliKind, Slo, SloId, format_duration
 from app.ui.incidents import IncidentView
 from app.wording.links import elsewhere, silence_of_slo
 
@@ -21,35 +21,59 @@ def _no_place(_slo: SloId) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where people reach Prometheus and Alertmanager; *place_of* is the file and line of an SLO's document."""
+class CountedPart:
+    """What a part of an SLI is, its text, and its graphs: each with the name of its source, empty if there is one."""
 
-    prometheus_url: str | None = None
+    what: str
+    text: str
+    graphs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where people go from here: *graphs* are the addresses of Prometheis by the names of their sources.
+
+    *alertmanager_url* is where people reach Alertmanager, *place_of* the file and line of an SLO's document.
+    """
+
+    graphs: Callable[[], Mapping[str, str]] = dict[str, str]
     alertmanager_url: Callable[[], str | None] = _nowhere
     place_of: Callable[[SloId], str | None] = _no_place
 
-    def graph(self, query: str, window: timedelta) -> str | None:
-        """The graph of a query over a window in Prometheus; None without one."""
-        if self.prometheus_url is None:
-            return None
+    def _graphs(self, query: str, slo: Slo) -> tuple[tuple[str, str], ...]:
+        """The graphs of a query over the window of an SLO, one in each of its sources that people can reach."""
         # Prometheus 3 leads from the old address to its own.
-        given = {"g0.expr": query, "g0.tab": "0", "g0.range_input": format_duration(window)}
-        return f"{self.prometheus_url.rstrip('/')}/graph?{urlencode(given, quote_via=quote)}"
+        given = {"g0.expr": query, "g0.tab": "0", "g0.range_input": format_duration(slo.window.nominal)}
+        urls, names = self.graphs(), sources_of_sli(slo.sli)
+        return tuple(
+            (name if len(names) > 1 else "", f"{urls[name].rstrip('/')}/graph?{urlencode(given, quote_via=quote)}")
+            for name in names
+            if name in urls
+        )
 
-    def queries(self, slo: Slo) -> list[tuple[str, str, str | None]]:
-        """What the SLI counts: what each part is, its text, and its graph in Prometheus where it is a query."""
-        evaluated = slo.sli.evaluated
+    def sources(self, slo: Slo) -> tuple[str, ...]:
+        """The sources whose events an SLO adds up, or the one that it is counted from; none of a composite."""
+        return () if slo.sli.kind is SliKind.COMPOSITE else sources_of_sli(slo.sli)
+
+    def queries(self, slo: Slo) -> list[CountedPart]:
+        """What the SLI counts, with the graph of each part in Prometheus where it is a query."""
         # The parts of a composite are ids of SLOs, which may read like differences of metrics.
-        is_composite = evaluated is not None and evaluated.composition is not None
+        is_composite = slo.sli.kind is SliKind.COMPOSITE
+        counted = slo.sli.of if isinstance(slo.sli, SeveralSources) else slo.sli
         described = [
-            (what, text, self.graph(text, slo.window.nominal) if not is_composite and _is_query(text) else None)
-            for what, text in slo.sli.description
+            CountedPart(
+                what=what, text=text, graphs=self._graphs(text, slo) if not is_composite and _is_query(text) else ()
+            )
+            for what, text in counted.description
         ]
-        native = [render(selector) for selector in slo.sli.native]
         # Both are asked for, and those that are there are counted: no graph of the other has a line.
         return described + [
-            ("native histogram, counted where there is no classic one", text, self.graph(text, slo.window.nominal))
-            for text in native
+            CountedPart(
+                what="native histogram, counted where there is no classic one",
+                text=text,
+                graphs=self._graphs(text, slo),
+            )
+            for text in map(render, counted.native)
         ]
 
     def silence(self, slo: SloId) -> str | None:
