@@ -20,7 +20,7 @@ def _no_place(_slo: SloId) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CountedPart:
     """What a part of an SLI is, its text, and its graphs: each with the name of its source, empty if there is one."""
 
@@ -61,20 +61,12 @@ class Surroundings:
         is_composite = slo.sli.kind is SliKind.COMPOSITE
         counted = slo.sli.of if isinstance(slo.sli, SeveralSources) else slo.sli
         described = [
-            CountedPart(
-                what=what, text=text, graphs=self._graphs(text, slo) if not is_composite and _is_query(text) else ()
-            )
+            CountedPart(what, text, self._graphs(text, slo) if not is_composite and _is_query(text) else ())
             for what, text in counted.description
         ]
         # Both are asked for, and those that are there are counted: no graph of the other has a line.
-        return described + [
-            CountedPart(
-                what="native histogram, counted where there is no classic one",
-                text=text,
-                graphs=self._graphs(text, slo),
-            )
-            for text in map(render, counted.native)
-        ]
+        native = "native histogram, counted where there is no classic one"
+        return described + [CountedPart(native, text, self._graphs(text, slo)) for text in map(render, counted.native)]
 
     def silence(self, slo: SloId) -> str | None:
         """The form of a silence for all alerts of an SLO, or of a member, in Alertmanager; None without one."""

@@ -7,12 +7,13 @@ from app.documents.native.parts import WITHOUT_ALERTS, aggregate_of
 from app.documents.native.writing.alerting import written_alerting, written_labels
 from app.documents.native.writing.scalars import written_percent, written_points
 from app.documents.native.writing.slis import written_sli
-from app.sli import Composite, TimeSlices, sources_of_sli
+from app.sli import Composite, SeveralSources, TimeSlices
 from app.slo import (
     DEFAULT_SOURCE,
     CalendarWindow,
     RollingWindow,
     Sla,
+    Sli,
     SliceRule,
     Slo,
     SloId,
@@ -40,7 +41,7 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
             "objective": written_percent(slo.objective),
             "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
-            "source": _sources(sources_of_sli(sli)),
+            "source": _sources(sli),
             "sli": written_sli(sli.from_source(DEFAULT_SOURCE), slos),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
             "by": list(sli.by),
@@ -50,10 +51,11 @@ def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
     )
 
 
-def _sources(names: tuple[str, ...]) -> Written | None:
-    if len(names) > 1:
-        return list(names)
-    return None if names == (DEFAULT_SOURCE,) else names[0]
+def _sources(sli: Sli) -> Written | None:
+    if isinstance(sli, SeveralSources):
+        return list(sli.sources)
+    # That of a composite is the default one: its components have theirs.
+    return None if sli.source == DEFAULT_SOURCE else sli.source
 
 
 def written_aggregate(group: Slo, slo: Slo) -> Written | None:
