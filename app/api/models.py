@@ -157,6 +157,7 @@ _SLO_EXAMPLE: JsonDict = {
     "coverage": 0.998,
     "status": "meeting",
     "sli_kind": "counters",
+    "sources": ["default"],
     "sli": 0.99953,
     "events": {"good": 999530, "bad": 470, "total": 1000000},
     "budget": {

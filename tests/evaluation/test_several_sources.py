@@ -1,33 +1,45 @@
 """SLOs over several sources: the events of all are added, and what is missing of one is said by its name."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from typing_extensions import override
 
 from app.documents import load_documents
+from app.evaluation.contributors_in_range import RangeQuestion, contributors_in_range, of_one_source
 from app.ingest import NamedSource, Source
-from app.prometheus import UnreachableError
+from app.ingest.sources import ingests
+from app.ingest.sources.joined_source import JOINED_LABEL, JoinedSource
+from app.prometheus import Matrix, UnreachableError
 from app.slo import AlertState, Cause, Severity, Slo
 from app.status import ProblemCode, Snapshot
 from app.status.snapshot import AlertView, WindowView
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series, raising
 from tests.evaluation.plain import Span, availability, counter, requests
 from tests.evaluation.running import INTERVAL_S, Running, differences
+from tests.evaluation.test_on_real_servers import Asked
+from tests.evaluation.test_series_on_real_servers import samples_of
 
 HOUR = timedelta(hours=1)
 START = 1_700_000_100 // 900 * 900
-SPAN = (START - 10 * 86_400, START + 7_200)
+SPAN = (START - 4 * 86_400, START + 7_200)
 
 
 def answers(_expr: str) -> None:
     """No fault."""
 
 
-SHORT = (START - 2 * 86_400, START + 7_200)
+SHORT = (START - 2 * 3_600, START + 7_200)
 NOTHING = MemorySource(())
 BURST = (START + 300.0, START + 1_500.0)
 PAGE = {"page": {"tiers": [{"long": "10m", "short": "5m", "factor": 10}]}}
@@ -206,3 +218,79 @@ def test_slots_of_a_source_that_is_asked_later_are_judged_with_it(tmp_path: Path
         each = [hour_of(running.snapshot(f"{name}-availability")).coverage for name in ("eu", "us")]
         assert hour_of(shown).coverage == pytest.approx(sum(each) / 2)
         assert hour_of(shown).total == pytest.approx(13.01 * 3600, rel=0.005)
+
+
+def test_a_victoria_metrics_goes_away_and_comes_back_beside_a_prometheus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it missed meanwhile is counted once: the sums are those of both."""
+    # However slow the machine is: slots follow each other at once.
+    monkeypatch.setattr(ingests, "WAITED_FOR_S", 600.0)
+    span = (START - 3_600, START + 3_600)
+    rates = {"eu": 10.0, "us": 3.0}
+    stored = {name: samples_of(_series(rate, span=span)) for name, rate in rates.items()}
+    create_blocks(stored["eu"], tmp_path / "prometheus")
+    with prometheus(tmp_path / "prometheus") as one:
+        with victoria_metrics(tmp_path / "victoria") as other:
+            import_into(other, stored["us"])
+            sources = {"eu": Asked(one.url), "us": Asked(other.url)}
+            running = Running(_slos(tmp_path / "slos"), NOTHING, tmp_path / "db", sources=_named(sources))
+            with ExitStack() as stack:
+                stack.push(running)
+                running.run(START, START + 300)
+                running.backfill(START + 300)
+                running.tick(START + 330)
+                _assert_added(running)
+                still_running = stack.pop_all()
+        with still_running:
+            running.run(START + 330, START + 660, every=150)
+            shown = running.snapshot("all-availability")
+            assert {one.code for one in shown.problems} >= {ProblemCode.PARTIAL_DATA}
+            assert any("source us: " in one.detail for one in shown.problems)
+            with victoria_metrics(tmp_path / "victoria") as other:
+                sources["us"].url = other.url
+                running.run(START + 660, START + 1_260, every=60)
+                shown = running.snapshot("all-availability")
+                assert "source us" not in str(shown.problems)
+                assert hour_of(shown).coverage == pytest.approx(1.0, abs=1e-3)
+                assert hour_of(shown).total / 3600 == pytest.approx(13.02, rel=0.02)
+                _assert_added(running)
+
+
+def test_contributors_are_asked_of_all_sources(tmp_path: Path) -> None:
+    """By the name of the source as by any label; within one of them only that is asked."""
+    sources = {"eu": _Vector({"route": "/pay"}, 30.0), "us": _Vector({"route": "/pay"}, 90.0)}
+    joined = JoinedSource(sources)
+    sli = _slos(tmp_path)[0].sli
+    at = datetime.fromtimestamp(START, UTC)
+    question = RangeQuestion(start=at - HOUR, end=at, by=(JOINED_LABEL,))
+    found = asyncio.run(contributors_in_range(sli, (), joined, question))
+    assert {one.values: one.bad for one in found.items} == {(("source", "us"),): 90.0, (("source", "eu"),): 30.0}
+    one, asked = of_one_source(sli, replace(question, within=((JOINED_LABEL, "us"), ("route", "/pay"))))
+    assert (one, asked.within) == (sli.from_source("us"), (("route", "/pay"),))
+    away = JoinedSource({**sources, "us": MemorySource((), fault=raising(UnreachableError("connection refused")))})
+    found = asyncio.run(contributors_in_range(sli, (), away, question))
+    assert {one.values: one.bad for one in found.items} == {(("source", "eu"),): 30.0}
+
+
+@dataclass(frozen=True)
+class _Vector(Source):
+    """Answers every query with one series."""
+
+    labels: Mapping[str, str]
+    value: float
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        return Matrix(
+            labels=(self.labels,),
+            lengths=np.ones(1, dtype=np.int64),
+            times=np.array([at.timestamp()]),
+            values=np.array([self.value]),
+        )
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        raise NotImplementedError

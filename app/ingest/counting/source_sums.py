@@ -110,7 +110,6 @@ def _note_troubles(tracked: TrackedSli, components: Sequence[Component], ledger:
     pairs = list(zip(components, tracked.parts, strict=True))
     troubles = {one.slo: _named(one.slo, why) for one, part in pairs if (why := _trouble(part, tracked, ledger))}
     none_has_data = len(troubles) == len(pairs)
-    tracked.missing_parts = tuple(troubles)
     tracked.problem = next(iter(troubles.values())) if none_has_data else None
     tracked.query_rejected = none_has_data and all(part.query_rejected for part in tracked.parts)
     refusals = [part.refusal for part in tracked.parts]
