@@ -74,6 +74,7 @@ SLO = _object(
     coverage=_or_null(_SHARE),
     status=_one_of("meeting", "at_risk", "exhausted", "unknown"),
     sli_kind=_one_of("counters", "gauge", "expression", "time_slices", "composite"),
+    sources=_list(_TEXT),
     sli=_or_null(_SHARE),
     events=_object(good=_EVENTS, bad=_EVENTS, total=_EVENTS),
     sla={"type": "null"},
