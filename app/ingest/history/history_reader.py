@@ -138,7 +138,7 @@ class OneSource:
 
 
 @dataclass(frozen=True, slots=True)
-class SeveralSources:
+class SourceReaders:
     """Reads history of SLIs that are made of those of several sources, by the names of these."""
 
     readers: Mapping[str, RangeReader]

@@ -12,7 +12,7 @@ import structlog
 from app.ingest.counting.composites import leaves_of
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history.backfill import Backfill
-from app.ingest.history.history_reader import SeveralSources
+from app.ingest.history.history_reader import SourceReaders
 from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_health import QueryHealth
@@ -83,7 +83,7 @@ class Ingests:
         for tracked in (*sums, *mixed):
             tracked.later_by_s = max(leaf.later_by_s for leaf in leaves_of(tracked))
         if mixed:
-            reader = SeveralSources({ingest.name: ingest.reader for ingest in self.all})
+            reader = SourceReaders({ingest.name: ingest.reader for ingest in self.all})
             backfill, window_edges = Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader)
             histories.append(SourceHistory("", self.all, backfill, window_edges, QueryHealth(instruments)))
         self.histories = tuple(histories)
