@@ -4,7 +4,7 @@ Pure: no IO. May import `app.slo` and `app.wording`. Start at `reading.py`, whic
 of the other modules reads one of them into a `Change`; `found.py` finds deploys in labels of metrics.
 """
 
-from app.changes.fields import MalformedChangeError, moment_of_text
+from app.changes.fields import LONGEST_URL, MalformedChangeError, moment_of_text
 from app.changes.found import (
     DEFAULT_QUERIES,
     FOUND_SOURCE,
@@ -22,6 +22,7 @@ from app.changes.words import change_before, change_title
 __all__ = [
     "DEFAULT_QUERIES",
     "FOUND_SOURCE",
+    "LONGEST_URL",
     "SAME_DEPLOY",
     "SEEN_WITHIN",
     "Change",

@@ -39,7 +39,7 @@ postmortem = Table(
 
 MOST_NOTES = 100
 """Notes of one incident: more are no notes but a chat, and all of them are one page."""
-LONGEST_NOTE, LONGEST_AUTHOR, LONGEST_URL = 10_000, 100, 2_000
+LONGEST_NOTE, LONGEST_AUTHOR = 10_000, 100
 """Characters that the API and the pages take."""
 POSTMORTEM_URL = r"^(https?://[^\s<>\"'`\\]+)?$"
 """Where a postmortem may be: a link that is safe on pages, or nothing."""

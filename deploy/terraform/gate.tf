@@ -1,4 +1,5 @@
-# `terraform apply` stops before it changes anything while the gate denies, or while nothing is known.
+# `terraform plan`, and `apply` without a saved plan, stop before anything is changed while the gate denies, or while
+# nothing is known. The gate is asked when the plan is made: keep no plan for later.
 terraform {
   required_version = ">= 1.5"
   required_providers {

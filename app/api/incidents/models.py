@@ -9,9 +9,10 @@ from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
+from app.changes import LONGEST_URL
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
-from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, LONGEST_URL, POSTMORTEM_URL, IncidentMark
+from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, POSTMORTEM_URL, IncidentMark
 from app.store.outbox import EntryState
 
 _EXACT = ConfigDict(extra="forbid")

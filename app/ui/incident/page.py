@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import AccessScope
 from app.alerting import Notification
+from app.changes import LONGEST_URL
 from app.policy import WrittenPostmortem
 from app.slo import SloId
 from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_record, postmortem_of, timeline
@@ -21,7 +22,6 @@ from app.store import StoreError
 from app.store.incident_notes import (
     LONGEST_AUTHOR,
     LONGEST_NOTE,
-    LONGEST_URL,
     POSTMORTEM_URL,
     IncidentMark,
     TooManyNotesError,
