@@ -39,6 +39,9 @@ _HEARTBEAT_S = 5.0
 _CONNECT_WITHIN_S = 5
 _LOCK_WITHIN_S = 5
 _STATEMENT_WITHIN_S = 60
+# A process that freezes or loses its machine in the middle of a transaction would keep its locks for as long as the
+# server believes in the connection, which may be hours; no transaction computes for so long between two statements.
+_IDLE_WITHIN_S = 10
 # Delivery, evaluation, the heartbeat and the readers of the API; 20 of PostgreSQL's default of 100.
 _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
 # Names the lock that processes hold while they make tables; it ends with their transaction.
@@ -294,7 +297,10 @@ def _translated(error: SQLAlchemyError) -> StoreError:
 
 def _limit_waiting(connection: Connection) -> None:
     connection.execute(
-        text(f"SET LOCAL lock_timeout = '{_LOCK_WITHIN_S}s'; SET LOCAL statement_timeout = '{_STATEMENT_WITHIN_S}s'")
+        text(
+            f"SET LOCAL lock_timeout = '{_LOCK_WITHIN_S}s'; SET LOCAL statement_timeout = '{_STATEMENT_WITHIN_S}s'; "
+            f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_WITHIN_S}s'"
+        )
     )
 
 

@@ -1,16 +1,15 @@
 """Leases in a real database: taken once, fenced by their epoch, free again by the database's clock."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from random import Random
-from threading import Thread
 
 import pytest
 from sqlalchemy import Connection, insert, update
 
 from app.replicas import Lease, released, renewed, taken
-from app.store import Database, StoreFencedError, open_database
+from app.store import Database, StoreFencedError, StoreUnavailableError, open_database, postgres
 from app.store.instances import forget_dead_instances, instance
 from app.store.shards import (
     fence,
@@ -21,6 +20,7 @@ from app.store.shards import (
     shard,
     take_shards,
 )
+from testbed.waiting import wait_until
 from tests.support.postgres import Postgres
 
 SLOT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -115,24 +115,37 @@ def test_the_statements_follow_the_model(tx: Connection, seed: int) -> None:
 def test_a_shard_cannot_be_taken_while_its_owner_writes_it(postgres_server: Postgres) -> None:
     """A lease that ends during a long transaction is taken after it, with all that it has written."""
     url = postgres_server.new_database()
-    with ExitStack() as closing:
-        database = open_database(url)
-        closing.callback(database.close)
-        other = database._backend.engine
+    with closing(open_database(url)) as database, closing(open_database(url)) as other:
         with database.begin() as tx:
-            mine = take_shards(tx, "a", [0], lease_s=0.001)
-        found: list[object] = []
-
-        def take() -> None:
-            with other.begin() as connection:
-                found.append(take_shards(connection, "b", [0], lease_s=LEASE_S))
-                found.append(load_leases(connection, [0]).leases[0].stepped_at)
-
-        thread = Thread(target=take)
+            mine = take_shards(tx, "a", [0, 1], lease_s=0.001)
         with database.begin() as tx:
-            fence(tx, "a", mine, lease_s=-1.0, stepped=SLOT)
-            thread.start()
-            thread.join(0.2)
-            assert found == []
-        thread.join()
-        assert found == [{0: 2}, SLOT]
+            fence(tx, "a", {0: mine[0]}, lease_s=-1.0, stepped=SLOT)
+            # Nor does it keep those from being taken that are free.
+            with other.begin() as taking:
+                assert take_shards(taking, "b", [0, 1], lease_s=LEASE_S) == {1: 2}
+        with other.begin() as taking:
+            assert take_shards(taking, "b", [0], lease_s=LEASE_S) == {0: 2}
+            assert load_leases(taking, [0]).leases[0].stepped_at == SLOT
+
+
+def test_an_owner_that_freezes_in_a_transaction_keeps_its_shards_for_seconds_only(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where its machine dies: the server would believe in its connection for hours."""
+    monkeypatch.setattr(postgres, "_IDLE_WITHIN_S", 1)
+    url = postgres_server.new_database()
+    with closing(open_database(url)) as database, closing(open_database(url)) as other:
+
+        def is_taken() -> bool:
+            with other.begin() as taking:
+                return bool(take_shards(taking, "b", [0], lease_s=LEASE_S))
+
+        with database.begin() as tx:
+            take_shards(tx, "a", [0], lease_s=0.001)
+        with ExitStack() as frozen:
+            tx = frozen.enter_context(database.begin())
+            fence(tx, "a", {0: 1}, lease_s=-1.0)
+            assert not is_taken()
+            wait_until(is_taken)
+            with pytest.raises(StoreUnavailableError):
+                frozen.close()
