@@ -6,7 +6,7 @@ then evaluates with the rest; what another should have it gives back after an ev
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,7 +17,7 @@ from app.replicas import ALL_SHARDS, SERVICE_SHARD, LeaseTerm, Plan, plan
 from app.service.components import Components
 from app.slo import Slo, SloId
 from app.status.shown import ShownSlos, decode_shown
-from app.store import Database, StoreError
+from app.store import Database, StoreError, Transaction
 from app.store.shards import (
     HeldShards,
     LeaseTable,
@@ -27,7 +27,7 @@ from app.store.shards import (
     renew_leases,
     take_shards,
 )
-from app.store.shown import load_shown
+from app.store.shown import load_shown, load_shown_slots
 
 _log = structlog.get_logger(__name__)
 # Renewed so often in the time of a lease that one renewal may fail.
@@ -204,29 +204,43 @@ class Replica:
         Raises:
             StoreError: it cannot be read.
         """
-        mine = self.held.epochs.keys()
-        kept = {number: shown for number, shown in self.others.items() if number not in mine}
+        kept = {number: shown for number, shown in self.others.items() if number not in self.held.epochs}
         is_new = kept.keys() != self.others.keys()
-        began_s = time.monotonic()
-        if len(mine) < len(ALL_SHARDS) and began_s >= self._read_not_before_s:
-            known = {number: shown.at for number, shown in kept.items()}
+        if len(self.held.epochs) < len(ALL_SHARDS):
             with self._database.read() as transaction:
-                found = load_shown(transaction, known)
-            for one in found:
-                if one.shard in mine:
-                    continue
-                try:
-                    kept[one.shard], is_new = decode_shown(one.body, one.at, slos), True
-                except ValueError as error:
-                    # Of a replica of another version, until all are of the same.
-                    _log.debug("what another replica shows cannot be read", shard=one.shard, error=str(error))
-                    kept[one.shard] = ShownSlos(at=one.at)
-            self._read_not_before_s = time.monotonic() + (time.monotonic() - began_s) / _READING_SHARE
-        oldest = self._clock.now() - stale_after
-        late = [number for number, shown in kept.items() if shown.at < oldest and not shown.is_stale]
-        kept |= {number: kept[number].as_stale() for number in late}
+                newest = load_shown_slots(transaction)
+                changed = [one for one in newest.keys() - self.held.epochs.keys() if self._has_changed(one, newest)]
+                read = self._read(transaction, changed, slos)
+            # By what is written, not by what was read: of tens of thousands of SLOs not each slot is.
+            oldest = self._clock.now() - stale_after
+            late = {number for number, at in newest.items() if at < oldest}
+            current = {number: shown for number, shown in (kept | read).items() if not shown.is_stale}
+            stale = {number: shown.as_stale() for number, shown in current.items() if number in late}
+            is_new, kept = is_new or bool(read or stale), kept | read | stale
         self.others = kept
-        return is_new or bool(late)
+        return is_new
+
+    def _has_changed(self, shard: int, newest: Mapping[int, datetime]) -> bool:
+        known = self.others.get(shard)
+        return known is None or known.at != newest[shard]
+
+    def _read(
+        self, transaction: Transaction, changed: Collection[int], slos: Mapping[SloId, Slo]
+    ) -> dict[int, ShownSlos]:
+        """What is shown of some shards; nothing as long as reading it would take too much of the time."""
+        read: dict[int, ShownSlos] = {}
+        began_s = time.monotonic()
+        if not changed or began_s < self._read_not_before_s:
+            return read
+        for one in load_shown(transaction, changed):
+            try:
+                read[one.shard] = decode_shown(one.body, one.at, slos)
+            except ValueError as error:
+                # Of a replica of another version, until all are of the same.
+                _log.debug("what another replica shows cannot be read", shard=one.shard, error=str(error))
+                read[one.shard] = ShownSlos(at=one.at)
+        self._read_not_before_s = time.monotonic() + (time.monotonic() - began_s) / _READING_SHARE
+        return read
 
     def forget_others(self) -> None:
         """Read all of it again: the documents are others."""

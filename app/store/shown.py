@@ -1,6 +1,6 @@
 """What each replica shows of its SLOs, for the others to show it too: one row for each shard."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,11 +34,12 @@ def save_shown(connection: Connection, shown: Iterable[ShownShard]) -> None:
     upsert(connection, shown_shard, [{"shard": one.shard, "at": one.at, "body": one.body} for one in shown])
 
 
-def load_shown(connection: Connection, known: Mapping[int, datetime]) -> tuple[ShownShard, ...]:
-    """What is shown of every shard, but for those that are *known* as of their newest slot."""
-    newest = {row.shard: row.at for row in connection.execute(select(shown_shard.c.shard, shown_shard.c.at))}
-    changed = [number for number, at in newest.items() if known.get(number) != at]
-    if not changed:
-        return ()
-    found = connection.execute(select(shown_shard).where(shown_shard.c.shard.in_(changed)))
+def load_shown_slots(connection: Connection) -> dict[int, datetime]:
+    """The newest slot of which each shard shows something."""
+    return {row.shard: row.at for row in connection.execute(select(shown_shard.c.shard, shown_shard.c.at))}
+
+
+def load_shown(connection: Connection, shards: Collection[int]) -> tuple[ShownShard, ...]:
+    """What is shown of some shards."""
+    found = connection.execute(select(shown_shard).where(shown_shard.c.shard.in_(shards)))
     return tuple(ShownShard(**row._mapping) for row in found)  # noqa: SLF001  its mapping

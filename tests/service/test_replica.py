@@ -1,0 +1,209 @@
+"""When a replica takes shards, brings them up, and gives them back, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from app.clock import SystemClock
+from app.metrics import BuildInfo, Instruments
+from app.replicas import ALL_SHARDS, SERVICE_SHARD
+from app.service.components import Components
+from app.service.replica import Replica
+from app.settings import load_settings
+from app.status import Board, DataState
+from app.status.shown import ShownSlos, encode_shown
+from app.store import StoreUnavailableError, open_database
+from app.store.shards import HeldShards, shard
+from app.store.shown import ShownShard, save_shown
+from tests.support.postgres import Postgres
+from tests.support.snapshots import a_snapshot, an_slo
+
+SLOT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+INTERVAL = timedelta(seconds=30)
+STALE_AFTER = 3 * INTERVAL
+
+
+@dataclass
+class Evaluations:
+    """What a replica asks of the engine."""
+
+    evaluated: datetime | None = None
+    can_switch: bool = True
+    fails: bool = False
+    used: list[frozenset[int]] = field(default_factory=list)
+    caught_up: list[tuple[frozenset[int], datetime]] = field(default_factory=list)
+
+    async def use(self, held: HeldShards) -> None:
+        if self.fails:
+            raise StoreUnavailableError("the database is away")
+        self.used.append(frozenset(held.epochs))
+
+    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
+        self.caught_up.append((frozenset(held.epochs), at))
+        return not self.fails
+
+
+class Process:
+    """One process with a replica, which sees the others when it looks."""
+
+    def __init__(self, url: str, closing: ExitStack) -> None:
+        self.database = open_database(url)
+        closing.callback(self.database.close)
+        settings = {"prometheus_url": "http://127.0.0.1:9", "evaluation_interval": "30s"}
+        self.components = Components(
+            settings=load_settings(settings),
+            database=self.database,
+            board=Board(),
+            instruments=Instruments(build=BuildInfo.current()),
+            clock=SystemClock(),
+        )
+        self.evaluations = Evaluations()
+        self.replica = Replica(self.components, self.evaluations)
+
+    def look(self) -> bool:
+        async def look() -> bool:
+            return await self.replica.look(asyncio.Lock())
+
+        return asyncio.run(look())
+
+    def give_back(self) -> bool:
+        return asyncio.run(self.replica.give_back())
+
+    @property
+    def shards(self) -> set[int]:
+        return set(self.replica.held.epochs)
+
+    def stepped(self, at: datetime) -> None:
+        """Note that alerts of its shards were stepped through a slot."""
+        self.evaluations.evaluated = at
+        with self.database.begin() as tx:
+            self.replica.held.check(tx, stepped=at)
+
+    def dies(self) -> None:
+        """Its leases end, as where its machine has died."""
+        with self.database.begin() as tx:
+            tx.execute(update(shard).where(shard.c.owner == self.database.instance).values(expires_at_s=1.0))
+
+
+@pytest.fixture
+def pair(postgres_server: Postgres) -> Iterator[tuple[Process, Process]]:
+    url = postgres_server.new_database()
+    with ExitStack() as closing:
+        yield Process(url, closing), Process(url, closing)
+
+
+def test_shards_are_shared_and_each_is_of_one(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    assert one.look()
+    assert one.shards == set(ALL_SHARDS)
+    assert one.components.service_lease.is_mine
+    other.look()
+    assert other.shards == set()
+    assert not other.components.service_lease.is_mine
+    # First it has to show the other what it has.
+    assert not one.give_back()
+    one.evaluations.can_switch = False
+    assert not one.give_back()
+    one.evaluations.can_switch = True
+    assert one.give_back()
+    assert other.look()
+    assert one.shards | other.shards == set(ALL_SHARDS)
+    assert not one.shards & other.shards
+    assert len(one.shards) > 10
+    assert len(other.shards) > 10
+    assert [each.components.service_lease.is_mine for each in pair].count(True) == 1
+    assert [one.evaluations.used[-1], other.evaluations.used[-1]] == [one.shards, other.shards]
+    assert len(one.replica.names) == 2
+
+
+def test_what_a_replica_leaves_is_brought_up_to_the_slot_of_the_one_that_takes_it(
+    pair: tuple[Process, Process],
+) -> None:
+    one, other = pair
+    one.look()
+    other.look()
+    one.give_back()
+    one.give_back()
+    other.look()
+    left = one.shards
+    one.stepped(SLOT)
+    other.stepped(SLOT + INTERVAL)
+    one.replica.leave()
+    assert one.shards == set()
+    other.evaluations.fails = True
+    assert not other.look()
+    assert other.shards == set(ALL_SHARDS) - left, "they are tried again"
+    other.evaluations.fails = False
+    assert other.look()
+    assert other.evaluations.caught_up == [(left, SLOT + INTERVAL)] * 2
+    assert other.shards == set(ALL_SHARDS)
+    assert other.components.service_lease.is_mine
+
+
+def test_shards_that_are_a_slot_ahead_wait_for_it(pair: tuple[Process, Process]) -> None:
+    """Else the alerts of the replica that takes them would miss that slot."""
+    one, other = pair
+    one.look()
+    other.look()
+    one.give_back()
+    one.give_back()
+    other.look()
+    mine = other.shards
+    one.stepped(SLOT + INTERVAL)
+    other.stepped(SLOT)
+    one.replica.leave()
+    assert not other.look()
+    assert other.shards == mine
+    other.stepped(SLOT + INTERVAL)
+    assert other.look()
+    assert other.shards == set(ALL_SHARDS)
+    assert other.evaluations.caught_up == []
+
+
+def test_a_replica_that_slept_goes_on_with_what_is_left(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    one.look()
+    one.dies()
+    other.replica.begin()
+    taken = {number for number in ALL_SHARDS if number in other.replica._waiting}
+    assert taken
+    asyncio.run(one.replica.lose())
+    assert one.shards == set(ALL_SHARDS) - taken
+    assert one.evaluations.used[-1] == one.shards
+    assert one.components.service_lease.is_mine == (SERVICE_SHARD not in taken)
+
+
+def test_what_others_show_is_read_once_and_stale_when_they_are_away(pair: tuple[Process, Process]) -> None:
+    one, _ = pair
+    slo, now = an_slo(), datetime.now(UTC)
+    slos = {slo.id: slo}
+
+    def show(at: datetime) -> None:
+        with one.database.begin() as tx:
+            save_shown(
+                tx, [ShownShard(shard=3, at=at, body=encode_shown(ShownSlos(at=at, snapshots=[a_snapshot(slo)])))]
+            )
+
+    def data() -> list[DataState]:
+        return [snapshot.data for shown in one.replica.others.values() for snapshot in shown.snapshots]
+
+    show(now)
+    assert one.replica.read_others(slos, stale_after=STALE_AFTER)
+    assert data() == [DataState.FRESH]
+    assert not one.replica.read_others(slos, stale_after=STALE_AFTER)
+    assert one.replica.read_others(slos, stale_after=-STALE_AFTER)
+    assert data() == [DataState.STALE]
+    assert not one.replica.read_others(slos, stale_after=-STALE_AFTER)
+    one.replica.forget_others()
+    one.replica._read_not_before_s = 0.0
+    assert one.replica.read_others({}, stale_after=STALE_AFTER)
+    assert data() == []
+    # What this replica evaluates it shows itself.
+    one.look()
+    one.replica.read_others(slos, stale_after=STALE_AFTER)
+    assert one.replica.others == {}
