@@ -533,9 +533,7 @@ class Engine:
         async with self._swapping:
             await self.evaluator.evaluate(at, judged=self._start_explaining)
             if self.evaluator.fenced and self._replica is not None:
-                # Others have some of the shards now: the slot is evaluated once more for the rest.
-                await self._replica.lose()
-                await self.evaluator.evaluate(at, judged=self._start_explaining)
+                await self._evaluate_rest(self._replica, at)
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._wake()
@@ -550,6 +548,15 @@ class Engine:
         await self._give_back()
         if len(self._components.board.snapshots) >= _MANY_SLOS:
             trim_memory()
+
+    async def _evaluate_rest(self, replica: Replica, at: datetime) -> None:
+        """Evaluate a slot once more for the shards that are left, since others have some of them now."""
+        try:
+            await replica.lose()
+        except StoreError as error:
+            _log.warning("what other replicas have left to this one is not known", error=str(error))
+            return
+        await self.evaluator.evaluate(at, judged=self._start_explaining)
 
     async def _give_back(self) -> None:
         """Give back shards that another replica should evaluate, now that it has a whole interval to load them."""

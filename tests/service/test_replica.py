@@ -121,7 +121,7 @@ def test_shards_are_shared_and_each_is_of_one(pair: tuple[Process, Process]) -> 
     assert len(one.replica.names) == 2
 
 
-def test_what_a_replica_leaves_is_brought_up_to_the_slot_of_the_one_that_takes_it(
+def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
     pair: tuple[Process, Process],
 ) -> None:
     one, other = pair
@@ -140,7 +140,7 @@ def test_what_a_replica_leaves_is_brought_up_to_the_slot_of_the_one_that_takes_i
     assert other.shards == set(ALL_SHARDS) - left, "they are tried again"
     other.evaluations.fails = False
     assert other.look()
-    assert other.evaluations.caught_up == [(left, SLOT + INTERVAL)] * 2
+    assert other.evaluations.caught_up == [(frozenset(left), SLOT + INTERVAL)] * 2
     assert other.shards == set(ALL_SHARDS)
     assert other.components.service_lease.is_mine
 
