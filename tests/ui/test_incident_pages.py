@@ -157,6 +157,17 @@ def test_an_incident_has_those_before_it_with_what_was_noted_then(client: TestCl
     assert answer.text.index("earlier-title") < answer.text.index("cost-title")
 
 
+def test_what_changed_before_the_errors_is_part_of_the_answer(kept: KeptIncidents) -> None:
+    board = incident_board()
+    told = {key: replace(one, recent_change="deployed just before: v <2>") for key, one in board.current.by_key.items()}
+    board.publish(board.snapshots, told)
+    client = TestClient(site(board, incidents=kept))
+    link = '<a href="/events?service=checkout">deployed just before: v &lt;2&gt;</a>'
+    assert [
+        page for page in ("/incidents/5f2d", "/slos/checkout-availability") if link not in client.get(page).text
+    ] == []
+
+
 def test_whether_errors_go_on_is_part_of_the_answer(client: TestClient, kept: KeptIncidents) -> None:
     pages = ("/incidents/5f2d", "/slos/checkout-availability", "/", "/alerts")
     assert not [page for page in pages if "in 5m" in text_of(client.get(page)).partition("36x in the last 5m")[0]]

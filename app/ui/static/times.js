@@ -73,6 +73,11 @@ const label = () => {
 
 if (button) {
   button.hidden = false;
+  const change = () => {
+    label();
+    show();
+    for (const listener of listeners) listener();
+  };
   label();
   button.addEventListener("click", () => {
     try {
@@ -80,10 +85,10 @@ if (button) {
     } catch {
       return;
     }
-    label();
-    show();
-    for (const listener of listeners) listener();
+    change();
   });
+  // Chosen in another tab.
+  window.addEventListener("storage", ({ key }) => { if (key === KEY) change(); });
 }
 show();
 setInterval(show, 10_000);

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.boards import TOO_LITTLE, TOO_OLD, grouped_board, hostile_board, incident_board
 from tests.support.browser import MOST_ASSET_BYTES, PHONE, looking
@@ -63,10 +63,14 @@ def test_times_are_in_words_in_the_zone_of_the_reader_and_in_utc_on_request(brow
         since = visit.open("/").get_by_text("min ago").first
         assert since.inner_text().endswith("min ago")
         assert not str(since.get_attribute("title")).endswith("UTC")
+        other = visit.page.context.new_page()
+        other.goto(f"{incident}/status")
         visit.page.get_by_role("button", name="Times in Local time").click()
         assert str(since.get_attribute("title")).endswith("UTC")
         visit.page.reload()
         assert str(since.get_attribute("title")).endswith("UTC")
+        # Another tab follows.
+        expect(other.get_by_role("button", name="Times in UTC")).to_be_visible()
 
 
 def test_names_are_never_markup(browser: Browser) -> None:
