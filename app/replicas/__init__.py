@@ -1,6 +1,6 @@
 """Who evaluates what where several replicas share a database (ADR-0089): shards, their leases, and a plan.
 
-Pure: the table of the leases is in `app.store.shards`. Nothing exchanges leases yet: one process evaluates all shards.
+Pure: the table of the leases is in `app.store.shards`, and `app.service.replica` takes and gives back shards by it.
 """
 
 from app.replicas.leases import Lease, LeaseTerm, released, renewed, taken
