@@ -159,6 +159,16 @@ class Snapshot:
     counted: "Snapshot | None" = None
 
     @property
+    def has_newer_forecast(self) -> bool:
+        """Whether a forecast by what is counted now may say more than *forecast*, which is of the last round of all.
+
+        A round that came before the first samples has found no data.
+        """
+        found = self.forecast
+        arrived = found is NoForecast.NO_DATA and self.data is DataState.FRESH
+        return isinstance(found, Outlook) or found is NoForecast.PENDING or arrived
+
+    @property
     def problem(self) -> str | None:
         """The most serious problem in words; None if there is none, or nothing but hints."""
         return next((problem.detail for problem in self.problems if problem.level is not ProblemLevel.HINT), None)

@@ -326,6 +326,13 @@ def test_why_there_is_no_forecast_is_said_and_a_group_has_none() -> None:
     page = _client(young).get("/slos/checkout-availability").text
     assert "No forecast: fewer than 3 days were measured so far." in page
     assert 'class="band"' not in page
+    # A round of forecasts before the first samples has found no data; of old data it is right.
+    for data, words in (
+        (DataState.FRESH, "the mean burn rate must stay below"),
+        (DataState.STALE, "there is no current data"),
+    ):
+        early = replace(a_snapshot(data=data), forecast=NoForecast.NO_DATA)
+        assert words in _client(early).get("/slos/checkout-availability").text
     grouped = a_snapshot(an_slo(by=("route",)), group=(("route", "/pay"),))
     assert 'id="forecast"' not in _client(grouped).get("/slos/checkout-availability").text
 

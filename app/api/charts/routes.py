@@ -27,7 +27,6 @@ from app.api.parameters import Adjusted, Time
 from app.api.problems import invalid, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import DEFAULT_POINTS, parse_range
-from app.budget.forecast import NoForecast, Outlook
 from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import MOST_LABELS, Board, Contributors, Pasts, Snapshot, round_step
@@ -144,8 +143,9 @@ def _add_forecast(router: APIRouter, board: Board, pasts: Pasts, turn: asyncio.S
         """What becomes of the error budget: the interval of what is left at times ahead, by what is counted now."""
         if not asks_for(request, "/forecast"):
             return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
-        known = find_snapshot(board, SloId(id)).forecast
-        if isinstance(known, Outlook) or known is NoForecast.PENDING:
+        snapshot = find_snapshot(board, SloId(id))
+        known = snapshot.forecast
+        if snapshot.has_newer_forecast:
             async with turn:
                 known = await asyncio.to_thread(pasts.forecast, SloId(id))
         return JsonResponse(forecast_steps_document(SloId(id), known))

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.budget.forecast import NoForecast, Outlook
+from app.budget.forecast import NoForecast
 from app.paths import SLO_ID
 from app.slo import Labels, SloId
 from app.status import (
@@ -214,7 +214,7 @@ def _forecast(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot]) -> _Fore
     if [one.id for one in members] != [slo_id]:
         return None
     found = members[0].forecast
-    if isinstance(found, Outlook) or found is NoForecast.PENDING:
+    if members[0].has_newer_forecast:
         found = pasts.forecast(slo_id)
     if isinstance(found, NoForecast):
         return _ForecastSection(words=no_forecast_words(found))
