@@ -12,12 +12,12 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 
 from app.changes import moment_of_text
 from app.cli.backtest_figures import backtest_tables
-from app.cli.configuration import settings_for
+from app.cli.configuration import settings_for, sound_config
 from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json, progress_bar
 from app.cli.documents import show, sound_documents
 from app.clock import SystemClock
 from app.documents import ProposedRules, read_proposed_rules
-from app.prometheus import PrometheusError, open_client
+from app.prometheus import PrometheusError, open_sources
 from app.replay import (
     LONGEST_SPAN,
     USUAL_DETECTION,
@@ -34,6 +34,7 @@ from app.replay import (
     run_backtest,
 )
 from app.reports import WORTH_A_PAGE
+from app.service.source_clients import reachable_sources
 from app.settings import Settings
 from app.slo import Slo, find_time_zone, format_duration, parse_duration
 from app.store import StoreError
@@ -170,9 +171,9 @@ async def _backtest(settings: Settings, plan: BacktestPlan, advanced: Callable[[
     # It needs most of the service; other commands start faster without it.
     from app.past_metrics import StoredLedger  # noqa: PLC0415
 
-    http, limits, ledger = settings.prometheus_http(), settings.prometheus_limits(), StoredLedger(settings.database_url)
-    async with open_client(http, clock=SystemClock(), limits=limits, partial=settings.prometheus_partial) as client:
-        return await run_backtest(plan, client, ledger=ledger, advanced=advanced)
+    sources, ledger = reachable_sources(settings, sound_config(settings)), StoredLedger(settings.database_url)
+    async with open_sources(sources, clock=SystemClock()) as clients:
+        return await run_backtest(plan, clients, ledger=ledger, advanced=advanced)
 
 
 @contextmanager

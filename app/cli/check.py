@@ -29,7 +29,7 @@ from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_documents, name_as_written
 from app.integrations import DeliveryConfig, LoadedConfig, load_config
-from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
+from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError
 from app.service.source_clients import known_sources, reachable_sources
 from app.settings import Settings, environment
 from app.sli import SeveralSources, sources_of_sli
@@ -202,8 +202,7 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
             # Without any SLO the default source is asked whether it is there.
             if not some.slos and (name != DEFAULT_SOURCE or loaded.slos):
                 continue
-            opened = open_client(reached.http, clock=clock, limits=reached.limits, partial=settings.prometheus_partial)
-            async with opened as client:
+            async with reached.open(clock=clock) as client:
                 inspector = Inspector(
                     client, clock.now(), at_once=reached.limits.at_once, named=dict.fromkeys(several, name)
                 )

@@ -10,16 +10,16 @@ from typing import Annotated
 import typer
 
 from app.alerting import Notification, NotificationStatus, resolve
-from app.cli.configuration import TokenOption, api_token, settings_for
+from app.cli.configuration import TokenOption, api_token, settings_for, sound_config
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
-from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
+from app.integrations import DeliveryConfig, NotifierContext, open_receivers
 from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.integrations.config.resolve import ALERTMANAGER
-from app.settings import Settings, environment
+from app.settings import Settings
 from app.slo import Severity, SloId
 
 _ACCEPTED = (
@@ -62,14 +62,12 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
     Example: sloburn notify test oncall --severity page
     """
     settings = settings_for({"config": config})
-    loaded = load_config(settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
-    if loaded.errors:
-        fail("\n".join(map(str, loaded.errors)), code=EXIT_USAGE)
-    if name not in loaded.config.names:
-        fail(_nobody(name, loaded.config.names, settings.config), code=EXIT_USAGE)
+    known = sound_config(settings)
+    if name not in known.names:
+        fail(_nobody(name, known.names, settings.config), code=EXIT_USAGE)
     only = replace(
-        loaded.config,
-        receivers=tuple(one for one in loaded.config.receivers if one.name == name),
+        known,
+        receivers=tuple(one for one in known.receivers if one.name == name),
         heartbeat=None,
         watchdog=None,
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from app.cli.configuration import settings_for
+from app.cli.configuration import settings_for, sound_config
 from app.cli.console import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -28,10 +28,12 @@ from app.cli.console import output as standard_output
 from app.cli.convert import Force
 from app.cli.suggestion_figures import figures_document, figures_table
 from app.clock import SystemClock
-from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
+from app.integrations import DeliveryConfig
+from app.prometheus import BadAnswerError, PrometheusError, SourceAccess, TimedOutError, UnreachableError
 from app.promql.selector_text import SelectorError, parse_selector
+from app.service.source_clients import reachable_sources
 from app.settings import Settings
-from app.slo import Matcher, MatchOp
+from app.slo import DEFAULT_SOURCE, Matcher, MatchOp
 from app.suggestions import Suggestions, document_text, suggest_slos
 from app.wording.sentences import listed
 
@@ -65,6 +67,15 @@ PrometheusUrl = Annotated[
         show_default=False,
     ),
 ]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="The source of config/sloburn.yaml to look at, which the documents then name.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 SuggestionFormatOption = Annotated[
     SuggestionFormat,
     typer.Option(
@@ -85,6 +96,7 @@ def suggest(
     days: Days = 30,
     services: Services = 10,
     prometheus_url: PrometheusUrl = None,
+    source: SourceOption = None,
     output: OutputFile = None,
     force: Force = False,
     format: SuggestionFormatOption = SuggestionFormat.YAML,  # noqa: A002  the contract's name
@@ -105,7 +117,8 @@ def suggest(
     scope = _scope(selector, job)
     if output is not None and output.exists() and not force:
         fail(f"{output} exists; give --force to overwrite it", code=EXIT_USAGE)
-    found = _ask(settings, scope, days, services)
+    access = _access(settings, source)
+    found = replace(_ask(settings, access, scope, days, services), source=source)
     if not found.services:
         _say_why_nothing(found, scope)
         raise typer.Exit(EXIT_FAILED)
@@ -122,10 +135,20 @@ def _scope(selector: str | None, job: str | None) -> tuple[Matcher, ...]:
     return own if job is None else (*own, Matcher("job", MatchOp.EQUAL, job))
 
 
-def _ask(settings: Settings, scope: tuple[Matcher, ...], days: int, services: int) -> Suggestions:
+def _access(settings: Settings, source: str | None) -> SourceAccess:
+    # Without one the configuration need not be there, nor be sound.
+    known = reachable_sources(settings, DeliveryConfig() if source is None else sound_config(settings))
+    name = source or DEFAULT_SOURCE
+    if name not in known:
+        there = listed(sorted(known), _MOST_NAMED)
+        fail(f"there is no source {name!r} in {settings.config_file}: write one of {there}", code=EXIT_USAGE)
+    return known[name]
+
+
+def _ask(settings: Settings, access: SourceAccess, scope: tuple[Matcher, ...], days: int, services: int) -> Suggestions:
     try:
         with _progress() as progress:
-            return asyncio.run(_suggestions(settings, scope, days, services, progress))
+            return asyncio.run(_suggestions(settings, access, scope, days, services, progress=progress))
     except PrometheusError as error:
         is_elsewhere = isinstance(error, (UnreachableError, TimedOutError, BadAnswerError))
         remedy = "; correct --prometheus-url or SLOBURN_PROMETHEUS_URL, or start Prometheus" if is_elsewhere else ""
@@ -133,11 +156,16 @@ def _ask(settings: Settings, scope: tuple[Matcher, ...], days: int, services: in
 
 
 async def _suggestions(
-    settings: Settings, scope: tuple[Matcher, ...], days: int, services: int, progress: "_Bar"
+    settings: Settings,
+    access: SourceAccess,
+    scope: tuple[Matcher, ...],
+    days: int,
+    services: int,
+    *,
+    progress: "_Bar",
 ) -> Suggestions:
     clock = SystemClock()
-    http, limits = settings.prometheus_http(), settings.prometheus_limits()
-    async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
+    async with access.open(clock=clock) as client:
         retention = (await client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
         kept = days if retention is None else min(days, max(-(-retention // timedelta(days=1)), 1))
         return await suggest_slos(

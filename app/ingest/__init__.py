@@ -8,9 +8,10 @@ counted).
 from app.ingest.counting.composites import leaves_of
 from app.ingest.history.backfill import BoundedSource
 from app.ingest.history.history_counter import HistoryCounter
-from app.ingest.history.history_reader import TimeRange, read_range
+from app.ingest.history.history_reader import OneSource, SourceReaders, TimeRange
 from app.ingest.ports import EvaluationInstruments, NamedSource, Source
 from app.ingest.queries.query_batcher import QueryBatcher
+from app.ingest.series.source_labels import labelled
 from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 
 __all__ = [
@@ -18,11 +19,13 @@ __all__ = [
     "EvaluationInstruments",
     "HistoryCounter",
     "NamedSource",
+    "OneSource",
     "QueryBatcher",
     "Source",
+    "SourceReaders",
     "TimeRange",
     "TrackedSli",
+    "labelled",
     "leaves_of",
-    "read_range",
     "tracked_slis_of",
 ]

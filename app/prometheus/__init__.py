@@ -4,6 +4,7 @@ The only package that sends requests to Prometheus; knows nothing of SLOs, and m
 Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `errors.py` draws what can go wrong.
 """
 
+from app.prometheus.access import SourceAccess, open_sources
 from app.prometheus.client import Limits, PrometheusClient, open_client
 from app.prometheus.decode import PartialPolicy, decode_matrix, not_expected, partial_data
 from app.prometheus.errors import (
@@ -59,6 +60,7 @@ __all__ = [
     "Reason",
     "RuntimeInfo",
     "ServerBuild",
+    "SourceAccess",
     "TimedOutError",
     "TooLargeError",
     "UnreachableError",
@@ -68,5 +70,6 @@ __all__ = [
     "kind_of",
     "not_expected",
     "open_client",
+    "open_sources",
     "partial_data",
 ]

@@ -49,6 +49,7 @@ __all__ = [
     "USUAL_SPAN",
     "BacktestJob",
     "BacktestJobs",
+    "BacktestLauncher",
     "BacktestPlan",
     "BacktestQuestion",
     "BacktestResult",

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from app.clock import SystemClock
-from app.prometheus import HttpConfig, Limits, PartialPolicy, PrometheusError, open_client
+from app.prometheus import PrometheusError, SourceAccess, open_sources
 from app.replay.documents import backtest_document
 from app.replay.history.ledger_history import LedgerReader
 from app.replay.running import NICE, BacktestPlan, run_backtest
@@ -178,11 +178,12 @@ class BacktestJobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryAccess:
-    """How to reach what history is read from: a Prometheus, and the *ledger* for what that no longer has."""
+    """How to reach what history is read from: *sources*, by their names, as there are when a backtest starts.
 
-    http: HttpConfig
-    limits: Limits
-    partial: PartialPolicy
+    The *ledger* is for what they no longer have.
+    """
+
+    sources: Callable[[], Mapping[str, SourceAccess]]
     ledger: LedgerReader | None = None
 
     def launch(self, plan: BacktestPlan) -> "BacktestProcess":
@@ -190,7 +191,9 @@ class HistoryAccess:
         # Spawned: a fork would inherit the locks that other threads hold.
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(theirs, self, plan), daemon=True, name="backtest")
+        process = context.Process(
+            target=_serve, args=(theirs, self.sources(), self.ledger, plan), daemon=True, name="backtest"
+        )
         process.start()
         theirs.close()
         return BacktestProcess(ours, process)
@@ -218,17 +221,18 @@ class BacktestProcess:
         self.connection.close()
 
 
-def _serve(connection: Connection, access: HistoryAccess, plan: BacktestPlan) -> None:
+def _serve(
+    connection: Connection, sources: Mapping[str, SourceAccess], ledger: LedgerReader | None, plan: BacktestPlan
+) -> None:
     """Run a backtest in this process and send its progress and result; it ends once the connection is closed."""
     os.nice(NICE)
 
     async def run() -> Mapping[str, Any]:
-        clock = SystemClock()
-        async with open_client(access.http, clock=clock, limits=access.limits, partial=access.partial) as client:
+        async with open_sources(sources, clock=SystemClock()) as clients:
             result = await run_backtest(
                 plan,
-                client,
-                ledger=access.ledger,
+                clients,
+                ledger=ledger,
                 advanced=lambda share: connection.send(("progress", share)),
                 beside=False,
             )

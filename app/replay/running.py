@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,13 +66,15 @@ class BacktestPlan:
 
 async def run_backtest(
     plan: BacktestPlan,
-    source: Source,
+    sources: Mapping[str, Source],
     *,
     ledger: LedgerReader | None = None,
     advanced: Callable[[float], None] = lambda _: None,
     beside: bool = True,
 ) -> BacktestResult:
-    """Read and judge all SLOs, some at a time; *advanced* is called with the share that is done.
+    """Read and judge all SLOs, some at a time; *sources* are by their names.
+
+    *advanced* is called with the share that is done.
 
     What Prometheus has no samples of is taken from the *ledger*, if there is one. Many are judged in other processes,
     unless not *beside*, while the next ones are read.
@@ -82,7 +84,7 @@ async def run_backtest(
         StoreError: the ledger cannot be read.
     """
     result = BacktestResult(question=plan.question)
-    bounded = BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE))
+    bounded = {name: BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE)) for name, source in sources.items()}
     loop = asyncio.get_running_loop()
     start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
     judging: list[asyncio.Future[SloOutcome]] = []
@@ -95,7 +97,7 @@ async def run_backtest(
                 advanced(before + 0.8 * of * done)
 
             reader = PastReader(
-                source=bounded,
+                sources=bounded,
                 start=start,
                 end=end,
                 interval_s=plan.interval_s,
@@ -158,7 +160,7 @@ def _with_components(some: Sequence[Slo], documents: Sequence[Slo]) -> list[Slo]
     while waiting:
         evaluated = waiting.pop().sli.evaluated
         composition = None if evaluated is None else evaluated.composition
-        for component in () if composition is None else composition.components:
+        for component in () if composition is None or composition.of_sources else composition.components:
             part = by_key.get(component.key)
             if part is not None and part.id not in found:
                 found[part.id] = part

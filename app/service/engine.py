@@ -520,8 +520,15 @@ class Engine:
 
     def _found_changes(self, client: PrometheusClient) -> FoundChanges:
         components = self._components
+
+        def clients() -> Mapping[str, PrometheusClient]:
+            # Where no SLO is counted from, there may be no Prometheus at all.
+            names = {name for slo in self.documents.slos for name in sources_of_sli(slo.sli)}
+            known = {DEFAULT_SOURCE: client, **self._sources.background(self.delivery.sources)}
+            return {name: one for name, one in known.items() if name in names}
+
         return FoundChanges(
-            client,
+            clients,
             StoredChanges(components.database, components.recent_changes, components.clock),
             queries=lambda: self.delivery.changes,
             services=lambda: frozenset(slo.service for slo in self.documents.slos),

@@ -19,19 +19,21 @@ _WITHIN_S = 10.0
 _BEFORE_START = timedelta(minutes=10)
 # More at once are no deploys: a label has been renamed, or another Prometheus answers.
 _MOST_AT_ONCE = 50
+_Asked = tuple[str, ChangeQuery]
 
 
 class FoundChanges:
-    """Asks with the client of the background: no evaluation waits for it.
+    """Asks with clients of the background: no evaluation waits for it.
 
     Attributes:
+        clients: those of the sources that SLOs are counted from, by name, which a reload may change.
         queries: those of the configuration, which a reload may change.
         services: the services of the documents.
     """
 
     def __init__(
         self,
-        client: PrometheusClient,
+        clients: Callable[[], Mapping[str, PrometheusClient]],
         stored: StoredChanges,
         *,
         queries: Callable[[], Sequence[ChangeQuery]],
@@ -40,13 +42,14 @@ class FoundChanges:
         is_mine: Callable[[], bool] = lambda: True,
     ) -> None:
         self._is_mine = is_mine
-        self._client = client
+        self.clients = clients
         self._stored = stored
         self.queries = queries
         self.services = services
         self._clock = clock
-        self._running: dict[ChangeQuery, RunningVersions] = {}
-        self._failing: set[ChangeQuery] = set()
+        # By the name of the source and the query.
+        self._running: dict[_Asked, RunningVersions] = {}
+        self._failing: set[_Asked] = set()
 
     async def run(self, instruments: ScheduleInstruments) -> None:
         """Look once a minute, until cancelled."""
@@ -61,39 +64,43 @@ class FoundChanges:
             StoreError: it cannot be kept.
         """
         # Of several replicas one looks; when another does, it compares with what ran some minutes before.
-        queries = tuple(self.queries()) if self._is_mine() else ()
-        self._running = {query: known for query, known in self._running.items() if query in queries}
-        found: list[Change] = []
-        for query in queries:
-            try:
-                found += await self._ask(query)
-            except PrometheusError as error:
-                # Once, not each minute for as long as it fails.
-                if query not in self._failing:
-                    _log.warning("changes cannot be looked for", query=query.name, error=str(error))
-                self._failing.add(query)
-            else:
-                self._failing.discard(query)
+        clients = self.clients() if self._is_mine() else {}
+        asked = [(name, query) for name in clients for query in self.queries()]
+        self._running = {one: known for one, known in self._running.items() if one in asked}
+        answers = await asyncio.gather(*(self._ask(one, clients[one[0]]) for one in asked))
+        found = [change for answer in answers for change in answer]
         if len(found) > _MOST_AT_ONCE:
             _log.warning("so many versions are new at once that none is taken for a deploy", versions=len(found))
         elif found:
             await asyncio.to_thread(self._keep, found)
 
-    async def _ask(self, query: ChangeQuery) -> Sequence[Change]:
+    async def _ask(self, asked: _Asked, client: PrometheusClient) -> Sequence[Change]:
+        """What is new by one query in one source; nothing while it does not answer."""
+        name, query = asked
         at, services = self._clock.now(), self.services()
-        known = self._running.get(query)
-        if known is None:
-            # What ran before the start is not new; what came in the last minutes of it may be.
-            known, before = RunningVersions(query), at - _BEFORE_START
-            known.observe(await self._series(query.history, before), services=services, at=before)
-            self._running[query] = known
-        return known.observe(await self._series(query.query, at), services=services, at=at)
-
-    async def _series(self, expr: str, at: datetime) -> Sequence[Mapping[str, str]]:
-        answer = await self._client.instant(expr, at, deadline=_WITHIN_S)
-        return answer.labels
+        try:
+            known = self._running.get(asked)
+            if known is None:
+                # What ran before the start is not new; what came in the last minutes of it may be.
+                known, before = RunningVersions(query), at - _BEFORE_START
+                known.observe(await _series(client, query.history, before), services=services, at=before)
+                self._running[asked] = known
+            found = known.observe(await _series(client, query.query, at), services=services, at=at)
+        except PrometheusError as error:
+            # Once, not each minute for as long as it fails.
+            if asked not in self._failing:
+                _log.warning("changes cannot be looked for", source=name, query=query.name, error=str(error))
+            self._failing.add(asked)
+            return ()
+        self._failing.discard(asked)
+        return found
 
     def _keep(self, found: Sequence[Change]) -> None:
         for change in found:
             if self._stored.add_found(change):
                 _log.info("deploy found", service=change.service, version=change.version)
+
+
+async def _series(client: PrometheusClient, expr: str, at: datetime) -> Sequence[Mapping[str, str]]:
+    answer = await client.instant(expr, at, deadline=_WITHIN_S)
+    return answer.labels

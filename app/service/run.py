@@ -58,7 +58,7 @@ from app.service.open_files import allow_open_files
 from app.service.otel import open_tracing
 from app.service.scheduled_reports import ReportLinks, ReportSender
 from app.service.signals import Signals, StopRequestedError
-from app.service.source_clients import known_sources
+from app.service.source_clients import known_sources, reachable_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
@@ -225,7 +225,7 @@ def _serve(
     settings, documents = components.settings, Documents(engine, components, files=files)
     incidents = _incident_data(engine, components)
     status = _status_data(engine, components, documents)
-    slo_data, backtests = _slo_data(engine, components, incidents), _backtests(components, incidents)
+    slo_data, backtests = _slo_data(engine, components, incidents), _backtests(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
@@ -457,13 +457,10 @@ def _changes(components: Components) -> StoredChanges:
     return StoredChanges(components.database, components.recent_changes, components.clock)
 
 
-def _backtests(components: Components, incidents: IncidentData) -> Backtests:
+def _backtests(engine: Engine, components: Components, incidents: IncidentData) -> Backtests:
     settings = components.settings
     access = HistoryAccess(
-        http=settings.prometheus_http(),
-        limits=settings.prometheus_limits(),
-        partial=settings.prometheus_partial,
-        ledger=StoredLedger(settings.database_url),
+        sources=lambda: reachable_sources(settings, engine.delivery), ledger=StoredLedger(settings.database_url)
     )
     return Backtests(
         jobs=BacktestJobs(launch=access.launch, now=components.clock.now),

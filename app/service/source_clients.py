@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -11,7 +11,15 @@ from typing import Self
 
 from app.ingest import NamedSource
 from app.integrations import DeliveryConfig, LoadedConfig, SourceConfig
-from app.prometheus import ClientInstruments, HttpConfig, Limits, PrometheusClient, WallClock, open_client
+from app.prometheus import (
+    ClientInstruments,
+    HttpConfig,
+    Limits,
+    PrometheusClient,
+    SourceAccess,
+    WallClock,
+    open_client,
+)
 from app.settings import Settings
 from app.settings.masking import without_password
 from app.slo import DEFAULT_SOURCE
@@ -59,6 +67,10 @@ class SourceClients:
         found = self._open.get(config)
         return None if found is None else found[1]
 
+    def background(self, sources: Sequence[SourceConfig]) -> Mapping[str, PrometheusClient]:
+        """The clients of these sources that no evaluation waits for, by name, as far as they are open."""
+        return {config.name: self._open[config][2] for config in sources if config in self._open}
+
     @asynccontextmanager
     async def pair(self, http: HttpConfig, limits: Limits) -> AsyncIterator[tuple[PrometheusClient, PrometheusClient]]:
         """The client of one server that evaluations ask, and the one for all that no evaluation waits for."""
@@ -103,18 +115,14 @@ def known_sources(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] |
     return (*listed, DEFAULT_SOURCE) if is_meant and DEFAULT_SOURCE not in listed else listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReachableSource:
-    """How a source is reached, and how much of it is asked at once."""
-
-    http: HttpConfig
-    limits: Limits
-
-
-def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, ReachableSource]:
+def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, SourceAccess]:
     """How each source is reached, by its name; the default one as the settings say, if the file does not list it."""
-    default = ReachableSource(http=settings.prometheus_http(), limits=settings.prometheus_limits())
-    listed = {one.name: ReachableSource(http=one.http, limits=_limits_of(one, settings)) for one in config.sources}
+    partial = settings.prometheus_partial
+    default = SourceAccess(http=settings.prometheus_http(), limits=settings.prometheus_limits(), partial=partial)
+    listed = {
+        one.name: SourceAccess(http=one.http, limits=_limits_of(one, settings), partial=partial)
+        for one in config.sources
+    }
     return {DEFAULT_SOURCE: default, **listed}
 
 

@@ -59,6 +59,7 @@ def _text(service: str, proposals: Sequence[Proposal], head: Sequence[str], sugg
             comments["slos", i, *path] = lines
     root: dict[str, Written] = {
         "service": service,
+        **({} if suggestions.source is None else {"source": suggestions.source}),
         "slos": [slo_keys(proposal, suggestions.window) for proposal in proposals],
     }
     return yaml_text([CommentedDocument(root=root, head=head, comments=comments)])

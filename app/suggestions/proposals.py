@@ -88,7 +88,7 @@ class Suggestions:
     """All that is proposed, from *days* days before *at*; *window* is that of the SLOs.
 
     *left_out* are services beyond the bound, *unreadable* says which metrics could not be looked at and why, *jobs*
-    are those of the server where nothing was recognised.
+    are those of the server where nothing was recognised; *source* is what the documents name as theirs.
     """
 
     at: datetime
@@ -98,6 +98,7 @@ class Suggestions:
     left_out: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.prometheus import HttpConfig, Limits, PartialPolicy
+from app.prometheus import HttpConfig, Limits, PartialPolicy, SourceAccess
 from app.replay import BacktestPlan, HistoryAccess
 from app.slo import SloId
 from testbed.waiting import PATIENCE_S, wait_until
@@ -181,7 +181,8 @@ def test_a_backtest_has_a_process_of_the_lowest_priority_that_can_be_ended_at_an
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE_S)
         http = HttpConfig(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
-        running = HistoryAccess(http=http, limits=Limits(), partial=PartialPolicy.REJECT).launch(stage.begun[0].plan)
+        access = SourceAccess(http=http, limits=Limits(), partial=PartialPolicy.REJECT)
+        running = HistoryAccess(sources=lambda: {"default": access}).launch(stage.begun[0].plan)
         connection, _ = silent.accept()
         process = running.process
         with connection:

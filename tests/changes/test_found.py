@@ -84,6 +84,7 @@ class Looking:
 
     def __init__(self, queries: Sequence[ChangeQuery] = (BUILD_INFO,)) -> None:
         self.clock, self.answers, self.recent = SetClock(AS_OF), Answers([build("v1")]), RecentChanges()
+        self.sources = {"default": self.answers}
         self.stored = StoredChanges(open_database_in_memory(), self.recent, self.clock)
         self.queries: Sequence[ChangeQuery] = queries
         self.found = self.started()
@@ -91,7 +92,7 @@ class Looking:
     def started(self) -> FoundChanges:
         """Another one, as after a restart."""
         return FoundChanges(
-            cast("PrometheusClient", self.answers),
+            lambda: {name: cast("PrometheusClient", one) for name, one in self.sources.items()},
             self.stored,
             queries=lambda: self.queries,
             services=lambda: SERVICES,
@@ -162,3 +163,14 @@ def test_a_prometheus_that_fails_finds_nothing_and_breaks_nothing(looking: Looki
     asked = len(looking.answers.asked)
     looking.look(build("v3"))
     assert len(looking.answers.asked) == asked
+
+
+def test_deploys_are_looked_for_in_every_source_and_found_once(looking: Looking) -> None:
+    """One that does not answer keeps none of the others from being asked."""
+    looking.sources |= {"eu": Answers([build("v1")]), "us": Answers(broken=True)}
+    looking.look()
+    for name in ("default", "eu"):
+        looking.sources[name].series = [build("v2")]
+    looking.look()
+    assert looking.kept() == [("prometheus", "v2")]
+    assert looking.sources["us"].asked

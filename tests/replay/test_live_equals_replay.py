@@ -73,7 +73,7 @@ def test_live_equals_replay(tmp_path: Path, seed: int) -> None:
         with live.database.read() as transaction:
             wanted = told(recent_transitions(transaction, limit=10_000))
     reader = PastReader(
-        source=source,
+        sources={"default": source},
         start=datetime.fromtimestamp(START, UTC),
         end=datetime.fromtimestamp(END, UTC),
         interval_s=INTERVAL_S,

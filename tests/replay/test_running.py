@@ -52,7 +52,7 @@ def backtested(watched: tuple[Slo, ...], detail: HistoryDetail) -> BacktestResul
         slos=watched, documents=watched, question=question, interval_s=30, proposed=(tried,), detail=detail
     )
     shares: list[float] = []
-    result = asyncio.run(run_backtest(plan, source(), advanced=shares.append))
+    result = asyncio.run(run_backtest(plan, {"default": source()}, advanced=shares.append))
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     return result

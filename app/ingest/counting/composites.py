@@ -77,6 +77,8 @@ def edge_increments(
     wanted = {tracked.key for tracked in tracked_slis}
     for tracked, composition in composites:
         if composition.of_sources:
+            for group in {group for part in tracked.parts for group in part.rows}:
+                ledger_writer.series_index.row(tracked, group)
             slots.add_sums(tracked)
             continue
         slices = slices_in(tracked, composition, slots, since_s=since_s, until_s=until_s, final_s=np.inf)

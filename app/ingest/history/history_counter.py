@@ -1,6 +1,6 @@
 """Counting stretches of the past for a reader of its own, who keeps no ledger: slots by row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -65,8 +65,10 @@ class HistoryCounter:
 
         If *in_cells*, samples are those at the edges of cells.
         """
-        composites = [tracked for tracked in tracked_slis if tracked.parts]
-        leaves = [tracked for tracked in tracked_slis if not tracked.parts]
+        sums = [tracked for tracked in tracked_slis if tracked.of_sources]
+        composites = [tracked for tracked in tracked_slis if tracked.parts and not tracked.of_sources]
+        counted = [*(one for one in tracked_slis if not one.parts), *(part for one in sums for part in one.parts)]
+        leaves = list({tracked.key: tracked for tracked in counted}.values())
         following = [tracked for tracked in leaves if self._counted_s.get(tracked.key) == since_s]
         apart = [tracked for tracked in leaves if self._counted_s.get(tracked.key) != since_s]
         parts = []
@@ -78,7 +80,44 @@ class HistoryCounter:
             parts.append(edge_increments(composites, samples, self._writer, since_s=since_s, until_s=until_s))
         increments = Increments.joined(parts)
         self._note(increments, in_cells=in_cells)
-        return self._slots(increments, rows_of(tracked_slis).tolist(), since_s=since_s, until_s=until_s)
+        rows = rows_of((*leaves, *composites)).tolist()
+        slots = self._slots(increments, rows, since_s=since_s, until_s=until_s)
+        for tracked in sums:
+            slots |= self._sums(tracked, slots)
+        return slots
+
+    def _sums(self, tracked: TrackedSli, slots: Mapping[int, SlotColumns]) -> dict[int, SlotColumns]:
+        """The slots of an SLI of several sources by row, from those of its parts.
+
+        As in `app.ledger.add_up` so much is measured as of all sources on average, of which those count that have been
+        seen; where a member is not in a source, the others of its group show that it is measured.
+        """
+        found = {}
+        for group in sorted({group for part in tracked.parts for group in part.rows}):
+            row = self._writer.series_index.row(tracked, group)
+            rows = [part.rows[group] for part in tracked.parts if group in part.rows]
+            measured = []
+            for part in tracked.parts:
+                seen = [one for one in part.rows.values() if one in self._first_sample_s]
+                own = [part.rows[group]] if part.rows.get(group) in self._first_sample_s else seen
+                if own:
+                    measured.append(np.max([slots[one].measured_s for one in own], axis=0))
+            if not measured:
+                continue
+            found[row] = SlotColumns(
+                np.sum([slots[one].total for one in rows], axis=0),
+                np.sum([slots[one].bad for one in rows], axis=0),
+                np.mean(measured, axis=0),
+            )
+            self._note_sum(row, rows)
+        return found
+
+    def _note_sum(self, row: int, rows: Sequence[int]) -> None:
+        """Note when a sum was first seen, and how far apart samples are at most."""
+        for found, least in ((self._first_sample_s, True), (self._scrape_s, False)):
+            known = [found[one] for one in rows if one in found]
+            if known:
+                found[row] = min(known) if least else max(known)
 
     def _count_on(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> Increments:
         registry = self._writer.ledger.registry

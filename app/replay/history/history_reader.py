@@ -4,8 +4,7 @@ Raw samples give slots. Where that is too much, cells of five minutes are read f
 the hours in which a rule comes near its factor are then read sample by sample.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,19 +14,21 @@ import numpy as np
 from app.alerting import shortest_windows_s
 from app.ingest import (
     HistoryCounter,
+    OneSource,
     QueryBatcher,
     Source,
+    SourceReaders,
     TimeRange,
     TrackedSli,
+    labelled,
     leaves_of,
-    read_range,
     tracked_slis_of,
 )
 from app.ledger import COARSE_WIDTH_S, MIDDLE_WIDTH_S, SlotColumns
 from app.prometheus import UnreachableError
 from app.replay.history.slot_history import SlotHistory
 from app.replay.history.window_series import WindowSeries
-from app.slo import DEFAULT_SOURCE, GroupKey, Slo, SloId, group_id
+from app.slo import GroupKey, Slo, SloId, group_id
 from app.slo.arrays import Bools
 
 # Of one series 720 samples at 15 s, as in backfill.
@@ -44,7 +45,6 @@ _USUAL_SCRAPE_S = 15.0
 _NEAR = 0.25
 # Rules with longer short windows see no difference between slots and cells of five minutes.
 _SHORT_S = 3600.0
-_DEFAULT_ONLY = "backtests read SLOBURN_PROMETHEUS_URL only"
 
 
 class HistoryDetail(StrEnum):
@@ -69,10 +69,11 @@ class MemberPast:
 class PastReader:
     """Reads the slots from *start* to *end*, which lie on a quarter of an hour, of some SLOs.
 
-    *advanced* is called with the share that is done. *problems* say by the keys of SLIs what could not be read.
+    *sources* are asked by their names. *advanced* is called with the share that is done. *problems* say by the keys of
+    SLIs what could not be read.
     """
 
-    source: Source
+    sources: Mapping[str, Source]
     start: datetime
     end: datetime
     interval_s: int
@@ -90,26 +91,29 @@ class PastReader:
         """
         counter = HistoryCounter(tracked_slis_of(slos), interval_s=self.interval_s)
         batcher = QueryBatcher(counter.series_index)
+        reader = SourceReaders(
+            {name: OneSource(batcher, labelled(source, name)) for name, source in self.sources.items()}
+        )
         wanted = []
         for tracked in counter.tracked_slis:
             if not tracked.slos:
                 continue
             # A composite is counted from where its components are.
-            others = {leaf.sli.source for leaf in leaves_of(tracked)} - {DEFAULT_SOURCE}
-            if others:
-                self.problems[tracked.key] = f"it is counted from {_sources(others)}; {_DEFAULT_ONLY}"
+            unknown = {leaf.sli.source for leaf in leaves_of(tracked)} - self.sources.keys()
+            if unknown:
+                self.problems[tracked.key] = f"there is no source {', '.join(sorted(unknown))}"
             else:
                 wanted.append(tracked)
         for begin in range(0, len(wanted), _MOST_SLIS):
             some = wanted[begin : begin + _MOST_SLIS]
-            await self._read(some, counter, batcher, done=(begin / len(wanted), len(some) / len(wanted)))
+            await self._read(some, counter, reader, done=(begin / len(wanted), len(some) / len(wanted)))
         return [member for tracked in wanted for member in self._members(tracked, counter)]
 
     async def _read(
         self,
         tracked_slis: Sequence[TrackedSli],
         counter: HistoryCounter,
-        batcher: QueryBatcher,
+        reader: SourceReaders,
         *,
         done: tuple[float, float],
     ) -> None:
@@ -120,19 +124,19 @@ class PastReader:
             width_s = MIDDLE_WIDTH_S if in_cells else None
             until_s = min(end_s, at_s + (_CELLS_STRETCH_S if in_cells else _RAW_STRETCH_S))
             time_range = TimeRange(since_s=at_s, until_s=until_s, width_s=width_s)
-            series = await self._read_stretch(time_range, tracked_slis, counter, batcher)
+            series = await self._read_stretch(time_range, tracked_slis, counter, reader)
             raw_samples = series * (end_s - start_s) / _USUAL_SCRAPE_S
             in_cells |= self.detail is HistoryDetail.AUTO and raw_samples > _MOST_RAW_SAMPLES
             at_s = until_s
             self.advanced(done[0] + done[1] * (at_s - start_s) / (end_s - start_s))
         if in_cells:
-            await self._read_near_factors(tracked_slis, counter, batcher)
+            await self._read_near_factors(tracked_slis, counter, reader)
 
     async def _read_stretch(
-        self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], counter: HistoryCounter, batcher: QueryBatcher
+        self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli], counter: HistoryCounter, reader: SourceReaders
     ) -> int:
         """Count one stretch, and give how many series it had."""
-        answers = await read_range(time_range, tracked_slis, batcher, self.source, deadline=_DEADLINE_S, partial=True)
+        answers = await reader.read(time_range, tracked_slis, deadline=_DEADLINE_S, partial=True)
         for tracked, error in answers.failed:
             if isinstance(error, UnreachableError) and not answers.answered:
                 raise error
@@ -162,12 +166,13 @@ class PastReader:
         return len(np.unique(answers.samples.counter))
 
     async def _read_near_factors(
-        self, tracked_slis: Sequence[TrackedSli], counter: HistoryCounter, batcher: QueryBatcher
+        self, tracked_slis: Sequence[TrackedSli], counter: HistoryCounter, reader: SourceReaders
     ) -> None:
         """Read the hours sample by sample in which a rule comes near its factor; many SLIs share them in an outage."""
         shared: dict[int, list[TrackedSli]] = {}
         for tracked in tracked_slis:
-            if tracked.parts or tracked.sli.evaluated is not None:
+            # Of an SLI of several sources the samples of each are read.
+            if any(leaf.sli.evaluated is not None for leaf in leaves_of(tracked)) or _is_composite(tracked):
                 continue
             for hour in self._near_factors(tracked, counter):
                 shared.setdefault(hour, []).append(tracked)
@@ -175,7 +180,7 @@ class PastReader:
         for hour, some in sorted(shared.items()):
             since_s, until_s = max(start_s, hour * _SHORT_S), min(end_s, (hour + 1) * _SHORT_S)
             time_range = TimeRange(since_s=since_s, until_s=until_s, width_s=None)
-            await self._read_stretch(time_range, some, counter, batcher)
+            await self._read_stretch(time_range, some, counter, reader)
 
     def _near_factors(self, tracked: TrackedSli, counter: HistoryCounter) -> list[int]:
         """The numbers of the hours in which a rule of any SLO comes near its factor, in any member."""
@@ -237,8 +242,8 @@ def _spread(columns: SlotColumns, each: int) -> SlotColumns:
     return SlotColumns(total, bad, columns.measured_s)
 
 
-def _sources(names: AbstractSet[str]) -> str:
-    return f"the source{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
+def _is_composite(tracked: TrackedSli) -> bool:
+    return bool(tracked.parts) and not tracked.of_sources
 
 
 def _near(slo: Slo, series: WindowSeries) -> Bools:
