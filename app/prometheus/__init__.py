@@ -6,6 +6,14 @@ Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `error
 
 from app.prometheus.access import SourceAccess, open_sources
 from app.prometheus.client import Limits, PrometheusClient, open_client
+from app.prometheus.cloud import (
+    CloudLogin,
+    GoogleLogin,
+    ManagedIdentityLogin,
+    OAuth2Login,
+    SigV4Login,
+    missing_extra,
+)
 from app.prometheus.decode import PartialPolicy, decode_matrix, not_expected, partial_data
 from app.prometheus.errors import (
     AccessDeniedError,
@@ -41,17 +49,21 @@ __all__ = [
     "BadQueryError",
     "CircuitOpenError",
     "ClientInstruments",
+    "CloudLogin",
     "ExecutionError",
+    "GoogleLogin",
     "HistogramSample",
     "HistogramSeries",
     "HttpConfig",
     "HttpStatusError",
     "KindVerdict",
     "Limits",
+    "ManagedIdentityLogin",
     "Matrix",
     "MetricKind",
     "MetricSource",
     "MisconfiguredError",
+    "OAuth2Login",
     "PartialDataError",
     "PartialPolicy",
     "PrometheusClient",
@@ -60,6 +72,7 @@ __all__ = [
     "Reason",
     "RuntimeInfo",
     "ServerBuild",
+    "SigV4Login",
     "SourceAccess",
     "TimedOutError",
     "TooLargeError",
@@ -68,6 +81,7 @@ __all__ = [
     "WallClock",
     "decode_matrix",
     "kind_of",
+    "missing_extra",
     "not_expected",
     "open_client",
     "open_sources",

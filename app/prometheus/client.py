@@ -237,6 +237,7 @@ class PrometheusClient:
         timeout = min(self._timeout, until - asyncio.get_running_loop().time())
         sent = self._clock.now()
         request = self._request(api_request, headers, timeout)
+        await self._credentials.authorize(request)
         answer = await self._sent(connection, request, api_request.path, seconds=timeout, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
             # Some servers and proxies allow GET only; remembered, or every request would be made twice.

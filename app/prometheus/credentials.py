@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from app.http import SecretFileError, is_header_name, is_header_value, read_secret
+from app.prometheus.cloud import authorizer_of
 from app.prometheus.errors import AccessDeniedError, MisconfiguredError
 from app.prometheus.http_config import HttpConfig
 
@@ -20,11 +21,12 @@ class Credentials:
     """Builds headers once, and again when a file has changed.
 
     Raises:
-        MisconfiguredError: a header cannot be sent.
+        MisconfiguredError: a header cannot be sent, or a library to log in with is not installed.
     """
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
+        self._authorizer = None if config.cloud is None else authorizer_of(config.cloud)
         self._file = config.password_file or config.bearer_token_file
         self._look_at = 0.0
         self._headers = httpx.Headers() if self._file else self._build(config.password or config.bearer_token)
@@ -41,6 +43,15 @@ class Credentials:
             self._headers = self._build(await _read(self._file))
             self._look_at = now + _LOOK_EVERY_S
         return self._headers
+
+    async def authorize(self, request: httpx.Request) -> None:
+        """Add to a request, which is whole, what a cloud wants of it.
+
+        Raises:
+            PrometheusError: there are no credentials, or they cannot be renewed.
+        """
+        if self._authorizer is not None:
+            await self._authorizer.authorize(request)
 
     def _build(self, secret: str | None) -> httpx.Headers:
         # Not compressed: packing costs Prometheus more than sending, and it answers mostly over a short way.

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.http import probe_file
+from app.prometheus.cloud.options import CloudLogin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class HttpConfig:
         tls_key_file: the key of our own certificate.
         tls_insecure_skip_verify: accept any certificate of the server.
         headers: sent with every request, such as ``X-Scope-OrgID``.
+        cloud: how to log in to what a cloud runs, instead of the above.
 
     Raises:
         ValueError: the address is not one, or two ways to log in are given.
@@ -42,6 +44,7 @@ class HttpConfig:
     tls_key_file: Path | None = None
     tls_insecure_skip_verify: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    cloud: CloudLogin | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -49,9 +52,9 @@ class HttpConfig:
             raise ValueError("the address of Prometheus must start with http:// or https:// and name a host")
         if parts.username is not None or parts.password is not None:
             raise ValueError("credentials do not belong in the address of Prometheus; give username and password")
-        ways = [self.password, self.password_file, self.bearer_token, self.bearer_token_file]
+        ways = [self.password, self.password_file, self.bearer_token, self.bearer_token_file, self.cloud]
         if sum(way is not None for way in ways) > 1:
-            raise ValueError("give one of password, password_file, bearer_token and bearer_token_file")
+            raise ValueError("give one of password, password_file, bearer_token, bearer_token_file and cloud")
         if self.username is not None and (self.bearer_token or self.bearer_token_file):
             raise ValueError("give either a username or a bearer token")
 

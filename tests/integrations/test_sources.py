@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.documents import Defaults, load_documents
+from app.http.secrets import FileSecret, FixedSecret
 from app.integrations import LoadedConfig, load_config
+from app.prometheus import CloudLogin, GoogleLogin, ManagedIdentityLogin, OAuth2Login, SigV4Login
 from app.service.source_clients import known_sources
 from app.settings import load_settings
 from app.slo import DEFAULT_SOURCE
@@ -103,3 +105,72 @@ def test_an_unknown_source_is_an_error_of_the_document(tmp_path: Path) -> None:
     assert _documents(text, ("eu", "us"), tmp_path)[1] == [(2, "source"), (5, "slos[1].source")]
     assert _documents(f"service: shop\nslos: [{first}]\n", ("eu", "us"), tmp_path)[1] == [(2, "slos[0].name")]
     assert _documents(text, None, tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "login"),
+    [
+        (
+            "sigv4: {region: eu-central-1, role_arn: arn, external_id: x}",
+            SigV4Login(region="eu-central-1", role_arn="arn", external_id="x"),
+        ),
+        (
+            "azuread: {cloud: AzureChina, managed_identity: {client_id: id}}",
+            ManagedIdentityLogin(resource="https://prometheus.monitor.azure.cn", client_id="id"),
+        ),
+        (
+            "azuread: {oauth: {client_id: c, tenant_id: t, client_secret_env: TOKEN}}",
+            OAuth2Login(
+                token_url="https://login.microsoftonline.com/t/oauth2/v2.0/token",  # noqa: S106  an address
+                client_id="c",
+                client_secret=FixedSecret("of-the-environment"),
+                scope="https://prometheus.monitor.azure.com/.default",
+            ),
+        ),
+        (
+            "azuread: {workload_identity: {client_id: c, tenant_id: t, token_file_path: /token}}",
+            OAuth2Login(
+                token_url="https://login.microsoftonline.com/t/oauth2/v2.0/token",  # noqa: S106  an address
+                client_id="c",
+                assertion=FileSecret(Path("/token")),
+                scope="https://prometheus.monitor.azure.com/.default",
+            ),
+        ),
+        ("google_iam: {credentials_file: /key.json}", GoogleLogin(credentials_file=Path("/key.json"))),
+        (
+            "oauth2: {client_id: c, client_secret_env: TOKEN, token_url: 'https://idp/token', scopes: [a, b]}",
+            OAuth2Login(
+                token_url="https://idp/token",  # noqa: S106  an address
+                client_id="c",
+                client_secret=FixedSecret("of-the-environment"),
+                scope="a b",
+            ),
+        ),
+    ],
+    ids=["sigv4", "managed identity", "client secret", "workload identity", "google", "oauth2"],
+)
+def test_a_source_logs_in_as_clouds_want_it(keys: str, login: CloudLogin, tmp_path: Path) -> None:
+    loaded = _load(f"sources: [{{name: eu, url: 'https://a', {keys}}}]", tmp_path)
+    assert not loaded.errors
+    assert loaded.config.sources[0].http.cloud == login
+    assert "of-the-environment" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ("sigv4: {region: r}, google_iam: {}", "google_iam"),
+        ("sigv4: {region: r}, http_config: {authorization: {credentials_env: TOKEN}}", "http_config"),
+        ("sigv4: {region: r, access_key: a}", "sigv4"),
+        ("sigv4: {region: r, external_id: x}", "sigv4.external_id"),
+        ("sigv4: {}", "sigv4.region"),
+        ("azuread: {}", "azuread"),
+        ("azuread: {managed_identity: {}, workload_identity: {}}", "azuread"),
+        ("azuread: {cloud: Mars, managed_identity: {}}", "azuread.cloud"),
+        ("azuread: {workload_identity: {client_id: c, tenant_id: t}}", "azuread.workload_identity.token_file_path"),
+        ("oauth2: {client_id: c, token_url: 'https://idp'}", "oauth2"),
+    ],
+)
+def test_mistakes_in_logging_in_are_named(keys: str, field: str, tmp_path: Path) -> None:
+    (error,) = _load(f"sources: [{{name: eu, url: 'https://a', {keys}}}]", tmp_path).errors
+    assert error.field == f"sources[0].{field}"

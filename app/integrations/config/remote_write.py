@@ -10,7 +10,6 @@ from app.integrations.config.fields import Duration, HttpModel, LabelName, Model
 from app.integrations.config.http import HttpReader
 from app.integrations.config.secret_loader import SecretLoader
 from app.remote_write import DEFAULT_HISTORY, DEFAULT_STEP, QueueOptions, RemoteWriteOptions
-from app.slo import parse_duration
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
@@ -77,12 +76,7 @@ def resolve_remote_write(
 
 
 def _check(model: RemoteWriteReceiverModel, at: FieldPath, loader: SecretLoader) -> None:
-    for field, value, least, most in (
-        ("step", model.step, "1s", "1h"),
-        ("remote_timeout", model.remote_timeout, "1s", "5m"),
-    ):
-        if not parse_duration(least) <= value <= parse_duration(most):
-            loader.add_finding((*at, field), "is out of range", f"write a duration from {least} to {most}")
+    loader.check_durations({"step": (model.step, "1s", "1h"), "remote_timeout": (model.remote_timeout, "1s", "5m")}, at)
     if model.history > _LONGEST_HISTORY:
         loader.add_finding((*at, "history"), "is out of range", "write a duration up to 366d, or 0s for none")
     if not model.live and not model.history:

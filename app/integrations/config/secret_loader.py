@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from app.http import SecretFileBlocksError
 from app.http.failures import AttemptError
 from app.http.secrets import FileSecret, FixedSecret, Secret
+from app.slo import parse_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +32,12 @@ class SecretLoader:
     def add_finding(self, path: FieldPath, problem: str, remedy: str) -> None:
         """Something else is wrong."""
         self.findings.append(FieldFinding(path, problem, remedy))
+
+    def check_durations(self, durations: Mapping[str, tuple[timedelta | None, str, str]], at: FieldPath) -> None:
+        """Note those that are out of their range; each has its value, None if not given, and the least and the most."""
+        for name, (value, least, most) in durations.items():
+            if value is not None and not parse_duration(least) <= value <= parse_duration(most):
+                self.add_finding((*at, name), "is out of range", f"write a duration from {least} to {most}")
 
     def path(self, path: Path) -> Path:
         """The path as it is meant."""

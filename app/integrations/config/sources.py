@@ -11,11 +11,17 @@ from pydantic import Field, PlainValidator
 from app.http.failures import AttemptError
 from app.http.request_options import HttpOptions
 from app.http.secrets import FileSecret, Secret
+from app.integrations.config.cloud_logins import (
+    AzureAdModel,
+    GoogleIamModel,
+    OAuth2Model,
+    SigV4Model,
+    cloud_login,
+)
 from app.integrations.config.fields import Duration, HeaderModel, HttpModel, Model, Name, Url, Whole, taken_names
 from app.integrations.config.http import HttpReader
 from app.integrations.config.secret_loader import SecretLoader
 from app.prometheus import HttpConfig, Limits
-from app.slo import parse_duration
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
@@ -42,6 +48,10 @@ class SourceEntryModel(Model):
     external_url: Url | None = None
     http_config: HttpModel | None = None
     headers: dict[str, HeaderModel] = Field(default_factory=dict)
+    sigv4: SigV4Model | None = None
+    azuread: AzureAdModel | None = None
+    google_iam: GoogleIamModel | None = None
+    oauth2: OAuth2Model | None = None
     query_offset: Duration | None = None
     concurrency: Whole = Limits().at_once
     timeout: Duration | None = None
@@ -68,12 +78,8 @@ def resolve_sources(
 
 
 def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: SecretLoader) -> SourceConfig:
-    for field, value, least, most in (
-        ("query_offset", model.query_offset, "1s", "1h"),
-        ("timeout", model.timeout, "1s", "5m"),
-    ):
-        if value is not None and not parse_duration(least) <= value <= parse_duration(most):
-            loader.add_finding((*at, field), "is out of range", f"write a duration from {least} to {most}")
+    durations = {"query_offset": (model.query_offset, "1s", "1h"), "timeout": (model.timeout, "1s", "5m")}
+    loader.check_durations(durations, at)
     if model.concurrency > _MOST_AT_ONCE:
         loader.add_finding((*at, "concurrency"), "is out of range", f"write a number up to {_MOST_AT_ONCE}")
     options = http.options(model.http_config, (*at, "http_config"))
@@ -82,7 +88,7 @@ def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: S
     headers = {**options.headers, **http.headers(model.headers, (*at, "headers"))}
     return SourceConfig(
         name=model.name,
-        http=_http_config(model.url, options, headers, at, loader),
+        http=_http_config(model, options, headers, at, loader),
         external_url=model.external_url or model.url,
         query_offset=model.query_offset,
         concurrency=model.concurrency,
@@ -101,14 +107,20 @@ def _refuse_unsupported(model: HttpModel, at: FieldPath, loader: SecretLoader) -
 
 
 def _http_config(
-    url: str, options: HttpOptions, headers: Mapping[str, Secret], at: FieldPath, loader: SecretLoader
+    model: SourceEntryModel, options: HttpOptions, headers: Mapping[str, Secret], at: FieldPath, loader: SecretLoader
 ) -> HttpConfig:
     login, tls = options.login, options.tls
     username = None if login is None else login.username
     file = login.secret.path if login is not None and isinstance(login.secret, FileSecret) else None
     text = None if login is None or file is not None else login.secret.known()
+    cloud = cloud_login(
+        loader, at, sigv4=model.sigv4, azuread=model.azuread, google_iam=model.google_iam, oauth2=model.oauth2
+    )
+    if cloud is not None and login is not None:
+        loader.add_finding((*at, "http_config"), "logs in beside another way", "write one way to log in")
+        cloud = None
     return HttpConfig(
-        url=url,
+        url=model.url,
         username=username,
         password=None if username is None else text,
         password_file=None if username is None else file,
@@ -120,6 +132,7 @@ def _http_config(
         tls_key_file=tls.key_file,
         tls_insecure_skip_verify=tls.insecure_skip_verify,
         headers={name: value for name, secret in headers.items() if (value := _revealed(secret, name, at, loader))},
+        cloud=cloud,
     )
 
 
