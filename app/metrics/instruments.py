@@ -57,6 +57,7 @@ class Instruments:
         self._source_instruments()
         self._remote_write_instruments()
         self._server_instruments()
+        self._source_asked_from: dict[str, datetime] = {}
         self._config_instruments(build, external_url)
         self._create_at_zero(known or LabelValues())
 
@@ -83,10 +84,13 @@ class Instruments:
         self._source_failing.labels(source).set(failing)
         if answered_at is not None:
             self._source_answered.labels(source).set(answered_at.timestamp())
-            self._source_lag.labels(source).set((at - answered_at).total_seconds())
+        # One that has never answered lags since it was asked first: an alert needs a number.
+        asked_from = self._source_asked_from.setdefault(source, at)
+        self._source_lag.labels(source).set((at - (answered_at or asked_from)).total_seconds())
 
     def asked_only(self, sources: Collection[str]) -> None:
         """From now on there are these sources and no others."""
+        self._source_asked_from = {name: at for name, at in self._source_asked_from.items() if name in sources}
         for gauge in (self._source_answered, self._source_seconds, self._source_failing, self._source_lag):
             of_gone = {sample.labels["source"] for family in gauge.collect() for sample in family.samples}
             for source in of_gone.difference(sources):

@@ -51,7 +51,10 @@ def test_a_source_has_series_until_it_is_removed() -> None:
     instruments.asked("us", answered_at=None, at=AT, seconds=8.0, failing=4)
 
     assert value(instruments, "sloburn_source_lag_seconds", source="eu") == 120
-    assert value(instruments, "sloburn_source_lag_seconds", source="us") is None
+    assert value(instruments, "sloburn_source_answered_timestamp_seconds", source="us") is None
+    assert value(instruments, "sloburn_source_lag_seconds", source="us") == 0
+    instruments.asked("us", answered_at=None, at=AT + timedelta(minutes=6), seconds=8.0, failing=4)
+    assert value(instruments, "sloburn_source_lag_seconds", source="us") == 360
     assert value(instruments, "sloburn_source_failing_slis", source="us") == 4
     instruments.asked_only(["us"])
     assert value(instruments, "sloburn_source_answered_timestamp_seconds", source="eu") is None

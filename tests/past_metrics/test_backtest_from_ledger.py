@@ -46,9 +46,10 @@ def test_what_prometheus_no_longer_has_comes_from_the_ledger(folder: Path, tmp_p
     question = BacktestQuestion(start=end - timedelta(days=14), end=end)
     plan = BacktestPlan(slos=watched, documents=watched, question=question, interval_s=30)
     ledger = StoredLedger(f"sqlite:///{folder / 'db'}")
-    result = asyncio.run(run_backtest(plan, shop_source(incidents=(INCIDENT,), days=2.0), ledger=ledger))
+    sources = {"default": shop_source(incidents=(INCIDENT,), days=2.0)}
+    result = asyncio.run(run_backtest(plan, sources, ledger=ledger))
     _found(backtest_document(result))
-    alone = asyncio.run(run_backtest(plan, shop_source(incidents=(INCIDENT,), days=2.0)))
+    alone = asyncio.run(run_backtest(plan, sources))
     assert alone.slos[0].measured < 0.2
 
 

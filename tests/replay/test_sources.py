@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app.replay.history_reader import HistoryDetail, MemberPast, PastReader
 
 from app.documents import load_documents
+from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests
