@@ -10,6 +10,7 @@ from app.prometheus import (
     AccessDeniedError,
     ExecutionError,
     HttpConfig,
+    PartialDataError,
     PrometheusError,
     RateLimitedError,
     open_client,
@@ -29,7 +30,7 @@ VECTOR = '"data":{"resultType":"vector","result":[]}'
         (401, "no org id\n", {"Content-Type": "text/plain"}, AccessDeniedError),
         (
             422,
-            '{"status":"error","errorType":"execution","error":"exceeded the maximum number of series (limit: 100000)"}',
+            '{"status":"error","errorType":"execution","error":"exceeded the maximum number of series (limit: 9)"}',
             JSON,
             ExecutionError,
         ),
