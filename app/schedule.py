@@ -51,7 +51,7 @@ async def guarded(what: str, work: Awaitable[T], *, instruments: ScheduleInstrum
     except Exception:  # noqa: BLE001  logged with its traceback
         # Any error is a bug; without evaluations after it no alert would ever fire, nor one that fires resolve.
         instruments.evaluation_failed("internal")
-        _log.exception(f"{what} failed")
+        _log.exception(f"{what} failed", event_name="work.failed")
         return None
 
 

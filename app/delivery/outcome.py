@@ -77,7 +77,7 @@ def failing_attempt(what: str, **where: str) -> Iterator[None]:
     except AttemptError:
         raise
     except Exception as error:
-        _log.exception(what, **where)
+        _log.exception(what, event_name="delivery.attempt_crashed", **where)
         raise AttemptError(_unexpected(error)) from error
 
 

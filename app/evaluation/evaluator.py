@@ -666,6 +666,7 @@ def _announce(transitions: Sequence[Transition]) -> None:
         if change.notify:
             _log.info(
                 f"alert {change.kind}",
+                event_name=f"alert.{change.kind}",
                 slo=change.slo,
                 severity=change.severity.value,
                 tier=change.tier,

@@ -100,7 +100,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     settle_memory()
     shorten_turns()
     for warning in settings.warnings:
-        _log.warning(warning)
+        _log.warning(warning, event_name="service.setting_without_effect")
     # Before they are read, so that what changes meanwhile is seen later.
     files = files_of(settings, None)
     delivery = load_config(

@@ -154,10 +154,12 @@ class QueryHealth:
         if self.unanswered is not None:
             if before is None:
                 said = f"{self._server} does not answer; alerts are frozen, budgets are stale"
-                _log.error(said, error=self.unanswered)
+                _log.error(said, event_name="source.unanswered", error=self.unanswered)
             return
         if before is not None:
-            _log.info(f"{self._server} answers again; what was missed is being counted")
+            _log.info(
+                f"{self._server} answers again; what was missed is being counted", event_name="source.answers_again"
+            )
         if tracked is not None and self._failing.keys() != self._logged:
             _log.warning("some queries are failing", slis=len(self._failing), query=tracked.query, error=str(error))
         self._logged = set(self._failing)

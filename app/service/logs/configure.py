@@ -9,6 +9,7 @@ from typing import TextIO, cast
 import structlog
 from typing_extensions import override
 
+from app.service.logs.event_names import add_event_name, leave_out_event_name
 from app.service.logs.repeats import LimitRecords, LimitRepeats
 from app.service.logs.trace_ids import add_trace
 from app.settings import LogFormat, LogLevel
@@ -21,9 +22,12 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
     # The console renderer prints tracebacks itself; its default shows local variables, which may be secrets.
     plain = structlog.dev.plain_traceback
     render: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [add_event_name, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        else [
+            leave_out_event_name,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
+        ]
     )
     stamp: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
