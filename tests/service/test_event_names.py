@@ -19,7 +19,7 @@ LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "erro
 
 
 def calls() -> Iterator[tuple[str, str | None, str | None]]:
-    """The level of each call of a logger of ours, its sentence and the name that it gives; None where it is computed."""
+    """The level of each call of a logger of ours, its sentence and the name that it gives; None for computed ones."""
     for file in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if (

@@ -31,7 +31,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "selector_matches_nothing": "a selector matches nothing",
         "bad_never_matched": "no series has matched bad so far: normal for a service without errors",
         "forecast_failed": "an SLO cannot be forecast",
-        "slo_not_judged": "an SLO cannot be judged; its alerts stay as they are",
+        "not_judged": "an SLO cannot be judged; its alerts stay as they are",
         "resumed_after_pause": (
             "nothing was evaluated for a while; receivers are notified once fresh data confirms the alerts"
         ),
