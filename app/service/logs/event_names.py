@@ -115,6 +115,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "shards_lost": "other replicas have taken shards of this one",
         "shards_taken": "shards taken",
         "leases_unreachable": "the leases of the replicas cannot be read or written",
+        "left_unknown": "what other replicas have left to this one is not known",
         "board_unreadable": "what another replica shows cannot be read",
     },
     "access": {
