@@ -14,6 +14,7 @@ from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackMessageR
 from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import Failed, FailureReason, Rejected
 from app.integrations import StoredAlertsToRepeat
+from app.replicas import SERVICE_SHARD
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
@@ -32,6 +33,7 @@ from app.store.outbox import (
     withdraw_beginning,
 )
 from app.store.recipients import enqueue_routed, notified_receivers
+from app.store.shards import HeldShards, ServiceLease, take_shards
 from app.wording.annotations import annotations
 from testbed.waiting import reaches
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
@@ -441,3 +443,21 @@ def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
     messages.remember("chat", [firing("a")], handle="C1:1", at=START)
     messages.remember("chat", [firing("b")], handle="C1:2", at=START + timedelta(days=91))
     assert messages.recall("chat", [firing("a")]) == {}
+
+
+def test_only_the_replica_that_has_the_shard_of_the_service_claims(database: Database) -> None:
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["pager"], at=START)
+        (epoch,) = take_shards(tx, database.instance, [SERVICE_SHARD], lease_s=60.0).values()
+    lease = ServiceLease()
+    stored = StoredOutbox(database=database, service_lease=lease)
+    held = HeldShards(owner=database.instance, epochs={0: 1}, lease_s=60.0)
+    lease.hold(held)
+    assert stored.next_due("pager") is None
+    assert stored.claim("pager", at=START) == ()
+    # It slept, and another has taken the shard since.
+    lease.hold(replace(held, epochs={0: 1, SERVICE_SHARD: epoch - 1}))
+    assert stored.next_due("pager") == START
+    assert stored.claim("pager", at=START) == ()
+    lease.hold(replace(held, epochs={0: 1, SERVICE_SHARD: epoch}))
+    assert [entry.notification for entry in stored.claim("pager", at=START)] == [firing()]

@@ -1,7 +1,7 @@
 """Three replicas on one PostgreSQL, killed, frozen, restarted and cut off while incidents come and go.
 
 Their counts are the truth, their alerts do what those of an undisturbed process do, and everything is told, each under
-a key of its own. `SLOBURN_SOAK` says how long: 3 disturbances in `make test`, 200 in `make soak`.
+a key of its own. `SLOBURN_SOAK` says how long: 2 disturbances in `make test`, 200 in `make soak`.
 """
 
 import logging
@@ -33,7 +33,7 @@ from tests.soak.weather import FAST, changing
 from tests.support.postgres import Postgres
 from tests.support.soak import SOAK
 
-DISTURBANCES = 10 * SOAK if SOAK > 1 else 3
+DISTURBANCES = 10 * SOAK if SOAK > 1 else 2
 SLOT = timedelta(seconds=5)
 SERVICES = tuple(f"plain{number}" for number in range(12))
 REPLICAS = 3

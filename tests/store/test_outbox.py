@@ -283,3 +283,21 @@ def test_a_worker_that_outlived_its_lease_changes_nothing_of_what_another_sends_
         assert claim(tx, "am", owner="third", at=START + LEASE, lease=LEASE) == ()
         retry_at(tx, entry.id, START, at=START + LEASE, error="timeout", owner="other")
         assert len(claim(tx, "am", owner="third", at=START + LEASE, lease=LEASE)) == 1
+
+
+def test_a_replica_holds_and_sets_back_only_what_is_its_own(database: Database) -> None:
+    """A label value may look like the end of a key."""
+    mine = {"a-availability", "b-availability:route=/page/ticket"}
+    others = ("c-availability", "a-availability-too")
+    _put(database, *(firing(slo) for slo in (*mine, *others)), at=START + MINUTE)
+
+    def due() -> dict[str, datetime]:
+        with database.read() as tx:
+            return {entry.notification.slo: entry.due_at for entry in waiting(tx, "am")}
+
+    with database.begin() as tx:
+        go_back(tx, at=START, owns=mine.__contains__)
+    assert due() == {**dict.fromkeys(mine, START), **dict.fromkeys(others, START + MINUTE)}
+    with database.begin() as tx:
+        assert hold_beginnings(tx, at=START, owns=mine.__contains__) == 2
+    assert {slo for slo, at in due().items() if at > START + MINUTE} == mine
