@@ -96,7 +96,7 @@ def measured(snapshot: Snapshot) -> str:
     if since is None or start is None or end is None or since <= start:
         return "of the window is measured"
     seconds = timedelta(seconds=max(1, round((end - since).total_seconds())))
-    return f"of the {format_duration(seconds)} since the first sample is measured ({moment(since)})"
+    return f"of the {format_duration(seconds)} since the first sample is measured"
 
 
 def history_read(snapshot: Snapshot) -> float:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from app.alerting import Notification, resolve
 from app.status import Board
@@ -70,6 +70,9 @@ def test_from_the_page_to_its_mark(browser: Browser, site: _Site) -> None:
         assert 'slo="checkout-availability"' in unquote(silence)
         opened.get_by_role("link", name='route="/pay" 82%').click()
         opened.wait_for_url("**/slos/checkout-availability?from=*")
+        # The charts above are drawn later, and the contributors stay in sight.
+        opened.locator("[data-chart='coverage'] canvas").wait_for()
+        expect(opened.get_by_role("link", name="route=/pay")).to_be_in_viewport()
         assert visit.complaints == []
 
     over = resolve(site.page, at=NOW)

@@ -14,6 +14,8 @@ from tests.support.sites import serving
 
 CHARTS = ("budget", "burn", "events", "sli", "coverage")
 PAGE = "/slos/checkout-availability"
+PAPER_PX = 680
+"""Less than A4 has between its margins."""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,19 @@ def _show_contributors(page: Page) -> None:
     """Prometheus is asked when a reader gets there."""
     # In one step of the page: the answer replaces what is scrolled to.
     page.evaluate("document.getElementById('contributors').scrollIntoView()")
+
+
+def _widest(page: Page) -> int:
+    return max(page.locator(".charts .plot canvas").evaluate_all("found => found.map((one) => one.clientWidth)"))
+
+
+def _widest_on_paper(page: Page) -> int:
+    """The width of the widest chart as it is printed; afterwards they are drawn for the window again."""
+    found = []
+    for event in ("beforeprint", "afterprint"):
+        page.evaluate("(event) => window.dispatchEvent(new Event(event))", event)
+        found.append(_widest(page))
+    return found[0]
 
 
 def _swipe(page: Page, selector: str) -> None:
@@ -60,11 +75,14 @@ def test_every_chart_is_drawn_and_nothing_breaks_the_rules_of_pages(
         assert hidden == [0, 0, 0]
         assert visit.asset_bytes < MOST_ASSET_BYTES
         assert page.get_by_text("1 single change of an alert").count() == 1
+        folded = page.locator("details.fold:not([open])").count()
+        assert folded == (page.locator("details.fold").count() if width == PHONE else 0)
         if width == PHONE:
             with page.expect_navigation():
                 _swipe(page, "[data-chart='sli'] .u-over")
             assert sorted(parse_qs(urlsplit(page.url).query)) == ["from", "to"]
         else:
+            assert [_widest_on_paper(page) <= PAPER_PX, _widest(page) > PAPER_PX] == [True, True]
             assert visit.flaws == []
         assert visit.complaints == []
 
