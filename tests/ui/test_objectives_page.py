@@ -37,6 +37,16 @@ def test_a_month_is_shown_the_worst_first(http: TestClient) -> None:
     assert http.get("/api/v1/reports?period=month&at=2026-03-01&format=csv").status_code == 200
 
 
+def test_members_that_missed_within_a_group_that_met_are_named() -> None:
+    kept = KeptIncidents()
+    kept.clock.at = datetime(2026, 4, 2, 12, tzinfo=UTC)
+    Documents(kept.database).say(date(2026, 2, 1))
+    for route, bad in (("/pay", 120.0), ("/cart", 0.0)):
+        count_days(kept.database, date(2026, 3, 1), [bad] * 31, group=(("route", route),))
+    page = TestClient(site(Board(), incidents=kept)).get("/objectives?at=2026-03-15").text
+    assert "<strong>1</strong> met; 1 member of a group is not</li>" in page
+
+
 def test_periods_are_links_and_the_present_one_is_not_over(http: TestClient) -> None:
     page = http.get("/objectives").text
     assert "No day of this period has been counted" in page

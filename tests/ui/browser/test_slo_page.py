@@ -37,7 +37,8 @@ def _show_contributors(page: Page) -> None:
 
 
 def _widest(page: Page) -> int:
-    return max(page.locator(".charts .plot canvas").evaluate_all("found => found.map((one) => one.clientWidth)"))
+    widths: list[int] = page.locator(".charts canvas").evaluate_all("found => found.map((one) => one.clientWidth)")
+    return max(widths)
 
 
 def _widest_on_paper(page: Page) -> int:
