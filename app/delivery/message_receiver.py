@@ -18,6 +18,7 @@ from app.http.failures import AttemptError
 from app.http.secrets import redacted
 from app.slo import Cause, Severity
 from app.store import StoreError
+from app.tracing import trace_span
 
 # The lease of an entry is 30 s and a request takes 15 s at most, so no batch may outlive its lease: what is not begun
 # within this time is left for the next pass.
@@ -90,7 +91,10 @@ class MessageReceiver(Receiver):
         if not isinstance(notifier, ReportNotifier):
             return Rejected(detail="the receiver takes no reports")
         try:
-            with failing_attempt("sending a report failed unexpectedly", receiver=self._name):
+            with (
+                failing_attempt("sending a report failed unexpectedly", receiver=self._name),
+                trace_span("sloburn.send_report", {"sloburn.receiver": self._name}),
+            ):
                 outcome = await notifier.send_report(message)
         except AttemptError as error:
             outcome = error.failed

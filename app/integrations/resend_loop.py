@@ -12,6 +12,7 @@ from app.alerting import Notification
 from app.clock import Clock
 from app.delivery import Backoff
 from app.delivery.restarting import is_set_within, restarting
+from app.tracing import trace_span
 
 
 class Reasserter(Protocol):
@@ -94,7 +95,13 @@ class ResendLoop:
                 # The machine was asleep: an evaluation comes first, which sees what fires still.
                 continue
             notifications = await asyncio.to_thread(self._alerts.active_and_recently_resolved, receiver, at=at)
-            failures = 0 if await reasserter.resend(notifications, at=at) else failures + 1
+            with trace_span(
+                "sloburn.resend", {"sloburn.receiver": reasserter.name, "sloburn.notifications": len(notifications)}
+            ) as span:
+                repeated = await reasserter.resend(notifications, at=at)
+                if not repeated:
+                    span.fail("not_accepted")
+            failures = 0 if repeated else failures + 1
             pause = (
                 min(self._backoff.delay(failures, self._uniform), self._timing.resend)
                 if failures
