@@ -67,8 +67,8 @@ def vmalert_binary() -> str:
 
 
 def browser_binary() -> str:
-    """The browser that looks at the pages."""
-    return _binary("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+    """The browser that looks at the pages; without windows, if there is one."""
+    return _binary("CHROMIUM", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def scrape_config(
