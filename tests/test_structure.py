@@ -2,6 +2,8 @@
 
 import ast
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,11 @@ LARGEST_PACKAGE = 2500
 """Lines of a package without sub-packages."""
 
 
+@cache
+def modules() -> Mapping[Path, ast.Module]:
+    return {file: ast.parse(file.read_text()) for file in APP.rglob("*.py")}
+
+
 @pytest.mark.parametrize("package", sorted(folder for folder in APP.iterdir() if any(folder.glob("*.py"))), ids=str)
 def test_a_large_package_has_sub_packages(package: Path) -> None:
     lines = sum(len(file.read_text().splitlines()) for file in package.rglob("*.py"))
@@ -22,8 +29,8 @@ def test_a_large_package_has_sub_packages(package: Path) -> None:
 def test_functions_are_short() -> None:
     found = {
         f"{file}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for file in APP.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
+        for file, tree in modules().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert len(found) > 1000
@@ -45,8 +52,8 @@ def test_libraries_of_remote_write_are_loaded_where_it_is_used() -> None:
 def test_no_two_packages_define_the_same_public_name() -> None:
     """A class or function of one name would have to be told apart by where it is imported from."""
     packages = defaultdict[str, set[str]](set)
-    for file in APP.rglob("*.py"):
-        for node in ast.parse(file.read_text()).body:
+    for file, tree in modules().items():
+        for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(
                 "_"
             ):
@@ -69,11 +76,17 @@ BROAD_EXCEPTS = {
 def test_any_error_is_caught_only_where_it_must_be() -> None:
     found = {
         f"{file.relative_to(APP)} {function.name}"
-        for file in APP.rglob("*.py")
-        for function in ast.walk(ast.parse(file.read_text()))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-        if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+        for file, tree in modules().items()
+        if _catches_any_error(tree)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and _catches_any_error(function)
     }
     assert found == set(BROAD_EXCEPTS)
+
+
+def _catches_any_error(tree: ast.AST) -> bool:
+    return any(
+        node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+    )

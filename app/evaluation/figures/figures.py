@@ -100,8 +100,9 @@ def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | 
     lengths = sorted(
         {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
     )
-    starts_s = [start_s, *(as_of - length.total_seconds() for length in lengths)]
-    slo_window, *others = _windows(adjusted or ledger, rows, starts_s, as_of, error_budget)
+    month_start_s, month_end_s = _months(members, as_of)
+    starts_s = [start_s, month_start_s, *(as_of - length.total_seconds() for length in lengths)]
+    slo_window, month, *others = _windows(adjusted or ledger, rows, starts_s, as_of, error_budget)
     windows = dict(zip(lengths, others, strict=True))
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
     window_read = _window_read(members, ledger, rows, start_s)
@@ -114,7 +115,6 @@ def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | 
         leaves_in_s=leaves_in_s,
         at_most_s=at_most_s,
     )
-    month_remaining = _month_remaining(members, adjusted or ledger, rows, as_of, data_since, error_budget=error_budget)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
@@ -132,7 +132,7 @@ def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | 
         leaves_in_s=leaves_in_s,
         # How much of the budget is left is only known of a whole window.
         exhausted_in_s=np.where(window_read, exhausted_in_s, np.nan),
-        month_remaining=month_remaining,
+        month_remaining=_month_remaining(month, as_of, np.fmax(month_start_s, data_since), month_end_s),
         good_ever=good_ever,
         bad_ever=bad_ever,
         dipped_s=dipped_s,
@@ -188,28 +188,23 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
     return window.bounds(at)[0].timestamp(), window.period(at).total_seconds()
 
 
-def _month_remaining(
-    members: Sequence[Member],
-    ledger: Ledger | AdjustedSums,
-    rows: Ints,
-    as_of: Floats,
-    data_since: Floats,
-    *,
-    error_budget: Floats,
-) -> Floats:
-    """Of the budget of each member's calendar month; what of it was not measured is taken to be as the rest."""
+def _months(members: Sequence[Member], as_of_s: Floats) -> tuple[Floats, Floats]:
+    """Start and end of each member's calendar month, in seconds."""
     # Nearly all members have the same few times and zones.
     known: dict[tuple[str, float], tuple[float, float]] = {}
     bounds = []
-    for member, at_s in zip(members, as_of.tolist(), strict=True):
+    for member, at_s in zip(members, as_of_s.tolist(), strict=True):
         place = member.slo.window.timezone, at_s
         if place not in known:
             known[place] = _month_bounds(member, at_s)
         bounds.append(known[place])
     start_s, end_s = np.array(bounds).reshape(-1, 2).T
-    month = _window(ledger, rows, start_s, as_of, error_budget)
-    begin_s = np.fmax(start_s, data_since)
-    remaining = period_remaining(month.burn_rate, (as_of - begin_s) / (end_s - begin_s))
+    return start_s, end_s
+
+
+def _month_remaining(month: WindowFigures, as_of_s: Floats, begin_s: Floats, end_s: Floats) -> Floats:
+    """Of the budget of each member's calendar month; what of it was not measured is taken to be as the rest."""
+    remaining = period_remaining(month.burn_rate, (as_of_s - begin_s) / (end_s - begin_s))
     return np.where(month.coverage < ADEQUATE_COVERAGE, np.nan, remaining)
 
 
