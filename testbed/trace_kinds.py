@@ -6,7 +6,7 @@ holds the same trouble as one of a month.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -104,7 +104,7 @@ def day_and_night(scene: Scene) -> None:
 
 def churn(scene: Scene) -> None:
     """Six instances that restart twice a day and are replaced every other day; 2% of the scrapes fail."""
-    scene.scraper = Scraper(failing=0.02)
+    scene.scraper = replace(scene.scraper, failing=0.02)
     errors = scene.errors(4e-4, (scene.span(0.5, 30 * MINUTE), 0.1))
     rate = scene.steady(30 / 6)
     for slot in range(6):
@@ -232,15 +232,20 @@ FIELD_KINDS: Final[dict[str, str]] = {
 """What bug reports tell of metrics in the field, by name; made by `testbed.histories`."""
 
 
-def generate(kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1) -> Traces:
-    """Traces of *kinds* from *start* to *end* (seconds since the epoch); the same seed makes the same traces."""
-    return Traces([_trace(name, start=start, end=end, seed=seed) for name in kinds])
+def generate(
+    kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1, scrape_s: int = 30
+) -> Traces:
+    """Traces of *kinds* from *start* to *end* (seconds since the epoch), scraped every *scrape_s* seconds.
+
+    The same seed makes the same traces.
+    """
+    return Traces([_trace(name, start=start, end=end, seed=seed, scrape_s=scrape_s) for name in kinds])
 
 
-def _trace(name: str, *, start: int, end: int, seed: int) -> Trace:
+def _trace(name: str, *, start: int, end: int, seed: int, scrape_s: int) -> Trace:
     trace = Trace(service=name, start=start, end=end)
     every = [*KINDS, *FIELD_KINDS]
-    scene = Scene(trace, np.random.default_rng([seed, every.index(name)]))
+    scene = Scene(trace, np.random.default_rng([seed, every.index(name)]), Scraper(interval=scrape_s))
     if name in FIELD_KINDS:
         _from_the_field(scene, histories.KINDS[FIELD_KINDS[name]])
     else:
@@ -261,7 +266,7 @@ def _outage(
 ) -> None:
     first, last = outage
     middle = (first + last) // 2
-    scene.scraper = Scraper(outages=[outage])
+    scene.scraper = replace(scene.scraper, outages=[outage])
     wrong = min(incident, (last - first) // 3)
     rate, errors = scene.steady(20), scene.errors(3e-4, ((middle - wrong // 2, middle - wrong // 2 + wrong), 0.2))
     for number in range(2):
