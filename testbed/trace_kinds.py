@@ -232,9 +232,7 @@ FIELD_KINDS: Final[dict[str, str]] = {
 """What bug reports tell of metrics in the field, by name; made by `testbed.histories`."""
 
 
-def generate(
-    kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1, scrape_s: int = 30
-) -> Traces:
+def generate(kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1, scrape_s: int = 30) -> Traces:
     """Traces of *kinds* from *start* to *end* (seconds since the epoch), scraped every *scrape_s* seconds.
 
     The same seed makes the same traces.

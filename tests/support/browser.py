@@ -1,6 +1,7 @@
 """Pages in a real browser: what a reader sees, what the browser complains of, and what axe finds.
 
-The browser is Debian's `chromium-headless-shell` under Playwright, or a whole Chromium. axe-core comes from npm (`scripts/setup --tests`).
+The browser is Debian's `chromium-headless-shell` under Playwright, or a whole Chromium; axe-core comes from npm
+(`scripts/setup --tests`).
 """
 
 import asyncio
