@@ -126,6 +126,31 @@ def test_an_alert_that_was_frozen_for_missing_data_too_keeps_the_time_of_its_sil
     assert play("bnsnn", impatient)[1] == ["0 fired", "1 frozen", "4 resolved"]
 
 
+@pytest.mark.parametrize(
+    ("then", "changed"),
+    [
+        # Of both rules it is silence of the slow one, which fired, that keeps the alert from resolving.
+        ("qn", ["frozen no events in the last 30m"]),
+        ("nn", ["frozen no events in the last 30m"]),
+        ("nq", ["resolved"]),
+    ],
+)
+def test_an_alert_waits_for_events_of_the_rule_that_fired(then: str, changed: list[str]) -> None:
+    firing, _ = step(Alert(slo=SLO, severity=Severity.PAGE), reading(*"qb"), TWO_TIERS, at=slot(0))
+    _, changes = step(firing, reading(*then), TWO_TIERS, at=slot(1))
+    assert [" ".join(filter(None, (change.kind, change.reason))) for change in changes] == changed
+
+
+def test_an_alert_whose_rule_was_removed_waits_for_events_of_the_quickest_rule_that_is_left() -> None:
+    removed = BurnRateRule(long=timedelta(days=1), short=timedelta(hours=2), factor=3.0)
+    before = replace(TWO_TIERS, rules=(removed,))
+    firing, _ = step(Alert(slo=SLO, severity=Severity.PAGE), reading("b"), before, at=slot(0))
+    frozen, _ = step(firing, reading(*"nn"), TWO_TIERS, at=slot(1))
+    assert (frozen.state, frozen.frozen) == (AlertState.FIRING, "no events in the last 5m")
+    resolved, _ = step(frozen, reading(*"qq"), TWO_TIERS, at=slot(2))
+    assert resolved.state is AlertState.INACTIVE
+
+
 @pytest.mark.parametrize(("burn_rate", "burning"), [(14.4, True), (14.399999, False)])
 def test_a_tier_trips_at_its_factor(burn_rate: float, burning: bool) -> None:
     for rates in [(burn_rate, 99.0), (99.0, burn_rate)]:

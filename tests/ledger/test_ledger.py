@@ -174,6 +174,18 @@ def test_later_slots_never_change_earlier_windows(some: list[Step], slots: int) 
         assert sums.bad == pytest.approx(before.bad)
 
 
+def test_history_that_is_read_again_keeps_what_later_samples_have_counted_of_it() -> None:
+    """Also in the slot that ends at its edge; what lies behind the edge is none of the history."""
+    ledger, edge_s = a_ledger(), START + 10 * INTERVAL
+    ledger.set_history_edge(np.array([0]), edge_s)
+    ledger.record(increments([Step(0, 3, 3.5, 4, 1), Step(0, 9.5, 10, 7, 2), Step(0, 10.5, 11, 5, 3)]), Stage.FINAL)
+    ledger.record(increments([Step(0, 6.5, 7, 9, 9)]), Stage.PARTIAL_PAST)
+    ledger.forget_until(0, edge_s)
+    total, bad, _ = ledger.fine.read(0, START // INTERVAL + 1, START // INTERVAL + 11)
+    assert total.tolist() == [0, 0, 0, 4, 0, 0, 0, 0, 0, 7, 5]
+    assert bad.tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 3]
+
+
 def test_counters_that_were_shown_never_fall() -> None:
     ledger = a_ledger()
     rows = np.arange(ROWS)
