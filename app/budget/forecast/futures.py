@@ -9,7 +9,7 @@ import numpy as np
 
 from app.budget.base_rate import HOURS
 from app.budget.forecast.draws import FUTURES, MOST_ARRIVALS, Draws, LevelDraws, draws
-from app.budget.forecast.incidents import MOST_INCIDENTS
+from app.budget.forecast.incidents import MOST_INCIDENTS, PastIncidents
 from app.budget.forecast.levels import Levels
 from app.budget.forecast.usual import Usual
 from app.slo.arrays import Floats, Ints
@@ -120,7 +120,9 @@ def _new_incidents(known: Usual, steps_h: Floats, horizon_h: Floats, prior_hours
     """Hours of failing traffic that new incidents bring into each step."""
     rows, steps = len(horizon_h), len(steps_h)
     row, future, arrival, begins_h = _arrivals(known, horizon_h, drawn)
-    size, hours = _sizes(known, prior_hours, row, drawn.which[future, arrival], drawn.larger[future, arrival])
+    size, hours = sizes_of_incidents(
+        known.incidents, prior_hours[row], row, which=drawn.which[future, arrival], larger=drawn.larger[future, arrival]
+    )
     brought = np.zeros(rows * FUTURES * steps)
     for part in range(_PARTS):
         at_h = begins_h + hours * (part + 0.5) / _PARTS
@@ -145,14 +147,19 @@ def _arrivals(known: Usual, horizon_h: Floats, drawn: Draws) -> tuple[Ints, Ints
     return row, future, arrival, begins_h[some]
 
 
-def _sizes(known: Usual, prior_hours: Floats, row: Ints, which: Floats, larger: Floats) -> tuple[Floats, Floats]:
-    """Hours of failing traffic and length in hours of incidents: like one of the past, or of a size not seen so far."""
-    past = known.incidents
+def sizes_of_incidents(
+    past: PastIncidents, prior_hours: Floats, row: Ints, *, which: Floats, larger: Floats
+) -> tuple[Floats, Floats]:
+    """Hours of failing traffic and length in hours of incidents: like one of the past, or of a size not seen so far.
+
+    Of each incident to come: the *row* of its SLI, *which* it is like (0 to 1: one of the past, then unseen sizes), and
+    how much *larger* it is (normal numbers); all of shape (incidents,).
+    """
     chosen = (which * (past.count[row] + _PRIOR_SIZES)).astype(np.int64)
     unseen = chosen >= past.count[row]
     chosen = np.minimum(chosen, MOST_INCIDENTS - 1)
     order = 0.5 * (1.0 + np.tanh(_EVEN * larger))
-    any_size = prior_hours[row] * _SMALLEST * (_LARGEST / _SMALLEST) ** order
+    any_size = prior_hours * _SMALLEST * (_LARGEST / _SMALLEST) ** order
     size = np.where(unseen, any_size, past.size[row, chosen] * np.exp(_LARGER * larger))
     return size, np.where(unseen, _PRIOR_HOURS, past.hours[row, chosen])
 
