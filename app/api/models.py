@@ -388,7 +388,8 @@ class ConfigurationModel(TypedDict):
     replicas: Annotated[
         list[str],
         Field(
-            description="The processes that work on the database; today there is one.", examples=[["slo-0, process 7"]]
+            description="The processes that work on the database, on PostgreSQL each with its shards of the SLOs.",
+            examples=[["slo-0, process 7: 33 of 65 shards", "slo-1, process 7: 32 of 65 shards"]],
         ),
     ]
 

@@ -107,7 +107,7 @@ def test_what_is_wrong_is_on_the_page_with_what_to_do(client: TestClient) -> Non
         "slos/a.yaml:3: objective: must be below 100%",
         "pager failing since 2 h ago 401 invalid key 4 waiting 3 h ago 1 9 rejected 61",
         "old not configured any more 3 h ago 0 none 61",
-        "slo-0, process 7 works on SQLite 3.40.1. There is one process at a time",
+        "slo-0, process 7 works on SQLite 3.40.1. A second process on the same file refuses",
         "checkout-availability/page firing 401 invalid key 9",
         "mimir:9009",
         "eu does not answer 503 2 h ago 3.5 s 7 5",
