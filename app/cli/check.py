@@ -190,8 +190,9 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
     clock, found = SystemClock(), LiveFindings()
     by_source: dict[str, list[Slo]] = {}
     for slo in loaded.slos:
-        # Composites ask for nothing: their components are SLOs of their own.
-        for name in (slo.sli.source,) if slo.sli.kind is SliKind.COMPOSITE else sources_of_sli(slo.sli):
+        names = sources_of_sli(slo.sli)
+        # Of composites nothing is asked: they are shown once, and their components are SLOs of their own.
+        for name in names[:1] if slo.sli.kind is SliKind.COMPOSITE else names:
             by_source.setdefault(name, []).append(replace(slo, sli=slo.sli.from_source(name)))
     several = {slo.id for slo in loaded.slos if isinstance(slo.sli, SeveralSources)}
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))

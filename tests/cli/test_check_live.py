@@ -260,11 +260,15 @@ def test_a_source_that_does_not_answer_hides_nothing_of_the_others(imported: str
     config.write_text(f"sources: [{{name: eu, url: '{away}'}}, {{name: us, url: '{imported}'}}]\n")
     gauge = "{total: wobbling, bad: 'wobbling{state=\"late\"}'}"
     lines = [f"  - {{name: {name}, source: {name}, objective: 99, window: 7d, sli: {gauge}}}" for name in ("eu", "us")]
+    lines.append(f"  - {{name: all, source: [us, eu], objective: 99, window: 7d, sli: {gauge}}}")
+    lines.append("  - {name: journey, objective: 99, window: 7d, sli: {worst_of: [self-all]}}")
     path = write(tmp_path, "\n".join(["service: self", "slos:", *lines]))
     result = check("--live", "--config", config, "--format", "json", path)
 
-    errors = {one["subject"]: one["code"] for one in json.loads(result.stdout)["errors"]}
-    assert errors == {"self-eu": "source_unanswered", "self-us": "gauge"}
+    errors = {(one["subject"], one["code"]): one["problem"] for one in json.loads(result.stdout)["errors"]}
+    # The default source is none of these: nothing asks for it.
+    assert errors.keys() == {("self-eu", "source_unanswered"), ("self-us", "gauge"), ("self-all", "gauge")}
+    assert errors["self-all", "gauge"].startswith("source us: ")
     assert result.exit_code == 1
 
 
