@@ -160,7 +160,8 @@ class _CopiesOfTarget:
             if not verdict:
                 continue
             mine = _span(self._context, new)
-            if samples.value[mine[0]] >= CERTAIN_EVENTS and samples.value[mine[-1]] > samples.value[mine[0]]:
+            # It has grown, whether or not it restarted since.
+            if samples.value[mine[0]] >= CERTAIN_EVENTS and (np.diff(samples.value[mine]) > 0).any():
                 certain.add(change)
             if new in self._fresh or old in self._fresh:
                 changes.setdefault(change, []).append((new, old))

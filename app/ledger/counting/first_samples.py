@@ -97,6 +97,7 @@ def find_first_samples(
         of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
         # By when they are scraped: what all series that appear together count is found at once.
         events: dict[float, Mapping[int, float]] = {}
+        expired = _Expired.of(context, target)
         if len(of_first_scrape):
             values = zip(
                 samples.counter[of_first_scrape].tolist(), samples.value[of_first_scrape].tolist(), strict=True
@@ -113,7 +114,7 @@ def find_first_samples(
                 counted = 0.0
             elif _began(context, index, target):
                 counted = value
-            elif _has_value_of_ended(context, index, target, restarts, registry):
+            elif _has_value_of_ended(context, index, expired, restarts, registry):
                 counted = 0.0
             else:
                 if at not in events:
@@ -179,8 +180,45 @@ def _together(value: float, values: Floats) -> float:
     return value if value <= SLACK_EVENTS else float(values[values > SLACK_EVENTS].sum())
 
 
+@dataclass(frozen=True, slots=True)
+class _Expired:
+    """Where counters of a target stood, in the order of *value*, when they were last seen at *time* for a while.
+
+    They were not seen again for more than the look-back, until *again_s*.
+    """
+
+    counter: Ints
+    time: Floats
+    value: Floats
+    again_s: Floats
+
+    @classmethod
+    def of(cls, context: SampleContext, target: int) -> "_Expired":
+        samples = context.steps.samples
+        mine, _ = context.of_target(target)
+        counters = context.counters(target)
+        known = counters[~np.isnan(context.cursor.time[counters])]
+        counter = np.concatenate([samples.counter[mine], known])
+        time = np.concatenate([samples.time[mine], context.cursor.time[known]])
+        value = np.concatenate([samples.value[mine], context.cursor.value[known]])
+        order = np.lexsort((time, counter))
+        counter, time, value = counter[order], time[order], value[order]
+        last = np.append(counter[1:] != counter[:-1], True)[: len(counter)]
+        again_s = np.where(last, np.inf, np.append(time[1:], np.inf)[: len(time)])
+        kept = np.flatnonzero((again_s - time > LOOKBACK_S) & (value > SLACK_EVENTS))
+        kept = kept[np.argsort(value[kept], kind="stable")]
+        return cls(counter[kept], time[kept], value[kept], again_s[kept])
+
+    def with_value(self, value: float, at: float) -> Iterable[tuple[int, float]]:
+        """The counters that were missing at a time and stood at a *value* or just below it, and when they were seen."""
+        first, last = np.searchsorted(self.value, [value - NEAR_EVENTS, np.nextafter(value, np.inf)])
+        near = np.arange(first, last)
+        near = near[(at - self.time[near] > LOOKBACK_S) & (self.again_s[near] >= at)]
+        return zip(self.counter[near].tolist(), self.time[near].tolist(), strict=True)
+
+
 def _has_value_of_ended(
-    context: SampleContext, index: int, target: int, restarts: Sequence[float], registry: Registry
+    context: SampleContext, index: int, expired: _Expired, restarts: Sequence[float], registry: Registry
 ) -> bool:
     """Whether a first value is that of a series of the target that ended and differs in one label.
 
@@ -192,16 +230,15 @@ def _has_value_of_ended(
     labels = registry.labels_of(counter)
     if labels is None or value <= SLACK_EVENTS:
         return False
-    for other in context.counters(target).tolist():
+    restarted = float(context.cursor.restarted[arrays.target[counter]])
+    for other, seen in expired.with_value(value, at):
         theirs = registry.labels_of(other)
-        if other == counter or theirs is None or arrays.bad[other] != arrays.bad[counter]:
-            continue
-        seen, ended_at = _newest(context, other, at, side="left")
         if (
-            at - seen > LOOKBACK_S
-            and SLACK_EVENTS < ended_at <= value <= ended_at + NEAR_EVENTS
+            other != counter
+            and theirs is not None
+            and arrays.bad[other] == arrays.bad[counter]
             and len({name for name, _ in set(labels) ^ set(theirs)}) == 1
-            and not any(seen < restart <= at for restart in (*restarts, float(context.cursor.restarted[target])))
+            and not any(seen < restart <= at for restart in (*restarts, restarted))
         ):
             return True
     return False

@@ -123,13 +123,14 @@ def judge_scrape(
     # A small value that stands still says nothing; any other is evidence of a process that went on.
     still = others & (value == before)
     silent = still & (value <= SLACK_EVENTS)
-    went_on = (still & ~silent) | (others & (value > PROOF_PACES * expected + SLACK_EVENTS))
+    on_pace = others & _goes_on_at_its_pace(before, value, gap_s=gap_s, pace=pace)
+    went_on = (still & ~silent) | on_pace | (others & (value > PROOF_PACES * expected + SLACK_EVENTS))
     alone = bool(went_on.any())
     reset = fell & _plausible_reset(
         before, value, gap_s=gap_s, pace=pace, followed_pace=None if alone else followed_pace, alone=alone
     )
     if (went_on & (value > PROOF_PACES * np.maximum(expected, value[reset].sum()) + SLACK_EVENTS)).sum() == 0:
-        alone = bool((still & ~silent).any())
+        alone = bool(((still & ~silent) | on_pace).any())
     if restarted and not alone:
         reset |= fell & (value <= before / 2) & (value <= START_PACES * expected + UNKNOWN_EVENTS)
     dip = fell & ~reset
@@ -191,6 +192,16 @@ def is_near(before: Floats, value: Floats) -> Bools:
     """Which counters fell so little that a second copy of them was read; shapes (counters,)."""
     near: Bools = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
     return near
+
+
+def _goes_on_at_its_pace(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats) -> Bools:
+    """Which counters have grown as they did before, to values that took them much longer; shapes (counters,).
+
+    A restart that they hide would have to bring each of them, by chance, to where it would have been anyway.
+    """
+    own = PROOF_PACES * np.nan_to_num(pace) * gap_s + SLACK_EVENTS
+    goes_on: Bools = (pace > 0) & (value - before <= own) & (value > 2 * own) & (value > IDLE_EVENTS)
+    return goes_on
 
 
 def _plausible_reset(
