@@ -417,12 +417,16 @@ def corrected_downwards(draft: Draft) -> None:
     only = int(draft.rng.integers(0, 8))
 
     def corrected(every: list[Samples]) -> list[Samples]:
-        names = [_but_replica(one.labels) for one in every]
+        names = [but_server(one.labels) for one in every]
         chosen = names[only % len(names)] if names else ()
-        return [
-            _corrected(one, depth, draft.trace.start + at) if name == chosen else one
-            for name, one in zip(names, every, strict=True)
-        ]
+        lower = {
+            place: _corrected(one, depth, draft.trace.start + at)
+            for place, (name, one) in enumerate(zip(names, every, strict=True))
+            if name == chosen
+        }
+        # Nobody can know of a correction that does not show; one that a replica shows is of the counter itself.
+        shown = any((np.diff(one.values) < 0).any() for one in lower.values())
+        return [lower.get(place, one) if shown else one for place, one in enumerate(every)]
 
     draft.views.insert(0, corrected)
 
@@ -571,6 +575,14 @@ STEADY_VIEWS: Final = tuple(
     )
 )
 """Kinds that two servers see alike, but for the times of their scrapes."""
+
+SERVER_LABELS: Final = frozenset(
+    (
+        *("prometheus_replica", "prometheus", "cluster", "region", "shard"),
+        *("vantage", "origin", "monitor", "dc", "env"),
+    )
+)
+"""The labels in which servers differ that scrape the same targets, here and in further kinds."""
 
 BEYOND_COUNTING: Final = frozenset({"behind_a_balancer"})
 """Kinds that nobody can count: random histories are not of them."""
@@ -747,15 +759,14 @@ def _dipped(samples: Samples, dice: np.random.Generator, times: int, depth: floa
     return _replaced(samples, values)
 
 
-def _but_replica(labels: Labels) -> Labels:
-    """The labels that all replicas give to a series."""
-    return tuple(pair for pair in labels if pair[0] != "prometheus_replica")
+def but_server(labels: Labels) -> Labels:
+    """The labels that all servers give to a series."""
+    return tuple(pair for pair in labels if pair[0] not in SERVER_LABELS)
 
 
 def _corrected(samples: Samples, depth: int, at: int) -> Samples:
-    """A counter that is *depth* lower from second *at* on, if the correction shows: nobody can know of any other."""
-    values = np.maximum(samples.values - depth * (samples.times_ms >= at * 1000), 0)
-    return _replaced(samples, values) if (np.diff(values) < 0).any() else samples
+    """A counter that is *depth* lower from second *at* on."""
+    return _replaced(samples, np.maximum(samples.values - depth * (samples.times_ms >= at * 1000), 0))
 
 
 def _cut(samples: Samples, at_ms: Sequence[int]) -> list[Samples]:

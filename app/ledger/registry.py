@@ -70,15 +70,20 @@ def _hash(pairs: list[tuple[str, str]]) -> int:
 
 @dataclass(slots=True)
 class Agreement:
-    """Two counters agreed in so many *samples*, up to *until_s* and since they deviated last, and deviated so often."""
+    """Two counters agreed in so many *samples* since they deviated last, and deviated so often.
+
+    Compared were samples from *since_s* to *until_s*: live counting goes on behind them, history before them.
+    """
 
     samples: int = 0
+    since_s: float = np.inf
     until_s: float = -np.inf
     deviations: int = 0
 
     def agree(self, times: Floats) -> None:
         """Note that they agreed in samples of these *times*, of which some may be known."""
-        self.samples += int((times > self.until_s).sum())
+        self.samples += int(((times > self.until_s) | (times < self.since_s)).sum())
+        self.since_s = min(self.since_s, float(times.min()))
         self.until_s = max(self.until_s, float(times.max()))
 
     def deviate(self) -> None:
@@ -92,7 +97,7 @@ class Registry:
 
     Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
     of which the first went on as the second, in order. *uncompared* are the counters that have not been compared with
-    others of their target yet.
+    others of their target yet. *whole_rows* are those of which no older history is to be read.
     """
 
     def __init__(self) -> None:
@@ -115,6 +120,7 @@ class Registry:
         self._copy_labels: dict[int, frozenset[str]] = {}
         self._copy_changes: dict[int, set[Change]] = {}
         self.uncompared: set[int] = set()
+        self.whole_rows: set[int] = set()
         self._sampled_rows: set[int] = set()
         self._agreements: dict[tuple[int, int], Agreement] = {}
         self._arrays: CounterArrays | None = None
@@ -223,6 +229,13 @@ class Registry:
     def were_compared(self, counters: Iterable[int]) -> None:
         """Note that counters have been compared with others of their target."""
         self.uncompared.difference_update(counters)
+
+    def note_history(self, rows: Iterable[int], *, whole: bool) -> None:
+        """Note of some rows that all of their history has been read, or that it has not."""
+        if whole:
+            self.whole_rows.update(rows)
+        else:
+            self.whole_rows.difference_update(rows)
 
     def agreement(self, new: int, old: int) -> "Agreement":
         """In how many samples two counters agreed so far."""

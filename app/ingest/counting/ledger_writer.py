@@ -109,6 +109,8 @@ class LedgerWriter:
         if not tracked_slis:
             return
         rows, registry = rows_of(tracked_slis), self.ledger.registry
+        if registry.uncompared:
+            registry.note_history(rows_of(each for each in tracked_slis if each.backfilled).tolist(), whole=True)
         self.ledger.rollback_provisional(rows)
         self.ledger.advance(at_s)
         final = count(
@@ -140,8 +142,10 @@ class LedgerWriter:
     ) -> None:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
+        known_unions = len(registry.unions)
         past = self._count_range(samples, since_s=since_s, until_s=until_s, starts=self.starts)
-        counted_again = [*self._counted_twice(past, until_s), *self._began_without_dips(past, until_s)]
+        united = registry.unions[known_unions:]
+        counted_again = [*self._counted_twice(united, until_s), *self._began_without_dips(past, until_s)]
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -187,12 +191,16 @@ class LedgerWriter:
                 found.append(tracked)
         return [tracked for tracked in found if tracked.history_recounts < _MOST_RECOUNTS]
 
-    def _counted_twice(self, past: Count, until_s: float) -> list[TrackedSli]:
-        """The SLIs of which a copy of a series, found in the *past*, has been counted beside it after *until_s*."""
-        self.live.grow(self.ledger.registry.sizes)
-        rows = self.ledger.registry.arrays.row
-        copies = [link.new for link in past.links if link.duplicate and self.live.time[link.new] > until_s]
-        slis = {self.ledger.registry.rows[row].sli for row in rows[copies].tolist()}
+    def _counted_twice(self, pairs: Iterable[tuple[int, int]], until_s: float) -> list[TrackedSli]:
+        """The SLIs of which two series, that proved to be one in what is before *until_s*, were counted after it.
+
+        A series that goes on under other labels is not: the one that it continues has ended.
+        """
+        registry = self.ledger.registry
+        self.live.grow(registry.sizes)
+        time = self.live.time
+        copies = [new for new, old in pairs if time[new] > until_s and time[old] > until_s]
+        slis = {registry.rows[row].sli for row in registry.arrays.row[copies].tolist()}
         found = [self._tracked_of[sli] for sli in sorted(slis)]
         return [each for each in found if each.settled_s > until_s and each.history_recounts < _MOST_RECOUNTS]
 
@@ -287,6 +295,7 @@ class LedgerWriter:
         whole = tracked.backfilled and tracked.horizon_s <= self.history_s
         counted_from_s = tracked.partial_history_from_s
         counted_from_s = tracked.complete_from_s if counted_from_s is None else counted_from_s
+        self.ledger.registry.note_history(tracked.rows.values(), whole=tracked.backfilled)
         self.ledger.set_progress(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
         self.ledger.set_history_edge(rows_of([tracked]), tracked.complete_from_s)
 

@@ -105,8 +105,10 @@ def _second_servers(context: SampleContext, registry: Registry) -> list[Link]:
     if not len(waiting) or not len(samples.time):
         return []
     seen = np.diff(np.searchsorted(samples.counter, [waiting, waiting + 1]), axis=0)[0]
-    known_s = context.cursor.time[waiting]
-    registry.were_compared(waiting[(seen == 0) & (known_s < float(samples.time.max()) - 2 * LOOKBACK_S)].tolist())
+    known_s, whole = context.cursor.time[waiting], np.isin(arrays.row[waiting], list(registry.whole_rows))
+    # Where older history is still to be read, those that have ended are compared there.
+    ended = whole & (seen == 0) & (known_s < float(samples.time.max()) - 2 * LOOKBACK_S)
+    registry.were_compared(waiting[ended].tolist())
     fresh = waiting[seen >= PROOF_SAMPLES]
     if not len(fresh):
         return []
