@@ -97,7 +97,8 @@ class Registry:
 
     Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
     of which the first went on as the second, in order. *uncompared* are the counters that have not been compared with
-    others of their target yet. *whole_rows* are those of which no older history is to be read.
+    others of their target yet; *small* are those that were, and showed too little to prove anything. *whole_rows* are
+    rows of which no older history is to be read.
     """
 
     def __init__(self) -> None:
@@ -120,6 +121,7 @@ class Registry:
         self._copy_labels: dict[int, frozenset[str]] = {}
         self._copy_changes: dict[int, set[Change]] = {}
         self.uncompared: set[int] = set()
+        self.small: set[int] = set()
         self.whole_rows: set[int] = set()
         self._sampled_rows: set[int] = set()
         self._agreements: dict[tuple[int, int], Agreement] = {}
@@ -229,6 +231,21 @@ class Registry:
     def were_compared(self, counters: Iterable[int]) -> None:
         """Note that counters have been compared with others of their target."""
         self.uncompared.difference_update(counters)
+
+    @property
+    def has_uncompared(self) -> bool:
+        """Whether some counters may still prove to be copies."""
+        return bool(self._copies or self.uncompared or self.small)
+
+    def wait_until_large(self, counters: Iterable[int]) -> None:
+        """Note that counters are to be compared again once they have counted more."""
+        self.small.update(counters)
+
+    def are_large(self, counters: Iterable[int]) -> None:
+        """Note which counters can be compared, of those that waited for it."""
+        large = self.small.intersection(counters)
+        self.small -= large
+        self.uncompared |= large
 
     def note_history(self, rows: Iterable[int], *, whole: bool) -> None:
         """Note of some rows that all of their history has been read, or that it has not."""

@@ -62,6 +62,9 @@ class Link(NamedTuple):
 
 def find_copies(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of series that are seen twice, among those that have not been looked at yet."""
+    samples = context.steps.samples
+    if registry.small:
+        registry.are_large(np.unique(samples.counter[samples.value >= CERTAIN_EVENTS]).tolist())
     if not registry.copies and not registry.uncompared:
         return []
     return [*_replicas(context, registry), *_second_servers(context, registry)]
@@ -116,6 +119,7 @@ def _second_servers(context: SampleContext, registry: Registry) -> list[Link]:
     present, last_s = samples.counter[ends], samples.time[ends]
     links: list[Link] = []
     undecided: set[int] = set()
+    small: list[int] = []
     for target in np.unique(arrays.target[fresh]).tolist():
         of_target = arrays.target[present] == target
         # The samples of one server's scrape have one timestamp, or one each where the exporter writes its own.
@@ -123,7 +127,10 @@ def _second_servers(context: SampleContext, registry: Registry) -> list[Link]:
             found = _CopiesOfTarget(context, registry, present[of_target].tolist(), set(fresh.tolist()))
             links += found.links()
             undecided |= found.undecided
-    registry.were_compared(set(fresh.tolist()) - undecided)
+            small += present[of_target & (samples.value[ends] < CERTAIN_EVENTS)].tolist()
+    decided = set(fresh.tolist()) - undecided
+    registry.were_compared(decided)
+    registry.wait_until_large(decided.intersection(small) - {link.new for link in links})
     return links
 
 
@@ -163,7 +170,7 @@ class _CopiesOfTarget:
                 continue
             mine = _span(self._context, new)
             # It has grown, whether or not it restarted since.
-            if samples.value[mine[0]] >= CERTAIN_EVENTS and (np.diff(samples.value[mine]) > 0).any():
+            if samples.value[mine].max() >= CERTAIN_EVENTS and (np.diff(samples.value[mine]) > 0).any():
                 certain.add(change)
             if new in self._fresh or old in self._fresh:
                 changes.setdefault(change, []).append((new, old))

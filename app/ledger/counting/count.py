@@ -205,7 +205,7 @@ def _link(
     first_samples = first_samples[
         (steps.samples.time[first_samples] <= until) & (steps.samples.time[first_samples] > after)
     ]
-    if not len(first_samples) and not registry.copies and not registry.uncompared:
+    if not len(first_samples) and not registry.has_uncompared:
         return ()
     context = SampleContext(steps, cursor, registry, known_s=known_s)
     found = find_copies(context, registry)
@@ -226,7 +226,7 @@ def _link_before(samples: Samples, registry: Registry, *, until: float, known_s:
     first_s = np.full(registry.sizes[2], np.inf)
     np.fmin.at(first_s, samples.counter, samples.time)
     new = np.flatnonzero((first_s <= until) & (first_s > first_s.min(initial=np.inf) + _FIRST_SCRAPES_S))
-    if len(new) or registry.copies or registry.uncompared:
+    if len(new) or registry.has_uncompared:
         cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
         steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
