@@ -201,7 +201,10 @@ def _link(
     after: float = -np.inf,
 ) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
-    first_samples = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
+    appears = np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter])
+    # A series that was away may have gone on under other labels meanwhile.
+    returns = ~steps.samples.steady & (steps.samples.time - steps.since > LOOKBACK_S)
+    first_samples = np.flatnonzero(appears | returns)
     first_samples = first_samples[
         (steps.samples.time[first_samples] <= until) & (steps.samples.time[first_samples] > after)
     ]

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.ledger.counting.last_samples import Dip
+from app.ledger.counting.last_samples import PACE_GRID_S, Dip
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     NEAR_RATIO,
+    SLACK_EVENTS,
     UNKNOWN_EVENTS,
     WRAP,
     ScrapeJudgement,
@@ -151,7 +152,9 @@ class Falls:
         steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
         if judgement.whole:
             self._restart(target, at, steps.samples.counter[scrape])
-        still = self._stood_still(counters, begin)
+        still = np.full(len(members), self._stood_still(counters, begin))
+        if still.any() and self._trickles(target, begin):
+            still &= ~(is_near(before, value) & (value > UNKNOWN_EVENTS))
         self._note_falls(
             members, before=before, value=value, pace=pace, judgement=judgement, expired=expired, still=still
         )
@@ -169,6 +172,11 @@ class Falls:
     def _stood_still(self, counters: Ints, begin: float) -> bool:
         """Whether none of the *counters* of a scrape changed in its last two steps before *begin*."""
         return all(self._last_changes(counter, begin) == [0.0, 0.0] for counter in counters.tolist())
+
+    def _trickles(self, target: int, begin: float) -> bool:
+        """Whether a target counted a few events lately: a service that is nearly idle corrects its counters, too."""
+        pace = self._context.target_pace(target, begin)
+        return pace is not None and 0 < pace * PACE_GRID_S <= SLACK_EVENTS
 
     def _last_changes(self, counter: int, begin: float) -> list[float]:
         """What a counter changed by in its last two steps before *begin*, or how fast; NaN where it is not known."""
@@ -193,7 +201,7 @@ class Falls:
         pace: Floats,
         judgement: ScrapeJudgement,
         expired: Bools,
-        still: bool,
+        still: Bools,
     ) -> None:
         """Follow each counter that fell among *members* at its lower level; shapes (members,)."""
         steps, context = self._steps, self._context
@@ -217,7 +225,7 @@ class Falls:
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
                 alone=judgement.alone and not expired[place],
-                still=still,
+                still=bool(still[place]),
                 moved_at=when,
             )
             if not reset:

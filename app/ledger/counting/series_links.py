@@ -39,7 +39,8 @@ class _Others:
     """The other counters of a row that were seen in the look-back before a time, by value.
 
     The last *time* and *value* of each, and whether it *lives*: it was seen after that time too, before it was *due*,
-    by when it must be seen again unless it has ended. *returns*: it was seen within the look-back.
+    by when it must be seen again unless it has ended. *returns*: it was seen within the look-back. Of those that were
+    away for longer, and are back by the time, it is their first sample since.
     """
 
     counter: Ints
@@ -130,7 +131,8 @@ class _Round:
         self._first_samples = first_samples[np.argsort(-samples.value[first_samples], kind="stable")]
         self._begin = float(samples.time[first_samples].min())
         self._newest = context.newest_s
-        self._others = self._seen_before(own, samples.counter[first_samples])
+        # Those that return may be living twins of those that appear with them.
+        self._others = self._seen_before(own, samples.counter[first_samples[~self._returns(first_samples)]])
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
         self._taken = set(ended)
         self._renamed: dict[int, int] = {}
@@ -151,7 +153,12 @@ class _Round:
         for sample in unsure:
             found = (self._consistent(sample, change) for change in changes)
             links += [link for link in found if link is not None][:1]
+        self._first_samples = self._first_samples[~self._returns(self._first_samples)]
         return links or self._takeover() or self._twins()
+
+    def _returns(self, samples: Ints) -> Bools:
+        """Which samples are of series that were seen before, and were away."""
+        return ~np.isnan(self._context.steps.since[samples])
 
     def _seen_before(self, own: _OfRow, new: Ints) -> _Others:
         context, begin = self._context, self._begin
@@ -163,12 +170,15 @@ class _Round:
         # Samples are in the order of time within each counter: the last one counts.
         time[place[near]] = at[near]
         value[place[near]] = context.steps.samples.value[own.samples[near]]
-        known = ~np.isnan(value) & (time > _oldest_s(time, begin)) & (time < begin)
-        kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
         # One that is seen again much later, under labels that come and go, did not live in between.
-        soon = (at >= begin) & (place >= 0)
-        again_s = np.full(len(counters), np.inf)
-        np.fmin.at(again_s, place[soon], at[soon])
+        soon = np.flatnonzero((at >= begin) & (place >= 0))[::-1]
+        again_s, again = np.full(len(counters), np.inf), np.full(len(counters), np.nan)
+        again_s[place[soon]], again[place[soon]] = at[soon], context.steps.samples.value[own.samples[soon]]
+        known = ~np.isnan(value) & (time > _oldest_s(time, begin)) & (time < begin)
+        back = ~known & (again_s <= begin + _ROUND_S)
+        time[back], value[back] = again_s[back], again[back]
+        kept = np.flatnonzero(known | back)
+        kept = kept[np.argsort(value[kept], kind="stable")]
         due = time[kept] + _LIVES_SCRAPES * self._scrape_s(own, place, len(counters))[kept]
         return _Others(
             counter=counters[kept],
@@ -448,7 +458,7 @@ class _Round:
         """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
         samples, arrays = self._context.steps.samples, self._context.arrays
         new, old = int(samples.counter[sample]), int(self._others.counter[place])
-        if old in self._taken:
+        if old in self._taken or not self._explains(sample, place):
             return None
         same_target = arrays.target[new] == arrays.target[old]
         both_live = bool(self._others.lives[place])
@@ -461,6 +471,14 @@ class _Round:
         self._taken.add(old)
         self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
         return Link(new, old, duplicate=both_live, at=float(samples.time[sample]))
+
+    def _explains(self, sample: int, place: int) -> bool:
+        """Whether a counter is nearer to a first value than the series itself, if that was there before it was away."""
+        if not self._returns(np.array([sample]))[0]:
+            return True
+        own, stood = float(self._context.steps.raw[sample]), float(self._others.value[place])
+        fell = float(self._context.steps.samples.value[sample]) < own
+        return not self._others.lives[place] and (fell or own < stood)
 
     def _live_together(self, sample: int, old: int) -> bool:
         """Whether a counter is scraped at the times of another one, first seen in a *sample*: then they are two."""
