@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.ledger.counting import copies
+from app.ledger.registry import Agreement
 from app.slo.arrays import Floats
 from tests.ledger.histories import History, Labels, Points
 
@@ -58,6 +59,37 @@ def test_a_second_server_counts_once_by_whatever_labels_it_differs(
     for found in (both.final(since, until), both.backwards(since, until)):
         assert found[0] == pytest.approx(expected[0], abs=scrape[0])
         assert found[1] == pytest.approx(expected[1], abs=scrape[1] + 3)
+
+
+@pytest.mark.parametrize("past", [0.0, 60.0])
+def test_a_second_server_of_counters_that_were_small_counts_once(past: float) -> None:
+    """Both begin to scrape a service of few requests, and its counters prove nothing until they have counted more."""
+    dice, end = np.random.default_rng(3), 4 * HOUR
+    events = dice.poisson(0.1, int(end)).astype(np.float64)
+    first, second = scraped(5.0, end), scraped(19.4, end)
+    labelled = ((first, {"cluster": "a"}), (second, {"cluster": "b"}))
+    history = History([series("200", (at, past + counted_at(at, events)), labels) for at, labels in labelled])
+    since, until = 2 * HOUR, end - 600
+    true = events[int(since) : int(until)].sum()
+    for found in (history.final(since, until), history.backwards(since, until)):
+        assert found == (pytest.approx(true, abs=10), 0.0)
+
+
+def test_a_second_server_of_a_counter_that_restarted_counts_once() -> None:
+    """What it counts at the end is less than at the beginning, and no less a proof."""
+    dice, end = np.random.default_rng(5), 3 * HOUR
+    events = dice.poisson(20, int(end)).astype(np.float64)
+    cut = 2.5 * HOUR
+    whole = 400_000 + np.cumsum(events)
+    whole[int(cut) :] -= whole[int(cut)]
+    shown = []
+    for phase, labels in ((5.0, {"cluster": "a"}), (19.4, {"cluster": "b"})):
+        at = scraped(phase, end)
+        shown.append(series("200", (at, whole[np.floor(at).astype(int)]), labels))
+    history, since, until = History(shown), 900.0, end - 600
+    true = events[int(since) : int(until)].sum()
+    for found in (history.backwards(since, until), history.final(since, until)):
+        assert found == (pytest.approx(true, abs=2000), 0.0)
 
 
 @pytest.mark.parametrize("labels", [("tenant",), ("tenant", "plan")], ids=["one label", "two labels"])
@@ -135,3 +167,12 @@ def test_jobs_that_follow_each_other_are_not_one_that_was_renamed() -> None:
     history = History(shown)
     history.final(900, 2700)
     assert history.copies == ()
+
+
+@pytest.mark.parametrize("older_first", [False, True])
+def test_samples_agree_once_however_they_are_read(older_first: bool) -> None:
+    """Live counting reads on, history back; what is read twice proves nothing more."""
+    agreement, parts = Agreement(), [np.arange(0.0, 300, 30), np.arange(150.0, 600, 30)]
+    for times in reversed(parts) if older_first else parts:
+        agreement.agree(times)
+    assert agreement.samples == 20

@@ -70,6 +70,37 @@ def test_one_process_of_a_collector_restarts_and_the_others_go_on() -> None:
     assert_close(found, 25.001 * (END - 1200), 0.001 * (END - 1200), by=20 * SCRAPE_S, bad_by=1)
 
 
+@pytest.mark.parametrize("missed", [0, 2])
+def test_a_pod_restarts_beside_young_ones_of_its_target(missed: int) -> None:
+    """Pods push without an `instance`, so that all are of one target: those that keep their pace have not restarted."""
+    times = grid(0, END)
+    shown, length = [], END - 1200
+    for number in range(6):
+        for code, pace in (("200", 70.0), ("500", 10.0)):
+            born = CUT - 90 * (number > 0)
+            values = np.floor(pace * np.maximum(times - born, 0))
+            if number == 0:
+                values = np.where(times <= CUT, growing(times, 0, pace), values)
+            seen = (times > born - 1) | (number == 0)
+            if number == 0:
+                seen &= (times <= CUT - 30 * missed) | (times > CUT)
+            at = times[seen] + number * 2.0
+            shown.append(series(code, at, values[seen], instance="", pod=f"pod-{number}"))
+    true = [pace * (length + 5 * (END - 600 - CUT + 90)) for pace in (80.0, 10.0)]
+    lost = 80.0 * 30 * (missed + 2) * 6
+    assert_close(counts(History(shown)), true[0], true[1], by=lost, bad_by=lost / 8)
+
+
+@pytest.mark.parametrize("code", ["200", "500"])
+def test_a_large_counter_of_a_nearly_idle_service_is_corrected(code: str) -> None:
+    """It has not grown for a while, and neither have the others for two scrapes: it is no job that was run again."""
+    times = grid(0, END)
+    slow = {each: np.floor(13_000_000 + times / 110) - 73 * (times > CUT) * (each == code) for each in ("200", "500")}
+    found = counts(History([series(each, times, values) for each, values in slow.items()]))
+    events = np.floor((END - 600) / 110) - np.floor(600 / 110)
+    assert_close(found, 2 * events, events, by=4, bad_by=3)
+
+
 @pytest.mark.parametrize("by", [301, 420, 5_000, 900_000])
 def test_a_counter_that_is_corrected_counts_nothing_for_it(by: int) -> None:
     times = grid(0, END)

@@ -88,3 +88,35 @@ def test_a_restart_in_the_hole_ends_all_that_was_before(hole_s: float) -> None:
     until = END - 600
     seen = 10 * (CUT - 600) + 10.05 * (until - began)
     assert_counts(over_a_hole(before, after, hole_s=hole_s), seen, 0.05 * (until - began))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_label_that_came_in_a_hole_and_goes_again(restarted: bool) -> None:
+    """The series of before the hole go on where those with the label ended, not where they stood before it."""
+    hole_s, off, times = 1_260.0, CUT + 1_260.0 + 900, grid(0, END)
+    shown = []
+    for code, start, pace in (("200", 400_000.0, 20.0), ("500", 2_000.0, 0.1)):
+        whole = np.floor(start + pace * times)
+        if restarted:
+            whole = np.where(times > CUT, np.floor(pace * np.maximum(times - CUT - 600, 0)), whole)
+        labels = {"__name__": "rq_total", "job": "api", "instance": "a", "code": code}
+        middle = (times > CUT + hole_s) & (times <= off)
+        outer = (times <= CUT) | (times > off)
+        shown += [(labels, (times[outer], whole[outer])), ({**labels, "debug": "on"}, (times[middle], whole[middle]))]
+    length = END - 1200 - (600 if restarted else 0)
+    assert_counts(History(shown), 20.1 * length, 0.1 * length)
+
+
+def test_series_that_are_exported_twice_since_a_hole_count_once() -> None:
+    """Behind it each appears once more with a label, beside the one that goes on."""
+    hole_s, times = 1_260.0, grid(0, END)
+    times = times[(times <= CUT) | (times > CUT + hole_s)]
+    shown = []
+    for code, start, pace in (("200", 400_000.0, 20.0), ("500", 2_000.0, 0.1)):
+        whole = np.floor(start + pace * times)
+        labels = {"__name__": "rq_total", "job": "api", "instance": "a", "code": code}
+        later = times > CUT
+        shown += [(labels, (times, whole)), ({**labels, "handler": "all"}, (times[later], whole[later]))]
+    history, since, until = History(shown), 600.0, END - 600
+    for found in (history.final(since, until), history.backwards(since, until)):
+        assert found == (pytest.approx(20.1 * (END - 1200), abs=700), pytest.approx(0.1 * (END - 1200), abs=6))
