@@ -200,7 +200,7 @@ def _goes_on_at_its_pace(before: Floats, value: Floats, *, gap_s: Floats, pace: 
     A restart that they hide would have to bring each of them, by chance, to where it would have been anyway.
     """
     own = PROOF_PACES * np.nan_to_num(pace) * gap_s + SLACK_EVENTS
-    goes_on: Bools = (pace > 0) & (value - before <= own) & (value > 2 * own) & (value > IDLE_EVENTS)
+    goes_on: Bools = (pace > 0) & (value - before <= own) & (value > np.maximum(own, IDLE_EVENTS))
     return goes_on
 
 
