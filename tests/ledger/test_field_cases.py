@@ -86,7 +86,7 @@ def test_a_pod_restarts_beside_young_ones_of_its_target(missed: int) -> None:
                 seen &= (times <= CUT - 30 * missed) | (times > CUT)
             at = times[seen] + number * 2.0
             shown.append(series(code, at, values[seen], instance="", pod=f"pod-{number}"))
-    true = [pace * (length + 5 * (END - 600 - CUT + 90)) for pace in (80.0, 10.0)]
+    true = [pace * (length + 5 * (END - 625 - CUT + 90)) for pace in (80.0, 10.0)]
     unseen = 80.0 * 30 * (missed + 2)
     assert_close(counts(History(shown)), true[0], true[1], by=unseen, bad_by=unseen / 8)
 
