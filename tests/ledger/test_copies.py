@@ -73,7 +73,7 @@ def test_a_second_server_of_counters_that_were_small_counts_once(past: float) ->
     true = events[int(since) : int(until)].sum()
     for count in (history.final, history.backwards):
         count(600.0, until)
-        assert history.events(since, until) == (pytest.approx(true, abs=10), 0.0)
+        assert history.events(since, until)[0] == pytest.approx(true, abs=10)
 
 
 def test_a_second_server_of_a_counter_that_restarted_counts_once() -> None:
@@ -90,7 +90,7 @@ def test_a_second_server_of_a_counter_that_restarted_counts_once() -> None:
     history, since, until = History(shown), 900.0, end - 600
     true = events[int(since) : int(until)].sum()
     for found in (history.backwards(since, until), history.final(since, until)):
-        assert found == (pytest.approx(true, abs=2000), 0.0)
+        assert found[0] == pytest.approx(true, abs=2000)
 
 
 @pytest.mark.parametrize("labels", [("tenant",), ("tenant", "plan")], ids=["one label", "two labels"])
