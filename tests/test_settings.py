@@ -178,6 +178,11 @@ def test_secrets_of_our_own_come_from_files_too(tmp_path: Path) -> None:
         ("backfill", "everything", "write full, off, or a duration"),
         ("watch_interval", "0", "write off, or a duration such as 10s"),
         ("watch_interval", "2h", "write a duration from 1s to 1h, or off"),
+        ("forward_auth_networks", "10.0.0.7/8", "is not a network: write one such as"),
+        ("forward_auth_networks", "0.0.0.0/0", "is everybody, who could then be anybody"),
+        ("forward_auth_user_header", "X User", "is not the name of a header"),
+        ("forward_auth_roles", "sre=root", "are not scopes: write some of read"),
+        ("forward_auth_roles", "=read", "not groups with scopes"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_name_and_the_remedy(

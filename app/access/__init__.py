@@ -7,6 +7,7 @@ and `SessionDirectory`. Start at
 
 from app.access.credentials import SentCredentials, is_cross_site
 from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDirectory
+from app.access.forwarding import EVERYBODY, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.needs import CREDENTIALS, IDENTITY, Needs
 from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
@@ -16,6 +17,7 @@ from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError, Toke
 
 __all__ = [
     "CREDENTIALS",
+    "EVERYBODY",
     "IDENTITY",
     "LIMITED_SCOPES",
     "TOKEN_PREFIX",
@@ -26,6 +28,7 @@ __all__ = [
     "AccessScope",
     "AccessScopes",
     "AccessToken",
+    "ForwardRules",
     "Identity",
     "IdentityKind",
     "MadeToken",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.access.credentials import SentCredentials
+from app.access.forwarding import ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.scopes import AccessScope, AccessScopes
 from app.access.sessions import (
@@ -76,12 +77,14 @@ class AccessRules:
         events_token: allows reports of changes.
         anonymous: what everybody may do who reaches the port.
         url: where people reach the service.
+        forward: which proxy is believed who asks.
     """
 
     api_token: str | None = field(default=None, repr=False)
     events_token: str | None = field(default=None, repr=False)
     anonymous: AccessScopes = frozenset({AccessScope.READ, AccessScope.METRICS})
     url: str = ""
+    forward: ForwardRules = field(default_factory=ForwardRules)
 
     @property
     def session_cookie(self) -> str:
@@ -133,8 +136,15 @@ class Access:
             found = await self.by_secret(tokens[0])
             if isinstance(found, Identity) or is_token_shaped(tokens[0]):
                 return found
-        found = await self._by_session(given.session) or self._anonymous
-        return _CROSS_SITE if found.is_ambient and given.is_cross_site else found
+        found = await self._by_session(given.session) or self._by_proxy(given) or self._anonymous
+        is_ambient = isinstance(found, Identity) and found.is_ambient
+        return _CROSS_SITE if is_ambient and given.is_cross_site else found
+
+    def _by_proxy(self, given: SentCredentials) -> Identity | AccessRefusal | None:
+        if not given.users or not self.rules.forward.trusts(given.peer):
+            return None
+        found = self.rules.forward.identity(given.users, given.groups)
+        return self._with_anonymous(found) if isinstance(found, Identity) else found
 
     async def by_secret(self, text: str) -> Identity | AccessRefusal:
         """Who a token belongs to, however it was sent."""
@@ -182,8 +192,11 @@ class Access:
         found = await self._by_digest(session.token_digest) if session.token_digest else self._by_proof(session, secret)
         if not isinstance(found, Identity):
             return None
-        # Whoever signs in can still do what everybody can.
-        return replace(found, kind=IdentityKind.SESSION, scopes=found.scopes | self._anonymous.scopes)
+        return self._with_anonymous(replace(found, kind=IdentityKind.SESSION))
+
+    def _with_anonymous(self, found: Identity) -> Identity:
+        """Whoever signs in can still do what everybody can."""
+        return replace(found, scopes=found.scopes | self._anonymous.scopes)
 
     def _by_proof(self, session: WebSession, secret: str) -> Identity | None:
         """Whose token of the settings a session was opened with, if it is still set."""

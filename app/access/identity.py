@@ -17,10 +17,12 @@ class IdentityKind(StrEnum):
     """By a signature with the token of events."""
     SESSION = "session"
     """By the cookie of somebody who has signed in with a token."""
+    PROXY = "proxy"
+    """By a proxy with a login."""
 
 
 # What browsers send by themselves, also where a page of another site makes the request.
-_AMBIENT = frozenset({IdentityKind.SESSION})
+_AMBIENT = frozenset({IdentityKind.SESSION, IdentityKind.PROXY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,12 @@
 """Notes who sends each request, before anything is done for it."""
 
+import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access import CREDENTIALS, IDENTITY, Access, SentCredentials, is_cross_site
+
+_log = structlog.get_logger(__name__)
 
 
 class Identification:
@@ -17,16 +20,22 @@ class Identification:
         """Serve one connection."""
         if scope["type"] == "http":
             credentials = _credentials(HTTPConnection(scope), self._access)
+            if credentials.users and not self._access.rules.forward.trusts(credentials.peer):
+                _log.warning("a header of who asks is ignored: its sender is not in a network of the proxy")
             identity = await self._access.identify(credentials)
             scope.setdefault("state", {}).update({CREDENTIALS: credentials, IDENTITY: identity})
         await self._app(scope, receive, send)
 
 
 def _credentials(request: HTTPConnection, access: Access) -> SentCredentials:
-    headers = request.headers
+    headers, forward = request.headers, access.rules.forward
     return SentCredentials(
         authorization=headers.getlist("authorization"),
         session=request.cookies.get(access.rules.session_cookie, ""),
+        peer=request.client.host if request.client else "",
+        forwarded_for=headers.getlist("x-forwarded-for"),
+        users=headers.getlist(forward.user_header),
+        groups=headers.getlist(forward.groups_header),
         is_cross_site=is_cross_site(
             request.scope["method"],
             fetch_site=headers.get("sec-fetch-site"),

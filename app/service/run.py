@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 
-from app.access import Access, AccessRules, AccessScope
+from app.access import Access, AccessRules, AccessScope, ForwardRules
 from app.api import (
     PastTurn,
     Stream,
@@ -483,6 +483,12 @@ def _access(components: Components) -> Access:
         events_token=_text_of(settings.events_token),
         anonymous=frozenset(scope for scope, is_open in anonymous.items() if is_open),
         url=settings.public_url,
+        forward=ForwardRules(
+            networks=settings.forward_auth_networks,
+            user_header=settings.forward_auth_user_header,
+            groups_header=settings.forward_auth_groups_header,
+            roles=settings.forward_auth_roles,
+        ),
     )
     return Access(rules, tokens, StoredSessions(components.database, components.clock), now=components.clock.now)
 

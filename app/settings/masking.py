@@ -19,6 +19,8 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, frozenset):
+        return "+".join(sorted(map(str, value)))
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return (
@@ -27,7 +29,7 @@ def shown(value: object) -> str:
 
 
 def _masked_pairs(pairs: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={SECRET}" for name in pairs)
+    return ", ".join(f"{name}={shown(value)}" for name, value in pairs.items())
 
 
 def without_password(url: str) -> str:

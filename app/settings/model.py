@@ -4,12 +4,14 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.access import EVERYBODY, AccessScope, AccessScopes
 from app.metrics import MetricNames
 from app.prometheus import HttpConfig, Limits, PartialPolicy
 from app.settings.masking import shown, without_password
@@ -18,6 +20,7 @@ from app.settings.values import (
     duration_between,
     file_text,
     parse_database_url,
+    parse_header_name,
     parse_headers,
     parse_history,
     parse_host_names,
@@ -25,6 +28,8 @@ from app.settings.values import (
     parse_http_urls,
     parse_interval,
     parse_listen_address,
+    parse_networks,
+    parse_roles,
     parse_watch_interval,
     parsed,
 )
@@ -150,6 +155,22 @@ class Settings(BaseSettings):
     anonymous_metrics: bool | None = Field(
         None, description="The same for `/metrics` alone; by default as `SLOBURN_ANONYMOUS_READ`."
     )
+    forward_auth_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, parsed(parse_networks)] = Field(
+        (),
+        description="Networks of a proxy with a login, such as `10.0.0.7/32`, whose headers say who asks; none: no "
+        "header is accepted.",
+    )
+    forward_auth_user_header: Annotated[str, parsed(parse_header_name)] = Field(
+        "X-Forwarded-Email", description="Header in which that proxy names who asks."
+    )
+    forward_auth_groups_header: Annotated[str, parsed(parse_header_name)] = Field(
+        "X-Forwarded-Groups", description="Header in which that proxy lists their groups, separated by commas."
+    )
+    forward_auth_roles: Annotated[Mapping[str, AccessScopes], NoDecode, parsed(parse_roles)] = Field(
+        default_factory=lambda: {EVERYBODY: frozenset({AccessScope.READ})},
+        description="Scopes of groups: `sre=admin,developers=read+adjust`, or a JSON object; `*` is everybody whom the "
+        "proxy lets through.",
+    )
     report_link_secret: SecretStr | None = Field(
         None, description="Secret that links in sent reports are signed with, so that they work without a login."
     )
@@ -222,6 +243,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{variable('prometheus_username')}: given together with a bearer token; leave one out")
         if self.prometheus_tls_key_file is not None and self.prometheus_tls_cert_file is None:
             raise ValueError(f"{variable('prometheus_tls_cert_file')}: missing beside a key; add the certificate")
+        names_people = {"forward_auth_roles", "forward_auth_user_header"} & self.model_fields_set
+        if names_people and not self.forward_auth_networks:
+            raise ValueError(f"{variable('forward_auth_networks')}: missing; write the network of the proxy")
         for name in type(self).model_fields:
             path = getattr(self, name)
             if name.startswith("prometheus_tls_") and isinstance(path, Path):

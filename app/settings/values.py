@@ -6,13 +6,15 @@ An error quotes what was written only where that cannot be a secret.
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BeforeValidator, SecretStr
 
+from app.access import AccessScope, AccessScopes
 from app.http import SecretFileError, is_header_name, is_header_value, is_settable_header, probe_file, read_secret_now
 from app.slo import parse_duration
 
@@ -167,3 +169,44 @@ def check_file(path: Path) -> None:
         probe_file(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read, {error.strerror or error}; write the path of a file") from None
+
+
+def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks of peers that are trusted."""
+    networks = []
+    for one in _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text):
+        try:
+            networks.append(ip_network(str(one)))
+        except ValueError:
+            raise ValueError(f"{one!r} is not a network: write one such as 10.0.0.0/8 or 10.0.0.7/32") from None
+        if networks[-1].prefixlen == 0:
+            raise ValueError(f"{one!r} is everybody, who could then be anybody: write the network of the proxy")
+    return tuple(networks)
+
+
+def parse_header_name(text: str) -> str:
+    """The name of a header."""
+    if not is_header_name(text):
+        raise ValueError(f"{text!r:.60} is not the name of a header: write one such as X-Forwarded-Email")
+    return text
+
+
+def parse_roles(text: str) -> dict[str, AccessScopes]:
+    """Scopes of groups."""
+    pairs: Iterable[tuple[str, Any]]
+    if text.startswith("{"):
+        pairs = _json(text, dict).items()
+    else:
+        # A group of LDAP has `=` in its name.
+        pairs = [(group.strip(), scopes) for group, _, scopes in (one.rpartition("=") for one in text.split(","))]
+    roles = {}
+    for group, scopes in pairs:
+        names = [name.strip() for name in scopes.split("+")] if isinstance(scopes, str) else scopes
+        try:
+            roles[group] = frozenset(AccessScope(name) for name in names)
+        except (ValueError, TypeError):
+            known = ", ".join(AccessScope)
+            raise ValueError(f"{scopes!r:.60} are not scopes: write some of {known}, joined by +") from None
+        if not group or not roles[group]:
+            raise ValueError("not groups with scopes: write sre=admin,developers=read+adjust, or a JSON object")
+    return roles
