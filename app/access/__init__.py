@@ -5,7 +5,18 @@ and `SessionDirectory`. Start at
 `deciding.py`; `scopes.py` is what an identity may do, `token_text.py` the form of a token.
 """
 
-from app.access.credentials import SentCredentials, is_cross_site
+from app.access.auditing import (
+    Actor,
+    AuditEntry,
+    AuditOutcome,
+    AuditTrail,
+    Deed,
+    act_as,
+    begin_deed,
+    current_deed,
+    note_unchanged,
+)
+from app.access.credentials import SentCredentials, is_cross_site, is_safe
 from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDirectory
 from app.access.forwarding import EVERYBODY, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
@@ -28,6 +39,11 @@ __all__ = [
     "AccessScope",
     "AccessScopes",
     "AccessToken",
+    "Actor",
+    "AuditEntry",
+    "AuditOutcome",
+    "AuditTrail",
+    "Deed",
     "ForwardRules",
     "Identity",
     "IdentityKind",
@@ -41,10 +57,15 @@ __all__ = [
     "TokenError",
     "TokenTakenError",
     "WebSession",
+    "act_as",
+    "begin_deed",
+    "current_deed",
     "is_cross_site",
+    "is_safe",
     "is_token_shaped",
     "is_well_formed",
     "new_token",
+    "note_unchanged",
     "scope_list",
     "token_digest",
     "token_hint",

@@ -29,6 +29,11 @@ class SentCredentials:
     is_cross_site: bool = False
 
 
+def is_safe(method: str) -> bool:
+    """Whether requests of a method change nothing."""
+    return method in _SAFE_METHODS
+
+
 def is_cross_site(method: str, *, fetch_site: str | None, origin: str | None, host: str | None, own_url: str) -> bool:
     """Whether a request may have been made by a page of another site, in the name of the reader of that page.
 
@@ -37,7 +42,7 @@ def is_cross_site(method: str, *, fetch_site: str | None, origin: str | None, ho
 
     Source: https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
     """
-    if method in _SAFE_METHODS:
+    if is_safe(method):
         return False
     if fetch_site is not None:
         return fetch_site != "same-origin"

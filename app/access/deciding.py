@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from app.access.auditing import act_as
 from app.access.credentials import SentCredentials
 from app.access.forwarding import ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
@@ -170,6 +171,7 @@ class Access:
             return found
         made = token_digest(token) if found.kind is IdentityKind.TOKEN else ""
         opened = new_session(token, token_digest=made, at=self.now())
+        act_as(found)
         await self._sessions.open(opened.session)
         return opened
 

@@ -19,6 +19,10 @@ class IdentityKind(StrEnum):
     """By the cookie of somebody who has signed in with a token."""
     PROXY = "proxy"
     """By a proxy with a login."""
+    COMMAND = "command"
+    """By being allowed to open the database."""
+    SERVICE = "service"
+    """It is the service itself, as when it reloads files that have changed."""
 
 
 # What browsers send by themselves, also where a page of another site makes the request.

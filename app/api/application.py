@@ -8,10 +8,12 @@ from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import Lifespan
 
-from app.access import Access
+from app.access import Access, AuditTrail
 from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
+from app.api.audit_routes import audit_routes
+from app.api.auditing import Auditing
 from app.api.backtests import backtest_routes
 from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
@@ -37,6 +39,7 @@ from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
 from app.replay import Backtests
 from app.status import (
+    AuditLog,
     Board,
     ConfigSource,
     Contributors,
@@ -71,6 +74,7 @@ def create_app(
     build: BuildInfo,
     external_url: str,
     access: Access,
+    audit: AuditLog,
     alertmanager_url: Callable[[], str | None] = lambda: None,
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
     sources: Callable[[], Sequence[SourceStatus]] = tuple,
@@ -109,7 +113,7 @@ def create_app(
     handle_problems(app)
     app.state.access = access
     describe(app, prefix=path_prefix(external_url))
-    return _with_layers(app, access, path_prefix(external_url))
+    return _with_layers(app, access, audit, path_prefix(external_url))
 
 
 def _described(build: BuildInfo, lifespan: Lifespan[Any] | None, telemetry: TelemetryConfig | None) -> FastAPI:
@@ -126,10 +130,11 @@ def _described(build: BuildInfo, lifespan: Lifespan[Any] | None, telemetry: Tele
     )
 
 
-def _with_layers(app: FastAPI, access: Access, prefix: str) -> FastAPI:
+def _with_layers(app: FastAPI, access: Access, audit: AuditTrail, prefix: str) -> FastAPI:
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
+    app.add_middleware(Auditing, trail=audit, forward=access.rules.forward, now=access.now)
     app.add_middleware(Identification, access=access)
     app.add_middleware(Guard)
     if prefix:

@@ -15,6 +15,7 @@ from app.api.problems import ProblemError
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
+_ONLY_ASK = frozenset({AccessScope.READ, AccessScope.GATE, AccessScope.METRICS})
 _READ = Needs([AccessScope.READ])
 # A route that changes something and declares nothing is a mistake, which must not open it.
 _UNDECLARED = Needs([AccessScope.ADMIN])
@@ -38,6 +39,11 @@ def needs_of(route: BaseRoute) -> Needs:
         return declared[-1]
     methods = getattr(route, "methods", None) or {"GET"}
     return _READ if methods <= {"GET", "HEAD"} else _UNDECLARED
+
+
+def is_change(wanted: Needs) -> bool:
+    """Whether a route that is not only asked may change something: what needs `gate` or `read` asks, by any method."""
+    return not wanted.scopes or not _ONLY_ASK.issuperset(wanted.scopes)
 
 
 # Not a plain function, which would wait for a thread before who asks is known.

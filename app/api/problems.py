@@ -25,6 +25,8 @@ _SHOWN_CHARS = 200
 # What programs read is the same for everybody, also for somebody who looks at it in a browser.
 _FOR_PROGRAMS = ("/api/", "/-/", "/metrics")
 
+PROBLEM_DETAIL = "problem_detail"
+"""The key of the state of a request: why it was not answered, for the audit."""
 ProblemPage = Callable[[Request, ProblemModel], Response]
 """Shows problem details to people."""
 
@@ -66,6 +68,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for one problem with the request of *scope*: a page for a browser that asks for one."""
+    scope.setdefault("state", {})[PROBLEM_DETAIL] = detail
     content: ProblemModel = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.adjust import app as adjust
+from app.cli.audit import audit
 from app.cli.backtest import backtest
 from app.cli.check import check
 from app.cli.console import EXIT_USAGE, fail, output
@@ -59,7 +60,7 @@ def options(
     """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
-for command in (serve, check, status, report, rules, policy, convert, suggest, backtest, export, version):
+for command in (serve, check, status, report, rules, policy, convert, suggest, backtest, export, audit, version):
     app.command()(command)
 app.command(cls=GateCommand)(gate)
 app.command(cls=GateCommand)(canary)

@@ -9,13 +9,22 @@ from typing import Annotated
 
 import typer
 
-from app.access import AccessScope, AccessToken, NewToken, TokenError, scope_list
+from app.access import (
+    AccessScope,
+    AccessToken,
+    Actor,
+    IdentityKind,
+    NewToken,
+    TokenError,
+    begin_deed,
+    scope_list,
+)
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.slo.durations import DurationError, parse_duration
-from app.status import made_token
+from app.status import made_token, record_made, revoke_recorded
 from app.store import Database, StoreError, open_database_beside
-from app.store.api_tokens import add_token, load_tokens, revoke_token
+from app.store.api_tokens import add_token, load_tokens
 
 app = typer.Typer(
     name="token",
@@ -68,7 +77,9 @@ def create(
     try:
         made = made_token(wanted, at=at)
         with _database(database_url) as database, database.begin() as transaction:
+            begin_deed(_actor())
             add_token(transaction, made.token)
+            record_made(transaction, made.token)
     except TokenError as error:
         fail(str(error), code=EXIT_USAGE)
     # Only the token, so that it can be piped into a file or a secret; nothing else ever prints it.
@@ -104,7 +115,8 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID", hidden=True)], *, dat
     Example: sloburn token revoke 5f2d7c01
     """
     with _database(database_url) as database, database.begin() as transaction:
-        found = revoke_token(transaction, id, at=datetime.now(UTC))
+        begin_deed(_actor())
+        found = revoke_recorded(transaction, id, at=datetime.now(UTC))
     if found is None:
         fail(f"no token has the id {id!r}: sloburn token list shows those that there are")
     output().print(f"{id} {found.name} is revoked", markup=False)
@@ -123,6 +135,10 @@ def _database(url: str | None) -> Iterator[Database]:
         fail(str(error))
     finally:
         database.close()
+
+
+def _actor() -> Actor:
+    return Actor(kind=IdentityKind.COMMAND, name=_user())
 
 
 def _user() -> str:

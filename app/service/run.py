@@ -62,7 +62,7 @@ from app.service.source_clients import known_sources, reachable_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
-from app.status import Board, StoredAdjustments, StoredChanges, StoredReports, StoredSessions, StoredTokens
+from app.status import Board, StoredAdjustments, StoredAudit, StoredChanges, StoredReports, StoredSessions, StoredTokens
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 
@@ -227,6 +227,7 @@ def _serve(
     status = _status_data(engine, components, documents)
     slo_data, backtests = _slo_data(engine, components, incidents), _backtests(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
+    audit = StoredAudit(components.database)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
@@ -252,6 +253,7 @@ def _serve(
         external_url=settings.public_url,
         alertmanager_url=incidents.alertmanager_url,
         access=_access(components),
+        audit=audit,
         report_link_secret=_text_of(settings.report_link_secret),
         stream=stream,
         telemetry=components.telemetry,

@@ -69,9 +69,10 @@ from app.status.snapshot import (
     shown_as,
 )
 from app.status.stored_adjustments import StoredAdjustments
+from app.status.stored_audit import AuditLog, StoredAudit
 from app.status.stored_changes import StoredChanges
 from app.status.stored_sessions import StoredSessions
-from app.status.stored_tokens import StoredTokens, made_token
+from app.status.stored_tokens import StoredTokens, made_token, record_made, revoke_recorded
 from app.status.wording import severities_words, sla_words, state_words
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "WORST_FIRST",
     "AdjustmentLog",
     "AlertView",
+    "AuditLog",
     "Board",
     "BoardContent",
     "BudgetCost",
@@ -120,6 +122,7 @@ __all__ = [
     "SortColumn",
     "SourceStatus",
     "StoredAdjustments",
+    "StoredAudit",
     "StoredChanges",
     "StoredReports",
     "StoredSessions",
@@ -142,6 +145,8 @@ __all__ = [
     "order_key",
     "ordered",
     "postmortem_of",
+    "record_made",
+    "revoke_recorded",
     "round_step",
     "severities_words",
     "shown_as",

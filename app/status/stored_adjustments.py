@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from typing_extensions import override
 
 from app.adjustments import Adjustment, CurrentAdjustments, occurrences_a_year
 from app.clock import Clock
 from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
-from app.store import Database
+from app.store import Database, Transaction
 from app.store.adjustments import (
     MOST_ADJUSTMENTS,
     AuditedChange,
@@ -17,7 +18,15 @@ from app.store.adjustments import (
     load_adjustments,
     save_adjustment,
 )
+from app.store.audit import record_change
 
+# As the API names them.
+_ACTIONS = {
+    "created": "addAdjustment",
+    "changed": "changeAdjustment",
+    "withdrawn": "withdrawAdjustment",
+    "imported": "importAdjustments",
+}
 # An evaluation expands them all after each change: so many take a second.
 _MOST_OCCURRENCES_A_YEAR = 250_000
 
@@ -60,7 +69,7 @@ class StoredAdjustments(AdjustmentLog):
         with self._saving:
             with self._database.begin() as transaction:
                 for one in adjustments:
-                    save_adjustment(transaction, one, action=action, author=author, at=self._clock.now())
+                    self._save(transaction, one, action=action, author=author)
                 current = [one for one in load_adjustments(transaction) if one.withdrawn_at is None]
                 if len(current) > MOST_ADJUSTMENTS:
                     raise TooManyAdjustmentsError(
@@ -73,3 +82,15 @@ class StoredAdjustments(AdjustmentLog):
                     )
             # Written first: no adjustment applies that a restart would not read back.
             self._current.replace(current)
+
+    def _save(self, transaction: Transaction, given: Adjustment, *, action: str, author: str) -> None:
+        known, now = find_adjustment(transaction, given.id), self._clock.now()
+        save_adjustment(transaction, given, action=action, author=author, at=now)
+        record_change(
+            transaction,
+            action=_ACTIONS.get(action, action),
+            target=given.id,
+            at=now,
+            before=None if known is None else asdict(known),
+            after=asdict(given),
+        )

@@ -1,14 +1,17 @@
 """The changes in the database, the newest also in memory for evaluations."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from typing_extensions import override
 
+from app.access import note_unchanged
 from app.changes import FOUND_SOURCE, SAME_DEPLOY, SEEN_WITHIN, Change, is_same_deploy
 from app.clock import Clock
 from app.status.change_log import ChangeLog
 from app.status.recent_changes import RECENT, RecentChanges
 from app.store import Database, Transaction
+from app.store.audit import record_change
 from app.store.changes import ChangeFilter, delete_changes, find_change, list_changes, save_change
 
 # A start reads no more: the newest of busy services.
@@ -35,7 +38,16 @@ class StoredChanges(ChangeLog):
     @override
     def add(self, change: Change) -> tuple[Change, bool]:
         with self._database.begin() as transaction:
+            known = find_change(transaction, change.id)
             kept, is_new = save_change(transaction, change)
+            if kept != known:
+                before = None if known is None else asdict(known)
+                now = self._clock.now()
+                record_change(
+                    transaction, action="reportEvent", target=kept.id, at=now, before=before, after=asdict(kept)
+                )
+            else:
+                note_unchanged()
             # What a tool reports says more than what was found of the same deploy.
             if kept.source != FOUND_SOURCE:
                 near = _near(transaction, kept)

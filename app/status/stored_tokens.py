@@ -8,11 +8,22 @@ from secrets import token_hex
 import structlog
 from typing_extensions import override
 
-from app.access import AccessToken, MadeToken, NewToken, TokenDirectory, new_token, token_digest, token_hint
+from app.access import (
+    AccessToken,
+    MadeToken,
+    NewToken,
+    TokenDirectory,
+    new_token,
+    note_unchanged,
+    scope_list,
+    token_digest,
+    token_hint,
+)
 from app.clock import Clock
 from app.http import DetachedCalls, TooManyCallsError
-from app.store import Database, StoreError
+from app.store import Database, StoreError, Transaction
 from app.store.api_tokens import add_token, load_tokens, note_use, revoke_token
+from app.store.audit import record_change
 
 _log = structlog.get_logger(__name__)
 # How long a token that was revoked by another process is still accepted.
@@ -76,6 +87,7 @@ class StoredTokens(TokenDirectory):
         def write() -> None:
             with self._database.begin() as transaction:
                 add_token(transaction, made.token)
+                record_made(transaction, made.token)
             self.load()
 
         await asyncio.to_thread(write)
@@ -90,7 +102,7 @@ class StoredTokens(TokenDirectory):
     async def revoke(self, id_: str) -> AccessToken | None:
         def write() -> AccessToken | None:
             with self._database.begin() as transaction:
-                found = revoke_token(transaction, id_, at=self._clock.now())
+                found = revoke_recorded(transaction, id_, at=self._clock.now())
             self.load()
             return found
 
@@ -126,6 +138,32 @@ class StoredTokens(TokenDirectory):
                 note_use(transaction, {id_: at})
         except StoreError as error:
             _log.debug("the use of a token was not noted", error=str(error))
+
+
+def record_made(transaction: Transaction, token: AccessToken) -> None:
+    """Write into the audit that a token was made."""
+    record_change(transaction, action="createToken", target=token.id, at=token.created_at, after=_shown(token))
+
+
+def revoke_recorded(transaction: Transaction, id_: str, *, at: datetime) -> AccessToken | None:
+    """Let a token be accepted no more, and write that into the audit; None if there is none."""
+    found = revoke_token(transaction, id_, at=at)
+    if found is not None and found.revoked_at == at:
+        record_change(transaction, action="revokeToken", target=id_, at=at, before=_shown(found))
+    else:
+        note_unchanged()
+    return found
+
+
+def _shown(token: AccessToken) -> dict[str, object]:
+    """A token as the audit has it: nothing that it could be tried by."""
+    return {
+        "name": token.name,
+        "scopes": scope_list(token.scopes),
+        "services": token.services,
+        "expires_at": token.expires_at,
+        "created_by": token.created_by,
+    }
 
 
 def made_token(wanted: NewToken, *, at: datetime) -> MadeToken:

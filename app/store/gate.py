@@ -1,7 +1,7 @@
 """What the gate keeps: exceptions from policies, and the log of its decisions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Boolean, Column, Connection, Index, Integer, Row, S
 
 from app.alerting import Notification
 from app.policy import GateDecision, GateException
+from app.store.audit import record_change
 from app.store.json_text import encoded, storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
@@ -92,6 +93,17 @@ class DecisionFilter:
 
 def save_exception(connection: Connection, exception: GateException, notification: Notification | None = None) -> None:
     """Write an exception over what was there; one by break-glass that lasts has a *notification* that fires."""
+    known = connection.execute(select(gate_exception).where(gate_exception.c.id == exception.id)).one_or_none()
+    before = None if known is None else _exception(known)
+    if before != exception:
+        record_change(
+            connection,
+            action="addGateException" if exception.ended_at is None else "endGateException",
+            target=exception.id,
+            at=exception.ended_at or exception.created_at,
+            before=None if before is None else asdict(before),
+            after=asdict(exception),
+        )
     row = {
         "id": exception.id,
         "reason": exception.reason,

@@ -4,6 +4,7 @@ from app.store.adjusted_shares import adjusted_share
 from app.store.adjustments import adjustment, adjustment_audit
 from app.store.alerts import alert, transition
 from app.store.api_tokens import api_token
+from app.store.audit import audit
 from app.store.budgets import budget_record
 from app.store.changes import change
 from app.store.definitions import slo_definition
@@ -31,6 +32,7 @@ __all__ = [
     "adjustment_audit",
     "alert",
     "api_token",
+    "audit",
     "budget_record",
     "change",
     "daily_total",

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs
+from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, act_as
 from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
@@ -43,7 +43,10 @@ async def sent_form(request: Request) -> Mapping[str, str]:
     # What shows a form again does not know the token.
     token = form.pop("token", "").strip()
     access: Access = request.app.state.access
-    request.state.form_identity = await access.by_secret(token) if token else request.scope["state"][IDENTITY]
+    found = await access.by_secret(token) if token else request.scope["state"][IDENTITY]
+    request.state.form_identity = found
+    if isinstance(found, Identity):
+        act_as(found)
     return form
 
 

@@ -49,6 +49,7 @@ from app.status import (
     ReloadOutcome,
     Snapshot,
     SourceStatus,
+    StoredAudit,
     StoredSessions,
     StoredTokens,
 )
@@ -355,6 +356,11 @@ class Served:
         """The tokens that are made."""
         return StoredTokens(self.incidents.lazy_database, self.clock)
 
+    @cached_property
+    def audit(self) -> StoredAudit:
+        """The audit in the database of the incidents."""
+        return StoredAudit(self.incidents.lazy_database)
+
     def app(self) -> FastAPI:
         """The application."""
         return create_app(
@@ -384,6 +390,7 @@ class Served:
             remote_write=lambda: self.remote_write,
             sources=lambda: self.sources,
             access=self.access,
+            audit=self.audit,
             report_link_secret=self.report_link_secret,
             telemetry=self.telemetry,
         )

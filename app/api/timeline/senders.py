@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from fastapi import Request
 
-from app.access import Access, AccessRefusal, AccessScope, Identity, IdentityKind, is_token_shaped
+from app.access import Access, AccessRefusal, AccessScope, Identity, IdentityKind, act_as, is_token_shaped
 from app.api.needs import check_allowed, identity_of, refused
 from app.api.problems import ProblemError
 from app.changes import Reporter, reporter_of
@@ -28,7 +28,9 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
     if identity.allows(AccessScope.EVENTS):
         return identity
     if _is_signed(access, headers, body):
-        return Identity(kind=IdentityKind.WEBHOOK, name="GitHub", scopes=frozenset({AccessScope.EVENTS}))
+        signer = Identity(kind=IdentityKind.WEBHOOK, name="GitHub", scopes=frozenset({AccessScope.EVENTS}))
+        act_as(signer)
+        return signer
     is_gitlab = reporter_of(headers) is Reporter.GITLAB
     given = headers.get("x-gitlab-token") if is_gitlab else routing_key
     # Not one with `admin` only: the secret of a webhook must not allow anything but reports (ADR-0072).
@@ -37,6 +39,7 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
         if isinstance(found, AccessRefusal) and is_token_shaped(given):
             raise refused(found)
         if isinstance(found, Identity) and AccessScope.EVENTS in found.scopes:
+            act_as(found)
             return found
     if reporter_of(headers) is not Reporter.ANY and access.has_credentials:
         detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from typing_extensions import override
@@ -40,8 +41,9 @@ from app.status import (
 )
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
+from app.store.audit import record_change
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
-from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark, set_postmortem
+from app.store.incident_notes import IncidentMark, IncidentNote, add_note, find_postmortem, set_mark, set_postmortem
 from app.store.incidents import (
     Incident,
     IncidentFilter,
@@ -213,15 +215,28 @@ class StoredIncidents(IncidentLog):
         with self._database.begin() as transaction:
             if find_incident(transaction, incident) is None:
                 return False
+            known = find_postmortem(transaction, incident)
             set_postmortem(transaction, incident, written)
+            record_change(
+                transaction,
+                action="forgetPostmortem" if written is None else "notePostmortem",
+                target=incident,
+                at=self._clock.now(),
+                before=None if known is None else asdict(known),
+                after=None if written is None else asdict(written),
+            )
         return True
 
     @override
     def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:
         with self._database.begin() as transaction:
-            if find_incident(transaction, incident) is None:
+            known = find_incident(transaction, incident)
+            if known is None:
                 return False
-            set_mark(transaction, incident, mark, at=self._clock.now())
+            now = self._clock.now()
+            set_mark(transaction, incident, mark, at=now)
+            before, after = {"mark": known.mark}, {"mark": mark}
+            record_change(transaction, action="markIncident", target=incident, at=now, before=before, after=after)
         return True
 
     @override
@@ -229,7 +244,10 @@ class StoredIncidents(IncidentLog):
         with self._database.begin() as transaction:
             if find_incident(transaction, incident) is None:
                 return None
-            return add_note(transaction, incident, text, author=author, at=self._clock.now())
+            now = self._clock.now()
+            note = add_note(transaction, incident, text, author=author, at=now)
+            record_change(transaction, action="addNote", target=incident, at=now, after=asdict(note))
+            return note
 
 
 class StoredDeliveries(DeliveryLog):
@@ -274,7 +292,11 @@ class StoredDeliveries(DeliveryLog):
 
     def _retry(self, letter: int) -> bool:
         with self._database.begin() as transaction:
-            return requeue_dead_letter(transaction, letter, at=self._clock.now())
+            now = self._clock.now()
+            is_retried = requeue_dead_letter(transaction, letter, at=now)
+            if is_retried:
+                record_change(transaction, action="retryDeadLetter", target=str(letter), at=now)
+            return is_retried
 
 
 class Documents(Reloader, ConfigSource, ReloadedFiles):
@@ -350,6 +372,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         findings = (*documents.errors, *delivery.errors, *emptied)
         if findings:
             return self._note(tuple(map(str, findings)), findings)
+        before = {"digest": self._engine.documents.digest, "slos": len(self._engine.documents.slos)}
         try:
             await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))
         except StoreError as error:
@@ -358,7 +381,18 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             return replace(failed, errors=(), unavailable=str(error))
         except (ValueError, OSError) as error:
             return self._note((str(error),))
+        await asyncio.to_thread(self._record, before)
         return self._note((), warnings=len(documents.warnings))
+
+    def _record(self, before: Mapping[str, Any]) -> None:
+        after = {"digest": self._engine.documents.digest, "slos": len(self._engine.documents.slos)}
+        at = self._clock.now()
+        try:
+            with self._database.begin() as transaction:
+                record_change(transaction, action="reload", target="documents", at=at, before=before, after=after)
+        except StoreError as error:
+            # They are active all the same.
+            _log.warning("a reload is not in the audit", error=str(error))
 
     @override
     def status(self) -> ConfigStatus:

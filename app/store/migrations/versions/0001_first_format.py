@@ -520,3 +520,19 @@ def _make_access() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_web_session"),
     )
     op.create_index("web_session_by_creation", "web_session", ["created_at"])
+    op.create_table(
+        "audit",
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("actor_kind", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("address", sa.String, nullable=False),
+        sa.Column("action", sa.String, nullable=False),
+        sa.Column("target", sa.String, nullable=False),
+        sa.Column("outcome", sa.String, nullable=False),
+        sa.Column("detail", sa.String, nullable=False),
+        sa.Column("before", sa.JSON),
+        sa.Column("after", sa.JSON),
+        sa.PrimaryKeyConstraint("number", name="pk_audit"),
+    )
+    op.create_index("audit_by_outcome", "audit", ["outcome", "number"])

@@ -1,0 +1,81 @@
+"""Notes in the audit which changes were refused, and those that no transaction has noted."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access import (
+    CREDENTIALS,
+    IDENTITY,
+    AccessRefusal,
+    Actor,
+    AuditEntry,
+    AuditOutcome,
+    AuditTrail,
+    Deed,
+    ForwardRules,
+    Identity,
+    IdentityKind,
+    SentCredentials,
+    begin_deed,
+    is_safe,
+)
+from app.api.needs import is_change, needs_of
+from app.api.problems import PROBLEM_DETAIL
+
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class Auditing:
+    """Begins a deed for each request: whatever it changes is noted under the name of who sends it."""
+
+    def __init__(self, app: ASGIApp, *, trail: AuditTrail, forward: ForwardRules, now: Callable[[], datetime]) -> None:
+        self._app = app
+        self._trail = trail
+        self._forward = forward
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        deed = begin_deed(_actor(scope, self._forward))
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._note(scope, deed, message["status"])
+            await send(message)
+
+        await self._app(scope, receive, send_noted)
+
+    def _note(self, scope: Scope, deed: Deed, status: int) -> None:
+        route, is_safe_method = scope.get("route"), is_safe(scope["method"])
+        changes = not is_safe_method and route is not None and is_change(needs_of(route))
+        is_refused = status in _REFUSED and (changes or isinstance(scope["state"][IDENTITY], AccessRefusal))
+        is_unnoted = changes and status < HTTPStatus.BAD_REQUEST and not deed.is_recorded and deed.actor.name
+        if not (is_refused or is_unnoted):
+            return
+        operation = route.operation_id if isinstance(route, APIRoute) else None
+        path = route.path_format if isinstance(route, APIRoute) else scope["path"]
+        entry = AuditEntry(
+            at=self._now(),
+            actor=deed.actor,
+            action=operation or f"{scope['method']} {path}",
+            target=scope["path"],
+            outcome=AuditOutcome.REFUSED if is_refused else AuditOutcome.CHANGED,
+            detail=scope["state"].get(PROBLEM_DETAIL, "") if is_refused else "",
+        )
+        self._trail.note(entry)
+
+
+def _actor(scope: Scope, forward: ForwardRules) -> Actor:
+    credentials: SentCredentials = scope["state"][CREDENTIALS]
+    found: Identity | AccessRefusal = scope["state"][IDENTITY]
+    address = forward.client(credentials.peer, credentials.forwarded_for)
+    if isinstance(found, AccessRefusal):
+        return Actor(kind=IdentityKind.ANONYMOUS, address=address)
+    return Actor(kind=found.kind, name=found.name, address=address)

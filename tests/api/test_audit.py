@@ -1,0 +1,161 @@
+"""The audit: who changed what, from what to what, and which changes were refused; never a token."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.access import AccessRules, AccessScope
+from app.status import stored_audit
+from tests.support.api import Served
+from tests.support.boards import board
+from tests.support.incidents import KeptIncidents, burning
+from tests.support.sites import TOKEN, a_served, site_of
+from tests.support.snapshots import a_snapshot
+from tests.support.tokens import token_of
+
+_ADMIN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def served() -> Served:
+    """A service with an incident."""
+    incidents = KeptIncidents()
+    incidents.record(burning("5f2d"))
+    return a_served(board([a_snapshot()]), incidents=incidents)
+
+
+def client(served: Served, **headers: str) -> TestClient:
+    return TestClient(site_of(served), headers=headers, client=("192.0.2.7", 50_000), follow_redirects=False)
+
+
+def audit(served: Served, query: str = "") -> list[dict[str, Any]]:
+    answer = client(served, **_ADMIN).get(f"/api/v1/audit?{query}")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def test_every_change_is_there_with_who_made_it_and_what_was_before(served: Served) -> None:
+    http = client(served, Authorization=f"Bearer {token_of(served, AccessScope.ADJUST, name='ada')}")
+    for mark in ("noise", "useful"):
+        assert http.put("/api/v1/incidents/5f2d/mark", json={"mark": mark}).status_code == 200
+    adjustment = {
+        "reason": "Move",
+        "author": "somebody else",
+        "start": "2026-03-01T10:00:00",
+        "end": "2026-03-01T11:00:00",
+        "services": ["checkout"],
+    }
+    made = http.post("/api/v1/adjustments", json=adjustment)
+    assert made.status_code == 201, made.text
+    assert http.delete(f"/api/v1/adjustments/{made.json()['id']}").status_code in {200, 204}
+    assert http.post("/api/v1/incidents/5f2d/notes", json={"text": "seen", "author": None}).status_code == 201
+
+    found = audit(served, "actor=ada")
+    assert [one["action"] for one in found] == [
+        "addNote",
+        "withdrawAdjustment",
+        "addAdjustment",
+        "markIncident",
+        "markIncident",
+    ]
+    assert {(one["actor_kind"], one["address"], one["outcome"]) for one in found} == {("token", "192.0.2.7", "changed")}
+    marked = found[3]
+    assert (marked["target"], marked["before"], marked["after"]) == ("5f2d", {"mark": "noise"}, {"mark": "useful"})
+    withdrawn = found[1]
+    assert (withdrawn["before"]["withdrawn_at"], withdrawn["after"]["withdrawn_at"] is None) == (None, False)
+    assert withdrawn["after"]["selector"]["services"] == ["checkout"]
+
+
+def test_forms_are_noted_under_the_name_of_the_token_in_them_and_sessions_under_theirs(served: Served) -> None:
+    http = client(served, **{"Sec-Fetch-Site": "same-origin"})
+    form = {"token": token_of(served, AccessScope.ADJUST, name="ada"), "mark": "noise"}
+    assert http.post("/incidents/5f2d/mark", data=form).status_code == 303
+    assert http.post("/login", data={"token": TOKEN}).status_code == 303
+    assert http.post("/incidents/5f2d/mark", data={"mark": "useful"}).status_code == 303
+    assert http.post("/status/reload").status_code == 303
+    # What is in no transaction is written a moment later.
+    found = sorted((one["actor_kind"], one["actor"], one["action"]) for one in audit(served))
+    assert found == [
+        ("session", "SLOBURN_API_TOKEN", "POST /status/reload"),
+        ("session", "SLOBURN_API_TOKEN", "markIncident"),
+        ("setting", "SLOBURN_API_TOKEN", "POST /login"),
+        ("token", "ada", "markIncident"),
+    ]
+
+
+def test_what_was_refused_is_there_with_the_reason_and_what_was_only_asked_is_not(served: Served) -> None:
+    gate = token_of(served, AccessScope.GATE, name="ci", services=("checkout",))
+    http = client(served)
+    http.put("/api/v1/incidents/5f2d/mark", json={"mark": "noise"})
+    bearer = {"Authorization": f"Bearer {gate}"}
+    http.put("/api/v1/incidents/5f2d/mark", json={"mark": "noise"}, headers=bearer)
+    http.get("/api/v1/slos", headers={"Authorization": f"Bearer {gate[:-1]}"})
+    http.post("/incidents/5f2d/mark", data={"token": "guess", "mark": "noise"})
+    # Neither of these is a change.
+    assert http.get("/api/v1/gate?service=checkout", headers=bearer).status_code == 200
+    assert http.post("/api/v1/gate/hooks/flagger", json={"metadata": {"service": "nothing"}}).status_code in {403, 503}
+    assert http.get("/nothing").status_code == 404
+    assert http.put("/api/v1/incidents/0000/mark", json={"mark": "noise"}, headers=_ADMIN).status_code == 404
+
+    found = audit(served, "outcome=refused")
+    assert [(one["actor"], one["action"], one["target"]) for one in reversed(found)] == [
+        ("", "markIncident", "/api/v1/incidents/5f2d/mark"),
+        ("ci", "markIncident", "/api/v1/incidents/5f2d/mark"),
+        ("", "listSlos", "/api/v1/slos"),
+        ("", "POST /incidents/{id}/mark", "/incidents/5f2d/mark"),
+    ]
+    assert "this needs adjust" in found[2]["detail"]
+    assert "mistyped" in found[1]["detail"]
+    assert audit(served, "outcome=changed") == []
+
+
+def test_tokens_are_made_and_revoked_by_somebody_and_are_never_shown(served: Served) -> None:
+    http = client(served, **_ADMIN)
+    made = http.post("/api/v1/tokens", json={"name": "ci", "scopes": ["gate"], "expires_at": None}).json()
+    for _ in range(2):
+        assert http.delete(f"/api/v1/tokens/{made['token']['id']}").status_code == 200
+        served.clock.at += timedelta(seconds=1)
+    http.get("/api/v1/slos", headers={"Authorization": f"Bearer {made['secret']}"})
+    found = audit(served)
+    assert [one["action"] for one in reversed(found)] == ["createToken", "revokeToken", "listSlos"]
+    assert found[2]["after"]["scopes"] == ["gate"]
+    assert "revoked" in found[0]["detail"]
+    assert made["secret"] not in json.dumps(found)
+
+
+def test_it_is_searched_and_read_page_by_page_by_admin_only(served: Served) -> None:
+    http = client(served, **_ADMIN)
+    for number in range(5):
+        served.incidents.clock.at += timedelta(minutes=1)
+        http.post("/api/v1/incidents/5f2d/notes", json={"text": f"note {number}", "author": None})
+    first = http.get("/api/v1/audit?limit=3").json()
+    second = http.get(f"/api/v1/audit?limit=3&next={first['next']}").json()
+    texts = [one["after"]["text"] for one in (*first["items"], *second["items"])]
+    assert (texts, second["next"]) == ([f"note {number}" for number in (4, 3, 2, 1, 0)], None)
+
+    newest = first["items"][0]["at"]
+    assert [
+        len(audit(served, query)) for query in (f"from={newest}", f"to={newest}", "q=ADDNOTE 192.0", "q=other")
+    ] == [
+        1,
+        5,
+        5,
+        0,
+    ]
+    reader = client(served, Authorization=f"Bearer {token_of(served, *(set(AccessScope) - {AccessScope.ADMIN}))}")
+    assert (reader.get("/api/v1/audit").status_code, client(served).get("/api/v1/audit").status_code) == (403, 401)
+
+
+def test_a_flood_of_refusals_fills_no_memory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_audit, "_MOST_WAITING", 3)
+    served.rules = AccessRules()
+    http = client(served)
+    for number in range(8):
+        http.put(f"/api/v1/incidents/{number}/mark", json={"mark": "noise"})
+    assert [one["target"][-6:] for one in audit(served)] == ["2/mark", "1/mark", "0/mark"]
+    http.put("/api/v1/incidents/9/mark", json={"mark": "noise"})
+    assert len(audit(served)) == 4
