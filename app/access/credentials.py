@@ -16,14 +16,15 @@ class SentCredentials:
         authorization: its headers `Authorization`.
         session: the cookie of its session; empty without one.
         peer: the address of the connection.
-        forwarded_for, users, groups: what a proxy says of the client, in headers that anybody can send.
+        address: that of the client, which a proxy that is trusted may name.
+        users, groups: what a proxy says of the client, in headers that anybody can send.
         is_cross_site: it changes something and no browser has vouched that a page of this service sent it.
     """
 
     authorization: Sequence[str] = field(default=(), repr=False)
     session: str = field(default="", repr=False)
     peer: str = ""
-    forwarded_for: Sequence[str] = ()
+    address: str = ""
     users: Sequence[str] = ()
     groups: Sequence[str] = ()
     is_cross_site: bool = False

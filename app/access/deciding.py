@@ -10,6 +10,7 @@ from app.access.auditing import act_as
 from app.access.credentials import SentCredentials
 from app.access.forwarding import ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
+from app.access.rate_limits import RateLimiter, client_key
 from app.access.scopes import AccessScope, AccessScopes
 from app.access.sessions import (
     OpenedSession,
@@ -79,6 +80,8 @@ class AccessRules:
         anonymous: what everybody may do who reaches the port.
         url: where people reach the service.
         forward: which proxy is believed who asks.
+        failures_per_minute: tokens that are not accepted, from each client; None is no limit.
+        changes_per_minute: by each identity; None is no limit.
     """
 
     api_token: str | None = field(default=None, repr=False)
@@ -86,6 +89,10 @@ class AccessRules:
     anonymous: AccessScopes = frozenset({AccessScope.READ, AccessScope.METRICS})
     url: str = ""
     forward: ForwardRules = field(default_factory=ForwardRules)
+    # A person mistypes a few; a guess at three random words of 7,776 takes 45,000 years from one address.
+    failures_per_minute: int | None = 20
+    # A script that reports the deploys of a year is done in some minutes.
+    changes_per_minute: int | None = 300
 
     @property
     def session_cookie(self) -> str:
@@ -109,6 +116,8 @@ class Access:
         self.tokens = tokens
         self.now = now
         self._sessions = sessions
+        self._failures = RateLimiter(rules.failures_per_minute)
+        self._changes = RateLimiter(rules.changes_per_minute)
         self._anonymous = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous)
         self._of_settings = [
             (token, Identity(kind=IdentityKind.SETTING, name=name, scopes=frozenset({scope})))
@@ -134,8 +143,9 @@ class Access:
         if len(tokens) > 1:
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="there is more than one token")
         if tokens:
-            found = await self.by_secret(tokens[0])
-            if isinstance(found, Identity) or is_token_shaped(tokens[0]):
+            is_ours = is_token_shaped(tokens[0])
+            found = await self.by_secret(tokens[0], address=given.address, counts=is_ours)
+            if isinstance(found, Identity) or is_ours:
                 return found
         found = await self._by_session(given.session) or self._by_proxy(given) or self._anonymous
         is_ambient = isinstance(found, Identity) and found.is_ambient
@@ -147,26 +157,44 @@ class Access:
         found = self.rules.forward.identity(given.users, given.groups)
         return self._with_anonymous(found) if isinstance(found, Identity) else found
 
-    async def by_secret(self, text: str) -> Identity | AccessRefusal:
-        """Who a token belongs to, however it was sent."""
-        found: Identity | AccessRefusal = _UNKNOWN
-        # Every one is compared, so that the time says nothing about which of them is near.
-        for token, identity in self._of_settings:
-            if _same(text, token):
-                found = identity
-        if isinstance(found, Identity) or not is_token_shaped(text):
-            return found
-        if not is_well_formed(text):
-            return _MISTYPED
-        return await self._by_digest(token_digest(text))
+    async def by_secret(self, text: str, *, address: str, counts: bool = True) -> Identity | AccessRefusal:
+        """Who a token belongs to, however it was sent from an address; one that is not accepted *counts* there.
 
-    async def sign_in(self, token: str) -> OpenedSession | AccessRefusal:
+        From where too many came, tokens of the settings are not looked at: they may be short enough to be guessed.
+        Those that were made cannot be, so that nobody keeps others behind the same address from them.
+        """
+        found = _UNKNOWN if self.wait_s(address) else self._of_setting(text)
+        if isinstance(found, Identity):
+            return found
+        if is_token_shaped(text):
+            found = await self._by_digest(token_digest(text)) if is_well_formed(text) else _MISTYPED
+        if isinstance(found, AccessRefusal) and counts:
+            return self.failed(address) or found
+        return found
+
+    def failed(self, address: str) -> AccessRefusal | None:
+        """Count a proof of an identity from an address that was not accepted; the refusal if there were too many."""
+        wait_s = self._failures.take(client_key(address), self.now().timestamp())
+        if not wait_s:
+            return None
+        detail = "too many tokens that are not accepted were sent from this address; wait a little"
+        return AccessRefusal(failure=AccessFailure.TOO_MANY, detail=detail, wait_s=wait_s)
+
+    def wait_s(self, address: str) -> float:
+        """Seconds until another token of an address is looked at, after too many; 0 if it is now."""
+        return self._failures.wait_s(client_key(address), self.now().timestamp())
+
+    def changed(self, identity: Identity) -> float:
+        """Count a change; seconds until it is allowed if there were too many, else 0."""
+        return self._changes.take(f"{identity.kind} {identity.name}", self.now().timestamp())
+
+    async def sign_in(self, token: str, *, address: str) -> OpenedSession | AccessRefusal:
         """Open a session for whoever has a token: always a new one, whatever cookie the browser has.
 
         Raises:
             StoreError: sessions cannot be written.
         """
-        found = await self.by_secret(token)
+        found = await self.by_secret(token, address=address)
         if isinstance(found, AccessRefusal):
             return found
         made = token_digest(token) if found.kind is IdentityKind.TOKEN else ""
@@ -199,6 +227,14 @@ class Access:
     def _with_anonymous(self, found: Identity) -> Identity:
         """Whoever signs in can still do what everybody can."""
         return replace(found, scopes=found.scopes | self._anonymous.scopes)
+
+    def _of_setting(self, text: str) -> Identity | AccessRefusal:
+        found: Identity | AccessRefusal = _UNKNOWN
+        # Every one is compared, so that the time says nothing about which of them is near.
+        for token, identity in self._of_settings:
+            if _same(text, token):
+                found = identity
+        return found
 
     def _by_proof(self, session: WebSession, secret: str) -> Identity | None:
         """Whose token of the settings a session was opened with, if it is still set."""

@@ -64,13 +64,16 @@ class AccessFailure(StrEnum):
     UNKNOWN = "unknown"
     REVOKED = "revoked"
     EXPIRED = "expired"
+    TOO_MANY = "too_many"
+    """Too many from the same client were not accepted lately, and this one was not looked at, or is not accepted."""
     CROSS_SITE = "cross_site"
     """It was accepted, and a page of another site may have made the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRefusal:
-    """A token that was not accepted; *detail* says why, without the token."""
+    """A token that was not accepted; *detail* says why, without it. *wait_s* are seconds until another may be."""
 
     failure: AccessFailure
     detail: str
+    wait_s: float = 0.0

@@ -134,7 +134,7 @@ def _with_layers(app: FastAPI, access: Access, audit: AuditTrail, prefix: str) -
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
-    app.add_middleware(Auditing, trail=audit, forward=access.rules.forward, now=access.now)
+    app.add_middleware(Auditing, trail=audit, now=access.now)
     app.add_middleware(Identification, access=access)
     app.add_middleware(Guard)
     if prefix:

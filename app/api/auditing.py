@@ -16,7 +16,6 @@ from app.access import (
     AuditOutcome,
     AuditTrail,
     Deed,
-    ForwardRules,
     Identity,
     IdentityKind,
     SentCredentials,
@@ -32,10 +31,9 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.
 class Auditing:
     """Begins a deed for each request: whatever it changes is noted under the name of who sends it."""
 
-    def __init__(self, app: ASGIApp, *, trail: AuditTrail, forward: ForwardRules, now: Callable[[], datetime]) -> None:
+    def __init__(self, app: ASGIApp, *, trail: AuditTrail, now: Callable[[], datetime]) -> None:
         self._app = app
         self._trail = trail
-        self._forward = forward
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +41,7 @@ class Auditing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        deed = begin_deed(_actor(scope, self._forward))
+        deed = begin_deed(_actor(scope))
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -72,10 +70,9 @@ class Auditing:
         self._trail.note(entry)
 
 
-def _actor(scope: Scope, forward: ForwardRules) -> Actor:
+def _actor(scope: Scope) -> Actor:
     credentials: SentCredentials = scope["state"][CREDENTIALS]
     found: Identity | AccessRefusal = scope["state"][IDENTITY]
-    address = forward.client(credentials.peer, credentials.forwarded_for)
     if isinstance(found, AccessRefusal):
-        return Actor(kind=IdentityKind.ANONYMOUS, address=address)
-    return Actor(kind=found.kind, name=found.name, address=address)
+        return Actor(kind=IdentityKind.ANONYMOUS, address=credentials.address)
+    return Actor(kind=found.kind, name=found.name, address=credentials.address)

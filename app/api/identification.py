@@ -29,11 +29,12 @@ class Identification:
 
 def _credentials(request: HTTPConnection, access: Access) -> SentCredentials:
     headers, forward = request.headers, access.rules.forward
+    peer = request.client.host if request.client else ""
     return SentCredentials(
         authorization=headers.getlist("authorization"),
         session=request.cookies.get(access.rules.session_cookie, ""),
-        peer=request.client.host if request.client else "",
-        forwarded_for=headers.getlist("x-forwarded-for"),
+        peer=peer,
+        address=forward.client(peer, headers.getlist("x-forwarded-for")),
         users=headers.getlist(forward.user_header),
         groups=headers.getlist(forward.groups_header),
         is_cross_site=is_cross_site(

@@ -1,5 +1,6 @@
 """What each route needs, and the refusal of requests that have none of it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,19 @@ from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, scope_list
+from app.access import (
+    CREDENTIALS,
+    IDENTITY,
+    Access,
+    AccessFailure,
+    AccessRefusal,
+    AccessScope,
+    Identity,
+    Needs,
+    SentCredentials,
+    is_safe,
+    scope_list,
+)
 from app.api.problems import ProblemError
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -74,6 +87,8 @@ def refused(found: AccessRefusal) -> ProblemError:
     """The answer to a request whose proof of an identity is not accepted."""
     if found.failure is AccessFailure.CROSS_SITE:
         return ProblemError(HTTPStatus.FORBIDDEN, found.detail)
+    if found.failure is AccessFailure.TOO_MANY:
+        return _too_many(found.detail, found.wait_s)
     return ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers=_CHALLENGE)
 
 
@@ -83,18 +98,41 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     Raises:
         ProblemError: it has none of them.
     """
+    access: Access = request.app.state.access
     if identity.allows(*scopes):
+        if is_change(Needs(scopes)):
+            count_change(identity, request)
         return identity
     wanted = " or ".join(scope_list(scopes))
     if identity.name:
         has = ", ".join(scope_list(identity.scopes)) or "nothing"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{identity.name} may {has}; this needs {wanted}")
-    access: Access = request.app.state.access
+    sent: SentCredentials = request.scope["state"][CREDENTIALS]
+    # A bearer of another kind, such as that of a proxy, is no failure before something needs a token.
+    too_many = access.failed(sent.address) if sent.authorization else None
+    if too_many is not None:
+        raise refused(too_many)
     if not access.has_credentials and AccessScope.READ not in scopes:
         detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
     detail = f"send a token with the scope {wanted} as 'Authorization: Bearer <token>', or sign in"
     raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+
+def count_change(identity: Identity, request: Request) -> None:
+    """Count a change of an identity.
+
+    Raises:
+        ProblemError: 429 if there were too many.
+    """
+    access: Access = request.app.state.access
+    wait_s = 0.0 if is_safe(request.method) else access.changed(identity)
+    if wait_s:
+        raise _too_many(f"{identity.name} makes too many changes a minute", wait_s)
+
+
+def _too_many(detail: str, wait_s: float) -> ProblemError:
+    return ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(math.ceil(wait_s))})
 
 
 def check_service(identity: Identity, *services: str) -> None:

@@ -132,6 +132,7 @@ _ANY_PROBLEM = {
 _ACCESS_PROBLEMS = {
     "unauthorized": "No token, or one that is not accepted",
     "forbidden": "A token without the scope, or changes are off",
+    "too_many_requests": "Too many tokens that are not accepted came from this address, or too many changes",
 }
 _SECURITY_SCHEMES = {
     "token": {

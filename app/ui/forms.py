@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from app.access import IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, act_as
+from app.access import CREDENTIALS, IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, act_as
 from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
@@ -43,7 +43,8 @@ async def sent_form(request: Request) -> Mapping[str, str]:
     # What shows a form again does not know the token.
     token = form.pop("token", "").strip()
     access: Access = request.app.state.access
-    found = await access.by_secret(token) if token else request.scope["state"][IDENTITY]
+    state = request.scope["state"]
+    found = await access.by_secret(token, address=state[CREDENTIALS].address) if token else state[IDENTITY]
     request.state.form_identity = found
     if isinstance(found, Identity):
         act_as(found)
@@ -126,12 +127,20 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
     if not found.allows(scope):
         problem = f"{found.name!r} does not allow {scope.value}; nothing was changed."
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
+    access: Access = request.app.state.access
+    if access.changed(found):
+        problem = "There were too many changes; nothing was changed. Wait a little."
+        return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, problem=problem)
     return None
 
 
 def refusal_status(found: AccessRefusal) -> HTTPStatus:
     """The status of the page that shows a refusal."""
-    return HTTPStatus.FORBIDDEN if found.failure is AccessFailure.CROSS_SITE else HTTPStatus.UNAUTHORIZED
+    statuses = {
+        AccessFailure.CROSS_SITE: HTTPStatus.FORBIDDEN,
+        AccessFailure.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    }
+    return statuses.get(found.failure, HTTPStatus.UNAUTHORIZED)
 
 
 def refusal_words(found: AccessRefusal) -> str:

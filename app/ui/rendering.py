@@ -36,6 +36,8 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+# Limits are by the minute, and some is allowed again long before it is over.
+_RETRY_AFTER_S = "10"
 # Pages repeat themselves: this level makes them a tenth in less than a millisecond.
 _GZIP_LEVEL = 3
 
@@ -76,6 +78,8 @@ class Renderer:
         common = {"reader": known_reader(request), "may_sign_in": access is not None and access.has_credentials}
         body = self._environment.get_template(template).render(common | context).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers["Retry-After"] = _RETRY_AFTER_S
         if accepts_gzip(", ".join(request.headers.getlist("accept-encoding"))):
             # Without the time, so that what has not changed keeps its ETag.
             body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)

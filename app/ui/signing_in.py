@@ -38,7 +38,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
             return shown(request, target=target, problem=problem, status=HTTPStatus.FORBIDDEN)
         access = _access(request)
         try:
-            opened = await access.sign_in(form.get("token", "").strip())
+            opened = await access.sign_in(form.get("token", "").strip(), address=_credentials(request).address)
             if isinstance(opened, AccessRefusal):
                 problem = f"{refusal_words(opened)}."
                 return shown(request, target=target, problem=problem, status=refusal_status(opened))

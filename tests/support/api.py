@@ -302,7 +302,7 @@ class Served:
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
     events_token: str | None = None
-    rules: AccessRules = field(default_factory=AccessRules)
+    rules: AccessRules = field(default_factory=lambda: AccessRules(failures_per_minute=None, changes_per_minute=None))
     report_link_secret: str | None = None
     telemetry: TelemetryConfig | None = None
     external_url: str = EXTERNAL_URL

@@ -7,7 +7,18 @@ from http import HTTPStatus
 
 from fastapi import Request
 
-from app.access import Access, AccessRefusal, AccessScope, Identity, IdentityKind, act_as, is_token_shaped
+from app.access import (
+    CREDENTIALS,
+    Access,
+    AccessFailure,
+    AccessRefusal,
+    AccessScope,
+    Identity,
+    IdentityKind,
+    SentCredentials,
+    act_as,
+    is_token_shaped,
+)
 from app.api.needs import check_allowed, identity_of, refused
 from app.api.problems import ProblemError
 from app.changes import Reporter, reporter_of
@@ -26,22 +37,27 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
     access: Access = request.app.state.access
     identity = identity_of(request)
     if identity.allows(AccessScope.EVENTS):
-        return identity
-    if _is_signed(access, headers, body):
+        return check_allowed(identity, request, AccessScope.EVENTS)
+    sent: SentCredentials = request.scope["state"][CREDENTIALS]
+    # A signature is as good for a guess as the token itself.
+    if not access.wait_s(sent.address) and _is_signed(access, headers, body):
         signer = Identity(kind=IdentityKind.WEBHOOK, name="GitHub", scopes=frozenset({AccessScope.EVENTS}))
         act_as(signer)
-        return signer
+        return check_allowed(signer, request, AccessScope.EVENTS)
     is_gitlab = reporter_of(headers) is Reporter.GITLAB
     given = headers.get("x-gitlab-token") if is_gitlab else routing_key
     # Not one with `admin` only: the secret of a webhook must not allow anything but reports (ADR-0072).
     if given:
-        found = await access.by_secret(given)
-        if isinstance(found, AccessRefusal) and is_token_shaped(given):
+        found = await access.by_secret(given, address=sent.address)
+        if isinstance(found, AccessRefusal) and (is_token_shaped(given) or found.failure is AccessFailure.TOO_MANY):
             raise refused(found)
         if isinstance(found, Identity) and AccessScope.EVENTS in found.scopes:
             act_as(found)
-            return found
+            return check_allowed(found, request, AccessScope.EVENTS)
     if reporter_of(headers) is not Reporter.ANY and access.has_credentials:
+        too_many = None if given else access.failed(sent.address)
+        if too_many is not None:
+            raise refused(too_many)
         detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"
         raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
     return check_allowed(identity, request, AccessScope.EVENTS)
