@@ -102,7 +102,7 @@ def create_app(
     adjustments = adjustment_routes(
         board, timeline.adjustments, contributors=contributors, now=timeline.now, external_url=external_url
     )
-    for router in (*adjustments, *backtest_routes(backtests), token_routes(access.tokens)):
+    for router in (*adjustments, *backtest_routes(backtests), token_routes(access.tokens), audit_routes(audit)):
         app.include_router(router)
     app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url))
     app.include_router(stream_routes(stream or Stream(board)))
@@ -111,7 +111,6 @@ def create_app(
     for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader), docs_routes()):
         app.include_router(router)
     handle_problems(app)
-    app.state.access = access
     describe(app, prefix=path_prefix(external_url))
     return _with_layers(app, access, audit, path_prefix(external_url))
 
@@ -131,6 +130,7 @@ def _described(build: BuildInfo, lifespan: Lifespan[Any] | None, telemetry: Tele
 
 
 def _with_layers(app: FastAPI, access: Access, audit: AuditTrail, prefix: str) -> FastAPI:
+    app.state.access = access
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)

@@ -58,9 +58,9 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Print who changed what, and which changes were refused, newest first.
+    """Print who changed what, and what was refused.
 
-    With --format jsonl each line is an entry as /api/v1/audit has it.
+    The newest come first. With --format jsonl each line is an entry as /api/v1/audit has it.
 
     Example: sloburn audit --since 7d --outcome refused
     """

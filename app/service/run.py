@@ -227,8 +227,7 @@ def _serve(
     status = _status_data(engine, components, documents)
     slo_data, backtests = _slo_data(engine, components, incidents), _backtests(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
-    audit = StoredAudit(components.database)
-    limits = ConnectionLimits.within(allow_open_files())
+    limits, audit = ConnectionLimits.within(allow_open_files()), StoredAudit(components.database)
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
         board=components.board,
@@ -275,9 +274,8 @@ def _serve(
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
-    server = BoundedServer(_config(app, components, limits, stream))
-    _stop_by(signals, server)
-    beside = [*_beside(engine, components, documents, reports), *_assistants(app, settings)]
+    server = _server(_config(app, components, limits, stream), signals)
+    beside = [*_beside(engine, components, documents, reports, audit), *_assistants(app, settings)]
     with closing(backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, beside))
 
@@ -295,10 +293,12 @@ def _assistants(app: FastAPI, settings: Settings) -> list[Coroutine[Any, Any, No
     return [endpoint.run()]
 
 
-def _stop_by(signals: Signals, server: BoundedServer) -> None:
+def _server(config: BoundedConfig, signals: Signals) -> BoundedServer:
+    server = BoundedServer(config)
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
+    return server
 
 
 def _config(app: FastAPI, components: Components, limits: ConnectionLimits, stream: Stream) -> BoundedConfig:
@@ -314,14 +314,14 @@ def _looking(documents: Documents, components: Components) -> Coroutine[Any, Any
 
 
 def _beside(
-    engine: Engine, components: Components, documents: Documents, reports: StoredReports
+    engine: Engine, components: Components, documents: Documents, reports: StoredReports, audit: StoredAudit
 ) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the server."""
     keeper = AdjustedDaysKeeper(
         reports, components.adjustments, components.clock, is_mine=lambda: components.service_lease.is_mine
     )
     looking = _looking(documents, components)
-    others = [_sending(engine, components, reports), keeper.run(components.instruments)]
+    others = [audit.run(), _sending(engine, components, reports), keeper.run(components.instruments)]
     return others if looking is None else [looking, *others]
 
 

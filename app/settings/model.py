@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         "X-Forwarded-Email", description="Header in which that proxy names who asks."
     )
     forward_auth_groups_header: Annotated[str, parsed(parse_header_name)] = Field(
-        "X-Forwarded-Groups", description="Header in which that proxy lists their groups, separated by commas."
+        "X-Forwarded-Groups", description="Header in which that proxy lists the groups."
     )
     forward_auth_roles: Annotated[Mapping[str, AccessScopes], NoDecode, parsed(parse_roles)] = Field(
         default_factory=lambda: {EVERYBODY: frozenset({AccessScope.READ})},
