@@ -112,6 +112,10 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     too_many = access.failed(sent.address) if sent.authorization else None
     if too_many is not None:
         raise refused(too_many)
+    if sent.authorization and access.has_credentials:
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED, f"the token is not known; send one with the scope {wanted}", headers=_CHALLENGE
+        )
     if not access.has_credentials and AccessScope.READ not in scopes:
         detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)

@@ -223,11 +223,11 @@ def _serve(
 ) -> None:
     """Serve the API in this thread until a signal comes."""
     settings, documents = components.settings, Documents(engine, components, files=files)
-    incidents = _incident_data(engine, components)
-    status = _status_data(engine, components, documents)
+    incidents, audit = _incident_data(engine, components), StoredAudit(components.database)
+    status = _status_data(engine, components, documents, audit)
     slo_data, backtests = _slo_data(engine, components, incidents), _backtests(engine, components, incidents)
     reports, timeline = _reports(engine, components), _timeline(components)
-    limits, audit = ConnectionLimits.within(allow_open_files()), StoredAudit(components.database)
+    limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
     app = create_app(
         board=components.board,
@@ -503,7 +503,7 @@ def _timeline(components: Components) -> Timeline:
     )
 
 
-def _status_data(engine: Engine, components: Components, documents: Documents) -> StatusData:
+def _status_data(engine: Engine, components: Components, documents: Documents, audit: StoredAudit) -> StatusData:
     return StatusData(
         config=documents,
         readiness=EngineReadiness(engine, documents),
@@ -513,6 +513,7 @@ def _status_data(engine: Engine, components: Components, documents: Documents) -
         sources=lambda: engine.sources,
         instruments=components.instruments,
         build=BuildInfo.current(),
+        audit=audit,
     )
 
 

@@ -20,7 +20,7 @@ from app.ui.policy import PolicyData, policy_pages
 from app.ui.rendering import Renderer
 from app.ui.signing_in import sign_in_first, signing_in_pages
 from app.ui.slo import SloData, slo_pages
-from app.ui.status import StatusData, status_page
+from app.ui.status import StatusData, audit_page, status_page
 from app.ui.timeline import TimelineData, timeline_pages
 
 
@@ -66,6 +66,7 @@ def pages(
         router.include_router(incident_page_routes(board, renderer, incident_data))
     if status_data is not None:
         router.include_router(status_page(board, renderer, status_data))
+        router.include_router(audit_page(renderer, status_data.audit))
     if objectives_data is not None:
         router.include_router(objectives_page(renderer, objectives_data))
     if timeline_data is not None:

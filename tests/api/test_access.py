@@ -1,5 +1,6 @@
 """Who may do what: every route has a scope, and tokens are accepted for as long as they are valid."""
 
+import hmac
 import logging
 from datetime import timedelta
 
@@ -98,6 +99,20 @@ def test_a_revoked_or_expired_or_mistyped_token_is_refused_with_the_reason_and_n
     served, token = served_with(AccessScope.RELOAD)
     served.clock.at += timedelta(days=91)
     assert "expired" in client(served, token).post("/-/reload").json()["detail"]
+
+
+def test_every_token_of_the_settings_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever fits: the time of an answer says nothing about how near a guess is, or to which."""
+    served, compared = Served(token="right", events_token="other"), []  # noqa: S106  made-up tokens
+    compare = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda *pair: compared.append(pair) or compare(*pair))
+    http = client(served, None)
+    for token, status in (("right", 200), ("other", 403), ("rigHt", 401), ("\xff", 401)):
+        compared.clear()
+        assert (
+            http.post("/-/reload", headers={"Authorization": f"Bearer {token}".encode("latin-1")}).status_code == status
+        )
+        assert [kept for _, kept in compared] == [b"right", b"other"]
 
 
 def test_a_token_is_made_by_the_api_shown_once_and_kept_as_a_digest() -> None:

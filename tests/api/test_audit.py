@@ -150,6 +150,21 @@ def test_it_is_searched_and_read_page_by_page_by_admin_only(served: Served) -> N
     assert (reader.get("/api/v1/audit").status_code, client(served).get("/api/v1/audit").status_code) == (403, 401)
 
 
+def test_the_page_is_for_admin_and_shows_what_was_changed_as_text(served: Served) -> None:
+    http = client(served, Accept="text/html", **{"Sec-Fetch-Site": "same-origin"})
+    assert http.get("/audit").headers["location"] == "/login?next=%2Faudit"
+    assert http.post("/login", data={"token": TOKEN}).status_code == 303
+    text = "<script>alert(1)</script>"
+    assert http.post("/incidents/5f2d/notes", data={"text": text}).status_code == 303
+    page = http.get("/audit?q=addnote&outcome=changed").text
+    assert ("addNote" in page, "&lt;script&gt;alert(1)" in page, text in page) == (True, True, False)
+    assert "No entry matches" in http.get("/audit?outcome=refused").text
+    assert 'href="/audit"' in http.get("/status").text
+    reader = client(served, Accept="text/html", **{"Sec-Fetch-Site": "same-origin"})
+    reader.post("/login", data={"token": token_of(served, AccessScope.READ)})
+    assert (reader.get("/audit").status_code, 'href="/audit"' in reader.get("/status").text) == (403, False)
+
+
 def test_a_flood_of_refusals_fills_no_memory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_audit, "_MOST_WAITING", 3)
     served.rules = AccessRules()

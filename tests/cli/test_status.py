@@ -10,6 +10,7 @@ from datetime import timedelta
 from typer.testing import CliRunner, Result
 from typing_extensions import override
 
+from app.access import AccessRules
 from app.alerting import SLO_REMOVED, End, EndCode
 from app.cli.application import app
 from app.slo import UNKNOWN_FIGURE, AlertState, Severity
@@ -48,6 +49,18 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert fine.startswith("checkout-availability ")
     assert re.split(r"  +", unknown.strip())[2:5] == ["99.9%", UNKNOWN_FIGURE, UNKNOWN_FIGURE]
     assert "error: no series match" in unknown
+
+
+def test_where_reading_needs_a_token_that_of_the_settings_is_sent() -> None:
+    served = Served.with_snapshots(a_snapshot())
+    served.token, served.rules = "right", AccessRules(anonymous=frozenset())
+    with listening(served.app()) as url:
+        refused = status("--url", url)
+        accepted = CliRunner().invoke(
+            app, ["status", "--url", url], env={"COLUMNS": None, "SLOBURN_API_TOKEN": "right"}
+        )
+    assert (refused.exit_code, "401" in refused.output) == (1, True)
+    assert (accepted.exit_code, "checkout-availability" in accepted.stdout) == (0, True)
 
 
 def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day_and_hints_by_their_code() -> None:

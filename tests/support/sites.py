@@ -178,6 +178,7 @@ def _status_data(served: Served) -> StatusData:
         sources=lambda: served.sources,
         instruments=served.instruments,
         build=BUILD,
+        audit=served.audit,
     )
 
 

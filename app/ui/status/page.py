@@ -15,6 +15,7 @@ from app.access import AccessScope
 from app.metrics import BuildInfo, Instruments, own_health
 from app.remote_write import RemoteWriteStatus
 from app.status import (
+    AuditLog,
     Board,
     ConfigSource,
     DataState,
@@ -47,6 +48,7 @@ class StatusData:
     sources: Callable[[], Sequence[SourceStatus]]
     instruments: Instruments
     build: BuildInfo
+    audit: AuditLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
