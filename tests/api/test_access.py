@@ -103,16 +103,19 @@ def test_a_revoked_or_expired_or_mistyped_token_is_refused_with_the_reason_and_n
 
 def test_every_token_of_the_settings_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever fits: the time of an answer says nothing about how near a guess is, or to which."""
-    served, compared = Served(token="right", events_token="other"), []  # noqa: S106  made-up tokens
+    served = Served(token="right", events_token="other")  # noqa: S106  made-up tokens
+    compared: list[bytes] = []
     compare = hmac.compare_digest
-    monkeypatch.setattr(hmac, "compare_digest", lambda *pair: compared.append(pair) or compare(*pair))
-    http = client(served, None)
-    for token, status in (("right", 200), ("other", 403), ("rigHt", 401), ("\xff", 401)):
+
+    def noted(given: bytes, kept: bytes) -> bool:
+        compared.append(kept)
+        return compare(given, kept)
+
+    monkeypatch.setattr(hmac, "compare_digest", noted)
+    for token, status in (("right", 200), ("other", 403), ("rigHt", 401), ("r", 401)):
         compared.clear()
-        assert (
-            http.post("/-/reload", headers={"Authorization": f"Bearer {token}".encode("latin-1")}).status_code == status
-        )
-        assert [kept for _, kept in compared] == [b"right", b"other"]
+        assert client(served, token).post("/-/reload").status_code == status
+        assert compared == [b"right", b"other"]
 
 
 def test_a_token_is_made_by_the_api_shown_once_and_kept_as_a_digest() -> None:
