@@ -14,7 +14,7 @@ import numpy as np
 
 from app.alerting import Alert, Reading, RuleReading, TransitionKind, WindowCounts, default_policies, step
 from app.alerting.evidence import needed_windows
-from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, NormalRate, history_of
+from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, KnownRates, NormalRate
 from app.budget import normal_share
 from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId, format_percent
 from app.slo.arrays import Floats
@@ -145,7 +145,7 @@ class _Windows:
         self._bad = {length: window_sums(lived.bad, length // _SLOT) for length in lengths}
         self._bad_slots = {tier.long: window_sums(np.sign(lived.bad), tier.long // _SLOT) for tier in policy.rules}
         self._burn = {length: self._burn_rate(length) for length in lengths}
-        self._normal: dict[tuple[float, float], NormalRate | None] = {}
+        self._normal = KnownRates()
         trips = np.zeros(SLOTS, dtype=bool)
         for tier in policy.rules:
             trips |= (self._burn[tier.long] >= tier.factor) & (self._burn[tier.short] >= tier.factor)
@@ -180,15 +180,12 @@ class _Windows:
 
     def _normal_rate(self, slot: int) -> NormalRate | None:
         """What is normal by the whole days before a slot, and those before the month."""
-        bounds = history_of((slot + 1.0) * SLOT_S, since_s=-_DAY_S * self._lived.days_before)
-        if bounds is None:
-            return None
-        if bounds not in self._normal:
-            first, last = (round(bound_s / _HOUR_S) + 24 * self._lived.days_before for bound_s in bounds)
-            total, bad = (counts[first:last] for counts in self._hours)
-            found = normal_share(total, bad)
-            self._normal[bounds] = found and NormalRate(ratio=found[0], events=found[1], days=len(total) // 24)
-        return self._normal[bounds]
+        since_s = -_DAY_S * self._lived.days_before
+        return self._normal.at((slot + 1.0) * SLOT_S, since_s=since_s, share=self._normal_share)
+
+    def _normal_share(self, start_s: float, end_s: float) -> tuple[float, float] | None:
+        first, last = (round(bound_s / _HOUR_S) + 24 * self._lived.days_before for bound_s in (start_s, end_s))
+        return normal_share(*(counts[first:last] for counts in self._hours))
 
     @cached_property
     def _hours(self) -> tuple[Floats, Floats]:

@@ -40,7 +40,7 @@ from app.alerting.evidence import (
 )
 from app.alerting.lifecycle import freeze_unseen, has_relapsed, long_window, retire, step, step_slo
 from app.alerting.measured import MeasuredWindow, MeasuredWindows, are_at_rest, is_stale, reading_of
-from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, NormalRate, history_day, history_of
+from app.alerting.normal_rate import LONGEST_HISTORY_DAYS, KnownRates, NormalRate, history_day
 from app.alerting.notifications.labels import OVERRIDABLE, RESERVED, sent_labels
 from app.alerting.notifications.notification import (
     IncidentErrors,
@@ -75,6 +75,7 @@ __all__ = [
     "End",
     "EndCode",
     "IncidentErrors",
+    "KnownRates",
     "MeasuredWindow",
     "MeasuredWindows",
     "NormalRate",
@@ -100,7 +101,6 @@ __all__ = [
     "freeze_unseen",
     "has_relapsed",
     "history_day",
-    "history_of",
     "hold_time",
     "is_calm",
     "is_estimated",

@@ -5,7 +5,8 @@ often does. The rate is taken from whole days of history, incidents left out, an
 a service that becomes worse and worse does not become normal by that.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.alerting.binomial import chance_of_at_least
@@ -75,6 +76,35 @@ def history_of(at_s: float, *, since_s: float) -> tuple[float, float] | None:
     end = history_day(at_s)
     start = max(-(-since_s // _DAY_S), end - LONGEST_HISTORY_DAYS)
     return (start * _DAY_S, end * _DAY_S) if end - start >= _SHORTEST_HISTORY_DAYS else None
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownRates:
+    """The normal rates of one SLI, each found once for its days of history; of so many days as are *kept*.
+
+    Nothing is stored: the same history gives the same rate after a restart.
+    """
+
+    kept: int = 1
+    _known: dict[tuple[float, float], NormalRate | None] = field(default_factory=dict)
+
+    def at(
+        self, at_s: float, *, since_s: float, share: Callable[[float, float], tuple[float, float] | None]
+    ) -> NormalRate | None:
+        """What is normal at *at_s*, unix seconds; None while the history is too short, or holds no events.
+
+        *share* gives the normal share of bad events between two times, and the events that it comes from.
+        """
+        history = history_of(at_s, since_s=since_s)
+        if history is None:
+            return None
+        if history not in self._known:
+            if len(self._known) >= self.kept:
+                self._known.clear()
+            found = share(*history)
+            days = round((history[1] - history[0]) / _DAY_S)
+            self._known[history] = None if found is None else NormalRate(ratio=found[0], events=found[1], days=days)
+        return self._known[history]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from app.documents import ProposedRules, read_proposed_rules
 from app.prometheus import PrometheusError, open_sources
 from app.replay import (
     LONGEST_SPAN,
+    MOST_MARKED,
     USUAL_DETECTION,
     USUAL_PRECISION,
     USUAL_SPAN,
@@ -30,6 +31,8 @@ from app.replay import (
     HistorySource,
     LabelledIncident,
     backtest_document,
+    marked_filter,
+    marked_incidents,
     read_incidents,
     run_backtest,
 )
@@ -37,7 +40,8 @@ from app.reports import WORTH_A_PAGE
 from app.service.source_clients import reachable_sources
 from app.settings import Settings
 from app.slo import Slo, find_time_zone, format_duration, parse_duration
-from app.store import StoreError
+from app.store import StoreError, open_database_for_reading
+from app.store.incidents import list_incidents
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding
 
@@ -59,6 +63,12 @@ PolicyFiles = Annotated[
 IncidentFile = Annotated[
     Path | None,
     typer.Option("--incidents", help="Incidents as CSV, YAML or JSON.", metavar="FILE", show_default=False),
+]
+Marks = Annotated[
+    bool,
+    typer.Option(
+        "--marks", help="Incidents are past alerts that people have marked, from the database of SLOBURN_DATABASE_URL."
+    ),
 ]
 FoundShare = Annotated[
     float,
@@ -105,6 +115,7 @@ def backtest(
     end: To = None,
     policy: PolicyFiles = None,
     incidents: IncidentFile = None,
+    marks: Marks = False,
     found_share: FoundShare = WORTH_A_PAGE,
     timezone: Zone = "UTC",
     detail: Detail = HistoryDetail.AUTO,
@@ -144,7 +155,8 @@ def backtest(
         ),
         interval_s=round(settings.evaluation_interval.total_seconds()),
         proposed=tuple(_proposed(file) for file in policy or []),
-        labelled=None if incidents is None else _labelled(incidents),
+        labelled=_known_incidents(settings, incidents, since, until, marks=marks),
+        are_complete=not marks,
         detail=detail,
         source=source,
     )
@@ -229,6 +241,25 @@ def _wanted(documents: Sequence[Slo], ids: Sequence[str]) -> tuple[Slo, ...]:
 def _proposed(file: Path) -> ProposedRules:
     found = read_proposed_rules(_text(file), file, name=file.stem)
     return found if isinstance(found, ProposedRules) else _refuse(found)
+
+
+def _known_incidents(
+    settings: Settings, file: Path | None, since: datetime, until: datetime, *, marks: bool
+) -> tuple[LabelledIncident, ...] | None:
+    if not marks:
+        return None if file is None else _labelled(file)
+    if file is not None:
+        fail("--incidents and --marks exclude each other", code=EXIT_USAGE)
+    try:
+        database = open_database_for_reading(settings.database_url)
+        try:
+            with database.read() as transaction:
+                past = list_incidents(transaction, marked_filter(since, until), limit=MOST_MARKED)
+        finally:
+            database.close()
+    except StoreError as error:
+        fail(str(error), code=EXIT_USAGE)
+    return marked_incidents(past, until=until)
 
 
 def _labelled(file: Path) -> tuple[LabelledIncident, ...]:

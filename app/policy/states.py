@@ -33,11 +33,10 @@ def step_state(
     """
     if math.isnan(remaining):
         return known
-    target = max(
-        place
-        for place, state in enumerate(policy.states)
-        if state.budget_left is None or place == 0 or remaining <= state.budget_left
-    )
+    target = 0
+    for place, state in enumerate(policy.states):
+        if state.budget_left is None or remaining <= state.budget_left:
+            target = place
     current = None if known is None else policy.index_of(known.state)
     # Worse at once, better with a margin: a rolling window's budget goes up and down around a threshold (ADR-0071).
     if known is None or current is None or target >= current:

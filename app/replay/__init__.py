@@ -26,6 +26,7 @@ from app.replay.history.slot_history import SlotHistory
 from app.replay.history.window_series import WindowSeries
 from app.replay.incidents.files import LabelledIncident, read_incidents
 from app.replay.incidents.found import IncidentSource, ReplayIncident
+from app.replay.incidents.marked import MOST_MARKED, marked_filter, marked_incidents
 from app.replay.incidents.scoring import JudgedFiring, RulesScore
 from app.replay.jobs import (
     BacktestJob,
@@ -43,6 +44,7 @@ from app.replay.suggesting import RulesCandidate, SuggestedRules
 
 __all__ = [
     "LONGEST_SPAN",
+    "MOST_MARKED",
     "TODAY",
     "USUAL_DETECTION",
     "USUAL_PRECISION",
@@ -83,6 +85,8 @@ __all__ = [
     "backtest_document",
     "backtest_slo",
     "firings_of",
+    "marked_filter",
+    "marked_incidents",
     "plan_of",
     "read_incidents",
     "replay",

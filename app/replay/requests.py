@@ -12,17 +12,13 @@ from app.replay.backtest import LONGEST_SPAN, USUAL_DETECTION, USUAL_PRECISION, 
 from app.replay.history.history_reader import HistoryDetail
 from app.replay.history.ledger_history import HistorySource
 from app.replay.incidents.files import LabelledIncident, read_given_incidents
-from app.replay.incidents.found import IncidentSource, ReplayIncident
+from app.replay.incidents.marked import MOST_MARKED, marked_filter, marked_incidents
 from app.replay.jobs import BacktestJobs
 from app.replay.running import BacktestPlan
 from app.reports import WORTH_A_PAGE
 from app.slo import Slo, find_time_zone
 from app.status import Board, IncidentLog
-from app.store.incident_notes import IncidentMark
-from app.store.incidents import IncidentFilter
 from app.yamldoc import ErrorFinding
-
-_MOST_MARKED = 1_000
 
 
 class InvalidBacktestError(Exception):
@@ -109,7 +105,8 @@ def _labelled(
     if given.get("marks", False):
         if incidents is not None:
             raise InvalidBacktestError("incidents and marks exclude each other")
-        return _marked(backtests.incidents, since, until)
+        past = backtests.incidents.listed(marked_filter(since, until), limit=MOST_MARKED)
+        return marked_incidents(past, until=until)
     if incidents is None:
         return None
     found = read_given_incidents(incidents, Path("incidents"))
@@ -117,21 +114,3 @@ def _labelled(
     if wrong is not None:
         raise InvalidBacktestError(f"incidents, item {wrong.line}: {wrong.named_text}")
     return tuple(one for one in found if isinstance(one, LabelledIncident))
-
-
-def _marked(log: IncidentLog, since: datetime, until: datetime) -> tuple[LabelledIncident, ...]:
-    """What people have marked of past alerts: useful ones are incidents, noise is none."""
-    query = IncidentFilter(since=since, until=until, marks=frozenset(IncidentMark))
-    return tuple(
-        LabelledIncident(
-            incident=ReplayIncident(
-                # What an alert tells of began before it.
-                start=one.first_bad_at or one.started_at,
-                end=one.ended_at or until,
-                source=IncidentSource.MARKED,
-                is_noise=one.mark is IncidentMark.NOISE,
-            ),
-            slo=str(one.slo),
-        )
-        for one in log.listed(query, limit=_MOST_MARKED)
-    )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from app.slo import AlertState, SliKind
@@ -105,11 +106,16 @@ def order_key(column: SortColumn, *, descending: bool = False) -> Callable[[Snap
 
 def burn_now(snapshot: Snapshot) -> float:
     """The burn rate of the last hour, or of the shortest window where none has an hour; NaN without events."""
-    rates = {view.window.total_seconds(): view.burn_rate for view in snapshot.windows}
-    return rates.get(_HOUR_S, rates[min(rates)]) if rates else math.nan
+    shortest = None
+    for view in snapshot.windows:
+        if view.window == _HOUR:
+            return view.burn_rate
+        if shortest is None or view.window < shortest.window:
+            shortest = view
+    return math.nan if shortest is None else shortest.burn_rate
 
 
-_HOUR_S = 3600.0
+_HOUR = timedelta(hours=1)
 _HEALTH = {state: rank for rank, state in enumerate(WORST_FIRST)}
 _DATA = {state: rank for rank, state in enumerate(("error", "stale", "backfilling", "no_traffic", "fresh"))}
 _ALERTS = {state: rank for rank, state in enumerate(("pending", "suppressed", "frozen", "muted", "inactive"), start=2)}

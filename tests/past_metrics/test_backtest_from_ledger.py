@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from typer.testing import CliRunner
 from app.cli.application import app
 from app.past_metrics import StoredLedger
 from app.replay import BacktestPlan, BacktestQuestion, backtest_document, run_backtest
+from app.store import open_database_beside
+from app.store.incident_notes import IncidentMark, set_mark
 from tests.past_metrics.shop import DAY, HOUR, INCIDENT, NOW, SLO, shop_slos, shop_source
+from tests.support.incidents import burning, ended, record
 
 
 def _found(document: dict[str, Any]) -> None:
@@ -61,3 +65,21 @@ def test_a_ledger_that_is_asked_for_and_missing_is_an_error(
     judged = CliRunner().invoke(app, ["backtest", "--source", "ledger"])
     assert judged.exit_code == 2
     assert "SLOBURN_DATABASE_URL" in judged.output
+
+
+@pytest.mark.usefixtures("set_up")
+def test_marks_on_past_alerts_are_the_incidents_of_the_command(folder: Path) -> None:
+    begun = datetime.fromtimestamp(INCIDENT[0] + 300, UTC)
+    page = burning(SLO, incident="i1", starts_at=begun)
+    with (
+        closing(open_database_beside(f"sqlite:///{folder / 'db'}")) as database,
+        database.begin() as transaction,
+    ):
+        record(transaction, page, ended(page))
+        set_mark(transaction, "i1", IncidentMark.USEFUL, at=begun)
+    flags = ["--marks", "--source", "ledger", "--from", str(NOW - 14 * DAY), "--to", str(NOW), "--format", "json"]
+    judged = CliRunner().invoke(app, ["backtest", *flags])
+    assert judged.exit_code == 0, judged.output
+    (slo,) = json.loads(judged.stdout)["slos"]
+    assert [one["source"] for one in slo["incidents"]] == ["marked"]
+    assert slo["rules"][0]["recall"] == 1.0

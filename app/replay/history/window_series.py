@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from app.alerting import MeasuredWindow, NormalRate, WindowCounts, history_of, may_be_one_failure
+from app.alerting import KnownRates, MeasuredWindow, NormalRate, WindowCounts, may_be_one_failure
 from app.budget import burn_rate, normal_share
 from app.ledger import FINE_REACH_S, MIDDLE_WIDTH_S, WindowSums
 from app.replay.history.slot_history import SlotHistory
@@ -16,6 +16,8 @@ from app.slo.arrays import Bools, Floats, Ints
 _ROUNDING_EVENTS = 1e-6
 # More than two slots behind, as live data (`app.alerting.is_stale`).
 _STALE_SLOTS = 2
+# Of a year, the longest time that is judged at once.
+_MOST_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class WindowSeries:
         self.history = history
         self.error_budget = error_budget
         self._columns: dict[timedelta, WindowColumns] = {}
-        self._normal_rates: dict[tuple[float, float], NormalRate | None] = {}
+        # Each set of rules asks for the same days.
+        self._normal_rates = KnownRates(kept=_MOST_DAYS)
 
     @cached_property
     def places(self) -> Ints:
@@ -103,22 +106,13 @@ class WindowSeries:
     def normal_rate(self, place: int) -> NormalRate | None:
         """What share of the events is normally bad, by the whole days before a slot; None if there are too few."""
         since_s = float(np.fmax(self.history.first_sample_s, self.history.start_s))
-        history = history_of(float(self.ends_s[place]), since_s=since_s)
-        if history is None:
-            return None
-        if history not in self._normal_rates:
-            self._normal_rates[history] = self._normal_rate(*history)
-        return self._normal_rates[history]
+        return self._normal_rates.at(float(self.ends_s[place]), since_s=since_s, share=self._normal_share)
 
-    def _normal_rate(self, start_s: float, end_s: float) -> NormalRate | None:
+    def _normal_share(self, start_s: float, end_s: float) -> tuple[float, float] | None:
         hours_s = np.arange(start_s, end_s + 1.0, 3600.0)
         places = np.rint((hours_s - self.history.start_s) / self.history.interval_s).astype(np.int64)
         total, bad = (_rounded(np.diff(column[places])) for column in self._before[:2])
-        found = normal_share(total, bad)
-        if found is None:
-            return None
-        ratio, events = found
-        return NormalRate(ratio=ratio, events=events, days=round((end_s - start_s) / 86_400.0))
+        return normal_share(total, bad)
 
     def _sum(self, length_s: float) -> WindowColumns:
         history = self.history
