@@ -21,7 +21,7 @@ class WebSession:
     Attributes:
         digest: what it is found by.
         token_digest: that of the token of the database that it was opened with; empty for one of the settings.
-        proof: binds it to its token without a trace of it: nobody can compute it who has the database only.
+        proof: binds it to its token without a trace of it: it cannot be computed from the database alone.
     """
 
     digest: str

@@ -40,7 +40,7 @@ def needs(*scopes: AccessScope, otherwise: str = "", is_checked_by_route: bool =
 
 
 def open_route() -> Any:
-    """A dependency of routes that everybody may ask, whatever the settings say."""
+    """A dependency of routes that everybody may ask under any settings."""
     return Depends(Needs([]))
 
 

@@ -3,6 +3,7 @@
 import re
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+# As GitLab shows commits; GitHub's seven are the beginning of them.
 _COMMIT_CHARS = 8
 
 

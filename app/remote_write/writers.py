@@ -15,6 +15,7 @@ from app.remote_write.options import RemoteWriteOptions, RemoteWriteStatus
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
 from app.store import Database
 
+# After an error in the writer itself, which is a bug: at once it would fail again, and fill the log.
 _PAUSE = timedelta(seconds=10)
 
 

@@ -32,6 +32,7 @@ from app.slo.arrays import Bools, Floats, Ints
 _SURE, _SURELY_NOT, _SURELY_NO_PAUSE, _SURELY_NO_RECOVERY = 0.009, 0.0107, 0.2001, 0.0501
 # Twice what the logarithm of the likelihood must lack for these chances, as squares of standard deviations.
 _SURE_SQUARE, _SURELY_NOT_SQUARE = (NormalDist().inv_cdf(chance) ** 2 for chance in (_SURE, _SURELY_NOT))
+# Differences of cumulated sums are tiny fractions of events where nothing happened; an event is far larger.
 _ROUNDING_EVENTS = 1e-6
 # A look ahead of so many slots at once: an alert that fires, or is suppressed, seldom stays the same for longer.
 _AHEAD = 1024

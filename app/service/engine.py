@@ -583,7 +583,7 @@ class Engine:
         return all(content.members_of(slo.id) for slo in self._documents.slos)
 
     async def _learn_from_others(self) -> None:
-        """Read the adjustments and changes that other replicas were told of, once for each evaluation.
+        """Read the adjustments and changes that other replicas have stored, once for each evaluation.
 
         Not in the evaluation, which waits for no database that hangs.
 

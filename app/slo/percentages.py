@@ -4,6 +4,7 @@ import math
 
 UNKNOWN_FIGURE = "–"  # noqa: RUF001  an en dash, as tables have it
 """What is written for a figure that is not known."""
+# From 1,000% on, tenths are more digits than a reader compares.
 _NO_TENTHS_FROM = 10.0
 
 

@@ -9,7 +9,9 @@ from app.slo import Labels
 
 RECENT = timedelta(days=2)
 """How far back changes are known here; longer than an alert looks for one."""
+# One an hour for two days; an alert names one of them.
 _MOST_OF_A_SERVICE = 50
+# Senders may report any name of a service: memory must not grow with theirs. Far more than one process has SLOs.
 _MOST_SERVICES = 20_000
 # Others change nothing that runs.
 CHANGE_KINDS = frozenset(

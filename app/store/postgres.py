@@ -33,6 +33,7 @@ from app.store.migrate import check_revision, migrate
 _log = structlog.get_logger(__name__)
 LEASE_S = 15.0
 """How long after a crash what a process has claimed waits; three heartbeats, so that one that is late loses nothing."""
+# Three fit into a lease, and an idle service hardly asks its database.
 _HEARTBEAT_S = 5.0
 # Connecting and waiting for locks take less than a slot: a lock is held only by a transaction of another instance. Only
 # the first pruning of months of rows makes a statement long.

@@ -11,6 +11,7 @@ from app.store.errors import StoreGoneError, StoreLockedError
 
 _RESERVE_BYTES = 512 * 1024
 """Room for the two files that SQLite makes at every start, and for the first transactions."""
+# Twice the reserve: with less, a start would not find the room that is kept for it.
 _FULL_BELOW_BYTES = 1024 * 1024
 
 

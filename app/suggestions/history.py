@@ -31,6 +31,7 @@ _HOURS_A_DAY = 24
 _MOST_SAMPLES = 4_000_000
 _SAMPLES_A_DAY = 5_760
 """Of a series that is scraped every 15 s."""
+# The default buckets of Prometheus's Go client, with the one of infinity.
 _USUAL_BUCKETS = 12
 _LONGEST_PIECE_DAYS = 7
 _AT_ONCE = 2

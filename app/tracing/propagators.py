@@ -1,4 +1,4 @@
-"""Formats of trace context that the environment names and nobody has installed."""
+"""Formats of trace context that the environment names and that are not installed."""
 
 from collections.abc import MutableMapping
 from importlib.metadata import entry_points

@@ -112,9 +112,9 @@ def known_reader(request: Request) -> Identity | None:
 
 
 def refusal(request: Request, scope: AccessScope) -> Refusal | None:
-    """Why a form changes nothing, since nobody sends it who may do what needs *scope*; None if it may.
+    """Why a form changes nothing, since who sends it may not do what needs *scope*; None if it may.
 
-    Without a token in a field of it, whoever is signed in sends it.
+    Without a token in a field of it, the one who is signed in sends it.
     """
     if not may_change(request):
         problem = "Changes are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN."

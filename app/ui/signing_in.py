@@ -42,7 +42,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
             if isinstance(opened, AccessRefusal):
                 problem = f"{refusal_words(opened)}."
                 return shown(request, target=target, problem=problem, status=refusal_status(opened))
-            # What the browser had before is worth nothing from now on, whoever has put it there.
+            # What the browser had before is worth nothing from now on, no matter who set it.
             await access.sign_out(_credentials(request).session)
         except StoreError as error:
             problem = f"Nobody can sign in now: {error}"

@@ -100,6 +100,7 @@ def compute(members: Sequence[Member], ledger: Ledger, adjusted: AdjustedSums | 
     lengths = sorted(
         {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
     )
+    # With the other windows, although few members have one: a window more of the same rows costs hardly anything.
     month_start_s, month_end_s = _months(members, as_of)
     starts_s = [start_s, month_start_s, *(as_of - length.total_seconds() for length in lengths)]
     slo_window, month, *others = _windows(adjusted or ledger, rows, starts_s, as_of, error_budget)

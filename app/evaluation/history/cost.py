@@ -8,6 +8,7 @@ from app.evaluation.history.past import Past, counted_between, remaining_budgets
 from app.slo.arrays import Floats
 from app.status import BudgetCost
 
+# A week has each hour of the day on each kind of day: against less, any busy morning would be dear.
 _COMPARED = timedelta(days=7)
 # A week of minutes would be compared in ten thousand stretches; as many tell a median as well.
 _MOST_COMPARED = 500

@@ -148,7 +148,7 @@ class LedgerStore:
         prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)
 
     def prune_own(self, transaction: Transaction, *, at_s: float) -> None:
-        """Delete days that nobody asks for any more, of the rows of this ledger."""
+        """Delete days that are no longer read, of the rows of this ledger."""
         self._prune_days(transaction, set(), at_s=at_s)
         self._rows_to_prune.clear()
 

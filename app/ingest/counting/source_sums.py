@@ -1,7 +1,7 @@
 """SLIs of several sources: their rows are the sums of those of each source, cell by cell (ADR-0099).
 
-Nothing is counted here, live or from history: whatever changes the rows of a source, however long ago, the sums are
-made again from there on. What is missing of one source is said by its name, and is partial data of the whole.
+Nothing is counted here, live or from history: where the rows of a source change, however long ago, the sums are made
+again from there on. What is missing of one source is said by its name, and is partial data of the whole.
 """
 
 import math

@@ -14,6 +14,7 @@ from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
 _LONGEST_HISTORY = timedelta(days=366)
+# Of one request; Prometheus sends 2,000 by default. More is a body of megabytes, made and compressed in memory.
 _MOST_SAMPLES = 100_000
 
 

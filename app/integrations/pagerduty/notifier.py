@@ -23,6 +23,7 @@ from app.wording.links import page_for
 from app.wording.messages import MessageText
 from app.wording.plain_text import shortened, visible
 
+# Of accounts in the United States; those of the European Union have another, as `PagerDutyOptions.url`.
 URL = "https://events.pagerduty.com/v2/enqueue"
 # Limits of the Events API v2: 1,024 characters of summary, 512 KB of body.
 _SUMMARY_CHARS = 1024

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""FastAPI's own traces, metrics and logs are off, whatever the environment says."""
+"""FastAPI's own traces, metrics and logs are off, under any environment."""
 _INSTALL = "what exports traces is not installed; install sloburn[otel]"
 # What supervisors, scrapers and browsers ask for again and again, and answers that go on for hours.
 _NOT_TRACED = ("/-/healthy", "/-/ready", "/metrics", "/api/v1/status/health", "/api/v1/stream", "/llms.txt")
