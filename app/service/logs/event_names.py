@@ -119,6 +119,11 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "board_unreadable": "what another replica shows cannot be read",
     },
     "access": {
+        "identity_header_ignored": "a header of who asks is ignored: its sender is not in a network of the proxy",
+        "reload_not_audited": "a reload is not in the audit",
+        "audit_overrun": "refused requests came faster than the audit is written; it lacks some",
+        "audit_waits": "the audit waits for the database",
+        "audit_not_written": "refused requests are not in the audit yet: the database cannot be written",
         "session_not_read": "a session was not read; it is accepted if it was known before",
         "token_use_not_noted": "the use of a token was not noted",
         "tokens_unreadable": "API tokens cannot be read; those known before are accepted",
