@@ -121,7 +121,7 @@ def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_list() -> None
     listed = re.findall(
         r"^\| \[([0-9]{4})\]\((\S+)\) \| (.*) \|$", (ROOT / "docs/adr/README.md").read_text(), re.MULTILINE
     )
-    assert {name: f"# ADR-{number}: {heading}" for number, name, heading in listed} == headings
+    assert [(name, f"# ADR-{number}: {heading}") for number, name, heading in listed] == list(headings.items())
 
 
 def test_every_code_of_an_end_is_described() -> None:
