@@ -6,7 +6,7 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.admission import leave_place
-from app.api.application import create_app
+from app.api.application import ApiData, create_app
 from app.api.guard import MAX_BODY_BYTES
 from app.api.needs import needs
 from app.api.past_turn import PastTurn
@@ -19,6 +19,7 @@ from app.api.timeline import Timeline
 __all__ = [
     "MAX_BODY_BYTES",
     "AlertLog",
+    "ApiData",
     "History",
     "PastTurn",
     "Stream",

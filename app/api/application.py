@@ -1,12 +1,11 @@
 """The application: every route of the service, and what holds for all of them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
-from starlette.types import Lifespan
 
 from app.access import Access, AuditTrail
 from app.api.adjustments import adjustment_routes
@@ -53,74 +52,88 @@ from app.status import (
 )
 
 
-def create_app(
-    *,
-    board: Board,
-    history: History,
-    pasts: Pasts,
-    contributors: Contributors,
-    reports: Reports,
-    turn: asyncio.Semaphore,
-    alerts: AlertLog,
-    incidents: IncidentLog,
-    deliveries: DeliveryLog,
-    timeline: Timeline,
-    backtests: Backtests,
-    gate: Gate,
-    readiness: Readiness,
-    reloader: Reloader,
-    config: ConfigSource,
-    metrics: Exposition,
-    build: BuildInfo,
-    external_url: str,
-    access: Access,
-    audit: AuditLog,
-    alertmanager_url: Callable[[], str | None] = lambda: None,
-    remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
-    sources: Callable[[], Sequence[SourceStatus]] = tuple,
-    report_link_secret: str | None = None,
-    stream: Stream | None = None,
-    lifespan: Lifespan[Any] | None = None,
-    telemetry: TelemetryConfig | None = None,
-) -> FastAPI:
-    """The HTTP application over a board; *access* decides who may do what.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiData:
+    """Where the routes get what they answer, and where they keep what they are given.
 
-    *report_link_secret* is what links to reports are signed with. *external_url* is where people reach the service; a
-    path in it is served too, whether a proxy strips it or not. *alertmanager_url* gives where people reach
-    Alertmanager, if there is one. Pages share the *turn* to read the past. *telemetry* says how requests are traced.
+    Attributes:
+        turn: requests share it to read the past.
+        external_url: where people reach the service; a path in it is served too, whether a proxy strips it or not.
+        access: decides who may do what.
+        alertmanager_url: gives where people reach Alertmanager, if there is one.
+        report_link_secret: what links to reports are signed with.
     """
-    app = _described(build, lifespan, telemetry)
-    # Before `slo_routes`, of which one takes any path for an id.
-    app.include_router(chart_routes(board, pasts, contributors, turn))
-    app.include_router(slo_routes(board, history, turn))
-    app.include_router(alert_routes(board, alerts, external_url=external_url))
-    app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
-    app.include_router(incident_change_routes(incidents, now=timeline.now))
-    app.include_router(transition_routes(board, incidents))
-    app.include_router(timeline_routes(board, timeline, pasts, turn, external_url=external_url))
-    app.include_router(report_routes(reports, turn, link_secret=report_link_secret))
-    adjustments = adjustment_routes(
-        board, timeline.adjustments, contributors=contributors, now=timeline.now, external_url=external_url
-    )
-    for router in (*adjustments, *backtest_routes(backtests), token_routes(access.tokens), audit_routes(audit)):
+
+    board: Board
+    history: History
+    pasts: Pasts
+    contributors: Contributors
+    reports: Reports
+    turn: asyncio.Semaphore
+    alerts: AlertLog
+    incidents: IncidentLog
+    deliveries: DeliveryLog
+    timeline: Timeline
+    backtests: Backtests
+    gate: Gate
+    readiness: Readiness
+    reloader: Reloader
+    config: ConfigSource
+    metrics: Exposition
+    build: BuildInfo
+    external_url: str
+    access: Access
+    audit: AuditLog
+    stream: Stream
+    alertmanager_url: Callable[[], str | None] = lambda: None
+    remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple
+    sources: Callable[[], Sequence[SourceStatus]] = tuple
+    report_link_secret: str | None = None
+
+
+def create_app(data: ApiData, *, telemetry: TelemetryConfig | None = None) -> FastAPI:
+    """The HTTP application; *telemetry* says how requests are traced."""
+    app = _described(data.build, telemetry)
+    for router in _routers(data):
         app.include_router(router)
-    app.include_router(all_gate_routes(gate, incidents, contributors, external_url=external_url))
-    app.include_router(stream_routes(stream or Stream(board)))
-    app.include_router(notification_routes(deliveries))
-    app.include_router(status_routes(config, build, readiness, remote_write, sources))
-    for router in (metrics_route(metrics), health_routes(readiness), reload_route(reloader), docs_routes()):
-        app.include_router(router)
+    prefix = path_prefix(data.external_url)
     handle_problems(app)
-    describe(app, prefix=path_prefix(external_url))
-    return _with_layers(app, access, audit, path_prefix(external_url))
+    describe(app, prefix=prefix)
+    return _with_layers(app, data.access, data.audit, prefix)
 
 
-def _described(build: BuildInfo, lifespan: Lifespan[Any] | None, telemetry: TelemetryConfig | None) -> FastAPI:
+def _routers(data: ApiData) -> Iterator[APIRouter]:
+    board, turn, incidents, timeline, url = data.board, data.turn, data.incidents, data.timeline, data.external_url
+    # Before `slo_routes`, of which one takes any path for an id.
+    yield chart_routes(board, data.pasts, data.contributors, turn)
+    yield slo_routes(board, data.history, turn)
+    yield alert_routes(board, data.alerts, external_url=url)
+    yield incident_routes(board, incidents, external_url=url, alertmanager_url=data.alertmanager_url)
+    yield incident_change_routes(incidents, now=timeline.now)
+    yield transition_routes(board, incidents)
+    yield timeline_routes(board, timeline, data.pasts, turn, external_url=url)
+    yield report_routes(data.reports, turn, link_secret=data.report_link_secret)
+    yield from adjustment_routes(
+        board, timeline.adjustments, contributors=data.contributors, now=timeline.now, external_url=url
+    )
+    yield from backtest_routes(data.backtests)
+    yield token_routes(data.access.tokens)
+    yield audit_routes(data.audit)
+    yield all_gate_routes(data.gate, incidents, data.contributors, external_url=url)
+    yield stream_routes(data.stream)
+    yield notification_routes(data.deliveries)
+    yield status_routes(data.config, data.build, data.readiness, data.remote_write, data.sources)
+    yield metrics_route(data.metrics)
+    yield health_routes(data.readiness)
+    yield reload_route(data.reloader)
+    yield docs_routes()
+
+
+def _described(build: BuildInfo, telemetry: TelemetryConfig | None) -> FastAPI:
     return FastAPI(
         title="Sloburn",
         version=build.version,
         description="SLO error budgets over Prometheus.",
-        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

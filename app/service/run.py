@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from app.access import Access, AccessRules, AccessScope, ForwardRules
 from app.api import (
+    ApiData,
     PastTurn,
     Stream,
     Timeline,
@@ -229,7 +230,7 @@ def _serve(
     reports, timeline = _reports(engine, components), _timeline(components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
-    app = create_app(
+    data = ApiData(
         board=components.board,
         history=incidents.history,
         pasts=slo_data.pasts,
@@ -255,8 +256,8 @@ def _serve(
         audit=audit,
         report_link_secret=_text_of(settings.report_link_secret),
         stream=stream,
-        telemetry=components.telemetry,
     )
+    app = create_app(data, telemetry=components.telemetry)
     app.include_router(
         pages(
             components.board,

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from app.access import Access, AccessRules
 from app.alerting import Transition
-from app.api import AlertLog, History, Timeline, create_app
+from app.api import AlertLog, ApiData, History, Stream, Timeline, create_app
 from app.budget.forecast import NoForecast, Outlook
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
@@ -363,7 +363,7 @@ class Served:
 
     def app(self) -> FastAPI:
         """The application."""
-        return create_app(
+        data = ApiData(
             board=self.board,
             history=self.history,
             pasts=self.pasts,
@@ -392,8 +392,9 @@ class Served:
             access=self.access,
             audit=self.audit,
             report_link_secret=self.report_link_secret,
-            telemetry=self.telemetry,
+            stream=Stream(self.board),
         )
+        return create_app(data, telemetry=self.telemetry)
 
 
 @contextmanager
