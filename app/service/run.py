@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 
@@ -224,61 +224,92 @@ def _serve(
 ) -> None:
     """Serve the API in this thread until a signal comes."""
     settings, documents = components.settings, Documents(engine, components, files=files)
-    incidents, audit = _incident_data(engine, components), StoredAudit(components.database)
-    status = _status_data(engine, components, documents, audit)
-    slo_data, backtests = _slo_data(engine, components, incidents), _backtests(engine, components, incidents)
-    reports, timeline = _reports(engine, components), _timeline(components)
+    audit, reports = StoredAudit(components.database), _reports(engine, components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
-    data = ApiData(
-        board=components.board,
-        history=incidents.history,
-        pasts=slo_data.pasts,
-        contributors=slo_data.contributors,
-        reports=reports,
-        turn=slo_data.turn,
-        alerts=StoredAlertLog(components.database),
-        incidents=incidents.log,
-        deliveries=status.deliveries,
-        timeline=timeline,
-        backtests=backtests,
-        gate=engine.gate,
-        readiness=status.readiness,
-        reloader=status.reloader,
-        config=status.config,
-        remote_write=status.remote_write,
-        sources=status.sources,
-        metrics=_exposition(components, settings),
-        build=status.build,
-        external_url=settings.public_url,
-        alertmanager_url=incidents.alertmanager_url,
-        access=_access(components),
-        audit=audit,
-        report_link_secret=_text_of(settings.report_link_secret),
-        stream=stream,
-    )
+    data = _api_data(engine, components, documents, audit=audit, reports=reports, stream=stream)
     app = create_app(data, telemetry=components.telemetry)
-    app.include_router(
-        pages(
-            components.board,
-            clock=components.clock,
-            prefix=path_prefix(settings.external_url or ""),
-            unhealthy=status.readiness.unhealthy_reasons,
-            burn_downs=EngineBurnDowns(engine),
-            slo_data=slo_data,
-            incident_data=incidents,
-            status_data=status,
-            objectives_data=ObjectivesData(reports=reports, turn=slo_data.turn),
-            timeline_data=_timeline_data(timeline, slo_data),
-            policy_data=PolicyData(engine.gate),
-            backtest_data=BacktestData(backtests=backtests),
-            show_problems=partial(show_problems_to_browsers, app),
-        )
-    )
+    app.include_router(_pages(app, engine, components, data))
     server = _server(_config(app, components, limits, stream), signals)
     beside = [*_beside(engine, components, documents, reports, audit), *_assistants(app, settings)]
-    with closing(backtests.jobs):
+    with closing(data.backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, beside))
+
+
+def _api_data(
+    engine: Engine,
+    components: Components,
+    documents: Documents,
+    *,
+    audit: StoredAudit,
+    reports: StoredReports,
+    stream: Stream,
+) -> ApiData:
+    settings, database, clock = components.settings, components.database, components.clock
+    incidents = StoredIncidents(database, clock)
+    return ApiData(
+        board=components.board,
+        history=EngineHistory(engine, database),
+        pasts=EnginePasts(engine, database, components.board),
+        contributors=EngineContributors(engine, clock),
+        reports=reports,
+        turn=PastTurn(),
+        alerts=StoredAlertLog(database),
+        incidents=incidents,
+        deliveries=StoredDeliveries(database, clock, components.instruments, engine),
+        timeline=_timeline(components),
+        backtests=_backtests(engine, components, incidents),
+        gate=engine.gate,
+        readiness=EngineReadiness(engine, documents),
+        reloader=documents,
+        config=documents,
+        metrics=_exposition(components, settings),
+        build=BuildInfo.current(),
+        external_url=settings.public_url,
+        access=_access(components),
+        audit=audit,
+        stream=stream,
+        alertmanager_url=partial(_alertmanager_url, settings, engine),
+        remote_write=lambda: engine.remote_write,
+        sources=lambda: engine.sources,
+        report_link_secret=_text_of(settings.report_link_secret),
+    )
+
+
+def _pages(app: FastAPI, engine: Engine, components: Components, data: ApiData) -> APIRouter:
+    """The pages over what the API has: both show the same."""
+    settings = components.settings
+    return pages(
+        data.board,
+        clock=components.clock,
+        prefix=path_prefix(settings.external_url or ""),
+        unhealthy=data.readiness.unhealthy_reasons,
+        burn_downs=EngineBurnDowns(engine),
+        slo_data=SloData(
+            pasts=data.pasts,
+            contributors=data.contributors,
+            surroundings=surroundings_of(engine, settings, data.alertmanager_url),
+            turn=data.turn,
+        ),
+        incident_data=IncidentData(
+            log=data.incidents,
+            history=data.history,
+            external_url=data.external_url,
+            alertmanager_url=data.alertmanager_url,
+        ),
+        status_data=_status_data(components, data),
+        objectives_data=ObjectivesData(reports=data.reports, turn=data.turn),
+        timeline_data=TimelineData(
+            changes=data.timeline.log,
+            adjustments=data.timeline.adjustments,
+            contributors=data.contributors,
+            pasts=data.pasts,
+            turn=data.turn,
+        ),
+        policy_data=PolicyData(data.gate),
+        backtest_data=BacktestData(backtests=data.backtests),
+        show_problems=partial(show_problems_to_browsers, app),
+    )
 
 
 def _assistants(app: FastAPI, settings: Settings) -> list[Coroutine[Any, Any, None]]:
@@ -398,35 +429,6 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _incident_data(engine: Engine, components: Components) -> IncidentData:
-    settings = components.settings
-    return IncidentData(
-        log=StoredIncidents(components.database, components.clock),
-        history=EngineHistory(engine, components.database),
-        external_url=settings.public_url,
-        alertmanager_url=partial(_alertmanager_url, settings, engine),
-    )
-
-
-def _slo_data(engine: Engine, components: Components, incidents: IncidentData) -> SloData:
-    return SloData(
-        pasts=EnginePasts(engine, components.database, components.board),
-        contributors=EngineContributors(engine, components.clock),
-        surroundings=surroundings_of(engine, components.settings, incidents.alertmanager_url),
-        turn=PastTurn(),
-    )
-
-
-def _timeline_data(timeline: Timeline, slo_data: SloData) -> TimelineData:
-    return TimelineData(
-        changes=timeline.log,
-        adjustments=timeline.adjustments,
-        contributors=slo_data.contributors,
-        pasts=slo_data.pasts,
-        turn=slo_data.turn,
-    )
-
-
 def _reports(engine: Engine, components: Components) -> StoredReports:
     adjust = AdjustedDays(engine, components.database, components.adjustments, slos=lambda: engine.documents.slos)
     return StoredReports(components.database, components.clock, adjust=adjust, policies=lambda: engine.gate.policies)
@@ -460,7 +462,7 @@ def _changes(components: Components) -> StoredChanges:
     return StoredChanges(components.database, components.recent_changes, components.clock)
 
 
-def _backtests(engine: Engine, components: Components, incidents: IncidentData) -> Backtests:
+def _backtests(engine: Engine, components: Components, incidents: StoredIncidents) -> Backtests:
     settings = components.settings
     access = HistoryAccess(
         sources=lambda: reachable_sources(settings, engine.delivery), ledger=StoredLedger(settings.database_url)
@@ -468,7 +470,7 @@ def _backtests(engine: Engine, components: Components, incidents: IncidentData) 
     return Backtests(
         jobs=BacktestJobs(launch=access.launch, now=components.clock.now),
         board=components.board,
-        incidents=incidents.log,
+        incidents=incidents,
         interval_s=round(settings.evaluation_interval.total_seconds()),
         now=components.clock.now,
     )
@@ -504,17 +506,17 @@ def _timeline(components: Components) -> Timeline:
     )
 
 
-def _status_data(engine: Engine, components: Components, documents: Documents, audit: StoredAudit) -> StatusData:
+def _status_data(components: Components, data: ApiData) -> StatusData:
     return StatusData(
-        config=documents,
-        readiness=EngineReadiness(engine, documents),
-        reloader=documents,
-        deliveries=StoredDeliveries(components.database, components.clock, components.instruments, engine),
-        remote_write=lambda: engine.remote_write,
-        sources=lambda: engine.sources,
+        config=data.config,
+        readiness=data.readiness,
+        reloader=data.reloader,
+        deliveries=data.deliveries,
+        remote_write=data.remote_write,
+        sources=data.sources,
         instruments=components.instruments,
-        build=BuildInfo.current(),
-        audit=audit,
+        build=data.build,
+        audit=data.audit,
     )
 
 
