@@ -20,14 +20,14 @@ from app.access.credentials import SentCredentials, is_cross_site, is_safe
 from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDirectory
 from app.access.forwarding import EVERYBODY, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
-from app.access.needs import CREDENTIALS, IDENTITY, Needs
+from app.access.needs import Needs
+from app.access.request_state import IDENTITY, access_in, credentials_in, identity_in, note_sender
 from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
 from app.access.token_text import TOKEN_PREFIX, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
 from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError, TokenTakenError
 
 __all__ = [
-    "CREDENTIALS",
     "EVERYBODY",
     "IDENTITY",
     "LIMITED_SCOPES",
@@ -57,14 +57,18 @@ __all__ = [
     "TokenError",
     "TokenTakenError",
     "WebSession",
+    "access_in",
     "act_as",
     "begin_deed",
+    "credentials_in",
     "current_deed",
+    "identity_in",
     "is_cross_site",
     "is_safe",
     "is_token_shaped",
     "is_well_formed",
     "new_token",
+    "note_sender",
     "note_unchanged",
     "scope_list",
     "token_digest",

@@ -4,11 +4,6 @@ from collections.abc import Sequence
 
 from app.access.scopes import AccessScope
 
-IDENTITY = "identity"
-"""The key of the state of a request: its identity, or why what it sent to prove one is not accepted."""
-CREDENTIALS = "credentials"
-"""The key of the state of a request: what it sent to prove who sends it."""
-
 
 class Needs:
     """A dependency of a route that says what it needs; whether a request has it is asked before its route is called.

@@ -8,18 +8,16 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import (
-    CREDENTIALS,
-    IDENTITY,
     AccessRefusal,
     Actor,
     AuditEntry,
     AuditOutcome,
     AuditTrail,
     Deed,
-    Identity,
     IdentityKind,
-    SentCredentials,
     begin_deed,
+    credentials_in,
+    identity_in,
     is_safe,
 )
 from app.api.needs import is_change, needs_of
@@ -53,7 +51,7 @@ class Auditing:
     def _note(self, scope: Scope, deed: Deed, status: int) -> None:
         route, is_safe_method = scope.get("route"), is_safe(scope["method"])
         changes = not is_safe_method and route is not None and is_change(needs_of(route))
-        is_refused = status in _REFUSED and (changes or isinstance(scope["state"][IDENTITY], AccessRefusal))
+        is_refused = status in _REFUSED and (changes or isinstance(identity_in(scope), AccessRefusal))
         is_unnoted = changes and status < HTTPStatus.BAD_REQUEST and not deed.is_recorded and deed.actor.name
         if not (is_refused or is_unnoted):
             return
@@ -71,8 +69,7 @@ class Auditing:
 
 
 def _actor(scope: Scope) -> Actor:
-    credentials: SentCredentials = scope["state"][CREDENTIALS]
-    found: Identity | AccessRefusal = scope["state"][IDENTITY]
+    address, found = credentials_in(scope).address, identity_in(scope)
     if isinstance(found, AccessRefusal):
-        return Actor(kind=IdentityKind.ANONYMOUS, address=credentials.address)
-    return Actor(kind=found.kind, name=found.name, address=credentials.address)
+        return Actor(kind=IdentityKind.ANONYMOUS, address=address)
+    return Actor(kind=found.kind, name=found.name, address=address)

@@ -4,7 +4,7 @@ import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import CREDENTIALS, IDENTITY, Access, SentCredentials, is_cross_site
+from app.access import Access, SentCredentials, is_cross_site, note_sender
 
 _log = structlog.get_logger(__name__)
 
@@ -22,8 +22,7 @@ class Identification:
             credentials = _credentials(HTTPConnection(scope), self._access)
             if credentials.users and not self._access.rules.forward.trusts(credentials.peer):
                 _log.warning("a header of who asks is ignored: its sender is not in a network of the proxy")
-            identity = await self._access.identify(credentials)
-            scope.setdefault("state", {}).update({CREDENTIALS: credentials, IDENTITY: identity})
+            note_sender(scope, credentials, await self._access.identify(credentials))
         await self._app(scope, receive, send)
 
 

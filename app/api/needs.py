@@ -11,15 +11,14 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from app.access import (
-    CREDENTIALS,
-    IDENTITY,
-    Access,
     AccessFailure,
     AccessRefusal,
     AccessScope,
     Identity,
     Needs,
-    SentCredentials,
+    access_in,
+    credentials_in,
+    identity_in,
     is_safe,
     scope_list,
 )
@@ -77,7 +76,7 @@ def identity_of(request: Request) -> Identity:
     Raises:
         ProblemError: what it sent to prove it is not accepted.
     """
-    found: Identity | AccessRefusal = request.scope["state"][IDENTITY]
+    found = identity_in(request.scope)
     if isinstance(found, AccessRefusal):
         raise refused(found)
     return found
@@ -98,7 +97,7 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     Raises:
         ProblemError: it has none of them.
     """
-    access: Access = request.app.state.access
+    access = access_in(request.scope)
     if identity.allows(*scopes):
         if is_change(Needs(scopes)):
             count_change(identity, request)
@@ -107,7 +106,7 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     if identity.name:
         has = ", ".join(scope_list(identity.scopes)) or "nothing"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{identity.name} may {has}; this needs {wanted}")
-    sent: SentCredentials = request.scope["state"][CREDENTIALS]
+    sent = credentials_in(request.scope)
     # A bearer of another kind, such as that of a proxy, is no failure before something needs a token.
     too_many = access.failed(sent.address) if sent.authorization else None
     if too_many is not None:
@@ -129,8 +128,7 @@ def count_change(identity: Identity, request: Request) -> None:
     Raises:
         ProblemError: 429 if there were too many.
     """
-    access: Access = request.app.state.access
-    wait_s = 0.0 if is_safe(request.method) else access.changed(identity)
+    wait_s = 0.0 if is_safe(request.method) else access_in(request.scope).changed(identity)
     if wait_s:
         raise _too_many(f"{identity.name} makes too many changes a minute", wait_s)
 

@@ -10,7 +10,18 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from app.access import CREDENTIALS, IDENTITY, Access, AccessFailure, AccessRefusal, AccessScope, Identity, Needs, act_as
+from app.access import (
+    IDENTITY,
+    AccessFailure,
+    AccessRefusal,
+    AccessScope,
+    Identity,
+    Needs,
+    access_in,
+    act_as,
+    credentials_in,
+    identity_in,
+)
 from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
@@ -42,9 +53,9 @@ async def sent_form(request: Request) -> Mapping[str, str]:
     form = await form_fields(request)
     # What shows a form again does not know the token.
     token = form.pop("token", "").strip()
-    access: Access = request.app.state.access
-    state = request.scope["state"]
-    found = await access.by_secret(token, address=state[CREDENTIALS].address) if token else state[IDENTITY]
+    scope = request.scope
+    address = credentials_in(scope).address
+    found = await access_in(scope).by_secret(token, address=address) if token else identity_in(scope)
     request.state.form_identity = found
     if isinstance(found, Identity):
         act_as(found)
@@ -101,8 +112,7 @@ def by_form(scope: AccessScope) -> Any:
 
 def may_change(request: Request) -> bool:
     """Whether there is any token by which a form could change something, or its reader is known without one."""
-    access: Access = request.app.state.access
-    return access.has_credentials or known_reader(request) is not None
+    return access_in(request.scope).has_credentials or known_reader(request) is not None
 
 
 def known_reader(request: Request) -> Identity | None:
@@ -127,8 +137,7 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
     if not found.allows(scope):
         problem = f"{found.name!r} does not allow {scope.value}; nothing was changed."
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
-    access: Access = request.app.state.access
-    if access.changed(found):
+    if access_in(request.scope).changed(found):
         problem = "There were too many changes; nothing was changed. Wait a little."
         return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, problem=problem)
     return None

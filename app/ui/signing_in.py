@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.access import CREDENTIALS, Access, AccessRefusal, Needs, OpenedSession, SentCredentials
+from app.access import Access, AccessRefusal, Needs, OpenedSession, access_in, credentials_in
 from app.store import StoreError
 from app.ui.forms import form_fields, refusal_status, refusal_words
 from app.ui.rendering import Renderer
@@ -33,17 +33,17 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
     async def sign_in(request: Request) -> Response:
         form = await form_fields(request)
         target = _own_path(form.get("next", ""))
-        if _credentials(request).is_cross_site:
+        if credentials_in(request.scope).is_cross_site:
             problem = "This form was sent by a page of another site; nobody was signed in."
             return shown(request, target=target, problem=problem, status=HTTPStatus.FORBIDDEN)
-        access = _access(request)
+        access = access_in(request.scope)
         try:
-            opened = await access.sign_in(form.get("token", "").strip(), address=_credentials(request).address)
+            opened = await access.sign_in(form.get("token", "").strip(), address=credentials_in(request.scope).address)
             if isinstance(opened, AccessRefusal):
                 problem = f"{refusal_words(opened)}."
                 return shown(request, target=target, problem=problem, status=refusal_status(opened))
             # What the browser had before is worth nothing from now on, no matter who set it.
-            await access.sign_out(_credentials(request).session)
+            await access.sign_out(credentials_in(request.scope).session)
         except StoreError as error:
             problem = f"Nobody can sign in now: {error}"
             return shown(request, target=target, problem=problem, status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -54,9 +54,9 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
     @router.post("/logout")
     async def sign_out(request: Request) -> Response:
         answer = RedirectResponse(f"{renderer.prefix}/", HTTPStatus.SEE_OTHER)
-        if not _credentials(request).is_cross_site:
-            access = _access(request)
-            await access.sign_out(_credentials(request).session)
+        if not credentials_in(request.scope).is_cross_site:
+            access = access_in(request.scope)
+            await access.sign_out(credentials_in(request.scope).session)
             _set_cookie(answer, access, None)
         return answer
 
@@ -87,13 +87,3 @@ def _set_cookie(answer: Response, access: Access, opened: OpenedSession | None) 
 
 def _own_path(text: str) -> str:
     return text if _OWN_PATH.fullmatch(text) else "/"
-
-
-def _access(request: Request) -> Access:
-    access: Access = request.app.state.access
-    return access
-
-
-def _credentials(request: Request) -> SentCredentials:
-    found: SentCredentials = request.scope["state"][CREDENTIALS]
-    return found

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.access import CREDENTIALS, Access, AccessRefusal, AccessScope, Identity, SentCredentials
+from app.access import AccessRefusal, AccessScope, Identity, access_in, credentials_in
 from app.api.gate.models import LONGEST_NAME
 from app.api.needs import check_allowed, identity_of, refused
 from app.api.openapi import Responses, problem_answers
@@ -52,9 +52,8 @@ async def hook_sender(request: Request, metadata: Mapping[str, str]) -> Identity
     """
     identity = identity_of(request)
     if not identity.name and metadata.get("token"):
-        access: Access = request.app.state.access
-        sent: SentCredentials = request.scope["state"][CREDENTIALS]
-        found = await access.by_secret(metadata["token"], address=sent.address)
+        address = credentials_in(request.scope).address
+        found = await access_in(request.scope).by_secret(metadata["token"], address=address)
         if isinstance(found, AccessRefusal):
             raise refused(found)
         identity = found

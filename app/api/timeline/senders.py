@@ -8,15 +8,15 @@ from http import HTTPStatus
 from fastapi import Request
 
 from app.access import (
-    CREDENTIALS,
     Access,
     AccessFailure,
     AccessRefusal,
     AccessScope,
     Identity,
     IdentityKind,
-    SentCredentials,
+    access_in,
     act_as,
+    credentials_in,
     is_token_shaped,
 )
 from app.api.needs import check_allowed, identity_of, refused
@@ -34,13 +34,13 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
     Raises:
         ProblemError: it does not, or there is no token.
     """
-    access: Access = request.app.state.access
+    access = access_in(request.scope)
     identity = identity_of(request)
     if identity.allows(AccessScope.EVENTS):
         return check_allowed(identity, request, AccessScope.EVENTS)
-    sent: SentCredentials = request.scope["state"][CREDENTIALS]
+    address = credentials_in(request.scope).address
     # A signature is as good for a guess as the token itself.
-    if not access.wait_s(sent.address) and _is_signed(access, headers, body):
+    if not access.wait_s(address) and _is_signed(access, headers, body):
         signer = Identity(kind=IdentityKind.WEBHOOK, name="GitHub", scopes=frozenset({AccessScope.EVENTS}))
         act_as(signer)
         return check_allowed(signer, request, AccessScope.EVENTS)
@@ -48,14 +48,14 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
     given = headers.get("x-gitlab-token") if is_gitlab else routing_key
     # Not one with `admin` only: the secret of a webhook must not allow anything but reports (ADR-0072).
     if given:
-        found = await access.by_secret(given, address=sent.address)
+        found = await access.by_secret(given, address=address)
         if isinstance(found, AccessRefusal) and (is_token_shaped(given) or found.failure is AccessFailure.TOO_MANY):
             raise refused(found)
         if isinstance(found, Identity) and AccessScope.EVENTS in found.scopes:
             act_as(found)
             return check_allowed(found, request, AccessScope.EVENTS)
     if reporter_of(headers) is not Reporter.ANY and access.has_credentials:
-        too_many = None if given else access.failed(sent.address)
+        too_many = None if given else access.failed(address)
         if too_many is not None:
             raise refused(too_many)
         detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"
