@@ -25,12 +25,22 @@ from app.access.request_state import IDENTITY, access_in, credentials_in, identi
 from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
 from app.access.token_text import TOKEN_PREFIX, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
-from app.access.tokens import AccessToken, MadeToken, NewToken, TokenError, TokenTakenError
+from app.access.tokens import (
+    LONGEST_TOKEN_NAME,
+    MOST_TOKEN_SERVICES,
+    AccessToken,
+    MadeToken,
+    NewToken,
+    TokenError,
+    TokenTakenError,
+)
 
 __all__ = [
     "EVERYBODY",
     "IDENTITY",
     "LIMITED_SCOPES",
+    "LONGEST_TOKEN_NAME",
+    "MOST_TOKEN_SERVICES",
     "TOKEN_PREFIX",
     "Access",
     "AccessFailure",

@@ -1,6 +1,6 @@
 """API tokens as they are kept: never the token itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from typing_extensions import override
@@ -9,7 +9,7 @@ from app.access.scopes import LIMITED_SCOPES, AccessScopes, scope_list
 from app.wording.plain_text import one_line
 
 LONGEST_TOKEN_NAME = 100
-_MOST_SERVICES = 50
+MOST_TOKEN_SERVICES = 50
 LONGEST_LIFE = timedelta(days=3660)
 """Ten years: what is to last longer is made without an end, on purpose."""
 
@@ -47,17 +47,11 @@ class NewToken:
         if self.services and too_wide:
             allowed = " and ".join(scope_list(LIMITED_SCOPES))
             raise TokenError(f"{too_wide[0]} cannot be limited to services: only {allowed} can")
-        if len(self.services) > _MOST_SERVICES or not all(self.services):
-            raise TokenError(f"a token may be limited to 1 to {_MOST_SERVICES} services, each with a name")
+        if len(self.services) > MOST_TOKEN_SERVICES or not all(self.services):
+            raise TokenError(f"a token may be limited to 1 to {MOST_TOKEN_SERVICES} services, each with a name")
         if self.expires_at is not None and not at < self.expires_at <= at + LONGEST_LIFE:
             raise TokenError(f"a token must expire in the future, within {LONGEST_LIFE.days} days, or never")
-        return NewToken(
-            name=name,
-            scopes=self.scopes,
-            services=self.services,
-            expires_at=self.expires_at,
-            created_by=one_line(self.created_by),
-        )
+        return replace(self, name=name, created_by=one_line(self.created_by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

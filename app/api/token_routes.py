@@ -8,7 +8,17 @@ from fastapi import APIRouter, Body, Path, Request
 from pydantic import AwareDatetime, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from app.access import AccessScope, AccessToken, NewToken, TokenDirectory, TokenError, TokenTakenError, scope_list
+from app.access import (
+    LONGEST_TOKEN_NAME,
+    MOST_TOKEN_SERVICES,
+    AccessScope,
+    AccessToken,
+    NewToken,
+    TokenDirectory,
+    TokenError,
+    TokenTakenError,
+    scope_list,
+)
 from app.api.needs import identity_of, needs
 from app.api.openapi import answers, problem_answers
 from app.api.parameters import ID_PATTERN
@@ -49,9 +59,11 @@ class AccessTokensModel(TypedDict):
 class NewAccessTokenModel(TypedDict):
     """What a token is to be."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, examples=["ci"])]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_TOKEN_NAME, examples=["ci"])]
     scopes: Annotated[list[AccessScope], Field(min_length=1, max_length=10, examples=[["gate", "events"]])]
-    services: NotRequired[Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=50)]]
+    services: NotRequired[
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=MOST_TOKEN_SERVICES)]
+    ]
     expires_at: Annotated[AwareDatetime | None, Field(description="Null: never.", examples=["2026-06-01T00:00:00Z"])]
 
 
