@@ -161,7 +161,7 @@ class Access:
         """Who a token belongs to, however it was sent from an address; one that is not accepted *counts* there.
 
         From where too many came, tokens of the settings are not looked at: they may be short enough to be guessed.
-        Those that were made cannot be, so that nobody keeps others behind the same address from them.
+        Those that were made cannot be, so that no client keeps others behind the same address from them.
         """
         found = _UNKNOWN if self.wait_s(address) else self._of_setting(text)
         if isinstance(found, Identity):
@@ -189,7 +189,7 @@ class Access:
         return self._changes.take(f"{identity.kind} {identity.name}", self.now().timestamp())
 
     async def sign_in(self, token: str, *, address: str) -> OpenedSession | AccessRefusal:
-        """Open a session for whoever has a token: always a new one, whatever cookie the browser has.
+        """Open a session for the bearer of a token: always a new one, whatever cookie the browser has.
 
         Raises:
             StoreError: sessions cannot be written.
@@ -225,7 +225,7 @@ class Access:
         return self._with_anonymous(replace(found, kind=IdentityKind.SESSION))
 
     def _with_anonymous(self, found: Identity) -> Identity:
-        """Whoever signs in can still do what everybody can."""
+        """A reader who is signed in can still do what everybody can."""
         return replace(found, scopes=found.scopes | self._anonymous.scopes)
 
     def _of_setting(self, text: str) -> Identity | AccessRefusal:

@@ -41,7 +41,7 @@ class ForwardRules:
         return found is not None and any(found in network for network in self.networks)
 
     def identity(self, users: Sequence[str], groups: Sequence[str]) -> Identity | AccessRefusal | None:
-        """Who asks, by what a trusted proxy sends in each of both headers; None if it names nobody."""
+        """Who asks, by what a trusted proxy sends in each of both headers; None if it names no user."""
         if len(users) > 1 or len(groups) > 1:
             return _TWICE
         name = one_line(_utf8(users[0]))[:_LONGEST_USER] if users else ""

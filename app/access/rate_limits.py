@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
 
-# More clients at once than one service has; whoever comes with more addresses pushes out the least recent ones.
+# More clients at once than one service has; a client with more addresses pushes out the least recent ones.
 _MOST_KEYS = 10_000
 # Of IPv6 everybody has so much.
 _IPV6_HOST_BITS = 64

@@ -27,7 +27,7 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.
 
 
 class Auditing:
-    """Begins a deed for each request: whatever it changes is noted under the name of who sends it."""
+    """Begins a deed for each request: each change is noted under the name of who sends it."""
 
     def __init__(self, app: ASGIApp, *, trail: AuditTrail, now: Callable[[], datetime]) -> None:
         self._app = app

@@ -15,7 +15,7 @@ from app.store import Database, StoreError
 from app.store.audit import AuditFilter, append_audit, list_audit, prune_audit
 
 _log = structlog.get_logger(__name__)
-# Refusals that wait to be written: whoever sends thousands a second fills neither memory nor the disk.
+# Refusals that wait to be written: a client that sends thousands a second fills neither memory nor the disk.
 _MOST_WAITING = 1_000
 _WRITTEN_EVERY_S = 1.0
 _WRITE_WITHIN_S = 5.0

@@ -28,7 +28,7 @@ from app.store.audit import record_change
 _log = structlog.get_logger(__name__)
 # How long a token that was revoked by another process is still accepted.
 _READ_EVERY = timedelta(seconds=5)
-# How long a token that another process just made may be refused; whoever guesses makes five small reads a second.
+# How long a token that another process just made may be refused; guessing costs five small reads a second.
 _READ_FOR_UNKNOWN = timedelta(seconds=0.2)
 # A database that hangs must not keep a pipeline from the gate: after this what is known counts.
 _READ_WITHIN_S = 2.0
@@ -39,8 +39,8 @@ _USE_NOTED_EVERY = timedelta(minutes=10)
 class StoredTokens(TokenDirectory):
     """The tokens in the database, read again when a request has one and what is known is older than 5 seconds.
 
-    While the database cannot be read, those that were read last are accepted: whoever could ask the gate before an
-    outage can ask it meanwhile.
+    While the database cannot be read, those that were read last are accepted: a pipeline that could ask the gate before
+    an outage can ask it meanwhile.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

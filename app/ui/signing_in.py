@@ -34,7 +34,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
         form = await form_fields(request)
         target = _own_path(form.get("next", ""))
         if credentials_in(request.scope).is_cross_site:
-            problem = "This form was sent by a page of another site; nobody was signed in."
+            problem = "This form was sent by a page of another site and was refused."
             return shown(request, target=target, problem=problem, status=HTTPStatus.FORBIDDEN)
         access = access_in(request.scope)
         try:
@@ -45,7 +45,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
             # What the browser had before is worth nothing from now on, no matter who set it.
             await access.sign_out(credentials_in(request.scope).session)
         except StoreError as error:
-            problem = f"Nobody can sign in now: {error}"
+            problem = f"Signing in is not possible now: {error}"
             return shown(request, target=target, problem=problem, status=HTTPStatus.SERVICE_UNAVAILABLE)
         answer = RedirectResponse(f"{renderer.prefix}{target}", HTTPStatus.SEE_OTHER)
         _set_cookie(answer, access, opened)
