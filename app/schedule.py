@@ -170,7 +170,10 @@ class Schedule:
             return
         if missed:
             self._instruments.missed(missed)
-            _log.warning("slots without an evaluation of their own; their events are counted now", slots=missed)
+            _log.warning(
+                "slots without an evaluation of their own; later ones, or other replicas, count their events",
+                slots=missed,
+            )
         self.last = at
         self._idle.clear()
         try:

@@ -389,7 +389,7 @@ class ConfigurationModel(TypedDict):
         list[str],
         Field(
             description="The processes that work on the database, on PostgreSQL each with its shards of the SLOs.",
-            examples=[["slo-0, process 7: 33 of 65 shards", "slo-1, process 7: 32 of 65 shards"]],
+            examples=[["slo-0, process 7 (this one): 33 of 65 shards, delivers", "slo-1, process 7: 32 of 65 shards"]],
         ),
     ]
 

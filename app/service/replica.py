@@ -6,6 +6,7 @@ then evaluates with the rest; what another should have it gives back after an ev
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -89,12 +90,14 @@ class Replica:
 
     @property
     def names(self) -> Sequence[str]:
-        """What people know the replicas by, each with how many shards it has."""
-        shards = dict.fromkeys(self.seen.living, 0)
-        for lease in self.seen.leases:
-            if lease.owner in shards:
-                shards[lease.owner] += 1
-        return [f"{name}: {shards[one]} of {len(ALL_SHARDS)} shards" for one, name in self.seen.living.items()]
+        """What people know the replicas by, with how many shards each has, which one delivers and which one this is."""
+        owners = {lease.shard: lease.owner for lease in self.seen.leases}
+        shards = Counter(owners.values())
+        return [
+            f"{name}{' (this one)' if one == self.held.owner else ''}: {shards[one]} of {len(ALL_SHARDS)} shards"
+            f"{', delivers' if owners.get(SERVICE_SHARD) == one else ''}"
+            for one, name in self.seen.living.items()
+        ]
 
     @property
     def unowned(self) -> int:
@@ -143,7 +146,9 @@ class Replica:
             self._waiting = {one: has for one, has in self._waiting.items() if one not in wanted.lost}
             if wanted.lost & self.held.epochs.keys():
                 async with swapping:
-                    await self._lose(wanted.lost)
+                    # An evaluation that was refused meanwhile has done so already.
+                    if wanted.lost & self.held.epochs.keys():
+                        await self._lose(wanted.lost)
             if wanted.take:
                 self._waiting |= await asyncio.to_thread(self._take, wanted.take)
             if self._waiting:

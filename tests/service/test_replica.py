@@ -119,6 +119,14 @@ def test_shards_are_shared_and_each_is_of_one(pair: tuple[Process, Process]) -> 
     assert [each.components.service_lease.is_mine for each in pair].count(True) == 1
     assert [one.evaluations.used[-1], other.evaluations.used[-1]] == [one.shards, other.shards]
     assert len(one.replica.names) == 2
+    for each in pair:
+        each.look()
+        assert [name for name in each.replica.names if "this one" in name] == [
+            name
+            for name in each.replica.names
+            if f"{len(each.shards)} of {len(ALL_SHARDS)}" in name
+            and ("delivers" in name) == (SERVICE_SHARD in each.shards)
+        ]
 
 
 def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
@@ -176,6 +184,26 @@ def test_a_replica_that_slept_goes_on_with_what_is_left(pair: tuple[Process, Pro
     assert one.shards == set(ALL_SHARDS) - taken
     assert one.evaluations.used[-1] == one.shards
     assert one.components.service_lease.is_mine == (SERVICE_SHARD not in taken)
+
+
+def test_shards_that_were_taken_are_lost_once(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    one.look()
+    one.dies()
+    other.replica.begin()
+    left = frozenset(number for number in ALL_SHARDS if number not in other.replica._waiting)
+
+    async def look_during_an_evaluation() -> None:
+        async with (swapping := asyncio.Lock()):
+            looking = asyncio.create_task(one.replica.look(swapping))
+            while not swapping._waiters:  # noqa: ASYNC110  a lock tells nobody that it is waited for
+                await asyncio.sleep(0.01)
+            # The evaluation was refused.
+            await one.replica.lose()
+        await looking
+
+    asyncio.run(look_during_an_evaluation())
+    assert one.evaluations.used.count(left) == 1
 
 
 def test_what_others_show_is_read_once_and_stale_when_they_are_away(pair: tuple[Process, Process]) -> None:

@@ -37,7 +37,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         ),
         "fenced": "nothing of this evaluation is kept",
         "cut_short": "an evaluation was cut short; its events are counted after the next start",
-        "slots_missed": "slots without an evaluation of their own; their events are counted now",
+        "slots_missed": "slots without an evaluation of their own; later ones, or other replicas, count their events",
     },
     "clock": {
         "was_ahead": "the clock was ahead, and slots of the future were evaluated; going on",
