@@ -53,10 +53,11 @@ def encode_shown(shown: ShownSlos) -> bytes:
     pairs = [(recorded(one), one.counted and recorded(one.counted)) for one in shown.snapshots]
     parts = (
         serializer.to_json(pairs),
-        serialize(list(shown.notifications)),
-        serialize({slo: tuple(one) for slo, one in shown.histories.items()}),
+        serialize(list(shown.notifications)).encode(),
+        # Tuples with names have no JSON.
+        serialize({slo: tuple(one) for slo, one in shown.histories.items()}).encode(),
     )
-    return zlib.compress(b"\n".join(part if isinstance(part, bytes) else part.encode() for part in parts), _LEVEL)
+    return zlib.compress(b"\n".join(parts), _LEVEL)
 
 
 def decode_shown(body: bytes, at: datetime, slos: Mapping[SloId, Slo]) -> ShownSlos:
