@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
+from app.store import StoreUnavailableError
 from app.wording.plain_text import shortened
 
 # A body may be a megabyte; its beginning shows what was given.
@@ -111,6 +112,13 @@ def handle_problems(app: FastAPI) -> None:
     async def validation(request: Request, error: RequestValidationError) -> Response:
         errors = [f"{_parameter(item['loc'])}={_shown(item['input'])}: {item['msg']}" for item in error.errors()]
         return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
+
+    @app.exception_handler(StoreUnavailableError)
+    async def without_database(request: Request, error: StoreUnavailableError) -> Response:
+        # The status says why, to those who may read it.
+        del error
+        detail = "the database cannot be used now; what is kept in memory is shown elsewhere, and alerts go on"
+        return problem(request.scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

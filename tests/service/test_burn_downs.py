@@ -1,7 +1,7 @@
 """The lines of the overview: from the ledger, kept for some minutes, and never waited for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ from app.service.adapters.api_adapters import EngineBurnDowns
 from app.service.engine import Engine
 from app.slo import SloId
 from app.status import Snapshot
+from app.store import StoreUnavailableError
 from tests.support.pasts import a_past
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
@@ -41,7 +42,10 @@ class IdleEngine:
 
     def past(self, slo_id: SloId) -> Past | None:
         self.asked.append(slo_id)
-        return _past()
+        return None if slo_id.startswith("of-another-replica") else _past()
+
+    def stored_pasts(self, slo_ids: Collection[SloId]) -> Mapping[SloId, Past]:
+        raise StoreUnavailableError(f"{slo_ids} is away")
 
     def submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         answer: Future[Any] = Future()
@@ -68,6 +72,11 @@ def test_a_budget_is_spent_as_its_bad_events_came() -> None:
     assert burn_down(_past(), start=start, end=start, budget_events=1.0, steps=4) == ()
     assert burn_down(_past(), start=start, end=AS_OF, budget_events=0.0, steps=4) == ()
     assert burn_down(replace(_past(), row=None), start=start, end=AS_OF, budget_events=1.0, steps=4) == ()
+
+
+def test_without_the_database_only_lines_of_other_replicas_are_missing() -> None:
+    own, other = a_snapshot(), a_snapshot(an_slo("of-another-replica"))
+    assert list(_lines(IdleEngine()).burn_downs([other, own])) == [own.id]
 
 
 def test_lines_are_computed_once_in_some_minutes() -> None:

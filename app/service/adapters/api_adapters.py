@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +40,7 @@ from app.status import (
     ReloadOutcome,
     Snapshot,
 )
-from app.store import Database, StoreError
+from app.store import Database, StoreError, StoreUnavailableError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.audit import record_change
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
@@ -136,8 +137,10 @@ class EngineBurnDowns(BurnDowns):
             await asyncio.sleep(0)
         of_others = [each for each in ids if each not in pasts]
         if of_others:
-            stored = await asyncio.to_thread(self._engine.stored_pasts, of_others)
-            pasts |= {each: past.adjusted for each, past in stored.items()}
+            # A page is shown also while the database is away, without new lines of what others evaluate.
+            with suppress(StoreUnavailableError):
+                stored = await asyncio.to_thread(self._engine.stored_pasts, of_others)
+                pasts |= {each: past.adjusted for each, past in stored.items()}
         return pasts
 
 
