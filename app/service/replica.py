@@ -277,8 +277,9 @@ class Replica:
 
     async def _lose(self, lost: Iterable[int]) -> None:
         gone = set(lost)
-        _log.warning("other replicas have taken shards of this one", shards=len(gone))
         await self._use({number: epoch for number, epoch in self.held.epochs.items() if number not in gone})
+        # Afterwards: what fails is tried again each second, until what was kept in memory has been refused.
+        _log.warning("other replicas have taken shards of this one", shards=len(gone))
 
     async def _use(self, epochs: Mapping[int, int]) -> None:
         held = self._held(epochs)

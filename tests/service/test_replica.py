@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from app.clock import SystemClock
 from app.metrics import BuildInfo, Instruments
@@ -204,6 +205,20 @@ def test_shards_that_were_taken_are_lost_once(pair: tuple[Process, Process]) -> 
 
     asyncio.run(look_during_an_evaluation())
     assert one.evaluations.used.count(left) == 1
+
+
+def test_a_loss_is_told_once_it_is_done(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    one.look()
+    one.dies()
+    other.replica.begin()
+    with capture_logs() as logs:
+        one.evaluations.fails = True
+        one.look()
+        one.look()
+        one.evaluations.fails = False
+        one.look()
+    assert [entry["event"] for entry in logs].count("other replicas have taken shards of this one") == 1
 
 
 def test_what_others_show_is_read_once_and_stale_when_they_are_away(pair: tuple[Process, Process]) -> None:
