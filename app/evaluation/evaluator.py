@@ -483,7 +483,7 @@ class Evaluator:
 
     def _shares(self, member: Member, window: timedelta) -> Mapping[str, float] | None:
         """The shares of a composite's components in what was bad; None for SLIs whose series are asked for."""
-        if not member.tracked.parts or member.tracked.of_sources:
+        if not member.tracked.is_composite:
             return None
         return composites.bad_shares(
             member.tracked,
@@ -508,7 +508,7 @@ class Evaluator:
             # Of a whole group its members contribute.
             slis = [slo.sli for slo in self._slos if slo.id == slo_id]
             return await ask(slis[0], ()) if slis else None
-        if member.tracked.parts and not member.tracked.of_sources:
+        if member.tracked.is_composite:
             found = composites.bad_of_components(
                 member.tracked,
                 self._ledger_writer.ledger,

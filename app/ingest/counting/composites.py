@@ -77,7 +77,7 @@ def edge_increments(
     wanted = {tracked.key for tracked in tracked_slis}
     for tracked, composition in composites:
         if composition.of_sources:
-            for group in {group for part in tracked.parts for group in part.rows}:
+            for group in tracked.groups_of_parts:
                 ledger_writer.series_index.row(tracked, group)
             slots.add_sums(tracked)
             continue

@@ -35,7 +35,7 @@ def add_up_sources(
     _note_progress(tracked)
     _note_series(tracked)
     since_s = _changed_since_s(tracked, ledger, changed_from_s)
-    for group in sorted({group for part in tracked.parts for group in part.rows}):
+    for group in tracked.groups_of_parts:
         begin_s = since_s
         if not has_room(tracked, group):
             tracked.refused_groups[group] = tracked.counted_s

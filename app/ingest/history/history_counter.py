@@ -66,7 +66,7 @@ class HistoryCounter:
         If *in_cells*, samples are those at the edges of cells.
         """
         sums = [tracked for tracked in tracked_slis if tracked.of_sources]
-        composites = [tracked for tracked in tracked_slis if tracked.parts and not tracked.of_sources]
+        composites = [tracked for tracked in tracked_slis if tracked.is_composite]
         counted = [*(one for one in tracked_slis if not one.parts), *(part for one in sums for part in one.parts)]
         leaves = list({tracked.key: tracked for tracked in counted}.values())
         following = [tracked for tracked in leaves if self._counted_s.get(tracked.key) == since_s]
@@ -93,9 +93,9 @@ class HistoryCounter:
         seen; where a member is not in a source, the others of its group show that it is measured.
         """
         found = {}
-        for group in sorted({group for part in tracked.parts for group in part.rows}):
+        for group in tracked.groups_of_parts:
             row = self._writer.series_index.row(tracked, group)
-            rows = [part.rows[group] for part in tracked.parts if group in part.rows]
+            rows = tracked.rows_of_parts(group)
             measured = []
             for part in tracked.parts:
                 seen = [one for one in part.rows.values() if one in self._first_sample_s]

@@ -104,7 +104,7 @@ class HistorySlots:
     def add_sums(self, tracked: TrackedSli) -> None:
         """Add an SLI of several sources, whose slots are the sums of those of its parts."""
         for group, row in tracked.rows.items():
-            rows = [part.rows[group] for part in tracked.parts if group in part.rows]
+            rows = tracked.rows_of_parts(group)
             if rows:
                 self.sums[row] = rows
 

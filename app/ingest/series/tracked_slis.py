@@ -144,6 +144,20 @@ class TrackedSli:
         return composition is not None and composition.of_sources
 
     @property
+    def is_composite(self) -> bool:
+        """Whether its *parts* are the SLIs of a composite's components."""
+        return bool(self.parts) and not self.of_sources
+
+    @property
+    def groups_of_parts(self) -> list[GroupKey]:
+        """The groups that any of its parts has a row of, in order."""
+        return sorted({group for part in self.parts for group in part.rows})
+
+    def rows_of_parts(self, group: GroupKey) -> list[int]:
+        """The rows of a group in those of its parts that have one."""
+        return [part.rows[group] for part in self.parts if group in part.rows]
+
+    @property
     def of_some_sources(self) -> bool:
         """Whether it is counted from several sources, of which some have no data now and others have."""
         return self.partial is not None and self.of_sources

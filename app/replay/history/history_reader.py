@@ -172,7 +172,7 @@ class PastReader:
         shared: dict[int, list[TrackedSli]] = {}
         for tracked in tracked_slis:
             # Of an SLI of several sources the samples of each are read.
-            if any(leaf.sli.evaluated is not None for leaf in leaves_of(tracked)) or _is_composite(tracked):
+            if any(leaf.sli.evaluated is not None for leaf in leaves_of(tracked)) or tracked.is_composite:
                 continue
             for hour in self._near_factors(tracked, counter):
                 shared.setdefault(hour, []).append(tracked)
@@ -240,10 +240,6 @@ def _spread(columns: SlotColumns, each: int) -> SlotColumns:
     """The slots of cells, whose events were counted in one slot, spread evenly over all *each* of them."""
     total, bad = (np.repeat(column.reshape(-1, each).mean(axis=1), each) for column in (columns.total, columns.bad))
     return SlotColumns(total, bad, columns.measured_s)
-
-
-def _is_composite(tracked: TrackedSli) -> bool:
-    return bool(tracked.parts) and not tracked.of_sources
 
 
 def _near(slo: Slo, series: WindowSeries) -> Bools:
