@@ -230,18 +230,7 @@ def open_postgres_beside(target: URL) -> PostgresBackend:
     Raises:
         StoreError: it cannot be read, or is of another version.
     """
-    check_driver()
-    engine = _engine(target)
-    backend = _BesidePostgres(engine, Instance())
-    with ExitStack() as unless_opened:
-        unless_opened.callback(engine.dispose)
-        try:
-            with engine.connect().execution_options(**backend.read_options) as connection:
-                check_revision(connection)
-        except SQLAlchemyError as error:
-            raise _translated(error) from error
-        unless_opened.pop_all()
-    return backend
+    return _open_beside(target, _BesidePostgres)
 
 
 def open_postgres_for_reading(target: URL) -> PostgresBackend:
@@ -250,9 +239,13 @@ def open_postgres_for_reading(target: URL) -> PostgresBackend:
     Raises:
         StoreError: it cannot be read, or is of another version.
     """
+    return _open_beside(target, PostgresBackend)
+
+
+def _open_beside(target: URL, kind: type[PostgresBackend]) -> PostgresBackend:
     check_driver()
     engine = _engine(target)
-    backend = PostgresBackend(engine, Instance())
+    backend = kind(engine, Instance())
     with ExitStack() as unless_opened:
         unless_opened.callback(engine.dispose)
         try:
