@@ -104,6 +104,11 @@ class Replica:
         """How many shards no replica evaluates."""
         return sum(lease.is_free(self.seen.now_s) for lease in self.seen.leases)
 
+    @property
+    def _taken(self) -> dict[int, int]:
+        """The shards that this process has the leases of, with their epochs: evaluated here, or waiting for it."""
+        return {**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}}
+
     def begin(self) -> None:
         """Take what is free at the start; blocks.
 
@@ -132,7 +137,7 @@ class Replica:
         }
         if lagging and target is not None and not await self._evaluating.catch_up(self._held(lagging), target):
             return False
-        await self._use({**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}})
+        await self._use(self._taken)
         self._waiting.clear()
         return True
 
@@ -196,7 +201,7 @@ class Replica:
         Raises:
             StoreError: it cannot be given back; others take it once the leases end.
         """
-        epochs = {**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}}
+        epochs = self._taken
         self.held = self._held({})
         self._service.hold(self.held)
         self._waiting.clear()
@@ -259,8 +264,7 @@ class Replica:
             self._renewed_s = now_s
         with self._database.read() as transaction:
             self.seen = load_leases(transaction, ALL_SHARDS)
-        held = {**self.held.epochs, **{number: epoch for number, (epoch, _) in self._waiting.items()}}
-        return plan(self.seen.leases, self.seen.living, owner, held=held, now_s=self.seen.now_s)
+        return plan(self.seen.leases, self.seen.living, owner, held=self._taken, now_s=self.seen.now_s)
 
     def _take(self, shards: Iterable[int]) -> Mapping[int, tuple[int, datetime | None]]:
         with self._database.begin() as transaction:
