@@ -102,7 +102,7 @@ class Engine:
             components.board,
             components.database,
             clock=components.clock,
-            stale_after=_LATE_SLOTS * components.settings.evaluation_interval + components.settings.query_offset,
+            stale_after=self._late_after,
             policies=lambda: self._documents.policies,
             routing=lambda: self._delivery.config.routing,
             service_lease=components.service_lease,
@@ -292,6 +292,12 @@ class Engine:
         self._wake()
 
     @property
+    def _late_after(self) -> timedelta:
+        """How old the newest slot may be before evaluations are late."""
+        settings = self._components.settings
+        return _LATE_SLOTS * settings.evaluation_interval + settings.query_offset
+
+    @property
     def evaluated(self) -> datetime | None:
         """The newest slot that this process has evaluated; None before the first."""
         return None if self._schedule is None else self._schedule.last
@@ -341,9 +347,8 @@ class Engine:
         if not self._thread.is_alive():
             return ["the engine has stopped; the log says why"]
         if not self._knew_everything:
-            began, settings = self._began_s, self._components.settings
-            late_s = (_LATE_SLOTS * settings.evaluation_interval + settings.query_offset).total_seconds()
-            self._knew_everything = self._shows_everything or self._components.clock.monotonic() - began > late_s
+            is_late = self._components.clock.monotonic() - self._began_s > self._late_after.total_seconds()
+            self._knew_everything = self._shows_everything or is_late
             if not self._knew_everything:
                 return ["what the other replicas show has not been read yet"]
         return [str(self._evaluator.store_problem)] if self._evaluator.store_gone else []
@@ -353,14 +358,13 @@ class Engine:
         evaluator, reasons = self._evaluator, list(self.reasons_not_ready())
         if evaluator is None:
             return reasons
-        interval = self._components.settings.evaluation_interval
         reasons += _trouble_with_prometheus(evaluator)
         if evaluator.store_problem is not None and not evaluator.store_gone:
             reasons.append(f"the database cannot be written: {evaluator.store_problem}")
         last = evaluator.last_commit
         if last is None:
             reasons.append("no slot has been evaluated yet")
-        elif self._components.clock.now() - last > _LATE_SLOTS * interval + self._components.settings.query_offset:
+        elif self._components.clock.now() - last > self._late_after:
             reasons.append(f"the last slot was evaluated at {last:%Y-%m-%d %H:%M:%S} UTC")
         elif evaluator.backfilling:
             reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
@@ -474,11 +478,9 @@ class Engine:
         await self._do_service_or_not()
         shards = len(replica.held.epochs)
         self._components.instruments.replicas(len(replica.seen.living), shards=shards, unowned=replica.unowned)
-        settings = self._components.settings
-        stale_after = _LATE_SLOTS * settings.evaluation_interval + settings.query_offset
         slos = {slo.id: slo for slo in self._documents.slos}
         with suppress(StoreError):
-            if await asyncio.to_thread(replica.read_others, slos, stale_after=stale_after):
+            if await asyncio.to_thread(replica.read_others, slos, stale_after=self._late_after):
                 self._show_others()
             if not replica.is_alone:
                 await asyncio.to_thread(self._gate.refresh_exceptions)
@@ -770,16 +772,13 @@ class Engine:
 
     def _is_healthy(self) -> bool:
         """Whether slots are evaluated and stored: the condition of heartbeat and watchdog."""
-        evaluator, interval = self._evaluator, self._components.settings.evaluation_interval
+        evaluator = self._evaluator
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
             return False
         if not self._components.service_lease.is_mine or (self._replica is not None and self._replica.unowned):
             # Another replica has heartbeat and watchdog, or some SLOs are evaluated by none.
             return False
-        return (
-            self._components.clock.now() - evaluator.last_commit
-            <= _LATE_SLOTS * interval + self._components.settings.query_offset
-        )
+        return self._components.clock.now() - evaluator.last_commit <= self._late_after
 
     def _clock_source(self) -> PrometheusClient:
         """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
