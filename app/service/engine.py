@@ -535,7 +535,7 @@ class Engine:
             queries=lambda: self.delivery.changes,
             services=lambda: frozenset(slo.service for slo in self.documents.slos),
             clock=components.clock,
-            is_mine=lambda: components.service_lease.is_mine,
+            service_lease=components.service_lease,
         )
 
     async def _evaluate(self, at: datetime) -> None:

@@ -11,6 +11,7 @@ from app.clock import Clock
 from app.prometheus import PrometheusClient, PrometheusError
 from app.schedule import ScheduleInstruments, guarded
 from app.status import StoredChanges
+from app.store.shards import ServiceLease
 
 _log = structlog.get_logger(__name__)
 _EVERY_S = 60.0
@@ -39,9 +40,9 @@ class FoundChanges:
         queries: Callable[[], Sequence[ChangeQuery]],
         services: Callable[[], frozenset[str]],
         clock: Clock,
-        is_mine: Callable[[], bool] = lambda: True,
+        service_lease: ServiceLease | None = None,
     ) -> None:
-        self._is_mine = is_mine
+        self._service_lease = service_lease or ServiceLease()
         self.clients = clients
         self._stored = stored
         self.queries = queries
@@ -64,7 +65,7 @@ class FoundChanges:
             StoreError: it cannot be kept.
         """
         # Of several replicas one looks; when another does, it compares with what ran some minutes before.
-        clients = self.clients() if self._is_mine() else {}
+        clients = self.clients() if self._service_lease.is_mine else {}
         asked = [(name, query) for name in clients for query in self.queries()]
         self._running = {one: known for one, known in self._running.items() if one in asked}
         answers = await asyncio.gather(*(self._ask(one, clients[one[0]]) for one in asked))

@@ -1,7 +1,7 @@
 """Keeps what adjustments take from days and incidents, before the ledger forgets its slots (ADR-0088)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.adjustments import Adjustment, CurrentAdjustments, occurrences
@@ -9,6 +9,7 @@ from app.clock import Clock
 from app.reports import report_question
 from app.schedule import ScheduleInstruments, guarded
 from app.status import Reports
+from app.store.shards import ServiceLease
 
 _LOOKED_EVERY_S = 60.0
 # Slots are kept for a day, cells of five minutes for three.
@@ -31,9 +32,9 @@ class AdjustedDaysKeeper:
         current: CurrentAdjustments,
         clock: Clock,
         *,
-        is_mine: Callable[[], bool] = lambda: True,
+        service_lease: ServiceLease | None = None,
     ) -> None:
-        self._is_mine = is_mine
+        self._service_lease = service_lease or ServiceLease()
         self._reports = reports
         self._current = current
         self._clock = clock
@@ -55,7 +56,7 @@ class AdjustedDaysKeeper:
         adjustments, now = self._current.all, self._clock.now()
         # By identity: `CurrentAdjustments` has another tuple after each change.
         is_changed = adjustments is not self._for
-        if not self._is_mine() or not adjustments:
+        if not self._service_lease.is_mine or not adjustments:
             return
         if not (is_changed or self._made_at is None or now - self._made_at >= _MADE_EVERY):
             return

@@ -350,7 +350,7 @@ def _beside(
 ) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the server."""
     keeper = AdjustedDaysKeeper(
-        reports, components.adjustments, components.clock, is_mine=lambda: components.service_lease.is_mine
+        reports, components.adjustments, components.clock, service_lease=components.service_lease
     )
     looking = _looking(documents, components)
     others = [audit.run(), _sending(engine, components, reports), keeper.run(components.instruments)]
