@@ -6,7 +6,7 @@ newest slot. Nothing is queued in memory either: what could not be sent is in th
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ class EvaluatedSlot:
     snapshots: Sequence[Snapshot]
     changes: Sequence[Change]
     members: Mapping[SloId, MemberHistory]
-    past_of: Callable[[SloId], ExposedPast | None]
+    past_of: Callable[[SloId], Awaitable[ExposedPast | None]]
 
 
 class RemoteWriter:
@@ -232,7 +232,7 @@ class RemoteWriter:
 
     async def _send_gaps(self, newest: EvaluatedSlot, gaps: Sequence[RemoteWritePart]) -> bool:
         """Send as many gaps as fit into one request, or the next piece of the first; whether there is more to send."""
-        pasts = [(newest.past_of(part.slo), part) for part in gaps]
+        pasts = [(await newest.past_of(part.slo), part) for part in gaps]
         known = [(exposed, part) for exposed, part in pasts if exposed is not None]
         request, fitting = await self._in_thread(partial(self._joint_request, known))
         if known and not fitting:
@@ -265,7 +265,7 @@ class RemoteWriter:
 
     async def _next_request(self, newest: EvaluatedSlot, part: RemoteWritePart) -> WriteRequest | None:
         if self._cut is None or self._cut[0] != part:
-            exposed = newest.past_of(part.slo)
+            exposed = await newest.past_of(part.slo)
             if exposed is None:
                 return None
             self._cut = part, await self._in_thread(partial(self._requests, exposed, part))

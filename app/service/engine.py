@@ -606,9 +606,10 @@ class Engine:
         components, others = self._components, self._replica.others.values() if self._replica is not None else ()
         members = {slo: MemberHistory(*history) for shown in others for slo, history in shown.histories.items()}
 
-        def past_of(slo_id: SloId) -> ExposedPast | None:
+        async def past_of(slo_id: SloId) -> ExposedPast | None:
             own = self.evaluator.exposed_past(slo_id)
-            reader = self._reader([slo_id]) if own is None else None
+            # Not in this loop, in which evaluations wait for no database that hangs.
+            reader = await asyncio.to_thread(self._reader, [slo_id]) if own is None else None
             return own if reader is None else reader.exposed_past(slo_id)
 
         return EvaluatedSlot(

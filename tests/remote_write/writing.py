@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from typing_extensions import override
 
+from app.evaluation import ExposedPast
 from app.http.client import CheckedClient
 from app.http.client_options import ClientOptions
 from app.remote_write import RemoteWriteOptions
 from app.remote_write.client import WriteClient
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
+from app.slo import SloId
 from tests.evaluation.running import INTERVAL_S, Running
 from tests.support.set_clock import SetClock
 
@@ -99,12 +101,16 @@ class Writing:
 
     def _slot(self, at: float) -> EvaluatedSlot:
         evaluator = self.one.evaluator
+
+        async def past_of(slo_id: SloId) -> ExposedPast | None:
+            return evaluator.exposed_past(slo_id)
+
         return EvaluatedSlot(
             at=datetime.fromtimestamp(at, UTC),
             snapshots=self.one.board.snapshots,
             changes=self.one.recent_changes.newest(datetime.fromtimestamp(at, UTC)),
             members=evaluator.member_histories(),
-            past_of=evaluator.exposed_past,
+            past_of=past_of,
         )
 
     async def _sent(self, requests: int) -> None:
