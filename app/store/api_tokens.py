@@ -47,7 +47,7 @@ def add_token(connection: Connection, token: AccessToken) -> None:
         over = select(api_token.c.id).where(~usable).order_by(api_token.c.created_at).limit(kept - MOST_TOKENS + 1)
         gone = list(connection.execute(over).scalars())
         if not gone:
-            raise TokenTakenError(f"there are {MOST_TOKENS} tokens already: revoke those that nobody uses")
+            raise TokenTakenError(f"there are {MOST_TOKENS} tokens already: revoke those that are not used")
         connection.execute(delete(api_token).where(api_token.c.id.in_(gone)))
     connection.execute(
         insert(api_token).values(

@@ -28,7 +28,7 @@ _SUM_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSum:
-    """What a table has: its rows, and the sum of a hash of each, whatever their order."""
+    """What a table has: its rows, and the sum of a hash of each, in any order."""
 
     rows: int = 0
     sum: int = 0

@@ -20,7 +20,7 @@ web_session = Table(
     Index("web_session_by_creation", "created_at"),
 )
 MOST_SESSIONS = 10_000
-"""More than people work with one service; whoever signs in again and again fills no disk."""
+"""More than people work with one service; who signs in again and again fills no disk."""
 
 
 def add_session(connection: Connection, session: WebSession) -> None:

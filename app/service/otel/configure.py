@@ -26,7 +26,7 @@ _INSTALL = "what exports traces is not installed; install sloburn[otel]"
 # What supervisors, scrapers and browsers ask for again and again, and answers that go on for hours.
 _NOT_TRACED = ("/-/healthy", "/-/ready", "/metrics", "/api/v1/status/health", "/api/v1/stream", "/llms.txt")
 _FILES = "/static/"
-# Of a stop: a collector that does not answer keeps nobody from restarting.
+# Of a stop: a collector that does not answer delays no restart for longer.
 _FLUSHED_WITHIN_S = 2.0
 
 
