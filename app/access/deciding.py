@@ -189,7 +189,7 @@ class Access:
         return self._changes.take(f"{identity.kind} {identity.name}", self.now().timestamp())
 
     async def sign_in(self, token: str, *, address: str) -> OpenedSession | AccessRefusal:
-        """Open a session for the bearer of a token: always a new one, whatever cookie the browser has.
+        """Open a session for the bearer of a token: always a new one, also where the browser has a cookie.
 
         Raises:
             StoreError: sessions cannot be written.
