@@ -11,8 +11,8 @@ from app.access import AccessScope, AuditEntry, AuditOutcome, IdentityKind
 from app.api.defaults import no_values
 from app.api.needs import needs
 from app.api.openapi import answers
-from app.api.paging import decode_id, encode_id
-from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, Limit, Time
+from app.api.paging import decode_id, numbered_page
+from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, Limit, Since, Until
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
 from app.status import AuditLog, words_of
@@ -28,8 +28,6 @@ _Search = Annotated[
     str,
     Query(max_length=MAX_SEARCH, description="Only with all of these words, in any part but before and after."),
 ]
-_From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only since then.")]
-_To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only until then.")]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -76,8 +74,8 @@ def audit_routes(log: AuditLog) -> APIRouter:
         target: _Targets,
         outcome: _Outcomes,
         q: _Search = "",
-        start: _From = None,
-        end: _To = None,
+        start: Since = None,
+        end: Until = None,
         limit: Limit = DEFAULT_LIMIT,
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
@@ -92,9 +90,8 @@ def audit_routes(log: AuditLog) -> APIRouter:
             since=since,
             until=until,
         )
-        found = log.listed(wanted, limit=limit + 1, before=decode_id(next))
-        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
-        return JsonResponse(AuditModel(items=[audit_document(entry) for _, entry in found[:limit]], next=cursor))
+        items, cursor = numbered_page(log.listed(wanted, limit=limit + 1, before=decode_id(next)), limit)
+        return JsonResponse(AuditModel(items=[*map(audit_document, items)], next=cursor))
 
     return router
 

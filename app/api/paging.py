@@ -7,7 +7,7 @@ not.
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -68,6 +68,12 @@ def decode_cursor(cursor: str) -> SortKey:
     if not isinstance(key, list) or not key or not all(isinstance(part, str | float) for part in key):
         raise unknown_cursor(cursor)
     return tuple(key)
+
+
+def numbered_page(found: Sequence[tuple[int, Item]], limit: int) -> tuple[list[Item], str | None]:
+    """One page of what was read, one more than *limit* and each with its number; and the cursor as of `page`."""
+    cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
+    return [item for _, item in found[:limit]], cursor
 
 
 def encode_id(number: int) -> str:

@@ -98,6 +98,8 @@ _STEP_SECONDS = {"type": "number", "minimum": 1, "maximum": LONGEST_STEP.total_s
 DURATION = {"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"}
 """The schema of a duration such as ``5m``."""
 Time = Annotated[str, WithJsonSchema({"anyOf": [_RFC3339, _UNIX_SECONDS]})] | SkipJsonSchema[None]
+Since = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only since then.")]
+Until = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only until then.")]
 Step = Annotated[str, WithJsonSchema({"anyOf": [DURATION, _STEP_SECONDS]})] | SkipJsonSchema[None]
 
 

@@ -16,7 +16,7 @@ from app.api.gate.models import (
     PostmortemsModel,
 )
 from app.api.openapi import answers, problem_answers, text_answer
-from app.api.paging import decode_id, encode_id
+from app.api.paging import decode_id, numbered_page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Services, SlosById
 from app.api.problems import not_found
 from app.api.responses import JsonResponse, utc
@@ -97,7 +97,7 @@ def _add_changes(router: APIRouter, gate: Gate) -> None:
     ) -> JsonResponse:
         """When SLOs have changed from one state of their policy to another, newest first."""
         found = gate.changes(services=service, slos=slo, limit=limit + 1, before_id=decode_id(next))
-        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
+        changes, cursor = numbered_page(found, limit)
         items = [
             PolicyChangeModel(
                 at=utc(one.at),
@@ -108,6 +108,6 @@ def _add_changes(router: APIRouter, gate: Gate) -> None:
                 state=one.state,
                 budget_remaining=one.remaining,
             )
-            for _, one in found[:limit]
+            for one in changes
         ]
         return JsonResponse(PolicyChangesModel(items=items, next=cursor))

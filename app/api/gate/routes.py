@@ -17,8 +17,8 @@ from app.api.gate.hooks import Invert, Word, hook_answers, hook_response, hook_s
 from app.api.gate.models import LONGEST_NAME, DecisionsModel, FlaggerHookModel, GateModel
 from app.api.needs import check_service, identity_of, needs
 from app.api.openapi import answers
-from app.api.paging import decode_id, encode_id
-from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Time
+from app.api.paging import decode_id, numbered_page
+from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, LabelPairs, Limit, Since, Until
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_range
 from app.gate import Gate, GateAnswer, GateCaller
@@ -171,8 +171,6 @@ _Decisions = Annotated[list[GateDecision], Query(default_factory=no_values, desc
 _Search = Annotated[
     str, Query(max_length=MAX_SEARCH, description="Only with all of these words in service, caller, change or reason.")
 ]
-_From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only since then.")]
-_To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only until then.")]
 
 
 def gate_log_routes(gate: Gate) -> APIRouter:
@@ -191,8 +189,8 @@ def gate_log_routes(gate: Gate) -> APIRouter:
         environment: _Environments,
         decision: _Decisions,
         q: _Search = "",
-        start: _From = None,
-        end: _To = None,
+        start: Since = None,
+        end: Until = None,
         limit: Limit = DEFAULT_LIMIT,
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
@@ -206,10 +204,7 @@ def gate_log_routes(gate: Gate) -> APIRouter:
             since=since,
             until=until,
         )
-        found = gate.decisions(wanted, limit=limit + 1, before=decode_id(next))
-        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
-        return JsonResponse(
-            DecisionsModel(items=[decision_document(record) for _, record in found[:limit]], next=cursor)
-        )
+        items, cursor = numbered_page(gate.decisions(wanted, limit=limit + 1, before=decode_id(next)), limit)
+        return JsonResponse(DecisionsModel(items=[*map(decision_document, items)], next=cursor))
 
     return router

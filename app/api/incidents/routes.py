@@ -16,7 +16,7 @@ from app.api.filters import parse_label, selection
 from app.api.incidents.documents import incident_detail, incident_document
 from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
 from app.api.openapi import answers, problem_answers, text_answer
-from app.api.paging import decode_id, decode_time_and_id, encode_id, encode_time_and_id
+from app.api.paging import decode_id, decode_time_and_id, encode_time_and_id, numbered_page
 from app.api.parameters import DEFAULT_LIMIT, ID_PATTERN, Cursor, LabelPairs, Limit, Services, SlosById, Time
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
@@ -175,11 +175,8 @@ def transition_routes(board: Board, log: IncidentLog) -> APIRouter:
             since=since,
             until=until,
         )
-        found = log.transitions(wanted, limit=limit + 1, before_id=decode_id(next))
-        cursor = encode_id(found[limit - 1][0]) if len(found) > limit else None
-        return JsonResponse(
-            TransitionsModel(items=[transition_document(change) for _, change in found[:limit]], next=cursor)
-        )
+        items, cursor = numbered_page(log.transitions(wanted, limit=limit + 1, before_id=decode_id(next)), limit)
+        return JsonResponse(TransitionsModel(items=[*map(transition_document, items)], next=cursor))
 
     return router
 
