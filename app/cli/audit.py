@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from app.access import AuditEntry, AuditOutcome
+from app.api.audit_routes import audit_document
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, choice_of, errors, fail, output
 from app.slo.durations import DurationError, parse_duration
@@ -73,7 +74,7 @@ def audit(
     for entry in _entries(wanted, database_url):
         is_empty = False
         if format is AuditFormat.JSONL:
-            typer.echo(orjson.dumps(_document(entry), option=orjson.OPT_UTC_Z).decode())
+            typer.echo(orjson.dumps(audit_document(entry), option=orjson.OPT_UTC_Z).decode())
         else:
             output().print(_line(entry), markup=False, soft_wrap=True)
     if is_empty:
@@ -100,21 +101,6 @@ def _entries(wanted: AuditFilter, url: str | None) -> Iterator[AuditEntry]:
         fail(str(error))
     finally:
         database.close()
-
-
-def _document(entry: AuditEntry) -> dict[str, object]:
-    return {
-        "at": entry.at,
-        "actor": entry.actor.name,
-        "actor_kind": entry.actor.kind,
-        "address": entry.actor.address,
-        "action": entry.action,
-        "target": entry.target,
-        "outcome": entry.outcome,
-        "detail": entry.detail,
-        "before": entry.before,
-        "after": entry.after,
-    }
 
 
 def _line(entry: AuditEntry) -> str:
