@@ -52,6 +52,10 @@ class FilterQuery:
         chosen = {name: value for name, value in (kept | changes).items() if value}
         return f"?{urlencode(chosen)}" if chosen else ""
 
+    def older(self, found: Sequence[tuple[int, object]], shown: int) -> str | None:
+        """The query string of the page behind the first *shown* of numbered items; None if there are no more."""
+        return self.with_changes(before=str(found[shown - 1][0])) if len(found) > shown else None
+
     @property
     def filters(self) -> Sequence[str]:
         """The fields that filter what is shown."""

@@ -34,8 +34,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         if query.view == TRANSITIONS:
             found = data.log.transitions(query.transitions, limit=_PAGE + 1, before_id=query.transition_before)
             context["transitions"] = [(change, transition_words(change)) for _, change in found[:_PAGE]]
-            if len(found) > _PAGE:
-                context["older"] = query.with_changes(before=str(found[_PAGE - 1][0]))
+            context["older"] = query.older(found, _PAGE)
         else:
             listed = data.log.listed(query.incidents, limit=_PAGE + 1, before=query.incident_before)
             items = context["incidents"] = live_incidents(listed[:_PAGE], known)

@@ -109,15 +109,12 @@ def policy_pages(renderer: Renderer, data: PolicyData) -> APIRouter:
         if sent_by_a_form(request):
             return RedirectResponse(f"{renderer.prefix}/policy/decisions{query.with_changes()}", HTTPStatus.SEE_OTHER)
         found = data.gate.decisions(query.decisions, limit=_DECISIONS_A_PAGE + 1, before=query.decision_before)
-        older = None
-        if len(found) > _DECISIONS_A_PAGE:
-            older = query.with_changes(before=str(found[_DECISIONS_A_PAGE - 1][0]))
         return renderer.page(
             request,
             "policy/decisions.html",
             query=query,
             decisions=[record for _, record in found[:_DECISIONS_A_PAGE]],
-            older=older,
+            older=query.older(found, _DECISIONS_A_PAGE),
             states=STATUS_OF_DECISION,
         )
 

@@ -41,14 +41,13 @@ def audit_page(renderer: Renderer, log: AuditLog) -> APIRouter:
         query = AuditQuery.parse(request.query_params.multi_items())
         wanted = AuditFilter(words=words_of(query.q), outcomes=(AuditOutcome(query.outcome),) if query.outcome else ())
         found = log.listed(wanted, limit=_MOST_ENTRIES + 1, before=chosen_number(query.before))
-        older = str(found[_MOST_ENTRIES - 1][0]) if len(found) > _MOST_ENTRIES else ""
         return renderer.page(
             request,
             "audit.html",
             query=query,
             entries=[(entry, _changed(entry)) for _, entry in found[:_MOST_ENTRIES]],
             outcomes=[(one.value, one.value) for one in AuditOutcome],
-            older=query.with_changes(before=older) if older else "",
+            older=query.older(found, _MOST_ENTRIES),
         )
 
     return router
