@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 
 from app.access.scopes import AccessScope, AccessScopes
 
@@ -70,6 +71,13 @@ class AccessFailure(StrEnum):
     """It was accepted, and a page of another site may have made the request."""
 
 
+# All others ask for a proof that is accepted.
+_STATUSES = {
+    AccessFailure.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    AccessFailure.CROSS_SITE: HTTPStatus.FORBIDDEN,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRefusal:
     """A token that was not accepted; *detail* says why, without it. *wait_s* are seconds until another may be."""
@@ -77,3 +85,8 @@ class AccessRefusal:
     failure: AccessFailure
     detail: str
     wait_s: float = 0.0
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The status of the answer, of the API or a page."""
+        return _STATUSES.get(self.failure, HTTPStatus.UNAUTHORIZED)

@@ -11,7 +11,6 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from app.access import (
-    AccessFailure,
     AccessRefusal,
     AccessScope,
     Identity,
@@ -23,9 +22,6 @@ from app.access import (
     scope_list,
 )
 from app.api.problems import ProblemError
-
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
-
 
 _ONLY_ASK = frozenset({AccessScope.READ, AccessScope.GATE, AccessScope.METRICS})
 _READ = Needs([AccessScope.READ])
@@ -84,11 +80,16 @@ def identity_of(request: Request) -> Identity:
 
 def refused(found: AccessRefusal) -> ProblemError:
     """The answer to a request whose proof of an identity is not accepted."""
-    if found.failure is AccessFailure.CROSS_SITE:
-        return ProblemError(HTTPStatus.FORBIDDEN, found.detail)
-    if found.failure is AccessFailure.TOO_MANY:
+    if found.status is HTTPStatus.TOO_MANY_REQUESTS:
         return _too_many(found.detail, found.wait_s)
-    return ProblemError(HTTPStatus.UNAUTHORIZED, found.detail, headers=_CHALLENGE)
+    if found.status is HTTPStatus.UNAUTHORIZED:
+        return unauthorised(found.detail)
+    return ProblemError(found.status, found.detail)
+
+
+def unauthorised(detail: str) -> ProblemError:
+    """A request has to prove who sends it, and has not."""
+    return ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, otherwise: str = "") -> Identity:
@@ -112,14 +113,11 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     if too_many is not None:
         raise refused(too_many)
     if sent.authorization and access.has_credentials:
-        raise ProblemError(
-            HTTPStatus.UNAUTHORIZED, f"the token is not known; send one with the scope {wanted}", headers=_CHALLENGE
-        )
+        raise unauthorised(f"the token is not known; send one with the scope {wanted}")
     if not access.has_credentials and AccessScope.READ not in scopes:
         detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
-    detail = f"send a token with the scope {wanted} as 'Authorization: Bearer <token>', or sign in"
-    raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+    raise unauthorised(f"send a token with the scope {wanted} as 'Authorization: Bearer <token>', or sign in")
 
 
 def count_change(identity: Identity, request: Request) -> None:

@@ -131,7 +131,7 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
     found: Identity | AccessRefusal = request.state.form_identity
     if isinstance(found, AccessRefusal):
-        return Refusal(status=refusal_status(found), problem=f"{refusal_words(found)}; nothing was changed.")
+        return Refusal(status=found.status, problem=f"{refusal_words(found)}; nothing was changed.")
     if not found.name:
         return Refusal(status=HTTPStatus.UNAUTHORIZED, problem="Enter a token, or sign in; nothing was changed.")
     if not found.allows(scope):
@@ -141,15 +141,6 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
         problem = "There were too many changes; nothing was changed. Wait a little."
         return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, problem=problem)
     return None
-
-
-def refusal_status(found: AccessRefusal) -> HTTPStatus:
-    """The status of the page that shows a refusal."""
-    statuses = {
-        AccessFailure.CROSS_SITE: HTTPStatus.FORBIDDEN,
-        AccessFailure.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
-    }
-    return statuses.get(found.failure, HTTPStatus.UNAUTHORIZED)
 
 
 def refusal_words(found: AccessRefusal) -> str:

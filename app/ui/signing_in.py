@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import Access, AccessRefusal, Needs, OpenedSession, access_in, credentials_in
 from app.store import StoreError
-from app.ui.forms import form_fields, refusal_status, refusal_words
+from app.ui.forms import form_fields, refusal_words
 from app.ui.rendering import Renderer
 
 SIGN_IN_PATH = "/login"
@@ -41,7 +41,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
             opened = await access.sign_in(form.get("token", "").strip(), address=credentials_in(request.scope).address)
             if isinstance(opened, AccessRefusal):
                 problem = f"{refusal_words(opened)}."
-                return shown(request, target=target, problem=problem, status=refusal_status(opened))
+                return shown(request, target=target, problem=problem, status=opened.status)
             # What the browser had before is worth nothing from now on, no matter who set it.
             await access.sign_out(credentials_in(request.scope).session)
         except StoreError as error:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from fastapi import Request
 
@@ -19,8 +18,7 @@ from app.access import (
     credentials_in,
     is_token_shaped,
 )
-from app.api.needs import check_allowed, identity_of, refused
-from app.api.problems import ProblemError
+from app.api.needs import check_allowed, identity_of, refused, unauthorised
 from app.changes import Reporter, reporter_of
 
 _SIGNATURE = "sha256="
@@ -58,8 +56,7 @@ async def check_sender(request: Request, headers: Mapping[str, str], body: bytes
         too_many = None if given else access.failed(address)
         if too_many is not None:
             raise refused(too_many)
-        detail = "the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN"
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        raise unauthorised("the signature or token of the webhook is not that of SLOBURN_EVENTS_TOKEN")
     return check_allowed(identity, request, AccessScope.EVENTS)
 
 
