@@ -18,7 +18,6 @@ from app.access import (
     begin_deed,
     credentials_in,
     identity_in,
-    is_safe,
 )
 from app.api.needs import is_change, needs_of
 from app.api.problems import PROBLEM_DETAIL
@@ -49,8 +48,8 @@ class Auditing:
         await self._app(scope, receive, send_noted)
 
     def _note(self, scope: Scope, deed: Deed, status: int) -> None:
-        route, is_safe_method = scope.get("route"), is_safe(scope["method"])
-        changes = not is_safe_method and route is not None and is_change(needs_of(route))
+        route = scope.get("route")
+        changes = route is not None and is_change(scope["method"], needs_of(route).scopes)
         is_refused = status in _REFUSED and (changes or isinstance(identity_in(scope), AccessRefusal))
         is_unnoted = changes and status < HTTPStatus.BAD_REQUEST and not deed.is_recorded and deed.actor.name
         if not (is_refused or is_unnoted):

@@ -49,9 +49,9 @@ def needs_of(route: BaseRoute) -> Needs:
     return _READ if methods <= {"GET", "HEAD"} else _UNDECLARED
 
 
-def is_change(wanted: Needs) -> bool:
-    """Whether a route that is not only asked may change something: what needs `gate` or `read` asks, by any method."""
-    return not wanted.scopes or not _ONLY_ASK.issuperset(wanted.scopes)
+def is_change(method: str, scopes: Sequence[AccessScope]) -> bool:
+    """Whether what needs any of *scopes* may change something: what needs `gate` or `read` asks, by any method."""
+    return not is_safe(method) and (not scopes or not _ONLY_ASK.issuperset(scopes))
 
 
 # Not a plain function, which would wait for a thread before who asks is known.
@@ -96,12 +96,13 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     """The identity of a request that needs any of *scopes*; *otherwise* is what to do instead of sending a token.
 
     Raises:
-        ProblemError: it has none of them.
+        ProblemError: it has none of them, or makes too many changes.
     """
     access = access_in(request.scope)
     if identity.allows(*scopes):
-        if is_change(Needs(scopes)):
-            count_change(identity, request)
+        wait_s = access.changed(identity) if is_change(request.method, scopes) else 0.0
+        if wait_s:
+            raise _too_many(f"{identity.name} makes too many changes a minute", wait_s)
         return identity
     wanted = " or ".join(scope_list(scopes))
     if identity.name:
@@ -118,17 +119,6 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
         detail = "changes over HTTP are off: make a token with `sloburn token create`, or set SLOBURN_API_TOKEN"
         raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
     raise unauthorised(f"send a token with the scope {wanted} as 'Authorization: Bearer <token>', or sign in")
-
-
-def count_change(identity: Identity, request: Request) -> None:
-    """Count a change of an identity.
-
-    Raises:
-        ProblemError: 429 if there were too many.
-    """
-    wait_s = 0.0 if is_safe(request.method) else access_in(request.scope).changed(identity)
-    if wait_s:
-        raise _too_many(f"{identity.name} makes too many changes a minute", wait_s)
 
 
 def _too_many(detail: str, wait_s: float) -> ProblemError:
