@@ -10,7 +10,7 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
-from app.mcp.calling import ApiCaller
+from app.mcp.calling import ApiCaller, Query
 from app.slo import AlertState
 
 _API = "/api/v1"
@@ -61,14 +61,20 @@ def _asker(context: Ctx) -> Request:
     return request
 
 
+async def _asked(api: ApiCaller, context: Ctx, path: str, query: Query | None = None) -> CallToolResult:
+    """What a route of the API answers, as the result of a tool."""
+    return _result(await api.get(_asker(context), _API + path, query))
+
+
 def _result(document: dict[str, Any]) -> CallToolResult:
     """An answer, and the same as text for clients that know no structured content: the SDK would indent it."""
     text = TextContent(type="text", text=orjson.dumps(document).decode())
     return CallToolResult(content=[text], structured_content=document)
 
 
-def _slo(slo: str, below: str = "") -> str:
-    return f"{_API}/slos/{quote(slo, safe='')}{below}"
+def _one(of: str, id_: str, below: str = "") -> str:
+    """The path of one item, or of what is below it; clients may write anything for an id."""
+    return f"/{of}/{quote(id_, safe='')}{below}"
 
 
 def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
@@ -90,19 +96,19 @@ def _add_slo_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         return _result({"items": items, "next": page["next"]})
 
     async def explain_slo(context: Ctx, slo: SloIdText) -> CallToolResult:
-        return _result(await api.get(_asker(context), _slo(slo)))
+        return await _asked(api, context, _one("slos", slo))
 
     async def get_forecast(context: Ctx, slo: SloIdText) -> CallToolResult:
-        return _result(await api.get(_asker(context), _slo(slo, "/forecast")))
+        return await _asked(api, context, _one("slos", slo, "/forecast"))
 
     async def list_alerts(
         context: Ctx, service: Services = None, limit: Items = _USUAL_ITEMS, cursor: Cursor = None
     ) -> CallToolResult:
         query = {"service": service, "limit": limit, "next": cursor}
-        return _result(await api.get(_asker(context), f"{_API}/alerts", query))
+        return await _asked(api, context, "/alerts", query)
 
     async def get_health(context: Ctx) -> CallToolResult:
-        return _result(await api.get(_asker(context), f"{_API}/status/health"))
+        return await _asked(api, context, "/status/health")
 
     for tool, description in (
         (list_slos, "SLOs with objective, SLI, error budget and status: a page, sorted by id."),
@@ -126,7 +132,7 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         points: Annotated[int, Field(ge=1, le=_MOST_POINTS)] = _USUAL_POINTS,
     ) -> CallToolResult:
         query = {"slo": [slo], "from": start, "to": end, "points": points}
-        return _result(await api.get(_asker(context), f"{_API}/history", query))
+        return await _asked(api, context, "/history", query)
 
     async def get_contributors(
         context: Ctx,
@@ -136,7 +142,7 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         by: Annotated[list[Text] | None, Field(max_length=10, description="Labels to break errors down by.")] = None,
     ) -> CallToolResult:
         query = {"from": start, "to": end, "by": by}
-        return _result(await api.get(_asker(context), _slo(slo, "/contributors"), query))
+        return await _asked(api, context, _one("slos", slo, "/contributors"), query)
 
     async def list_incidents(
         context: Ctx,
@@ -150,10 +156,10 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         cursor: Cursor = None,
     ) -> CallToolResult:
         query = {"service": service, "slo": [slo] if slo else None, "state": state, "from": start, "to": end}
-        return _result(await api.get(_asker(context), f"{_API}/incidents", {**query, "limit": limit, "next": cursor}))
+        return await _asked(api, context, "/incidents", query | {"limit": limit, "next": cursor})
 
     async def get_incident(context: Ctx, incident_id: Text) -> CallToolResult:
-        return _result(await api.get(_asker(context), f"{_API}/incidents/{quote(incident_id, safe='')}"))
+        return await _asked(api, context, _one("incidents", incident_id))
 
     async def list_changes(
         context: Ctx,
@@ -165,7 +171,7 @@ def _add_past_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         cursor: Cursor = None,
     ) -> CallToolResult:
         query = {"service": service, "from": start, "to": end, "limit": limit, "next": cursor}
-        return _result(await api.get(_asker(context), f"{_API}/events", query))
+        return await _asked(api, context, "/events", query)
 
     for tool, description in (
         (get_burn_history, "How burn rates and the error budget of an SLO went, as points over a time range."),
@@ -192,10 +198,10 @@ def _add_decision_tools(server: MCPServer[Any], api: ApiCaller) -> None:
             "change": change,
             "caller": "mcp",
         }
-        return _result(await api.get(_asker(context), f"{_API}/gate", query))
+        return await _asked(api, context, "/gate", query)
 
     async def get_backtest(context: Ctx, backtest_id: Text) -> CallToolResult:
-        return _result(await api.get(_asker(context), f"{_API}/backtests/{quote(backtest_id, safe='')}"))
+        return await _asked(api, context, _one("backtests", backtest_id))
 
     for tool, description in (
         (check_gate, "Whether a change may go ahead by the error budget policies: allow, warn, deny or unknown."),
@@ -224,7 +230,7 @@ def _add_writing_tools(server: MCPServer[Any], api: ApiCaller) -> None:
         text: Annotated[str, Field(min_length=1, max_length=5_000, description="Markdown.")],
         author: Annotated[str, Field(min_length=1, max_length=100, description="For whom you write.")],
     ) -> CallToolResult:
-        path = f"{_API}/incidents/{quote(incident_id, safe='')}/notes"
+        path = _API + _one("incidents", incident_id, "/notes")
         return _result(await api.post(_asker(context), path, {"text": text, "author": author}))
 
     for tool, description in (
