@@ -55,11 +55,12 @@ class StoredAudit(AuditLog):
 
     @override
     def listed(self, wanted: AuditFilter, *, limit: int, before: int | None = None) -> Sequence[tuple[int, AuditEntry]]:
-        self.write()
+        # What waits belongs in the answer; where the disk is full, the rest is still read.
+        self._write_or_log()
         with self._database.read() as transaction:
             return list_audit(transaction, wanted, limit=limit, before=before)
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """Write what waits.
 
         Raises:
@@ -100,6 +101,6 @@ class StoredAudit(AuditLog):
 
     def _write_or_log(self) -> None:
         try:
-            self.write()
+            self._write()
         except StoreError as error:
             _log.warning("refused requests are not in the audit yet: the database cannot be written", error=str(error))

@@ -1,6 +1,8 @@
 """The audit: who changed what, from what to what, and which changes were refused; never a token."""
 
+import html
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.access import AccessRules, AccessScope
 from app.status import stored_audit
+from app.store import StoreError
 from tests.support.api import Served
 from tests.support.boards import board
 from tests.support.incidents import KeptIncidents, burning
@@ -159,6 +162,7 @@ def test_the_page_is_for_admin_and_shows_what_was_changed_as_text(served: Served
     page = http.get("/audit?q=addnote&outcome=changed").text
     assert ("addNote" in page, "&lt;script&gt;alert(1)" in page, text in page) == (True, True, False)
     assert "No entry matches" in http.get("/audit?outcome=refused").text
+    assert 'aria-label="Pages of the audit"' not in page
     assert 'href="/audit"' in http.get("/status").text
     reader = client(served, Accept="text/html", **{"Sec-Fetch-Site": "same-origin"})
     reader.post("/login", data={"token": token_of(served, AccessScope.READ)})
@@ -174,3 +178,32 @@ def test_a_flood_of_refusals_fills_no_memory(served: Served, monkeypatch: pytest
     assert [one["target"][-6:] for one in audit(served)] == ["2/mark", "1/mark", "0/mark"]
     http.put("/api/v1/incidents/9/mark", json={"mark": "noise"})
     assert len(audit(served)) == 4
+
+
+def test_it_is_read_while_it_cannot_be_written(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_given: object) -> None:
+        raise StoreError("the disk is full")
+
+    http = client(served)
+    http.put("/api/v1/incidents/1/mark", json={"mark": "noise"})
+    assert len(audit(served)) == 1
+    http.put("/api/v1/incidents/2/mark", json={"mark": "noise"})
+    with monkeypatch.context() as patched:
+        patched.setattr(stored_audit, "append_audit", full)
+        assert [one["target"][-6:] for one in audit(served)] == ["1/mark"]
+    assert [one["target"][-6:] for one in audit(served)] == ["2/mark", "1/mark"]
+
+
+def test_the_page_leads_to_older_entries_and_back_to_the_newest(served: Served) -> None:
+    http = client(served, **{"Sec-Fetch-Site": "same-origin"})
+    assert http.post("/login", data={"token": TOKEN}).status_code == 303
+    for number in range(51):
+        assert (
+            http.put("/api/v1/incidents/5f2d/mark", json={"mark": ("useful", "noise")[number % 2]}).status_code == 200
+        )
+    first = http.get("/audit?q=markIncident").text
+    older = re.search(r'rel="next" href="([^"]*)"', first)
+    assert older is not None
+    second = http.get(html.unescape(older[1])).text
+    assert (first.count("<tr><td"), second.count("<tr><td"), 'rel="next"' in second) == (50, 1, False)
+    assert 'href="/audit?q=markIncident">Newest' in second
