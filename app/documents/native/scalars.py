@@ -45,9 +45,9 @@ _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _MOST_PERIODS = 366
+"""Days, the shortest of them, of a leap year."""
 # One Prometheus for each cluster of a large platform; each is asked for each SLO.
 _MOST_SOURCES = 100
-"""Days, the shortest of them, of a leap year."""
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
 # What people write for a calendar window in the place of a duration.
