@@ -97,14 +97,12 @@ def parse_http_url(text: str) -> str:
 
 def parse_http_urls(text: str) -> tuple[str, ...]:
     """Base URLs in their order, each once."""
-    urls = _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text)
-    return tuple(dict.fromkeys(parse_http_url(str(url)) for url in urls if url))
+    return tuple(dict.fromkeys(parse_http_url(str(url)) for url in _items(text) if url))
 
 
 def parse_host_names(text: str) -> tuple[str, ...]:
     """Names or addresses of hosts without ports, each once."""
-    names = _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text)
-    found = tuple(dict.fromkeys(str(name).lower() for name in names if name))
+    found = tuple(dict.fromkeys(str(name).lower() for name in _items(text) if name))
     for name in found:
         if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:]+", name):
             raise ValueError(f"{name!r:.60} is not the name of a host: write slo.example.org, without scheme and port")
@@ -127,6 +125,11 @@ def parse_headers(text: str) -> dict[str, SecretStr]:
         if not is_settable_header(name):
             raise ValueError(f"the header {name} is set for every request: leave it out")
     return {name: SecretStr(value) for name, value in pairs}
+
+
+def _items(text: str) -> list[Any]:
+    """A JSON list, or what commas and spaces separate."""
+    return _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text)
 
 
 def _json(text: str, kind: type[T]) -> T:
@@ -174,7 +177,7 @@ def check_file(path: Path) -> None:
 def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Networks of peers that are trusted."""
     networks = []
-    for one in _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text):
+    for one in _items(text):
         try:
             networks.append(ip_network(str(one)))
         except ValueError:
