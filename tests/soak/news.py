@@ -16,6 +16,8 @@ from testbed.sink import Received
 _ALL = 10_000_000
 Key = tuple[str, str]
 """An SLO and a severity."""
+FIRES_AFTER = {TransitionKind.FIRED: True, TransitionKind.RESOLVED: False}
+"""Whether an alert fires after a transition, of those that change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,7 @@ class Book:
 
     def fires(self, key: Key, at: datetime) -> bool:
         """Whether an alert fired after a slot."""
-        states = {TransitionKind.FIRED: True, TransitionKind.RESOLVED: False}
-        past = [states[one.kind] for one in self.of(key) if one.at <= at and one.kind in states]
+        past = [FIRES_AFTER[one.kind] for one in self.of(key) if one.at <= at and one.kind in FIRES_AFTER]
         return bool(past) and past[-1]
 
 
@@ -124,3 +125,12 @@ def in_order(messages: Sequence[Heard]) -> dict[Key, list[News]]:
         if not mine or mine[-1].key != message.key:
             mine.append(message)
     return {alert: [message.news for message in mine] for alert, mine in by_alert.items()}
+
+
+def keys_of_several(messages: Sequence[Heard]) -> dict[str, set[object]]:
+    """Idempotency keys under which different news came, and news that came under different keys."""
+    meant: dict[str, set[object]] = {}
+    for message in messages:
+        meant.setdefault(message.key, set()).add((message.alert, message.news))
+        meant.setdefault(repr((message.alert, message.news)), set()).add(message.key)
+    return {key: several for key, several in meant.items() if len(several) > 1}

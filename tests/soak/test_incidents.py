@@ -7,25 +7,24 @@ import logging
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
-from app.alerting import TransitionKind
 from testbed.servers import alertmanager, prometheus
 from testbed.service import Server, sloburn, write_documents
 from testbed.shop import Shop, serving_shop
 from testbed.sink import Sink
-from testbed.stack import QUICK, look
+from testbed.stack import QUICK
 from testbed.waiting import wait_until
-from tests.soak.news import Book, Heard, Key, heard, in_order, read_book
+from tests.soak.news import FIRES_AFTER, Book, Key, heard, in_order, keys_of_several, read_book
+from tests.soak.services import PAGE, TICKET, TIERS_ONLY, document, is_judged, json_of, oldest_waiting_s, paged
 from tests.soak.weather import FAST, changing
 from tests.support.soak import SOAK
 
@@ -61,7 +60,7 @@ def test_random_kills_lose_and_reorder_no_news(tmp_path: Path) -> None:
 
     assert set(killed.sent) == {"done"}
     assert in_order(messages) == {key: told for key in killed.keys if (told := killed.told(key))}
-    assert not _keys_of_several(messages)
+    assert not keys_of_several(messages)
     assert not [key for key in killed.keys if not _alternates(killed, key)]
     assert active == killed.in_force
     assert killed.firing == spared.firing
@@ -94,11 +93,11 @@ class _Running:
             for number, name in enumerate(services):
                 self.shop.breaks(name, failing=FAST if number % 2 else 0.0)
         broken = {f"{name}-availability" for services in (PLAIN, GUARDED) for name in services[1::2]}
-        wait_until(lambda: _paged(self.killed) == broken and _paged(self.spared) == broken)
-        wait_until(lambda: _waiting(self.killed) == 0)
+        wait_until(lambda: paged(self.killed) == broken and paged(self.spared) == broken)
+        wait_until(lambda: oldest_waiting_s(self.killed) == 0)
         # What has ended is told only in the next slot.
         time.sleep(SLOT_S + 2 * OFFSET_S)
-        wait_until(lambda: _waiting(self.killed) == 0)
+        wait_until(lambda: oldest_waiting_s(self.killed) == 0)
         for service in (self.killed, self.spared):
             assert service.stop() == 0
 
@@ -106,7 +105,7 @@ class _Running:
         """The alerts that fire at Alertmanager, each with the time since when."""
         return {
             ((alert["labels"]["slo"], alert["labels"]["severity"]), datetime.fromisoformat(alert["startsAt"]))
-            for alert in _json(self.pager, "/api/v2/alerts?active=true")
+            for alert in json_of(self.pager, "/api/v2/alerts?active=true")
         }
 
 
@@ -131,7 +130,7 @@ def _running(folder: Path) -> Iterator[_Running]:
         spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK, forked=True))
         for name in (*PLAIN, *GUARDED):
             for service in (killed, spared):
-                wait_until(partial(_is_judged, service, f"{name}-availability"))
+                wait_until(partial(is_judged, service, f"{name}-availability"))
         shop.opens()
         yield _Running(shop=shop, pager=pager, sink=sink, killed=killed, spared=spared)
 
@@ -150,15 +149,6 @@ def _live_and_die(service: Server, dice: random.Random) -> None:
     service.kill()
 
 
-def _keys_of_several(messages: list[Heard]) -> dict[str, set[object]]:
-    """Idempotency keys under which different news came, and news that came under different keys."""
-    meant: dict[str, set[object]] = {}
-    for message in messages:
-        meant.setdefault(message.key, set()).add((message.alert, message.news))
-        meant.setdefault(repr((message.alert, message.news)), set()).add(message.key)
-    return {key: several for key, several in meant.items() if len(several) > 1}
-
-
 def _alternates(book: Book, key: Key) -> bool:
     statuses = [news.status for news in book.told(key)]
     return statuses == [("firing", "resolved")[number % 2] for number in range(len(statuses))]
@@ -170,56 +160,19 @@ def _unlike(killed: Book, spared: Book, tolerance: tuple[timedelta, ...] = (-SLO
     The alerts of plain services depend on that slot alone. A slot on which a threshold is crossed may be judged by a
     sample more, or less, where it is asked for at another moment.
     """
-    lively = {TransitionKind.FIRED: True, TransitionKind.RESOLVED: False}
     return [
         one
         for one in killed.transitions
-        if one.kind in lively
+        if one.kind in FIRES_AFTER
         and one.slo.startswith("plain")
         and not any(
-            spared.fires((one.slo, one.severity.value), one.at + off) == lively[one.kind]
+            spared.fires((one.slo, one.severity.value), one.at + off) == FIRES_AFTER[one.kind]
             for off in (timedelta(0), *tolerance)
         )
     ]
 
 
 def _document(service: str) -> dict[str, Any]:
-    own = f'job="shop",service="{service}"'
-    page: dict[str, Any] = {"tiers": [{"long": "20s", "short": "10s", "factor": 10}]}
-    ticket: dict[str, Any] = {"tiers": [{"long": "30s", "short": "10s", "factor": 2}]}
-    alerting: dict[str, Any]
     if service in GUARDED:
-        alerting = {"page": {**page, "keep_firing_for": "10s"}, "ticket": {**ticket, "for": "10s"}}
-    else:
-        alerting = {"page": page, "ticket": ticket, "evidence": "off"}
-    sli = {"total": f"http_requests_total{{{own}}}", "bad": f'http_requests_total{{{own},code=~"5.."}}'}
-    slo = {"name": "availability", "objective": 99, "window": "1d", "sli": sli, "alerting": alerting}
-    return {"service": service, "slos": [slo]}
-
-
-def _is_judged(service: Server, slo_id: str) -> bool:
-    shown = look(service, slo_id)
-    return shown["data"] == "no_traffic" and {alert["state"] for alert in shown["alerts"]} == {"inactive"}
-
-
-def _paged(service: Server) -> set[str]:
-    with suppress(httpx.HTTPError):
-        items = _json(service, "/api/v1/slos?limit=1000")["items"]
-        return {
-            item["id"]
-            for item in items
-            for alert in item["alerts"]
-            if alert["severity"] == "page" and alert["state"] == "firing"
-        }
-    return set()
-
-
-def _waiting(service: Server) -> float:
-    """How old the oldest message is that has not been delivered."""
-    name = "sloburn_outbox_oldest_age_seconds "
-    text = httpx.get(f"{service.url}/metrics", timeout=60.0, trust_env=False).text
-    return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
-
-
-def _json(server: Server, path: str) -> Any:
-    return httpx.get(server.url + path, timeout=60.0, trust_env=False).raise_for_status().json()
+        return document(service, {"page": {**PAGE, "keep_firing_for": "10s"}, "ticket": {**TICKET, "for": "10s"}})
+    return document(service, TIERS_ONLY)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from app.alerting import TransitionKind
 from testbed.servers import prometheus
 from testbed.service import Server, sloburn, write_documents
 from testbed.shop import Shop, serving_shop
@@ -28,7 +26,8 @@ from testbed.sink import Sink
 from testbed.stack import QUICK, look
 from testbed.tcp_proxy import TcpProxy
 from testbed.waiting import wait_until
-from tests.soak.news import Book, Heard, Key, heard, read_book
+from tests.soak.news import FIRES_AFTER, Book, Heard, Key, heard, keys_of_several, read_book
+from tests.soak.services import TIERS_ONLY, document, is_judged, oldest_waiting_s, paged
 from tests.soak.weather import FAST, changing
 from tests.support.postgres import Postgres
 from tests.support.soak import SOAK
@@ -69,7 +68,7 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(postgres_server: 
     assert counted == {name: [counted[name][0]] * (REPLICAS + 1) for name in SERVICES}
     assert {name: counted[name][0] for name in SERVICES} == running.truth()
     assert set(replicas.sent) == {"done"}
-    assert not _keys_of_several(messages)
+    assert not keys_of_several(messages)
     assert {key: [one.news for one in first if one.alert == key] for key in told} == told
     assert replicas.firing == spared.firing
     assert not [one for one in unlike if not one.is_close]
@@ -140,17 +139,17 @@ class _Running:
             self.revive()
             server.wait_ready()
         wait_until(
-            lambda: all(_paged(one) == broken for one in every),
-            lambda: f"{[sorted(_paged(one)) for one in every]}, {[one.log[-1500:] for one in every]}",
+            lambda: all(paged(one) == broken for one in every),
+            lambda: f"{[sorted(paged(one)) for one in every]}, {[one.log[-1500:] for one in every]}",
         )
         self.shop.closes()
         truth = self.truth()
         with suppress(TimeoutError):
             wait_until(lambda: all(set(all_) == {truth[name]} for name, all_ in self.counts().items()))
-        wait_until(lambda: _waiting(self.replicas[0]) == 0)
+        wait_until(lambda: oldest_waiting_s(self.replicas[0]) == 0)
         # What has ended is told only in the next slot.
         time.sleep(2 * SLOT.total_seconds())
-        wait_until(lambda: _waiting(self.replicas[0]) == 0)
+        wait_until(lambda: oldest_waiting_s(self.replicas[0]) == 0)
 
     def truth(self) -> dict[str, float]:
         """All requests of each service."""
@@ -171,7 +170,7 @@ def _running(folder: Path, server: Postgres) -> Iterator[_Running]:
         sink.delay_s = 0.1
         shop = stack.enter_context(serving_shop(SERVICES))
         source = stack.enter_context(prometheus(folder / "prometheus", scrape=[("shop", shop.url)]))
-        specs = write_documents([_document(name) for name in SERVICES], folder / "slos")
+        specs = write_documents([document(name, TIERS_ONLY) for name in SERVICES], folder / "slos")
         hook = {"name": "hook", "webhook": {"url": sink.url}, "per_minute": _ENOUGH_PER_MINUTE}
         config = folder / "sloburn.yaml"
         config.write_bytes(orjson.dumps({"receivers": [hook], "default": ["hook"]}))
@@ -215,14 +214,13 @@ def _unlike(replicas: Book, spared: Book) -> list[_Unlike]:
 
     What was decided within some slots of it is close: a replica that dies is replaced within two.
     """
-    lively = {TransitionKind.FIRED: True, TransitionKind.RESOLVED: False}
     found = []
     for one in replicas.transitions:
         key = (one.slo, one.severity.value)
-        if one.kind not in lively or spared.fires(key, one.at) == lively[one.kind]:
+        if one.kind not in FIRES_AFTER or spared.fires(key, one.at) == FIRES_AFTER[one.kind]:
             continue
         near = (one.at + number * SLOT for number in range(-_LATE, _LATE + 1))
-        is_close = any(spared.fires(key, at) == lively[one.kind] for at in near)
+        is_close = any(spared.fires(key, at) == FIRES_AFTER[one.kind] for at in near)
         found.append(_Unlike(key=key, what=one, is_close=is_close))
     return found
 
@@ -232,29 +230,9 @@ def _first_of_each_key(messages: Sequence[Heard]) -> list[Heard]:
     return list({message.key: message for message in reversed(messages)}.values())[::-1]
 
 
-def _keys_of_several(messages: Sequence[Heard]) -> dict[str, set[object]]:
-    """Keys under which different news came, and news that came under different keys."""
-    meant: dict[str, set[object]] = {}
-    for message in messages:
-        meant.setdefault(message.key, set()).add((message.alert, message.news))
-        meant.setdefault(repr((message.alert, message.news)), set()).add(message.key)
-    return {key: several for key, several in meant.items() if len(several) > 1}
-
-
-def _document(service: str) -> dict[str, Any]:
-    own = f'job="shop",service="{service}"'
-    page = {"tiers": [{"long": "20s", "short": "10s", "factor": 10}]}
-    ticket = {"tiers": [{"long": "30s", "short": "10s", "factor": 2}]}
-    sli = {"total": f"http_requests_total{{{own}}}", "bad": f'http_requests_total{{{own},code=~"5.."}}'}
-    alerting = {"page": page, "ticket": ticket, "evidence": "off"}
-    slo = {"name": "availability", "objective": 99, "window": "1d", "sli": sli, "alerting": alerting}
-    return {"service": service, "slos": [slo]}
-
-
 def _is_judged(service: Server, slo_id: str) -> bool:
     with suppress(httpx.HTTPError):
-        shown = look(service, slo_id)
-        return shown["data"] == "no_traffic" and {alert["state"] for alert in shown["alerts"]} == {"inactive"}
+        return is_judged(service, slo_id)
     return False
 
 
@@ -262,26 +240,3 @@ def _events(service: Server, slo_id: str) -> float:
     with suppress(httpx.HTTPError):
         return float(look(service, slo_id)["events"]["total"])
     return -1.0
-
-
-def _paged(service: Server) -> set[str]:
-    with suppress(httpx.HTTPError):
-        items = _json(service, "/api/v1/slos?limit=1000")["items"]
-        return {
-            item["id"]
-            for item in items
-            for alert in item["alerts"]
-            if alert["severity"] == "page" and alert["state"] == "firing"
-        }
-    return set()
-
-
-def _waiting(service: Server) -> float:
-    """How old the oldest message is that has not been delivered."""
-    name = "sloburn_outbox_oldest_age_seconds "
-    text = httpx.get(f"{service.url}/metrics", timeout=60.0, trust_env=False).text
-    return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
-
-
-def _json(server: Server, path: str) -> Any:
-    return httpx.get(server.url + path, timeout=60.0, trust_env=False).raise_for_status().json()
