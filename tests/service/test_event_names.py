@@ -3,7 +3,8 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ ROOT = Path(__file__).parents[2]
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
 
 
-def calls() -> Iterator[tuple[str, str | None, str | None]]:
+@cache
+def calls() -> Sequence[tuple[str, str | None, str | None]]:
     """The level of each call of a logger of ours, its sentence and the name that it gives; None for computed ones."""
+    return tuple(_calls())
+
+
+def _calls() -> Iterator[tuple[str, str | None, str | None]]:
     for file in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if (
