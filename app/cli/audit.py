@@ -11,10 +11,10 @@ import typer
 
 from app.access import AuditEntry, AuditOutcome
 from app.api.audit_routes import audit_document
-from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, choice_of, errors, fail, output
+from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration
-from app.store import StoreError, open_database_beside
+from app.store import Database
 from app.store.audit import AuditFilter, list_audit
 
 _PAGE = 1_000
@@ -52,12 +52,7 @@ def audit(
         AuditFormat,
         typer.Option("--format", help="text or jsonl.", metavar="FORMAT", parser=choice_of(AuditFormat)),
     ] = AuditFormat.TEXT,
-    database_url: Annotated[
-        str | None,
-        typer.Option(
-            "--database-url", help="Database of the service.", metavar="URL", show_default="SLOBURN_DATABASE_URL"
-        ),
-    ] = None,
+    database_url: DatabaseUrlOption = None,
 ) -> None:
     """Print who changed what, and what was refused.
 
@@ -71,36 +66,27 @@ def audit(
         fail(f"--since: {since!r} is not a duration; write one such as 30d, or all", code=EXIT_USAGE)
     wanted = AuditFilter(actors=actor, actions=action, outcomes=outcome, since=start)
     is_empty = True
-    for entry in _entries(wanted, database_url):
-        is_empty = False
-        if format is AuditFormat.JSONL:
-            typer.echo(orjson.dumps(audit_document(entry), option=orjson.OPT_UTC_Z).decode())
-        else:
-            output().print(_line(entry), markup=False, soft_wrap=True)
+    with service_database(database_url) as database:
+        for entry in _entries(database, wanted):
+            is_empty = False
+            if format is AuditFormat.JSONL:
+                typer.echo(orjson.dumps(audit_document(entry), option=orjson.OPT_UTC_Z).decode())
+            else:
+                output().print(_line(entry), markup=False, soft_wrap=True)
     if is_empty:
         errors().print("there is no entry")
 
 
-def _entries(wanted: AuditFilter, url: str | None) -> Iterator[AuditEntry]:
+def _entries(database: Database, wanted: AuditFilter) -> Iterator[AuditEntry]:
     """The entries, page by page: each is a short transaction."""
-    settings = settings_for({"database_url": url})
-    try:
-        database = open_database_beside(settings.database_url)
-    except StoreError as error:
-        fail(str(error), code=EXIT_USAGE)
     before: int | None = None
-    try:
-        while True:
-            with database.read() as transaction:
-                found = list_audit(transaction, wanted, limit=_PAGE, before=before)
-            yield from (entry for _, entry in found)
-            if len(found) < _PAGE:
-                return
-            before = found[-1][0]
-    except StoreError as error:
-        fail(str(error))
-    finally:
-        database.close()
+    while True:
+        with database.read() as transaction:
+            found = list_audit(transaction, wanted, limit=_PAGE, before=before)
+        yield from (entry for _, entry in found)
+        if len(found) < _PAGE:
+            return
+        before = found[-1][0]
 
 
 def _line(entry: AuditEntry) -> str:

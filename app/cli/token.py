@@ -2,8 +2,6 @@
 
 import os
 import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,11 +17,10 @@ from app.access import (
     begin_deed,
     scope_list,
 )
-from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration
 from app.status import made_token, record_made, revoke_recorded
-from app.store import Database, StoreError, open_database_beside
 from app.store.api_tokens import add_token, load_tokens
 
 app = typer.Typer(
@@ -32,10 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _NEVER = "never"
-_Url = Annotated[
-    str | None,
-    typer.Option("--database-url", help="Database of the service.", metavar="URL", show_default="SLOBURN_DATABASE_URL"),
-]
 
 
 @app.command()
@@ -58,7 +51,7 @@ def create(
         ),
     ] = [],  # noqa: B006  typer copies it
     expires: Annotated[str, typer.Option("--expires", help="Such as 90d, or never.", metavar="DURATION")] = "90d",
-    database_url: _Url = None,
+    database_url: DatabaseUrlOption = None,
 ) -> None:
     """Make a token and print it, this once.
 
@@ -76,7 +69,7 @@ def create(
     )
     try:
         made = made_token(wanted, at=at)
-        with _database(database_url) as database, database.begin() as transaction:
+        with service_database(database_url) as database, database.begin() as transaction:
             begin_deed(_actor())
             add_token(transaction, made.token)
             record_made(transaction, made.token)
@@ -88,14 +81,14 @@ def create(
 
 
 @app.command("list")
-def list_tokens(*, format: FormatOption = Format.TEXT, database_url: _Url = None) -> None:  # noqa: A002  the contract's name
+def list_tokens(*, format: FormatOption = Format.TEXT, database_url: DatabaseUrlOption = None) -> None:  # noqa: A002  the contract's name
     """List the tokens: what they allow, when they were used.
 
     The newest come first. The tokens themselves are kept nowhere.
 
     Example: sloburn token list --format json
     """
-    with _database(database_url) as database, database.read() as transaction:
+    with service_database(database_url) as database, database.read() as transaction:
         found = load_tokens(transaction)
     if format is Format.JSON:
         print_json({"items": [_document(one) for one in found]})
@@ -107,34 +100,23 @@ def list_tokens(*, format: FormatOption = Format.TEXT, database_url: _Url = None
 
 
 @app.command()
-def revoke(id: Annotated[str, typer.Argument(metavar="ID", hidden=True)], *, database_url: _Url = None) -> None:  # noqa: A002  the contract's name
+def revoke(
+    id: Annotated[str, typer.Argument(metavar="ID", hidden=True)],  # noqa: A002  the contract's name
+    *,
+    database_url: DatabaseUrlOption = None,
+) -> None:
     """Revoke a token: within 5 seconds it is accepted nowhere.
 
     ID is the one that `token list` shows.
 
     Example: sloburn token revoke 5f2d7c01
     """
-    with _database(database_url) as database, database.begin() as transaction:
+    with service_database(database_url) as database, database.begin() as transaction:
         begin_deed(_actor())
         found = revoke_recorded(transaction, id, at=datetime.now(UTC))
     if found is None:
         fail(f"no token has the id {id!r}: sloburn token list shows those that there are")
     output().print(f"{id} {found.name} is revoked", markup=False)
-
-
-@contextmanager
-def _database(url: str | None) -> Iterator[Database]:
-    settings = settings_for({"database_url": url})
-    try:
-        database = open_database_beside(settings.database_url)
-    except StoreError as error:
-        fail(str(error), code=EXIT_USAGE)
-    try:
-        yield database
-    except StoreError as error:
-        fail(str(error))
-    finally:
-        database.close()
 
 
 def _actor() -> Actor:
