@@ -95,7 +95,7 @@ def token_routes(tokens: TokenDirectory) -> APIRouter:
             found = await tokens.listed()
         except StoreError as error:
             raise _unavailable(error) from error
-        return JsonResponse(AccessTokensModel(items=[_document(one) for one in found]))
+        return JsonResponse(AccessTokensModel(items=[token_document(one) for one in found]))
 
     @router.post(
         "",
@@ -128,7 +128,7 @@ def token_routes(tokens: TokenDirectory) -> APIRouter:
             raise invalid(str(error)) from error
         except StoreError as error:
             raise _unavailable(error) from error
-        document: MadeAccessTokenModel = {"secret": made.text, "token": _document(made.token)}
+        document: MadeAccessTokenModel = {"secret": made.text, "token": token_document(made.token)}
         return JsonResponse(document, status_code=HTTPStatus.CREATED)
 
     _add_revocation(router, tokens)
@@ -151,10 +151,11 @@ def _add_revocation(router: APIRouter, tokens: TokenDirectory) -> None:
             raise _unavailable(error) from error
         if found is None:
             raise not_found(f"no token has the id {id!r}")
-        return JsonResponse(_document(found))
+        return JsonResponse(token_document(found))
 
 
-def _document(token: AccessToken) -> AccessTokenModel:
+def token_document(token: AccessToken) -> AccessTokenModel:
+    """A token as the API and the command line show it; never its text."""
     return {
         "id": token.id,
         "name": token.name,

@@ -17,6 +17,7 @@ from app.access import (
     begin_deed,
     scope_list,
 )
+from app.api.token_routes import token_document
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration
@@ -91,7 +92,7 @@ def list_tokens(*, format: FormatOption = Format.TEXT, database_url: DatabaseUrl
     with service_database(database_url) as database, database.read() as transaction:
         found = load_tokens(transaction)
     if format is Format.JSON:
-        print_json({"items": [_document(one) for one in found]})
+        print_json({"items": [token_document(one) for one in found]})
         return
     for one in found:
         output().print(_line(one), markup=False, soft_wrap=True)
@@ -129,21 +130,6 @@ def _user() -> str:
     except KeyError:
         # Containers run as users that have no name.
         return f"user {os.getuid()}, by the command line"
-
-
-def _document(one: AccessToken) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "hint": one.hint,
-        "scopes": scope_list(one.scopes),
-        "services": list(one.services),
-        "created_at": one.created_at,
-        "created_by": one.created_by,
-        "expires_at": one.expires_at,
-        "last_used_at": one.last_used_at,
-        "revoked_at": one.revoked_at,
-    }
 
 
 def _line(one: AccessToken) -> str:
