@@ -101,3 +101,13 @@ def test_roles_and_networks_are_settings_that_let_nobody_in_by_mistake(monkeypat
     assert settings.masked()["forward_auth_roles"] == "cn=sre=admin, developers=adjust+read"
     monkeypatch.setenv("SLOBURN_FORWARD_AUTH_ROLES", '{"cn=sre,ou=a": ["admin"]}')
     assert load_settings().forward_auth_roles == {"cn=sre,ou=a": frozenset({AccessScope.ADMIN})}
+
+
+@pytest.mark.parametrize(("peer", "address"), [("10.0.0.1", "192.0.2.7"), ("203.0.113.9", "203.0.113.9")])
+def test_the_log_of_the_gate_has_the_address_of_the_client(peer: str, address: str) -> None:
+    served = Served.with_snapshots(a_snapshot())
+    served.rules = AccessRules(forward=_RULES)
+    http = TestClient(served.app(), client=(peer, 50_000))
+    assert http.get("/api/v1/gate?service=checkout", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 200
+    (decision,) = http.get("/api/v1/gate/decisions").json()["items"]
+    assert decision["address"] == address

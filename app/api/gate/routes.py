@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import PlainTextResponse, Response
 
-from app.access import AccessScope, Identity
+from app.access import AccessScope, Identity, credentials_in
 from app.api.defaults import no_values
 from app.api.filters import parse_label
 from app.api.gate.documents import decision_document, gate_document, is_ok
@@ -160,7 +160,7 @@ def _status(answer: GateAnswer, *, unknown_passes: bool) -> HTTPStatus:
 
 def _caller(request: Request, name: str) -> GateCaller:
     given = one_line(name or request.headers.get("user-agent", ""))[:_LONGEST_CALLER]
-    return GateCaller(name=given, address="" if request.client is None else request.client.host)
+    return GateCaller(name=given, address=credentials_in(request.scope).address)
 
 
 _Services = Annotated[list[str], Query(default_factory=no_values, description="Only about any of these services.")]
