@@ -22,9 +22,9 @@ from app.access.forwarding import EVERYBODY, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.needs import Needs
 from app.access.request_state import IDENTITY, access_in, credentials_in, identity_in, note_sender
-from app.access.scopes import LIMITED_SCOPES, AccessScope, AccessScopes, scope_list
+from app.access.scopes import AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
-from app.access.token_text import TOKEN_PREFIX, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
+from app.access.token_text import is_token_shaped, is_well_formed, new_token, token_digest, token_hint
 from app.access.tokens import (
     LONGEST_TOKEN_NAME,
     MOST_TOKEN_SERVICES,
@@ -38,10 +38,8 @@ from app.access.tokens import (
 __all__ = [
     "EVERYBODY",
     "IDENTITY",
-    "LIMITED_SCOPES",
     "LONGEST_TOKEN_NAME",
     "MOST_TOKEN_SERVICES",
-    "TOKEN_PREFIX",
     "Access",
     "AccessFailure",
     "AccessRefusal",
