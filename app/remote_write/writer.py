@@ -6,7 +6,7 @@ newest slot. Nothing is queued in memory either: what could not be sent is in th
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,13 +80,16 @@ class RemoteWriteInstruments(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedSlot:
-    """What an evaluation leaves for those who send it on; *past_of* is for its event loop only."""
+    """What an evaluation leaves for those who send it on.
+
+    *pasts_of* is for its event loop only; it raises a StoreError where the past is in a database that cannot be read.
+    """
 
     at: datetime
     snapshots: Sequence[Snapshot]
     changes: Sequence[Change]
     members: Mapping[SloId, MemberHistory]
-    past_of: Callable[[SloId], Awaitable[ExposedPast | None]]
+    pasts_of: Callable[[Collection[SloId]], Awaitable[Mapping[SloId, ExposedPast]]]
 
 
 class RemoteWriter:
@@ -182,9 +185,14 @@ class RemoteWriter:
             self._parts.note_members(newest.members, newest.at.timestamp())
             self._firsts = frozenset(_first_of_services(newest.snapshots))
             self._noted = newest
-        more = await self._send_live(newest) if self._options.live else None
-        if more is None:
-            more = await self._send_part(newest, self._parts.next_history(), probed=True)
+        try:
+            more = await self._send_live(newest) if self._options.live else None
+            if more is None:
+                more = await self._send_part(newest, self._parts.next_history(), probed=True)
+        except StoreError as error:
+            # What another replica evaluates is read from the database; it is tried again after the next evaluation.
+            self._warn_of_database(error)
+            more = False
         await self._save()
         self._instruments.remote_write_pending(self._options.name, self._parts.pending)
         self.status = self._current_status()
@@ -196,8 +204,11 @@ class RemoteWriter:
                 await self._in_thread(partial(self._parts.load, self._database))
                 self._loaded = True
         except StoreError as error:
-            _log.warning("remote write waits for the database", receiver=self._options.name, error=str(error))
+            self._warn_of_database(error)
         return self._loaded
+
+    def _warn_of_database(self, error: StoreError) -> None:
+        _log.warning("remote write waits for the database", receiver=self._options.name, error=str(error))
 
     async def _send_live(self, newest: EvaluatedSlot) -> bool | None:
         """Send the live figures; whether there is more to send now, None if they were sent before."""
@@ -232,14 +243,14 @@ class RemoteWriter:
 
     async def _send_gaps(self, newest: EvaluatedSlot, gaps: Sequence[RemoteWritePart]) -> bool:
         """Send as many gaps as fit into one request, or the next piece of the first; whether there is more to send."""
-        pasts = [(await newest.past_of(part.slo), part) for part in gaps]
-        known = [(exposed, part) for exposed, part in pasts if exposed is not None]
+        pasts = await newest.pasts_of({part.slo for part in gaps})
+        known = [(pasts[part.slo], part) for part in gaps if part.slo in pasts]
         request, fitting = await self._in_thread(partial(self._joint_request, known))
         if known and not fitting:
             return await self._send_part(newest, known[0][1], probed=False)
         if request is not None and not await self._send(request):
             return False
-        for part in (*fitting, *(part for exposed, part in pasts if exposed is None)):
+        for part in (*fitting, *(part for part in gaps if part.slo not in pasts)):
             self._parts.note_sent(part, part.until_s)
         return True
 
@@ -265,7 +276,7 @@ class RemoteWriter:
 
     async def _next_request(self, newest: EvaluatedSlot, part: RemoteWritePart) -> WriteRequest | None:
         if self._cut is None or self._cut[0] != part:
-            exposed = await newest.past_of(part.slo)
+            exposed = (await newest.pasts_of([part.slo])).get(part.slo)
             if exposed is None:
                 return None
             self._cut = part, await self._in_thread(partial(self._requests, exposed, part))

@@ -153,8 +153,11 @@ class Engine:
         Raises:
             StoreError: the database cannot be read.
         """
+        return self._stored(slo_ids, Evaluator.past)
+
+    def _stored(self, slo_ids: Collection[SloId], past_of: Callable[[Evaluator, SloId], T | None]) -> Mapping[SloId, T]:
         reader = self._reader(slo_ids)
-        pasts = {} if reader is None else {slo_id: reader.past(slo_id) for slo_id in slo_ids}
+        pasts = {} if reader is None else {slo_id: past_of(reader, slo_id) for slo_id in slo_ids}
         return {slo_id: past for slo_id, past in pasts.items() if past is not None}
 
     def _reader(self, slo_ids: Collection[SloId]) -> Evaluator | None:
@@ -606,18 +609,19 @@ class Engine:
         components, others = self._components, self._replica.others.values() if self._replica is not None else ()
         members = {slo: MemberHistory(*history) for shown in others for slo, history in shown.histories.items()}
 
-        async def past_of(slo_id: SloId) -> ExposedPast | None:
-            own = self.evaluator.exposed_past(slo_id)
+        async def pasts_of(slo_ids: Collection[SloId]) -> Mapping[SloId, ExposedPast]:
+            pasts = {slo_id: self.evaluator.exposed_past(slo_id) for slo_id in slo_ids}
+            own = {slo_id: past for slo_id, past in pasts.items() if past is not None}
+            rest = pasts.keys() - own.keys()
             # Not in this loop, in which evaluations wait for no database that hangs.
-            reader = await asyncio.to_thread(self._reader, [slo_id]) if own is None else None
-            return own if reader is None else reader.exposed_past(slo_id)
+            return own | dict(await asyncio.to_thread(self._stored, rest, Evaluator.exposed_past)) if rest else own
 
         return EvaluatedSlot(
             at=at,
             snapshots=components.board.snapshots,
             changes=components.recent_changes.newest(at),
             members={**members, **self.evaluator.member_histories()},
-            past_of=past_of,
+            pasts_of=pasts_of,
         )
 
     def _start_explaining(self) -> None:

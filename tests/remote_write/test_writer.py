@@ -15,6 +15,7 @@ from app.remote_write import QueueOptions, RemoteWriteOptions
 from app.remote_write.requests import joint_request
 from app.slo import SloId
 from app.status import StoredChanges
+from app.store import StoreUnavailableError
 from app.store.remote_write import RemoteWritePart
 from tests.evaluation.running import INTERVAL_S
 from tests.past_metrics.shop import DAY, HOUR, MINUTE, NOW, SLO, run_shop
@@ -258,6 +259,24 @@ def test_gaps_of_several_slos_are_sent_together(tmp_path: Path, receiver: WriteR
     assert request is not None
     assert (request.samples, len(fitting)) == (3 * one.samples, 3)
     assert joint_request(pasts, writing.options, most_samples=one.samples - 1) == (None, [])
+
+
+def test_a_gap_is_read_at_once_and_waits_for_a_database_that_is_away(tmp_path: Path, receiver: WriteReceiver) -> None:
+    with _writing(tmp_path, receiver) as writing:
+        writing.evaluate(NOW + INTERVAL_S)
+        for slot in range(2, 41):
+            writing.one.tick(NOW + slot * INTERVAL_S)
+        before, writing.store_problem = receiver.of(BUDGET, slo=SLO), StoreUnavailableError("it is away")
+        writing.asked.clear()
+        writing.send(NOW + 40 * INTERVAL_S)
+        assert receiver.of(BUDGET, slo=SLO) == before
+        writing.store_problem = None
+        writing.send(NOW + 40 * INTERVAL_S)
+        assert writing.asked == [frozenset({SloId(SLO)})] * 2
+    missed = [at for at in _times(_only(receiver.of(BUDGET, slo=SLO))) if at > NOW + INTERVAL_S]
+    assert missed == sorted(set(missed))
+    assert missed[-1] == NOW + 40 * INTERVAL_S
+    assert len(missed) > 1
 
 
 def test_a_clock_that_was_ahead_keeps_no_figures_back(tmp_path: Path, receiver: WriteReceiver) -> None:

@@ -1,6 +1,7 @@
 """A writer over the shop's evaluations, moved by hand: no time passes but what a test lets pass."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from app.remote_write import RemoteWriteOptions
 from app.remote_write.client import WriteClient
 from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
 from app.slo import SloId
+from app.store import StoreError
 from tests.evaluation.running import INTERVAL_S, Running
 from tests.support.set_clock import SetClock
 
@@ -42,13 +44,20 @@ class NotedWrites(RemoteWriteInstruments):
 
 
 class Writing:
-    """One writer; `restart` begins another one on the same database."""
+    """One writer; `restart` begins another one on the same database.
+
+    Attributes:
+        asked: of which SLOs the writer wanted the past, each time.
+        store_problem: what keeps their past from being read.
+    """
 
     def __init__(self, one: Running, options: RemoteWriteOptions) -> None:
         self.one = one
         self.options = options
         self.clock = SetClock(datetime.fromtimestamp(1_750_000_000, UTC))
         self.instruments = NotedWrites()
+        self.asked: list[frozenset[SloId]] = []
+        self.store_problem: StoreError | None = None
         self.writer = self._open()
 
     def restart(self) -> None:
@@ -102,15 +111,19 @@ class Writing:
     def _slot(self, at: float) -> EvaluatedSlot:
         evaluator = self.one.evaluator
 
-        async def past_of(slo_id: SloId) -> ExposedPast | None:
-            return evaluator.exposed_past(slo_id)
+        async def pasts_of(slo_ids: Collection[SloId]) -> Mapping[SloId, ExposedPast]:
+            self.asked.append(frozenset(slo_ids))
+            if self.store_problem is not None:
+                raise self.store_problem
+            pasts = {slo_id: evaluator.exposed_past(slo_id) for slo_id in slo_ids}
+            return {slo_id: past for slo_id, past in pasts.items() if past is not None}
 
         return EvaluatedSlot(
             at=datetime.fromtimestamp(at, UTC),
             snapshots=self.one.board.snapshots,
             changes=self.one.recent_changes.newest(datetime.fromtimestamp(at, UTC)),
             members=evaluator.member_histories(),
-            past_of=past_of,
+            pasts_of=pasts_of,
         )
 
     async def _sent(self, requests: int) -> None:
