@@ -1,6 +1,5 @@
 """The adjustments in the database, made available to evaluations."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -38,12 +37,10 @@ class StoredAdjustments(AdjustmentLog):
         self._database = database
         self._current = current
         self._clock = clock
-        # Held over both, so that the last adjustments that evaluations get are the last that were written.
-        self._saving = threading.Lock()
 
     def publish(self) -> None:
         """Let evaluations know what was stored before the start, or by other replicas."""
-        with self._saving:
+        with self._current.storing:
             stored = tuple(one for one in self.listed() if one.withdrawn_at is None)
             # What was computed from the same adjustments is kept with them.
             if stored != self._current.all:
@@ -66,7 +63,7 @@ class StoredAdjustments(AdjustmentLog):
 
     @override
     def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
-        with self._saving:
+        with self._current.storing:
             with self._database.begin() as transaction:
                 for one in adjustments:
                     self._save(transaction, one, action=action, author=author)
