@@ -26,6 +26,7 @@ from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
 from app.store.json_text import serialize, storable
 from app.store.moments import Moment, stored_moment
 from app.store.notification_documents import decode_notification
+from app.store.paging import numbered_page
 from app.store.schema import metadata
 from app.store.upsert import upsert_records
 
@@ -178,8 +179,15 @@ def list_transitions(
     connection: Connection, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
 ) -> tuple[tuple[int, Transition], ...]:
     """The newest transitions, each with its number, newest first; *before_id* is the last number of the page before."""
-    query = select(transition).where(*_transition_conditions(wanted, before_id))
-    query = query.order_by(transition.c.id.desc()).limit(limit)
+    query = numbered_page(
+        select(transition).where(*_transition_conditions(wanted)),
+        transition.c.id,
+        transition.c.at,
+        limit=limit,
+        since=wanted.since,
+        until=wanted.until,
+        before=before_id,
+    )
     if wanted.slos is None:
         return tuple((row.id, _transition(row)) for row in connection.execute(query))
     ids = storable(sorted(wanted.slos))
@@ -191,19 +199,13 @@ def list_transitions(
     return tuple((row.id, _transition(row)) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
 
 
-def _transition_conditions(wanted: TransitionFilter, before_id: int | None) -> Iterator[ColumnElement[bool]]:
-    if before_id is not None:
-        yield transition.c.id < before_id
+def _transition_conditions(wanted: TransitionFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.severities:
         yield transition.c.severity.in_([severity.value for severity in wanted.severities])
     if wanted.kinds:
         yield transition.c.kind.in_([kind.value for kind in wanted.kinds])
     if wanted.incident is not None:
         yield transition.c.incident == wanted.incident
-    if wanted.since is not None:
-        yield transition.c.at >= wanted.since
-    if wanted.until is not None:
-        yield transition.c.at <= wanted.until
 
 
 def _record(changed: Alert, notification: Notification | None) -> tuple[object, ...]:

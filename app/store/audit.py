@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Column, Connection, Index, Integer, Row, String, Table, delete, insert, or_, select
+from sqlalchemy import JSON, Column, Connection, Index, Integer, Row, String, Table, delete, insert, select
 
 from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind, current_deed
-from app.store.json_text import storable
 from app.store.moments import Moment
-from app.store.paging import wanted_values
+from app.store.paging import numbered_page, wanted_values, with_words
 from app.store.schema import metadata
 from app.wording.plain_text import one_line, shortened
 
@@ -104,20 +103,17 @@ def list_audit(
         (audit.c.target, wanted.targets),
         (audit.c.outcome, wanted.outcomes),
     )
-    words = storable(wanted.words)
-    if len(words) < len(wanted.words):
-        return ()
-    query = select(audit).where(*chosen).order_by(audit.c.number.desc()).limit(limit)
     columns = (audit.c.actor, audit.c.address, audit.c.action, audit.c.target, audit.c.detail)
-    for word in words:
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
-    if wanted.since is not None:
-        query = query.where(audit.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(audit.c.at <= wanted.until)
-    if before is not None:
-        query = query.where(audit.c.number < before)
-    return [(row.number, _entry(row)) for row in connection.execute(query)]
+    page = numbered_page(
+        select(audit).where(*chosen, *with_words(columns, wanted.words)),
+        audit.c.number,
+        audit.c.at,
+        limit=limit,
+        since=wanted.since,
+        until=wanted.until,
+        before=before,
+    )
+    return [(row.number, _entry(row)) for row in connection.execute(page)]
 
 
 def prune_audit(connection: Connection) -> None:

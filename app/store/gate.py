@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Index, Integer, Row, String, Table, delete, func, or_, select
+from sqlalchemy import JSON, Boolean, Column, Connection, Index, Integer, Row, String, Table, delete, func, select
 
 from app.alerting import Notification
 from app.policy import GateDecision, GateException
 from app.store.audit import record_change
-from app.store.json_text import encoded, storable
+from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import wanted_values
+from app.store.paging import numbered_page, wanted_values, with_words
 from app.store.schema import metadata
 from app.store.upsert import insert_missing, upsert
 
@@ -163,19 +163,17 @@ def list_decisions(
         (gate_decision.c.environment, wanted.environments),
         (gate_decision.c.decision, wanted.decisions),
     )
-    query = select(gate_decision).where(*chosen).order_by(gate_decision.c.number.desc()).limit(limit)
-    for word in storable(wanted.words):
-        columns = (gate_decision.c.caller, gate_decision.c.change, gate_decision.c.reason, gate_decision.c.service)
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
-    if len(storable(wanted.words)) < len(wanted.words):
-        return ()
-    if wanted.since is not None:
-        query = query.where(gate_decision.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(gate_decision.c.at <= wanted.until)
-    if before is not None:
-        query = query.where(gate_decision.c.number < before)
-    return tuple((row.number, _decision(row)) for row in connection.execute(query))
+    columns = (gate_decision.c.caller, gate_decision.c.change, gate_decision.c.reason, gate_decision.c.service)
+    page = numbered_page(
+        select(gate_decision).where(*chosen, *with_words(columns, wanted.words)),
+        gate_decision.c.number,
+        gate_decision.c.at,
+        limit=limit,
+        since=wanted.since,
+        until=wanted.until,
+        before=before,
+    )
+    return tuple((row.number, _decision(row)) for row in connection.execute(page))
 
 
 def prune_gate(connection: Connection, *, before: datetime, most: int = MOST_DECISIONS) -> None:

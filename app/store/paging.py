@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, false, or_
 
 from app.store.json_text import storable
 
@@ -16,6 +16,35 @@ def wanted_values(*wanted: tuple[ColumnElement[str], Collection[str]]) -> Iterat
     for column, values in wanted:
         if values:
             yield column.in_(storable(map(str, values)))
+
+
+def with_words(columns: Collection[ColumnElement[str]], words: Collection[str]) -> Iterator[ColumnElement[bool]]:
+    """For each word that one of the columns contains it, in any case; false where one cannot be stored at all."""
+    can_be_there = storable(words)
+    if len(can_be_there) < len(words):
+        yield false()
+    for word in can_be_there:
+        yield or_(*(column.icontains(word, autoescape=True) for column in columns))
+
+
+def numbered_page(
+    query: Select[T],
+    number: ColumnElement[int],
+    at: ColumnElement[datetime],
+    *,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+    before: int | None,
+) -> Select[T]:
+    """The newest rows of [since, until], newest first; those *before* the number of the last of a page."""
+    if since is not None:
+        query = query.where(at >= since)
+    if until is not None:
+        query = query.where(at <= until)
+    if before is not None:
+        query = query.where(number < before)
+    return query.order_by(number.desc()).limit(limit)
 
 
 def newest_page(
