@@ -5,7 +5,7 @@ what is final, and one of what is provisional. After a restart the provisional p
 time on, as soon as Prometheus answers. Only what differs from what was committed last is written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -144,21 +144,21 @@ class LedgerStore:
             }.get(resolution, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
-        self._prune_days(transaction, set(rows_without_state(transaction)), at_s=at_s)
+        self._prune_days(transaction, (), ended=rows_without_state(transaction), at_s=at_s)
         prune_definitions(transaction, before_s=at_s - DAYS_KEPT_S)
 
     def prune_own(self, transaction: Transaction, *, at_s: float) -> None:
         """Delete days that are no longer read, of the rows of this ledger."""
-        self._prune_days(transaction, set(), at_s=at_s)
+        self._prune_days(transaction, self._rows_to_prune, ended=self._left_before, at_s=at_s)
         self._rows_to_prune.clear()
 
-    def _prune_days(self, transaction: Transaction, without_state: set[int], *, at_s: float) -> None:
-        # Rows that get no day any more: of SLIs that no document has, and members that have left.
-        ended = {*without_state, *self._left_before}.difference(self._row_ids)
-        of_days = sorted(self._rows_to_prune | ended)
+    def _prune_days(self, transaction: Transaction, rows: Iterable[int], *, ended: Iterable[int], at_s: float) -> None:
+        # Of SLIs that no document has, and of members that have left: they get no day any more.
+        gone = set(ended).difference(self._row_ids)
+        of_days = sorted(gone.union(rows))
         prune_daily_totals(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
         prune_adjusted_shares(transaction, of_days, before_s=at_s - DAYS_KEPT_S)
-        tables.forget_rows(transaction, sorted(ended))
+        tables.forget_rows(transaction, sorted(gone))
 
     def _resolutions(self) -> tuple[tuple[Resolution, int], ...]:
         ledger = self._writer.ledger
