@@ -19,7 +19,8 @@ _log = structlog.get_logger(__name__)
 _MOST_WAITING = 1_000
 _WRITTEN_EVERY_S = 1.0
 _WRITE_WITHIN_S = 5.0
-# Between two looks whether there are too many entries, so many writes.
+# Between two looks whether there are too many entries, so many writes: refusals may come faster than the evaluations
+# prune.
 _PRUNED_EVERY = 100
 
 

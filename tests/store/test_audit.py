@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,8 @@ from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind
 from app.cli.application import app
 from app.store import Database, audit
 from app.store.audit import AuditFilter, append_audit, list_audit, prune_audit, record_change
+from tests.evaluation.running import INTERVAL_S
+from tests.past_metrics.shop import NOW, run_shop
 
 _AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -42,6 +45,17 @@ def test_the_newest_entries_of_each_outcome_are_kept(database: Database, monkeyp
         assert not list_audit(transaction, AuditFilter(words=["\0"]), limit=9)
     assert [one.target for one in found] == ["refused 2", "changed 2", "changed 1"]
     assert (found[0].actor.name, found[0].after) == ("ci", {"for": 86_400.0})
+
+
+def test_evaluations_prune_it_where_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MOST_ENTRIES", {AuditOutcome.CHANGED: 2, AuditOutcome.REFUSED: 1})
+    with run_shop(tmp_path / "db", tmp_path / "slos", days=1) as one:
+        with one.database.begin() as transaction:
+            append_audit(transaction, [entry(number, AuditOutcome.CHANGED) for number in range(3)])
+        one.restart()
+        one.tick(NOW + INTERVAL_S)
+        with one.database.read() as transaction:
+            assert len(list_audit(transaction, AuditFilter(), limit=9)) == 2
 
 
 def test_the_command_line_prints_it_as_json_lines(database: Database, database_url: str) -> None:

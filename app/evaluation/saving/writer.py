@@ -19,6 +19,7 @@ from app.replicas import SERVICE_SHARD
 from app.slo import SloId
 from app.store import Database, StoreError, StoreFencedError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, save_alerts
+from app.store.audit import prune_audit
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.changes import prune_changes
 from app.store.deliveries import prune_outbox
@@ -175,6 +176,7 @@ class Writer:
             prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
             prune_budgets(transaction, before=at - _BUDGETS_KEPT)
             prune_changes(transaction, at=at)
+            prune_audit(transaction)
         self._pruned_at = at
 
     def _is_time_to_prune(self, at: datetime) -> bool:
