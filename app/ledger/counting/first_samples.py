@@ -95,15 +95,17 @@ def find_first_samples(
         restarts = restarted.get(target, [])
         came_back = np.array(all_back.get(target, []))
         of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
+        if len(of_first_scrape):
+            first = samples.only(of_first_scrape)
+            values = zip(first.counter.tolist(), first.value.tolist(), strict=True)
+            sightings.append(rows.sighting(target, tuple(values)))
+        later = of_target[samples.time[of_target] >= first_scrape_until]
+        if not len(later):
+            continue
         # By when they are scraped: what all series that appear together count is found at once.
         events: dict[float, Mapping[int, float]] = {}
         expired = _Expired.of(context, target)
-        if len(of_first_scrape):
-            values = zip(
-                samples.counter[of_first_scrape].tolist(), samples.value[of_first_scrape].tolist(), strict=True
-            )
-            sightings.append(rows.sighting(target, tuple(values)))
-        for index in of_target[samples.time[of_target] >= first_scrape_until].tolist():
+        for index in later.tolist():
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
             # Where others go on under new labels, this one may be older too, though nothing proves which it was.
             if (
