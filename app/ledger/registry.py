@@ -234,8 +234,8 @@ class Registry:
 
     @property
     def has_uncompared(self) -> bool:
-        """Whether some counters may still prove to be copies."""
-        return bool(self._copies or self.uncompared or self.small)
+        """Whether some counters may prove to be copies by what they have counted so far."""
+        return bool(self.copies or self.uncompared)
 
     def wait_until_large(self, counters: Iterable[int]) -> None:
         """Note that counters are to be compared again once they have counted more."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.ledger.counting.samples import Samples
 from app.ledger.counting.steps import SampleContext
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
@@ -60,12 +61,19 @@ class Link(NamedTuple):
     at: float
 
 
+def may_find_copies(samples: Samples, registry: Registry) -> bool:
+    """Whether some counters are to be compared, among them the small ones that have counted enough by now."""
+    if registry.small:
+        small = np.zeros(registry.sizes[2], dtype=bool)
+        small[list(registry.small)] = True
+        large = small[samples.counter] & (samples.value >= CERTAIN_EVENTS)
+        registry.are_large(samples.counter[large].tolist())
+    return registry.has_uncompared
+
+
 def find_copies(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of series that are seen twice, among those that have not been looked at yet."""
-    samples = context.steps.samples
-    if registry.small:
-        registry.are_large(np.unique(samples.counter[samples.value >= CERTAIN_EVENTS]).tolist())
-    if not registry.copies and not registry.uncompared:
+    if not registry.has_uncompared:
         return []
     return [*_replicas(context, registry), *_second_servers(context, registry)]
 

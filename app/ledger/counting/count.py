@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies
+from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies, may_find_copies
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
 from app.ledger.counting.first_samples import FirstSighting, NewSeries, count_first_samples, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
@@ -208,7 +208,8 @@ def _link(
     first_samples = first_samples[
         (steps.samples.time[first_samples] <= until) & (steps.samples.time[first_samples] > after)
     ]
-    if not len(first_samples) and not registry.has_uncompared:
+    compares = may_find_copies(steps.samples, registry)
+    if not len(first_samples) and not compares:
         return ()
     context = SampleContext(steps, cursor, registry, known_s=known_s)
     found = find_copies(context, registry)
@@ -229,10 +230,11 @@ def _link_before(samples: Samples, registry: Registry, *, until: float, known_s:
     first_s = np.full(registry.sizes[2], np.inf)
     np.fmin.at(first_s, samples.counter, samples.time)
     new = np.flatnonzero((first_s <= until) & (first_s > first_s.min(initial=np.inf) + _FIRST_SCRAPES_S))
-    if len(new) or registry.has_uncompared:
+    samples = united(samples, registry)
+    if len(new) or may_find_copies(samples, registry):
         cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
-        steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
+        steps = Steps.of(cursor.fresh(samples), cursor)
         after_s = float(first_s.min()) + _FIRST_SCRAPES_S
         _link(steps, cursor, registry, until=until, known_s=known_s, after=after_s)
 
