@@ -5,7 +5,7 @@ several resolutions) and `ledger.py`, which holds them together. Why samples are
 ADR-0001.
 """
 
-from app.ledger.added_rows import Addend, add_up
+from app.ledger.added_rows import Addend, SourceRows, add_up
 from app.ledger.adjusted_time import AdjustedTime
 from app.ledger.codec import pack_cells, unpack_cells
 from app.ledger.counting.count import Count, count, positions_at, united
@@ -68,6 +68,7 @@ __all__ = [
     "RowPast",
     "Samples",
     "SlotColumns",
+    "SourceRows",
     "Stage",
     "Starts",
     "WindowSums",

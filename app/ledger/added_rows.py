@@ -1,6 +1,6 @@
 """Rows that add up others: one SLI as several sources count it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +10,34 @@ from app.ledger.resolutions import Resolution
 from app.slo.arrays import Bools, Floats, Ints
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addend:
-    """What one source counts of a row: its *row*, None if it has none; *beside* are all rows of its SLI.
+class SourceRows:
+    """All rows that one source has of an SLI; what they show together is found once for all members.
 
-    *answers*: the source has answered, so that before its first sample there was nothing.
+    *answers*: the source has answered, so that before its first sample, at *began_s*, there was nothing.
     """
 
+    def __init__(self, ledger: Ledger, rows: Iterable[int], *, answers: bool) -> None:
+        self._rows = np.array([*rows], dtype=np.int64)
+        self.began_s = np.fmin.reduce(ledger.first_sample_s[self._rows], initial=np.inf) if answers else -np.inf
+        self._measured_s: dict[tuple[int, int, int], Floats] = {}
+
+    def measured_s(self, resolution: Resolution, first: int, last: int) -> Floats:
+        """How many seconds of the cells *first* to *last* were measured of any row."""
+        place = resolution.width_s, first, last
+        if place not in self._measured_s:
+            found = np.zeros(last - first + 1)
+            for row in self._rows.tolist():
+                np.maximum(found, resolution.read(row, first, last)[2], out=found)
+            self._measured_s[place] = found
+        return self._measured_s[place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addend:
+    """What one *source* counts of a row: its *row*, None if it has none."""
+
     row: int | None
-    beside: Sequence[int]
-    answers: bool
+    source: SourceRows
 
 
 def add_up(ledger: Ledger, row: int, addends: Sequence[Addend], *, since_s: float) -> None:
@@ -60,9 +78,7 @@ def _measured(ledger: Ledger, resolution: Resolution, addends: Sequence[Addend],
     ends_s = cells * width_s
     seconds, sources = np.zeros(len(cells)), np.zeros(len(cells))
     for addend in addends:
-        began_s = -np.inf
-        if addend.answers:
-            began_s = np.fmin.reduce(ledger.first_sample_s[list(addend.beside)], initial=np.inf)
+        began_s = addend.source.began_s
         # Before it had anything to count, nothing was missing.
         before_s = np.clip(began_s - (ends_s - width_s), 0.0, width_s)
         counts: Bools = ends_s > began_s
@@ -78,16 +94,12 @@ def _measured_of(ledger: Ledger, resolution: Resolution, addend: Addend, cells: 
     A member that is in one source only, or has left one, is not missing there as long as its group is measured.
     """
     first, last = int(cells[0]), int(cells[-1])
-    own = np.zeros(len(cells)) if addend.row is None else resolution.read(addend.row, first, last)[2]
-    others = [row for row in addend.beside if row != addend.row]
-    if not others:
-        return own
-    widest: Floats = np.max([resolution.read(row, first, last)[2] for row in others], axis=0)
     if addend.row is None:
-        return widest
+        return addend.source.measured_s(resolution, first, last)
+    own = resolution.read(addend.row, first, last)[2]
     ends_s, began_s = cells * float(resolution.width_s), ledger.first_sample_s[addend.row]
     there = (ends_s > began_s) & (ends_s - resolution.width_s < ledger.covered_s[addend.row])
-    return np.where(there, own, np.maximum(own, widest))
+    return own if there.all() else np.where(there, own, addend.source.measured_s(resolution, first, last))
 
 
 def _add_columns(ledger: Ledger, row: int, rows: Sequence[int]) -> None:

@@ -14,8 +14,8 @@ from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
 from app.ingest.series.group_limit import has_room
 from app.ingest.series.matched_series import SeriesSeen
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import MIDDLE_WIDTH_S, Addend, Ledger, add_up
-from app.slo import Component, Composition, GroupKey
+from app.ledger import MIDDLE_WIDTH_S, Addend, Ledger, SourceRows, add_up
+from app.slo import Component, Composition
 from app.slo.arrays import Floats
 
 # What is not answered for longer is not waited for: the sums become final without it, and are made again after it.
@@ -35,6 +35,7 @@ def add_up_sources(
     _note_progress(tracked)
     _note_series(tracked)
     since_s = _changed_since_s(tracked, ledger, changed_from_s)
+    sources = [SourceRows(ledger, part.rows.values(), answers=part.started) for part in tracked.parts]
     for group in tracked.groups_of_parts:
         begin_s = since_s
         if not has_room(tracked, group):
@@ -43,7 +44,9 @@ def add_up_sources(
         if group not in tracked.rows:
             begin_s = -math.inf
         row = ledger_writer.series_index.row(tracked, group)
-        add_up(ledger, row, _addends(tracked.parts, group), since_s=begin_s)
+        rows = (part.rows.get(group) for part in tracked.parts)
+        addends = [Addend(row=of_part, source=source) for of_part, source in zip(rows, sources, strict=True)]
+        add_up(ledger, row, addends, since_s=begin_s)
     ledger.set_progress(
         rows_of([tracked]),
         settled_s=tracked.settled_s,
@@ -51,10 +54,6 @@ def add_up_sources(
         complete_from_s=0.0 if tracked.backfilled else tracked.complete_from_s,
     )
     _note_troubles(tracked, composition.components, ledger)
-
-
-def _addends(parts: Sequence[TrackedSli], group: GroupKey) -> list[Addend]:
-    return [Addend(row=part.rows.get(group), beside=tuple(part.rows.values()), answers=part.started) for part in parts]
 
 
 def _changed_since_s(tracked: TrackedSli, ledger: Ledger, changed_from_s: Floats) -> float:
