@@ -140,8 +140,7 @@ class TrackedSli:
     @property
     def of_sources(self) -> bool:
         """Whether its *parts* are the same SLI as each of several sources counts it."""
-        composition = _composition(self)
-        return composition is not None and composition.of_sources
+        return isinstance(self.sli, SeveralSources)
 
     @property
     def is_composite(self) -> bool:
