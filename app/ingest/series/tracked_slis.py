@@ -234,7 +234,6 @@ def _add_parts_of_sources(tracked: TrackedSli, tracked_slis: dict[str, TrackedSl
             part = tracked_slis[sli.key] = TrackedSli(
                 key=sli.key, sli=sli, slos=(), selectors=(*sli.queries, *sli.native), horizon_s=0.0, long_windows_s=()
             )
-        part.horizon_s = max(part.horizon_s, tracked.horizon_s)
         part.long_windows_s = tuple(sorted({*part.long_windows_s, *tracked.long_windows_s}))
 
 
