@@ -92,18 +92,18 @@ class HistoryCounter:
         As in `app.ledger.add_up` so much is measured as of all sources on average, of which those count that have been
         seen; where a member is not in a source, the others of its group show that it is measured.
         """
-        found = {}
+        found: dict[int, SlotColumns] = {}
+        parts = []
+        for part in tracked.parts:
+            seen = {one: slots[one].measured_s for one in part.rows.values() if one in self._first_sample_s}
+            if seen:
+                parts.append((part, seen, np.max([*seen.values()], axis=0)))
         for group in tracked.groups_of_parts:
             row = self._writer.series_index.row(tracked, group)
-            rows = tracked.rows_of_parts(group)
-            measured = []
-            for part in tracked.parts:
-                seen = [one for one in part.rows.values() if one in self._first_sample_s]
-                own = [part.rows[group]] if part.rows.get(group) in self._first_sample_s else seen
-                if own:
-                    measured.append(np.max([slots[one].measured_s for one in own], axis=0))
-            if not measured:
+            if not parts:
                 continue
+            rows = tracked.rows_of_parts(group)
+            measured = [seen.get(part.rows.get(group, -1), of_all) for part, seen, of_all in parts]
             found[row] = SlotColumns(
                 np.sum([slots[one].total for one in rows], axis=0),
                 np.sum([slots[one].bad for one in rows], axis=0),
