@@ -223,11 +223,9 @@ class Engine:
 
     async def contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
         """The contributors of an SLO or of a member of its group; None if it is not known."""
-        if slo_id not in self.evaluator.member_ids:
-            reader = await asyncio.to_thread(self._reader, [slo_id])
-            if reader is not None:
-                return await reader.contributors(slo_id, question)
-        return await self.evaluator.contributors(slo_id, question)
+        own = await self.evaluator.contributors(slo_id, question)
+        reader = await asyncio.to_thread(self._reader, [slo_id]) if own is None else None
+        return own if reader is None else await reader.contributors(slo_id, question)
 
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
