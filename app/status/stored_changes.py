@@ -38,8 +38,7 @@ class StoredChanges(ChangeLog):
     @override
     def add(self, change: Change) -> tuple[Change, bool]:
         with self._database.begin() as transaction:
-            known = find_change(transaction, change.id)
-            kept, is_new = save_change(transaction, change)
+            kept, known = save_change(transaction, change)
             if kept != known:
                 before = None if known is None else asdict(known)
                 now = self._clock.now()
@@ -54,7 +53,7 @@ class StoredChanges(ChangeLog):
                 found = [one.id for one in near if one.source == FOUND_SOURCE and is_same_deploy(one, kept)]
                 delete_changes(transaction, found)
         self._recent.add([kept], at=self._clock.now())
-        return kept, is_new
+        return kept, known is None
 
     def add_found(self, change: Change) -> bool:
         """Keep a deploy that was found; False if it is known already.
@@ -65,9 +64,9 @@ class StoredChanges(ChangeLog):
         with self._database.begin() as transaction:
             if any(is_same_deploy(change, one) for one in _near(transaction, change)):
                 return False
-            kept, is_new = save_change(transaction, change)
+            kept, known = save_change(transaction, change)
         self._recent.add([kept], at=self._clock.now())
-        return is_new
+        return known is None
 
     @override
     def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:

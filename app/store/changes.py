@@ -62,14 +62,14 @@ class ChangeFilter:
     until: datetime | None = None
 
 
-def save_change(connection: Connection, reported: Change) -> tuple[Change, bool]:
-    """Write a change, and whether it is new; later reports of one that is known add what they know."""
+def save_change(connection: Connection, reported: Change) -> tuple[Change, Change | None]:
+    """Write a change; as it is now and as it was before, None if it is new. Later reports add what they know."""
     known = find_change(connection, reported.id)
     merged = reported if known is None else _merged(known, reported)
     if merged != known:
         values = {column.name: getattr(merged, column.name) for column in change.columns if column.name != "labels"}
         upsert(connection, change, [{**values, "labels": serialize(merged.labels)}])
-    return merged, known is None
+    return merged, known
 
 
 def find_change(connection: Connection, id_: str) -> Change | None:
