@@ -73,20 +73,17 @@ def renew_leases(connection: Connection, owner: str, *, lease_s: float) -> None:
 
 def take_shards(connection: Connection, owner: str, shards: Collection[int], *, lease_s: float) -> Mapping[int, int]:
     """Take those of *shards* that are free now; the epoch of each that was taken."""
-    now_s, taken = database_now_s(connection), {}
+    now_s = database_now_s(connection)
     # Not those that are there: PostgreSQL waits for who writes them.
     new = set(shards).difference(connection.execute(select(shard.c.shard)).scalars())
     insert_missing(connection, shard, [{"shard": number, "epoch": 0, "expires_at_s": 0.0} for number in sorted(new)])
     is_free = or_(shard.c.owner.is_(None), shard.c.expires_at_s <= now_s)
     # What another is taking, or is still written by its owner, is left for the next look: one that waits holds up all.
     unlocked = select(shard.c.shard).where(shard.c.shard.in_(shards) & is_free).with_for_update(skip_locked=True)
-    for number in sorted(connection.execute(unlocked).scalars()):
-        free = (shard.c.shard == number) & is_free
-        values = {"owner": owner, "epoch": shard.c.epoch + 1, "expires_at_s": now_s + lease_s}
-        epoch = connection.execute(update(shard).where(free).values(values).returning(shard.c.epoch)).scalar()
-        if epoch is not None:
-            taken[number] = epoch
-    return taken
+    mine = shard.c.shard.in_(connection.execute(unlocked).scalars().all()) & is_free
+    values = {"owner": owner, "epoch": shard.c.epoch + 1, "expires_at_s": now_s + lease_s}
+    taken = connection.execute(update(shard).where(mine).values(values).returning(shard.c.shard, shard.c.epoch))
+    return {row.shard: row.epoch for row in taken}
 
 
 def give_back_shards(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
