@@ -68,7 +68,9 @@ def renew_leases(connection: Connection, owner: str, *, lease_s: float) -> None:
     """Note that a replica lives and evaluates; what it owns it owns for *lease_s* from now on."""
     until_s = database_now_s(connection) + lease_s
     connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=until_s))
-    connection.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=until_s))
+    mine = shard.c.owner == owner
+    _lock(connection, mine)
+    connection.execute(update(shard).where(mine).values(expires_at_s=until_s))
 
 
 def take_shards(connection: Connection, owner: str, shards: Collection[int], *, lease_s: float) -> Mapping[int, int]:
@@ -89,6 +91,7 @@ def take_shards(connection: Connection, owner: str, shards: Collection[int], *, 
 def give_back_shards(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
     """Free shards, each held by an epoch; those that another has taken meanwhile stay with it."""
     if held:
+        _lock(connection, _is_held(owner, held))
         connection.execute(update(shard).where(_is_held(owner, held)).values(owner=None, expires_at_s=0.0))
 
 
@@ -110,10 +113,7 @@ def fence(
     """
     if not held:
         return
-    # Locked in the order in which they are taken: else this and a replica that takes them could wait in a circle.
-    connection.execute(
-        select(shard.c.shard).where(_is_held(owner, held)).order_by(shard.c.shard).with_for_update()
-    ).all()
+    _lock(connection, _is_held(owner, held))
     values: dict[str, object] = {"expires_at_s": database_now_s(connection) + lease_s}
     if stepped is not None:
         values["stepped_at"] = stepped
@@ -181,6 +181,15 @@ def load_stepped_of(connection: Connection, shards: Collection[int]) -> datetime
     return connection.execute(
         select(func.max(shard.c.stepped_at, type_=Moment)).where(shard.c.shard.in_(shards))
     ).scalar()
+
+
+def _lock(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Wait for leases that others write, in the same order everywhere.
+
+    An `UPDATE` has an order of its own, and also locks what another replica has taken meanwhile: two could wait in a
+    circle.
+    """
+    connection.execute(select(shard.c.shard).where(which).order_by(shard.c.shard).with_for_update()).all()
 
 
 def _is_held(owner: str, held: Mapping[int, int]) -> ColumnElement[bool]:

@@ -1,6 +1,8 @@
 """Leases in a real database: taken once, fenced by their epoch, free again by the database's clock."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from random import Random
@@ -8,8 +10,8 @@ from random import Random
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from app.replicas import Lease, released, renewed, taken
-from app.store import Database, StoreFencedError, StoreUnavailableError, open_database, postgres
+from app.replicas import ALL_SHARDS, Lease, released, renewed, taken
+from app.store import Database, StoreError, StoreFencedError, StoreUnavailableError, open_database, postgres
 from app.store.instances import forget_dead_instances, instance
 from app.store.shards import (
     fence,
@@ -149,3 +151,41 @@ def test_an_owner_that_freezes_in_a_transaction_keeps_its_shards_for_seconds_onl
             wait_until(is_taken)
             with pytest.raises(StoreUnavailableError):
                 frozen.close()
+
+
+def test_replicas_that_take_each_others_shards_wait_in_no_circle(postgres_server: Postgres) -> None:
+    """As where leases end while their owners go on: all of these do at once."""
+    url, names = postgres_server.new_database(), "abcdef"
+    failed: list[StoreError] = []
+    until_s = time.monotonic() + 4.0
+
+    def write(tx: Connection, owner: str, held: Mapping[int, int], random: Random) -> Mapping[int, int]:
+        match random.choice(["take", "take", "renew", "fence", "give back"]):
+            case "take":
+                return {**held, **take_shards(tx, owner, random.sample(ALL_SHARDS, 40), lease_s=-1.0)}
+            case "renew":
+                renew_leases(tx, owner, lease_s=-1.0)
+            case "fence":
+                fence(tx, owner, held, lease_s=-1.0)
+            case _:
+                give_back_shards(tx, owner, held)
+                return {}
+        return held
+
+    def work(owner: str) -> None:
+        random, held = Random(owner), dict[int, int]()
+        with closing(open_database(url)) as database:
+            while time.monotonic() < until_s:
+                try:
+                    with database.begin() as tx:
+                        held = dict(write(tx, owner, held, random))
+                except StoreFencedError:
+                    with database.read() as tx:
+                        leases = load_leases(tx, ALL_SHARDS).leases
+                    held = {lease.shard: lease.epoch for lease in leases if lease.owner == owner}
+                except StoreError as error:
+                    failed.append(error)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(work, names))
+    assert not failed
