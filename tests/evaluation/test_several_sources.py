@@ -29,6 +29,7 @@ from tests.evaluation.plain import Span, availability, counter, requests
 from tests.evaluation.running import INTERVAL_S, Running, differences
 from tests.evaluation.test_on_real_servers import Asked
 from tests.evaluation.test_series_on_real_servers import samples_of
+from tests.support.retrying import ask_once
 
 HOUR = timedelta(hours=1)
 START = 1_700_000_100 // 900 * 900
@@ -243,7 +244,9 @@ def test_a_victoria_metrics_goes_away_and_comes_back_beside_a_prometheus(
                 _assert_added(running)
                 still_running = stack.pop_all()
         with still_running:
-            running.run(START + 330, START + 660, every=150)
+            with monkeypatch.context() as away:
+                ask_once(away)
+                running.run(START + 330, START + 660, every=150)
             shown = running.snapshot("all-availability")
             assert {one.code for one in shown.problems} >= {ProblemCode.PARTIAL_DATA}
             assert any("source us: " in one.detail for one in shown.problems)

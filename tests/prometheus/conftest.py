@@ -10,11 +10,18 @@ from testbed.fault_proxy import FaultProxy
 from testbed.process import Server
 from testbed.servers import prometheus, promtool_binary
 from tests.prometheus.samples import openmetrics
+from tests.support.retrying import ask_once
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the first attempt is raised at once."""
+    ask_once(monkeypatch)
 
 
 @pytest.fixture(scope="session")

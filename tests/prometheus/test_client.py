@@ -123,6 +123,7 @@ async def test_nobody_listening_is_said_at_once_and_tried_again_until_the_deadli
     assert recorder.outcomes[:2] == ["unreachable", "unreachable"]
 
 
+@pytest.mark.usefixtures("asked_once")
 async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     async with a_client("http://prometheus.invalid:9090") as client:
         with pytest.raises(UnreachableError, match=r"prometheus\.invalid:9090: \w+"):

@@ -141,13 +141,13 @@ async def test_requests_are_signed_for_amazon() -> None:
             await ask(server.url, other)
 
 
-@pytest.mark.usefixtures("no_aws")
+@pytest.mark.usefixtures("no_aws", "asked_once")
 async def test_credentials_of_amazon_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any, a query says so."""
     login = SigV4Login(region="eu-central-1")
     with Fake(lambda request: is_signed(request, session=SESSION)) as server:
         with pytest.raises(AccessDeniedError, match="no AWS credentials"):
-            await ask(server.url, login, deadline=1)
+            await ask(server.url, login, deadline=60)
         assert server.requests == []
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -203,6 +203,7 @@ async def test_a_token_of_entra_is_asked_for_once(tmp_path: Path) -> None:
             assert form == {**wanted, "client_assertion_type": kind, "client_assertion": "of-the-pod"}
 
 
+@pytest.mark.usefixtures("asked_once")
 async def test_a_token_is_renewed_before_it_expires_and_outlives_a_failure() -> None:
     """One of no life is asked for each time; the one that there is serves while the endpoint refuses."""
     with Tokens(life_s=0) as tokens, Fake(_bears("token-1", "token-2")) as server:
@@ -211,10 +212,10 @@ async def test_a_token_is_renewed_before_it_expires_and_outlives_a_failure() -> 
         assert len(tokens.requests) == 2
         tokens.refuses = True
         with pytest.raises(AccessDeniedError, match="AADSTS7000215"):
-            await ask(server.url, login, deadline=1)
+            await ask(server.url, login, deadline=60)
     closed = OAuth2Login(token_url=tokens.url, client_id="c", client_secret=FixedSecret("s"))
     with pytest.raises(UnreachableError, match="no token from"):
-        await ask(server.url, closed, deadline=1)
+        await ask(server.url, closed, deadline=60)
 
 
 async def test_the_identity_of_a_machine_of_azure() -> None:

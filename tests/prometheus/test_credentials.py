@@ -205,6 +205,7 @@ async def test_a_certificate_of_an_own_authority_is_trusted_by_file(certificates
         await ask(HttpConfig(url=url, tls_ca_file=certificates / "cert.pem"))
 
 
+@pytest.mark.usefixtures("asked_once")
 async def test_a_certificate_nobody_vouches_for_is_refused_unless_told_otherwise(certificates: Path) -> None:
     with tls_server(certificates, mutual=False) as url:
         with pytest.raises(UnreachableError, match="certificate verify failed"):
@@ -212,6 +213,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused_unless_told_otherwise
         await ask(HttpConfig(url=url, tls_insecure_skip_verify=True))
 
 
+@pytest.mark.usefixtures("asked_once")
 async def test_our_own_certificate_is_shown(certificates: Path) -> None:
     cert, key = certificates / "cert.pem", certificates / "key.pem"
     with tls_server(certificates, mutual=True) as url:
