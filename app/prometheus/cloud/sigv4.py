@@ -5,17 +5,14 @@ from typing import Any
 
 import httpx
 
-from app.http.detached import DetachedCalls
+from app.prometheus.cloud.lookups import denied, looked_up
 from app.prometheus.cloud.options import SigV4Login
 from app.prometheus.errors import AccessDeniedError, excerpt
 
-_UNAUTHORIZED = 401
 # Credentials are renewed a quarter of an hour before they expire; to look is to take a thread.
 _LOOK_EVERY_S = 60.0
-# A role is assumed by two requests to AWS.
-_WITHIN_S = 8.0
 _ROLE_SESSION = "sloburn"
-_CALLS = DetachedCalls()
+_NONE = "there are no AWS credentials"
 
 
 class SigV4:
@@ -33,6 +30,8 @@ class SigV4:
         Raises:
             AccessDeniedError: there are no credentials, or they cannot be renewed.
         """
+        # First: botocore is imported in the thread that looks them up.
+        credentials = await self._credentials()
         from botocore.auth import SigV4Auth  # noqa: PLC0415  an extra
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415  an extra
 
@@ -42,7 +41,7 @@ class SigV4:
         # No other header: a proxy may change those.
         signed = {name: request.headers[name] for name in ("Host", "Content-Type") if name in request.headers}
         aws = AWSRequest(method=request.method, url=str(request.url), data=request.content, headers=signed)
-        SigV4Auth(await self._credentials(), self._login.service, self._login.region).add_auth(aws)
+        SigV4Auth(credentials, self._login.service, self._login.region).add_auth(aws)
         for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
             if name in aws.headers:
                 request.headers[name] = aws.headers[name]
@@ -50,10 +49,7 @@ class SigV4:
     async def _credentials(self) -> Any:
         now = asyncio.get_running_loop().time()
         if now >= self._look_at:
-            try:
-                self._frozen = await _CALLS.call(self._login, self._look_up, within_s=_WITHIN_S)
-            except (TimeoutError, OSError) as error:
-                raise _no_credentials(f"they were not there within {_WITHIN_S:g} s") from error
+            self._frozen = await looked_up(self._login, self._look_up, late=f"{_NONE}: they were not there")
             self._look_at = now + _LOOK_EVERY_S
         return self._frozen
 
@@ -99,5 +95,4 @@ class SigV4:
 
 
 def _no_credentials(why: str) -> AccessDeniedError:
-    # They may be there in a moment, as when a metadata service starts.
-    return AccessDeniedError(f"there are no AWS credentials: {why}", status=_UNAUTHORIZED, retryable=True)
+    return denied(f"{_NONE}: {why}")

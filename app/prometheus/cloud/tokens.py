@@ -10,25 +10,22 @@ from urllib.parse import urlencode
 
 import httpx
 
-from app.http.detached import DetachedCalls
 from app.http.failures import AttemptError
 from app.http.secrets import Secret
+from app.prometheus.cloud.lookups import WITHIN_S, denied, looked_up
 from app.prometheus.cloud.options import GoogleLogin, ManagedIdentityLogin, OAuth2Login
 from app.prometheus.connections import http_transport
-from app.prometheus.errors import AccessDeniedError, PrometheusError, UnreachableError, excerpt
+from app.prometheus.errors import PrometheusError, UnreachableError, excerpt
 
-_UNAUTHORIZED = 401
 _OK = 200
 # Tokens live for an hour or a day: renewed so long before their end, one failure matters to no query.
 _RENEWED_BEFORE_S = 300.0
 _AGAIN_AFTER_S = 30.0
-_WITHIN_S = 8.0
 # What a server means that says nothing of it (RFC 6749, 5.1).
 _USUAL_LIFE_S = 300.0
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
 _IMDS_VERSION = "2018-02-01"
-_CALLS = DetachedCalls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +108,7 @@ async def google_token(login: GoogleLogin) -> Token:
     Raises:
         AccessDeniedError: there is none.
     """
-    try:
-        return await _CALLS.call(login, lambda: _google_token(login), within_s=_WITHIN_S)
-    except (TimeoutError, OSError) as error:
-        raise _denied(f"Google gave no token within {_WITHIN_S:g} s") from error
+    return await looked_up(login, lambda: _google_token(login), late="Google gave no token")
 
 
 def _google_token(login: GoogleLogin) -> Token:
@@ -132,7 +126,7 @@ def _google_token(login: GoogleLogin) -> Token:
             found = load(str(login.credentials_file), scopes=[login.scope])
         found.refresh(Request())
     except (GoogleAuthError, OSError, ValueError) as error:
-        raise _denied(f"there are no Google credentials: {excerpt(str(error))}") from None
+        raise denied(f"there are no Google credentials: {excerpt(str(error))}") from None
     life = (found.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
     return Token(str(found.token), life)
 
@@ -141,7 +135,7 @@ async def _read(secret: Secret) -> str:
     try:
         return await secret.read()
     except AttemptError as error:
-        raise _denied(str(error)) from None
+        raise denied(str(error)) from None
 
 
 async def _sent(request: httpx.Request) -> Mapping[str, Any]:
@@ -149,10 +143,10 @@ async def _sent(request: httpx.Request) -> Mapping[str, Any]:
     address = f"{request.url.scheme}://{request.url.netloc.decode()}"
     verify = ssl.create_default_context() if request.url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        async with asyncio.timeout(_WITHIN_S), httpx.AsyncClient(transport=http_transport(verify)) as client:
+        async with asyncio.timeout(WITHIN_S), httpx.AsyncClient(transport=http_transport(verify)) as client:
             answer = await client.send(request)
     except TimeoutError:
-        raise UnreachableError(f"no token from {address} within {_WITHIN_S:g} s") from None
+        raise UnreachableError(f"no token from {address} within {WITHIN_S:g} s") from None
     except httpx.TransportError as error:
         raise UnreachableError(f"no token from {address}: {excerpt(str(error))}") from None
     try:
@@ -163,21 +157,17 @@ async def _sent(request: httpx.Request) -> Mapping[str, Any]:
         found = {}
     if answer.status_code != _OK:
         said = found.get("error_description") or found.get("error") or f"status {answer.status_code}"
-        raise _denied(f"{address} gives no token: {excerpt(str(said))}")
+        raise denied(f"{address} gives no token: {excerpt(str(said))}")
     return found
 
 
 def _token_of(answer: Mapping[str, Any]) -> Token:
     text = answer.get("access_token")
     if not isinstance(text, str) or not text:
-        raise _denied("the answer of the token endpoint has no access_token")
+        raise denied("the answer of the token endpoint has no access_token")
     try:
         # Azure's metadata service writes the number as a text.
         life_s = float(answer.get("expires_in", _USUAL_LIFE_S))
     except (TypeError, ValueError):
         life_s = _USUAL_LIFE_S
     return Token(text, life_s)
-
-
-def _denied(text: str) -> AccessDeniedError:
-    return AccessDeniedError(text, status=_UNAUTHORIZED, retryable=True)
