@@ -29,7 +29,10 @@ class TcpProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Closed only, it would accept one more: the thread waits in it.
+        self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        self._thread.join()
         self._end_all()
 
     @contextmanager
