@@ -1,7 +1,6 @@
 """The process: an error at the start is one line on standard error; then it serves until a signal stops it."""
 
 import asyncio
-import importlib.util
 import os
 import socket
 import sys
@@ -32,6 +31,7 @@ from app.api import (
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import Defaults, FilesState, LoadResult, load_documents
+from app.extras import is_installed
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.past_metrics import StoredLedger
@@ -127,7 +127,7 @@ def _run(settings: Settings, signals: Signals) -> int:
         return _refuse(
             f"cannot listen on {settings.listen_address}: {error.strerror}; give another with SLOBURN_LISTEN_ADDRESS"
         )
-    if settings.mcp and importlib.util.find_spec("mcp") is None:
+    if settings.mcp and not is_installed("mcp"):
         return _refuse("SLOBURN_MCP: the library of the protocol is not installed; install sloburn[mcp]")
     given = _Given(documents, delivery.config, files)
     with listening:

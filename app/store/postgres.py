@@ -5,7 +5,6 @@ claimed in the outbox is free again once its row has expired. Who evaluates what
 decided by the leases of `app.store.shards`.
 """
 
-import importlib.util
 import threading
 from contextlib import ExitStack
 
@@ -24,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typing_extensions import override
 
+from app.extras import is_installed
 from app.store import json_text
 from app.store.backend import Backend
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
@@ -149,7 +149,7 @@ def check_driver() -> None:
     Raises:
         StoreDriverError: it is not.
     """
-    if importlib.util.find_spec("psycopg") is None:
+    if not is_installed("psycopg"):
         raise StoreDriverError(
             "SLOBURN_DATABASE_URL names a PostgreSQL database, which needs the extra postgres: "
             "in a clone of the repository, pip install '.[postgres]'"

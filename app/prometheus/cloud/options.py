@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
+from app.extras import is_installed
 from app.http.secrets import Secret
 
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/monitoring.read"
@@ -67,7 +67,7 @@ CloudLogin = SigV4Login | OAuth2Login | ManagedIdentityLogin | GoogleLogin
 def missing_extra(login: CloudLogin) -> str | None:
     """The extra of the package that a way to log in needs and that is not installed; None if nothing is missing."""
     if isinstance(login, SigV4Login):
-        return None if find_spec("botocore") else "aws"
+        return None if is_installed("botocore") else "aws"
     if isinstance(login, GoogleLogin):
-        return None if find_spec("google") and find_spec("google.auth") else "google"
+        return None if is_installed("google.auth") else "google"
     return None

@@ -1,6 +1,5 @@
 """Turns traces on as the environment says, and off at the end."""
 
-import importlib.util
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from threading import Thread
@@ -10,6 +9,7 @@ from uuid import uuid4
 import structlog
 from fastapi.telemetry import TelemetryConfig
 
+from app.extras import is_installed
 from app.metrics import BuildInfo, Instruments
 from app.service.otel.environment import read_trace_environment
 from app.store import trace_statements
@@ -110,14 +110,7 @@ def _provider(instruments: Instruments, most_waiting: int) -> "TracerProvider":
 
 
 def _missing_library() -> str | None:
-    for name in ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"):
-        try:
-            found = importlib.util.find_spec(name)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            return _INSTALL
-    return None
+    return None if is_installed("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http") else _INSTALL
 
 
 def _is_not_traced(scope: MutableMapping[str, Any]) -> bool:
