@@ -26,7 +26,7 @@ from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
 from app.store.json_text import serialize, storable
 from app.store.moments import Moment, stored_moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import numbered_page
+from app.store.paging import newest_by_number
 from app.store.schema import metadata
 from app.store.upsert import upsert_records
 
@@ -179,7 +179,7 @@ def list_transitions(
     connection: Connection, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
 ) -> tuple[tuple[int, Transition], ...]:
     """The newest transitions, each with its number, newest first; *before_id* is the last number of the page before."""
-    query = numbered_page(
+    query = newest_by_number(
         select(transition).where(*_transition_conditions(wanted)),
         transition.c.id,
         transition.c.at,

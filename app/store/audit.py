@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Column, Connection, Index, Integer, Row, String, Ta
 
 from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind, current_deed
 from app.store.moments import Moment
-from app.store.paging import numbered_page, wanted_values, with_words
+from app.store.paging import newest_by_number, wanted_values, with_words
 from app.store.schema import metadata
 from app.wording.plain_text import one_line, shortened
 
@@ -104,7 +104,7 @@ def list_audit(
         (audit.c.outcome, wanted.outcomes),
     )
     columns = (audit.c.actor, audit.c.address, audit.c.action, audit.c.target, audit.c.detail)
-    page = numbered_page(
+    page = newest_by_number(
         select(audit).where(*chosen, *with_words(columns, wanted.words)),
         audit.c.number,
         audit.c.at,

@@ -13,7 +13,7 @@ from app.store.audit import record_change
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import numbered_page, wanted_values, with_words
+from app.store.paging import newest_by_number, wanted_values, with_words
 from app.store.schema import metadata
 from app.store.upsert import insert_missing, upsert
 
@@ -164,7 +164,7 @@ def list_decisions(
         (gate_decision.c.decision, wanted.decisions),
     )
     columns = (gate_decision.c.caller, gate_decision.c.change, gate_decision.c.reason, gate_decision.c.service)
-    page = numbered_page(
+    page = newest_by_number(
         select(gate_decision).where(*chosen, *with_words(columns, wanted.words)),
         gate_decision.c.number,
         gate_decision.c.at,

@@ -27,7 +27,7 @@ def with_words(columns: Collection[ColumnElement[str]], words: Collection[str]) 
         yield or_(*(column.icontains(word, autoescape=True) for column in columns))
 
 
-def numbered_page(
+def newest_by_number(
     query: Select[T],
     number: ColumnElement[int],
     at: ColumnElement[datetime],
