@@ -424,7 +424,7 @@ def corrected_downwards(draft: Draft) -> None:
             for place, (name, one) in enumerate(zip(names, every, strict=True))
             if name == chosen
         }
-        # Nobody can know of a correction that does not show; one that a replica shows is of the counter itself.
+        # A correction that does not show cannot be known; one that a replica shows is of the counter itself.
         shown = any((np.diff(one.values) < 0).any() for one in lower.values())
         return [lower.get(place, one) if shown else one for place, one in enumerate(every)]
 

@@ -1,4 +1,4 @@
-"""Guesses at tokens and floods of changes are answered 429, in bounded memory, and keep nobody else out."""
+"""Guesses at tokens and floods of changes are answered 429, in bounded memory, and lock no other client out."""
 
 import hashlib
 import hmac

@@ -160,7 +160,7 @@ def test_what_changes_something_needs_the_security_scheme() -> None:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             changes = method != "get" and not path.startswith(_ASKS)
-            # Who may do what is nobody's business but that of those who decide it.
+            # Who may do what concerns only those who decide it.
             needs_token = changes or path.startswith(("/api/v1/tokens", "/api/v1/audit"))
             security = operation.get("security", [{}])
             assert ({} in security) is not needs_token, (method, path)

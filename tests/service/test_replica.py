@@ -197,7 +197,7 @@ def test_shards_that_were_taken_are_lost_once(pair: tuple[Process, Process]) -> 
     async def look_during_an_evaluation() -> None:
         async with (swapping := asyncio.Lock()):
             looking = asyncio.create_task(one.replica.look(swapping))
-            while not swapping._waiters:  # noqa: ASYNC110  a lock tells nobody that it is waited for
+            while not swapping._waiters:  # noqa: ASYNC110  a lock does not say that it is waited for
                 await asyncio.sleep(0.01)
             # The evaluation was refused.
             await one.replica.lose()

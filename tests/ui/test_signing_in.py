@@ -28,7 +28,7 @@ _OTHER_SITES: tuple[dict[str, str], ...] = (
 
 @pytest.fixture
 def served() -> Served:
-    """A service of which nobody can read anything without a token."""
+    """A service of which nothing can be read without a token."""
     served = a_served(board([a_snapshot()]))
     served.rules = AccessRules(anonymous=frozenset())
     return served
@@ -131,7 +131,7 @@ def test_behind_tls_the_cookie_is_sent_by_tls_only_and_set_by_no_other_host(serv
 
 
 def test_a_session_is_a_new_one_whatever_the_browser_had_before(served: Served) -> None:
-    """Whoever could put a cookie into a browser must not share the session that is opened in it."""
+    """Somebody who could put a cookie into a browser must not share the session that is opened in it."""
     first = signed_in(served, TOKEN)
     old = first.cookies["sloburn"]
     first.post("/login", data={"token": TOKEN})
