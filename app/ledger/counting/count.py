@@ -203,8 +203,7 @@ def _link(
     """Unite counters that prove to be one, in the registry and in the cursor."""
     appears = np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter])
     # A series that was away may have gone on under other labels meanwhile.
-    returns = ~steps.samples.steady & (steps.samples.time - steps.since > LOOKBACK_S)
-    first_samples = np.flatnonzero(appears | returns)
+    first_samples = np.flatnonzero(appears | _returns(steps, cursor, registry))
     first_samples = first_samples[
         (steps.samples.time[first_samples] <= until) & (steps.samples.time[first_samples] > after)
     ]
@@ -223,6 +222,28 @@ def _link(
             registry.note_relabelling(link.old, link.at)
     cursor.merge_targets(registry)
     return tuple(found)
+
+
+def _returns(steps: Steps, cursor: LastSamples, registry: Registry) -> Bools:
+    """Which samples are of series that their targets did not show for a while.
+
+    Where nothing of the target was seen meanwhile, it is scraped seldom, or was away as a whole.
+    """
+    samples = steps.samples
+    away = ~samples.steady & (samples.time - steps.since > LOOKBACK_S)
+    if not away.any():
+        return away
+    target, begin_s = registry.arrays.target[samples.counter], float(samples.time.min())
+    # One number for target and time, so that all targets are searched at once.
+    each_s = float(np.ptp(samples.time)) + 2 * _FIRST_SCRAPES_S
+    at_s = target * each_s + samples.time - begin_s
+    order = np.argsort(at_s, kind="stable")
+    before = np.searchsorted(at_s[order], at_s[away] - _FIRST_SCRAPES_S) - 1
+    newest, of_target = order[np.maximum(before, 0)], target[away]
+    known = (before >= 0) & (target[newest] == of_target)
+    seen_s = np.where(known, samples.time[newest], cursor.target[of_target])
+    away[away] = seen_s > steps.since[away] + _FIRST_SCRAPES_S
+    return away
 
 
 def _link_before(samples: Samples, registry: Registry, *, until: float, known_s: float | None) -> None:
