@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from app.slo.arrays import Floats
+from app.ledger.counting import count
+from app.ledger.counting.copies import Link
+from app.ledger.counting.series_links import find_links
+from app.ledger.counting.steps import SampleContext
+from app.ledger.registry import Registry
+from app.slo.arrays import Floats, Ints
 from tests.ledger.histories import History, grid
 
 END = 14_400.0
@@ -121,3 +126,22 @@ def test_series_that_are_exported_twice_since_a_hole_count_once() -> None:
     for found in (history.final(since, until), history.backwards(since, until)):
         assert found[0] == pytest.approx(20.1 * (END - 1200), abs=700)
         assert found[1] == pytest.approx(0.1 * (END - 1200), abs=6)
+
+
+def test_series_of_a_target_that_is_scraped_seldom_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes between scrapes are no absence: to look for other labels in each of them takes minutes."""
+    looked_at: list[float] = []
+
+    def noted(context: SampleContext, first_samples: Ints, registry: Registry) -> list[Link]:
+        looked_at.extend(context.steps.samples.time[first_samples].tolist())
+        return find_links(context, first_samples, registry)
+
+    monkeypatch.setattr(count, "find_links", noted)
+    times = np.arange(5.0, END, 600.0)
+    series = [
+        ({"__name__": "rq_total", "job": "api", "instance": "a", "code": code}, (times, 1_000.0 + pace * times))
+        for code, pace in (("200", 20.0), ("500", 1.0))
+    ]
+    counted = History(series).backwards(600.0, END - 600, chunk_s=END)
+    assert counted[1] == pytest.approx(END - 1_200, abs=600)
+    assert set(looked_at) == {605.0}
