@@ -14,7 +14,7 @@ from app.changes import moment_of_text
 from app.cli.backtest_figures import backtest_tables
 from app.cli.configuration import settings_for, sound_config
 from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json, progress_bar
-from app.cli.documents import show, sound_documents
+from app.cli.documents import show, sound_documents_of
 from app.clock import SystemClock
 from app.documents import ProposedRules, read_proposed_rules
 from app.prometheus import PrometheusError, open_sources
@@ -138,7 +138,7 @@ def backtest(
     Example: sloburn backtest checkout-availability --policy proposed.yaml
     """
     settings = settings_for({})
-    documents = sound_documents([settings.specs]).slos
+    documents = sound_documents_of(settings).slos
     since, until = _span(start, end)
     plan = BacktestPlan(
         slos=_wanted(documents, ids or []),

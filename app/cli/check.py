@@ -27,7 +27,7 @@ from app.cli.live_figures import LiveFigures, print_figures
 from app.cli.page_receivers import fallback_hints, no_receiver_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
-from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_documents, name_as_written
+from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_paths, name_as_written
 from app.integrations import DeliveryConfig, LoadedConfig, load_config
 from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError
 from app.service.source_clients import known_sources, reachable_sources
@@ -112,7 +112,7 @@ def check(
         settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
     )
     defaults = Defaults.of(settings.default_window, known_sources(settings, receivers))
-    documents = load_documents(*paths, defaults=defaults)
+    documents = load_paths(paths, receivers.config.tenants, defaults=defaults)
     loaded, hints = _with_config(documents, receivers, settings)
     linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
     loaded = replace(loaded, warnings=(*loaded.warnings, *linted))

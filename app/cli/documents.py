@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.configuration import settings_for
+from app.cli.configuration import settings_for, sound_config
 from app.cli.console import EXIT_USAGE, errors, fail
-from app.documents import Defaults, LoadResult, load_documents
+from app.documents import Defaults, LoadResult, load_all_documents, load_documents
+from app.settings import Settings
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding, Finding, HintFinding, LossFinding, WarningFinding
 
@@ -28,7 +29,16 @@ _MOST_NAMED = 10
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
     """The documents at *paths*; ends the command with every error if there is one."""
-    loaded = load_documents(*paths, defaults=Defaults.of(settings_for({}).default_window))
+    return _sound(load_documents(*paths, defaults=Defaults.of(settings_for({}).default_window)))
+
+
+def sound_documents_of(settings: Settings) -> LoadResult:
+    """The documents that the service has, those of all tenants included; ends the command as `sound_documents`."""
+    tenants = sound_config(settings).tenants
+    return _sound(load_all_documents(settings.specs, tenants, defaults=Defaults.of(settings.default_window)))
+
+
+def _sound(loaded: LoadResult) -> LoadResult:
     if loaded.errors:
         show(loaded.errors)
         fail(f"{with_noun(len(loaded.errors), 'error')} in the documents", code=EXIT_USAGE)

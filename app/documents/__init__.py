@@ -12,6 +12,7 @@ from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
 from app.documents.native import json_schema, policies_schema
 from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
 from app.documents.pyrra.windows import TIERS as PYRRA_RULES
+from app.documents.tenants import joined, load_all_documents, load_paths, part_of
 
 __all__ = [
     "COUNTER_NAME",
@@ -24,10 +25,14 @@ __all__ = [
     "ProposedRules",
     "digest",
     "files_state",
+    "joined",
     "json_schema",
     "lint",
+    "load_all_documents",
     "load_documents",
+    "load_paths",
     "name_as_written",
+    "part_of",
     "policies_schema",
     "read_proposed_rules",
     "unlike_a_counter",

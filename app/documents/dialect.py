@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from app.slo import RollingWindow, Slo, Window
+from app.slo import DEFAULT_SOURCE, RollingWindow, Slo, Window
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Findings, Place
 
@@ -33,11 +33,12 @@ class Defaults:
     """What applies where a document leaves it to the process that reads it.
 
     *window* is the SLO window of documents that have none, as those of Sloth. *sources* are the names of all sources,
-    None where they are not known.
+    None where they are not known, and *source* is that of SLOs that name none.
     """
 
     window: Window = _WINDOW
     sources: tuple[str, ...] | None = None
+    source: str = DEFAULT_SOURCE
 
     @classmethod
     def of(cls, window: timedelta, sources: tuple[str, ...] | None = None) -> "Defaults":

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from app.yamldoc.findings import Findings, Place
@@ -41,6 +42,14 @@ def files_state(*paths: Path) -> FilesState:
     findings = Findings()
     files = dict.fromkeys(file for path in paths for file in find_files(path, findings))
     return (*map(_state, files), *((str(error), 0, 0, 0) for error in findings.errors))
+
+
+def is_below(file: Path, folders: Iterable[Path]) -> bool:
+    """Whether a file is one of these, or below one of them, by its path or by what that leads to."""
+    # A link in one of the folders is below it, wherever it leads.
+    mine = {file.absolute(), file.resolve()}
+    known = {path for folder in folders for path in (folder.absolute(), folder.resolve())}
+    return any(one.is_relative_to(folder) for one in mine for folder in known)
 
 
 def _state(file: Path) -> tuple[str, int, int, int]:

@@ -1,7 +1,7 @@
 """SLO documents of files and folders to one set of SLOs, with everything that is wrong with them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from app.documents.composites import with_components
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
-from app.documents.files import find_files
+from app.documents.files import find_files, is_below
 from app.documents.lint.comments import Ignored, read_comments
 from app.documents.lint.names import KIND_IGNORED
 from app.documents.native.dialect import NativeDialect
@@ -23,7 +23,7 @@ from app.documents.sloth import SlothDialect
 from app.documents.sources import check_sources
 from app.documents.templates import TEMPLATE, find_action
 from app.policy import BudgetPolicy
-from app.slo import Alerting, Slo, SloId
+from app.slo import DEFAULT_SOURCE, Alerting, Slo, SloId
 from app.yamldoc.document import Document
 from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
@@ -82,7 +82,11 @@ class DocumentSet:
 
 def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
-    found = read_documents(*paths, defaults=defaults)
+    return result_of(read_documents(*paths, defaults=defaults))
+
+
+def result_of(found: DocumentSet) -> LoadResult:
+    """What the documents of a set say."""
     slos = tuple(placed.slo for placed in found.placed)
     return LoadResult(
         slos=slos,
@@ -96,10 +100,11 @@ def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     )
 
 
-def read_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> DocumentSet:
-    """As `load_documents`, with the documents themselves."""
+def read_documents(*paths: Path, defaults: Defaults = _DEFAULTS, without: Collection[Path] = ()) -> DocumentSet:
+    """As `load_documents`, with the documents themselves, except files below the paths of *without*."""
     findings = Findings()
     files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
+    files = [file for file in files if not is_below(file, without)]
     texts = ((file, text) for file in files if (text := read_text(file, findings)) is not None)
     return _read(files, texts, findings, defaults)
 
@@ -149,7 +154,7 @@ def _read(
         if dialect is None:
             _refuse(document, findings, are_slos=are_slos)
     slos = [(found.slo.id, found) for found in _slos(documents, findings, defaults)]
-    placed = _without_duplicates(slos, findings, "id", "SLO")
+    placed = [_from_source(found, defaults.source) for found in _without_duplicates(slos, findings, "id", "SLO")]
     if defaults.sources is not None:
         check_sources(placed, defaults.sources, findings)
     return DocumentSet(
@@ -160,6 +165,13 @@ def _read(
         ignored=Ignored(comments),
         policies=_policies(documents, policy_files, findings),
     )
+
+
+def _from_source(found: PlacedSlo, source: str) -> PlacedSlo:
+    """An SLO that names no source, of the one that is meant then."""
+    if source == DEFAULT_SOURCE or found.source is not None:
+        return found
+    return replace(found, slo=replace(found.slo, sli=found.slo.sli.from_source(source)))
 
 
 def _policies(

@@ -40,6 +40,7 @@ from app.promql.inclusion import histogram_of
 from app.promql.metric_names import BUCKET, NAME
 from app.promql.selector_text import render
 from app.slo import (
+    TENANT_LABEL,
     AlertState,
     BurnRateRule,
     CalendarWindow,
@@ -126,7 +127,9 @@ class KnownTexts:
 def identity_labels(slo_id: SloId, slo: Slo, group: GroupKey = ()) -> list[Label]:
     """The labels that every series of an SLO has, or of the member of its group with this id."""
     own = exported_labels(group, taken=RESERVED_LABELS)
-    return [("slo", slo_id), ("slo_service", slo.service), ("slo_name", slo.name), *own]
+    # Without tenants the label is free for documents.
+    tenant = [(TENANT_LABEL, slo.tenant)] if slo.tenant else []
+    return [("slo", slo_id), ("slo_service", slo.service), ("slo_name", slo.name), *tenant, *own]
 
 
 def labels_of_slo(slo: Slo) -> str:
@@ -277,7 +280,8 @@ def info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
     """What `slo_info` has beside the labels of every series of the SLO."""
     own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window)), *_runbook(slo)]
     taken = {name for name, _ in identity} | RESERVED_LABELS
-    return own + exported_labels(slo.labels, taken=taken)
+    labels = [label for label in slo.labels if not (slo.tenant and label[0] == TENANT_LABEL)]
+    return own + exported_labels(labels, taken=taken)
 
 
 def histogram_threshold(slo: Slo, group: GroupKey) -> tuple[list[Label], float] | None:

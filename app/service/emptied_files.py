@@ -24,9 +24,9 @@ def emptied_documents(active: LoadResult, found: LoadResult) -> list[ErrorFindin
 
 
 def emptied_config(active: DeliveryConfig, found: LoadedConfig, file: Path | None) -> list[ErrorFinding]:
-    """An error if the *file* is empty and receivers, of alerts or of figures, or a heartbeat of it are *active*."""
+    """An error if the *file* is empty and receivers, of alerts or of figures, tenants or a heartbeat are *active*."""
     has_receivers = any(name != ALERTMANAGER for name in active.names) or active.heartbeat is not None
-    has_receivers |= bool(active.remote_write)
+    has_receivers |= bool(active.remote_write) or bool(active.tenants)
     if file is None or not found.empty or not has_receivers:
         return []
     return [_error(file, "is empty, and receivers were read from it", "write them, or receivers: [] for none")]

@@ -30,7 +30,7 @@ from app.api import (
 )
 from app.clock import SystemClock
 from app.delivery import FailureReason
-from app.documents import Defaults, FilesState, LoadResult, load_documents
+from app.documents import Defaults, FilesState, LoadResult, load_all_documents
 from app.extras import is_installed
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
@@ -46,7 +46,8 @@ from app.service.adapters.api_adapters import (
     StoredAlertLog,
     StoredDeliveries,
     StoredIncidents,
-    files_of,
+    state_of_config,
+    state_of_documents,
 )
 from app.service.adapters.chart_adapters import EngineContributors, EnginePasts, surroundings_of
 from app.service.components import Components
@@ -103,16 +104,18 @@ def _run(settings: Settings, signals: Signals) -> int:
     for warning in settings.warnings:
         _log.warning(warning, event_name="service.setting_without_effect")
     # Before they are read, so that what changes meanwhile is seen later.
-    files = files_of(settings, None)
+    config_state = state_of_config(settings, None)
     delivery = load_config(
         settings.config_file,
         environment=environment(),
         alertmanager_urls=settings.alertmanager_urls,
         starting=True,
     )
+    tenants = delivery.config.tenants
+    files = (*config_state, *state_of_documents(settings, tenants))
     defaults = Defaults.of(settings.default_window, known_sources(settings, delivery))
-    documents = load_documents(Path(settings.specs), defaults=defaults)
-    if not settings.specs.exists():
+    documents = load_all_documents(Path(settings.specs), tenants, defaults=defaults)
+    if not settings.specs.exists() and not tenants:
         return _refuse(
             f"SLOBURN_SPECS: there is no file or folder {settings.specs}; write the path of SLO documents, or create it"
         )

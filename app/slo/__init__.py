@@ -48,6 +48,7 @@ from app.slo.sli import (
 )
 from app.slo.slices import SliceRule, WithoutEvents
 from app.slo.sources import DEFAULT_SOURCE, SOURCE_LABEL
+from app.slo.tenants import TENANT_LABEL, Tenant, Tenants, in_tenant, tenant_of
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "EARLIEST",
     "LATEST",
     "SOURCE_LABEL",
+    "TENANT_LABEL",
     "UNKNOWN_FIGURE",
     "AlertState",
     "Alerting",
@@ -91,6 +93,8 @@ __all__ = [
     "SliceRule",
     "Slo",
     "SloId",
+    "Tenant",
+    "Tenants",
     "Term",
     "Weights",
     "Window",
@@ -104,10 +108,12 @@ __all__ = [
     "format_seconds",
     "group_id",
     "group_in_id",
+    "in_tenant",
     "is_in_environment",
     "month_of",
     "parse_duration",
     "rounded_percent",
     "short",
+    "tenant_of",
     "ungrouped_id",
 ]

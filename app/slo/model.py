@@ -92,6 +92,8 @@ class Sla:
 class Slo:
     """A service level objective: how often the SLI may be bad over a window.
 
+    Its *tenant*, if it has one, is part of its *id* and of its *service*, and one of its *labels*.
+
     Raises:
         ValueError: the objective is not a ratio between 0 and 1.
     """
@@ -106,6 +108,7 @@ class Slo:
     labels: Labels = ()
     alerting: Alerting = Alerting()
     sla: Sla | None = None
+    tenant: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.objective < 1:

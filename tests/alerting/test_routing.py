@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from app.alerting import Notified, Route, Routing
-from app.slo import Severity
+from app.slo import Severity, SloId
 from tests.support.notifications import firing, resolved
 
 PAGES = Route(receivers=("pager",), severities=frozenset({Severity.PAGE}))
@@ -73,3 +73,27 @@ def test_other_routes_begin_an_alert_where_they_lead_and_end_it_where_it_was_kno
 
 def test_a_fallback_may_have_been_notified() -> None:
     assert ROUTES.known == {"chat", "pager", "mail"}
+
+
+TENANTS = Routing(
+    routes=(Route(receivers=("pager", "acme"), severities=frozenset({Severity.PAGE})),),
+    default=("mail", "acme"),
+    always=("am",),
+    tenants={"acme": ("acme", "acme-mail"), "globex": ()},
+)
+
+
+def test_alerts_of_a_tenant_go_to_its_receivers_only_and_those_of_others_never_there() -> None:
+    """Of its receivers routes choose; where they name none of them, all get the alert: it must not be lost."""
+    routed = {
+        (slo, severity): TENANTS.receivers(replace(firing(severity=severity), slo=SloId(slo)))
+        for slo in ("acme/web-errors", "globex/web-errors", "web-errors")
+        for severity in Severity
+    }
+    others = {Severity.PAGE: ("am", "pager"), Severity.TICKET: ("am", "mail")}
+    for severity in Severity:
+        assert routed["acme/web-errors", severity] == ("acme",)
+        assert routed["globex/web-errors", severity] == routed["web-errors", severity] == others[severity]
+    elsewhere = replace(TENANTS, routes=(), default=("mail",))
+    assert elsewhere.receivers(replace(firing(), slo=SloId("acme/web-errors:route=/pay"))) == ("acme", "acme-mail")
+    assert elsewhere.known >= {"acme", "acme-mail"}

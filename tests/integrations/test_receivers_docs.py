@@ -13,7 +13,7 @@ from app.wording.templates import _FILTERS
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "receivers.md").read_text()
 # `changes:` of the same file is explained with what it is for.
-TEXTS = TEXT + "".join((ROOT / "docs" / page).read_text() for page in ("timeline.md", "sources.md"))
+TEXTS = TEXT + "".join((ROOT / "docs" / page).read_text() for page in ("timeline.md", "sources.md", "tenants.md"))
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 VARIABLES = dict.fromkeys(re.findall(r"(?:_env|env): (\w+)", TEXT), "https://beat.example/x")
 

@@ -29,3 +29,12 @@ def test_the_samples_that_are_sent_are_those_of_the_page() -> None:
     assert len(sent) == len(page)
     runbooks = [dict(one.labels).get("runbook_url") for one in sent if one.family.name == "slo_info"]
     assert runbooks == [*[None] * len(snapshots()), _RUNBOOK]
+
+
+def test_every_series_of_a_tenants_slo_names_it_once() -> None:
+    slo = replace(an_slo("acme/returns", labels=(("team", "a"), ("tenant", "acme"))), tenant="acme")
+    named = [dict(one.labels) for one in slo_samples([a_snapshot(slo)])]
+    assert named
+    for labels in named:
+        assert labels["tenant"] == "acme"
+        assert "exported_tenant" not in labels

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from app.alerting.notifications.labels import sent_labels
 from app.alerting.notifications.notification import Notification, NotificationStatus
-from app.slo import Severity
+from app.slo import Severity, tenant_of
 
 # Longer than a restart or a deployment of a receiver, and short enough for a page at a burn rate of 14.4.
 DEFAULT_FALLBACK_AFTER = timedelta(minutes=5)
@@ -72,7 +72,8 @@ class Routing:
 
     *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload. *fallbacks*
     has, by receiver, the one that is notified of what was given up for it, and of pages that it has not accepted for
-    *fallback_after* (default `DEFAULT_FALLBACK_AFTER`).
+    *fallback_after* (default `DEFAULT_FALLBACK_AFTER`). *tenants* has the receivers of each tenant: no alert of others
+    is sent there, and those of a tenant that has any nowhere else.
     """
 
     routes: tuple[Route, ...] = ()
@@ -81,12 +82,14 @@ class Routing:
     unrouted: tuple[str, ...] = ()
     fallbacks: Mapping[str, str] = field(default_factory=dict)
     fallback_after: Mapping[str, timedelta] = field(default_factory=dict)
+    tenants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def known(self) -> frozenset[str]:
         """Every receiver that may have been notified of an alert, and so must be notified of its end."""
         routed = (name for route in self.routes for name in route.receivers)
-        return frozenset((*self.always, *self.default, *routed, *self.unrouted, *self.fallbacks.values()))
+        owned = (name for names in self.tenants.values() for name in names)
+        return frozenset((*self.always, *self.default, *routed, *self.unrouted, *owned, *self.fallbacks.values()))
 
     def recipients(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         """The receivers of a notification that an evaluation has decided; *notified* is of the same alert.
@@ -134,7 +137,19 @@ class Routing:
         return tuple(name for name in self.receivers(notification) if name not in notified.resolved)
 
     def receivers(self, notification: Notification) -> tuple[str, ...]:
-        """The receivers that the routes name for the alert, each once."""
+        """The receivers that the routes name for the alert, each once, as far as its tenant may notify them."""
+        found = self._routed(notification)
+        return self._of_tenant(tenant_of(notification.slo), found) if self.tenants else found
+
+    def _of_tenant(self, tenant: str, routed: tuple[str, ...]) -> tuple[str, ...]:
+        """What is left of *routed* for an alert of a tenant: all receivers of the tenant if that is none of them."""
+        own = self.tenants.get(tenant, ())
+        if own:
+            return tuple(name for name in routed if name in own) or own
+        owned = {name for names in self.tenants.values() for name in names}
+        return tuple(name for name in routed if name not in owned)
+
+    def _routed(self, notification: Notification) -> tuple[str, ...]:
         found: list[str] = [*self.always]
         matched = False
         for route in self.routes:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from app.api.problems import ProblemError
 from app.api.timespans import parse_step, parse_time
 from app.cli.console import EXIT_USAGE, errors, fail, progress_bar
-from app.cli.documents import sound_documents
+from app.cli.documents import sound_documents_of
 from app.clock import SystemClock
 from app.evaluation import past_figures
 from app.metrics import BuildInfo, Instruments
@@ -45,7 +45,7 @@ def export_history(
     """Write the past of the SLOs with these *ids*, of all without any; ends the command where that is not possible."""
     now = SystemClock().now()
     at_s = _times(start, end, step, now)
-    slos = sound_documents([settings.specs]).slos
+    slos = sound_documents_of(settings).slos
     exporting = _Export(settings, slos, _wanted(slos, ids), at_s, labels, now)
     try:
         written = exporting.to(file)

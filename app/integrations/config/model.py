@@ -27,6 +27,7 @@ from app.integrations.config.fields import (
 from app.integrations.config.remote_write import RemoteWriteReceiverModel
 from app.integrations.config.reports import ScheduledReportModel
 from app.integrations.config.sources import SourceEntryModel
+from app.integrations.config.tenants import TenantModel
 from app.integrations.email.config import EmailModel
 from app.integrations.pagerduty.config import PagerDutyModel
 from app.integrations.slack.config import SlackModel
@@ -125,3 +126,4 @@ class FileModel(Model):
     reports: tuple[ScheduledReportModel, ...] = ()
     changes: tuple[ChangeQueryModel, ...] | None = None
     sources: tuple[SourceEntryModel, ...] = ()
+    tenants: tuple[TenantModel, ...] = ()

@@ -23,6 +23,7 @@ from app.integrations.config.remote_write import resolve_remote_write
 from app.integrations.config.reports import report_findings, resolve_reports
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.config.sources import SourceConfig, resolve_sources
+from app.integrations.config.tenants import resolve_tenants, tenant_findings
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.config import PagerDutyModel, resolve_pagerduty
@@ -33,6 +34,7 @@ from app.integrations.webhook.config import WebhookModel, resolve_webhook
 from app.integrations.webhook.notifier import WebhookOptions
 from app.remote_write import RemoteWriteOptions
 from app.reports import ScheduledReport
+from app.slo import Tenant
 from app.wording.templates import TemplateProblemError, Templates, compile_template
 from app.yamldoc.findings import FieldFinding, FieldPath
 
@@ -90,6 +92,7 @@ class DeliveryConfig:
     reports: tuple[ScheduledReport, ...] = ()
     changes: tuple[ChangeQuery, ...] = DEFAULT_QUERIES
     sources: tuple[SourceConfig, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,6 +137,7 @@ def resolve_config(
         reports=resolve_reports(model.reports),
         changes=resolve_changes(model.changes),
         sources=resolve_sources(model.sources, http=HttpReader(loader, ProxyOptions()), loader=loader),
+        tenants=resolve_tenants(model.tenants, loader=loader),
         remote_write=resolve_remote_write(model.remote_write, http=reader.http, loader=loader),
         watchdog=(
             WatchdogConfig(
@@ -145,7 +149,10 @@ def resolve_config(
             else None
         ),
     ).with_alertmanagers(alertmanager_urls)
-    return config, [*loader.findings, *_findings(model, set_by_setting=bool(alertmanager_urls))]
+    of_tenants = tenant_findings(
+        model.tenants, sources=[one.name for one in model.sources], receivers=config.names, loader=loader
+    )
+    return config, [*loader.findings, *_findings(model, set_by_setting=bool(alertmanager_urls)), *of_tenants]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +246,14 @@ def _routing(model: FileModel) -> Routing:
     unrouted = tuple(name for name in everyone if name not in routed)
     fallbacks = {receiver.name: receiver.fallback for receiver in model.receivers if receiver.fallback is not None}
     after = {one.name: one.fallback_after for one in model.receivers if one.fallback_after is not None}
-    return Routing(routes=routes, default=default, unrouted=unrouted, fallbacks=fallbacks, fallback_after=after)
+    return Routing(
+        routes=routes,
+        default=default,
+        unrouted=unrouted,
+        fallbacks=fallbacks,
+        fallback_after=after,
+        tenants={tenant.name: tenant.receivers for tenant in model.tenants},
+    )
 
 
 def _route(model: RouteModel) -> Route:

@@ -15,7 +15,7 @@ from app.alerting import Transition
 from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
 from app.clock import Clock
-from app.documents import Defaults, FilesState, files_state, load_documents
+from app.documents import Defaults, FilesState, LoadResult, files_state, load_all_documents
 from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
@@ -27,7 +27,7 @@ from app.service.engine import Engine
 from app.service.source_clients import known_sources
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
-from app.slo import SloId
+from app.slo import SloId, Tenant
 from app.status import (
     ConfigSource,
     ConfigStatus,
@@ -71,10 +71,15 @@ _LINES_WITHIN_S = 0.1
 _MOST_LOGGED = 20
 
 
-def files_of(settings: Settings, config_file: Path | None) -> FilesState:
-    """The files of documents and receivers as they are now; *config_file* is that of the receivers at the start."""
+def state_of_config(settings: Settings, config_file: Path | None) -> FilesState:
+    """The file of receivers and tenants as it is now; *config_file* is that of the start."""
     config = settings.config_file or config_file
-    return files_state(settings.specs, *([] if config is None else [config]))
+    return files_state(*([] if config is None else [config]))
+
+
+def state_of_documents(settings: Settings, tenants: Sequence[Tenant]) -> FilesState:
+    """The files of documents as they are now."""
+    return files_state(settings.specs, *(tenant.documents for tenant in tenants))
 
 
 class EngineHistory(History):
@@ -321,6 +326,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self._at: datetime | None = self._clock.now()
         self._reload = Coalesced(self._reload_now)
         self._config_file = self._settings.config_file
+        self._tenants: Sequence[Tenant] = components.delivery.tenants
         self._instruments.reloaded(ok=True, at=self._clock.now())
 
     @override
@@ -360,14 +366,23 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         return [f"documents and receivers were not reloaded; the old ones stay active: {self._errors[0]}{more}"]
 
     def _files_now(self) -> FilesState:
-        return files_of(self._settings, self._config_file)
+        return (
+            *state_of_config(self._settings, self._config_file),
+            *state_of_documents(self._settings, self._tenants),
+        )
+
+    def _load_documents(self, delivery: LoadedConfig) -> LoadResult:
+        defaults = Defaults.of(self._settings.default_window, known_sources(self._settings, delivery))
+        return load_all_documents(Path(self._settings.specs), delivery.config.tenants, defaults=defaults)
 
     async def _reload_now(self) -> ReloadOutcome:
         # Before they are read, so that what changes meanwhile is seen at the next look.
         self._files = await self.current_files() or self._files
         delivery = await asyncio.to_thread(self._load_delivery)
-        defaults = Defaults.of(self._settings.default_window, known_sources(self._settings, delivery))
-        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
+        if delivery.config.tenants != self._tenants and not delivery.errors:
+            self._tenants = delivery.config.tenants
+            self._files = await self.current_files() or self._files
+        documents = await asyncio.to_thread(self._load_documents, delivery)
         emptied = (
             *emptied_documents(self._engine.documents, documents),
             *emptied_config(self._engine.delivery, delivery, self._config_file),

@@ -1,0 +1,156 @@
+"""Documents of tenants: each folder is read by itself, and all that it names becomes the tenant's (ADR-0101)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from glob import escape
+from pathlib import Path
+
+from app.documents.dialect import Defaults, PlacedSlo
+from app.documents.files import is_below
+from app.documents.lint.comments import Ignored
+from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
+from app.policy import BudgetPolicy
+from app.sli import Composite, Part
+from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, Tenant, in_tenant, tenant_of
+from app.yamldoc.findings import Findings, Place
+
+TENANT_LIMIT = "tenant_limit"
+"""The code of a folder with more SLOs than its tenant may have."""
+
+
+def load_all_documents(path: Path, tenants: Sequence[Tenant], *, defaults: Defaults) -> LoadResult:
+    """The documents of the service at *path* and those of all *tenants*.
+
+    Where there are tenants, the service itself need not have any, and its folder may hold theirs.
+    """
+    own = [path] if path.exists() or not tenants else []
+    return load_paths([*own, *(tenant.documents for tenant in tenants)], tenants, defaults=defaults)
+
+
+def load_paths(paths: Sequence[Path], tenants: Sequence[Tenant], *, defaults: Defaults) -> LoadResult:
+    """The documents at some paths, each as one of the tenant whose folder it is in, or of none."""
+    if not tenants:
+        return load_documents(*paths, defaults=defaults)
+    folders = [tenant.documents for tenant in tenants]
+    results = []
+    if own := [path for path in paths if not is_below(path, folders)]:
+        found = read_documents(*own, defaults=defaults, without=folders)
+        _refuse_names_of(found, {tenant.name for tenant in tenants})
+        results.append(result_of(found))
+    for tenant in tenants:
+        whole = any(is_below(tenant.documents, [path]) for path in paths)
+        some = [path for path in paths if is_below(path, [tenant.documents])]
+        if whole or some:
+            results.append(load_tenant(tenant, defaults=defaults, paths=() if whole else some))
+    return joined(results)
+
+
+def load_tenant(tenant: Tenant, *, defaults: Defaults, paths: Sequence[Path] = ()) -> LoadResult:
+    """The documents of one tenant, or those of its documents that are at some *paths*."""
+    given = replace(
+        defaults,
+        sources=None if defaults.sources is None else tenant.sources,
+        source=tenant.sources[0] if len(tenant.sources) == 1 else DEFAULT_SOURCE,
+    )
+    found = read_documents(*(paths or (tenant.documents,)), defaults=given)
+    for placed in found.placed:
+        _refuse_label(placed, found.findings)
+    if tenant.most_slos is not None and len(found.placed) > tenant.most_slos:
+        found.findings.error(
+            Place(file=tenant.documents),
+            f"holds {len(found.placed):,} SLOs, and the tenant {tenant.name} may have {tenant.most_slos:,}",
+            f"remove SLOs, or raise limits.slos of {tenant.name} in the configuration",
+            code=TENANT_LIMIT,
+        )
+    placed_slos = tuple(replace(placed, slo=_of_tenant(placed.slo, tenant.name)) for placed in found.placed)
+    policies = tuple(_policy_of_tenant(policy, tenant.name) for policy in found.policies)
+    return result_of(replace(found, placed=placed_slos, policies=policies))
+
+
+def joined(results: Iterable[LoadResult]) -> LoadResult:
+    """Several results as one; no two of them name the same SLO."""
+    every = list(results)
+    slos = tuple(slo for one in every for slo in one.slos)
+    return LoadResult(
+        slos=slos,
+        errors=tuple(error for one in every for error in one.errors),
+        warnings=tuple(warning for one in every for warning in one.warnings),
+        files=tuple(file for one in every for file in one.files),
+        places={slo: place for one in every for slo, place in one.places.items()},
+        digest=digest(slos),
+        ignored=Ignored({file: spans for one in every for file, spans in one.ignored.files.items()}),
+        policies=tuple(policy for one in every for policy in one.policies),
+    )
+
+
+def part_of(loaded: LoadResult, tenant: Tenant) -> LoadResult:
+    """What a result has of one tenant; without findings."""
+    slos = tuple(slo for slo in loaded.slos if slo.tenant == tenant.name)
+    places = {slo.id: loaded.places[slo.id] for slo in slos if slo.id in loaded.places}
+    return LoadResult(
+        slos=slos,
+        errors=(),
+        warnings=(),
+        files=tuple(dict.fromkeys(place.file for place in places.values())),
+        places=places,
+        digest=digest(slos),
+        ignored=Ignored(),
+        policies=tuple(policy for policy in loaded.policies if tenant_of(policy.name) == tenant.name),
+    )
+
+
+def _refuse_names_of(found: DocumentSet, tenants: set[str]) -> None:
+    """Note the SLOs outside of all tenants that would be taken for one of a tenant."""
+    for placed in found.placed:
+        for name in (placed.slo.id, placed.slo.service):
+            if tenant_of(name) in tenants:
+                problem = f"{name} is a name of the tenant {tenant_of(name)}"
+                found.findings.error(placed.place, problem, "write a name without a slash", field=placed.field)
+
+
+def _refuse_label(placed: PlacedSlo, findings: Findings) -> None:
+    """Note an SLO that sets the label of tenants itself: routes and adjustments rely on it."""
+    slo = placed.slo
+    policies = (policy.labels for policy in slo.alerting.policies)
+    given = {name for labels in (slo.labels, slo.alerting.labels, *policies) for name, _ in labels}
+    if TENANT_LABEL in given | {*slo.sli.by}:
+        problem = f"the label {TENANT_LABEL} is set by the service"
+        findings.error(placed.place, problem, "write another name", field=placed.field)
+
+
+def _of_tenant(slo: Slo, tenant: str) -> Slo:
+    return replace(
+        slo,
+        id=SloId(in_tenant(tenant, slo.id)),
+        service=in_tenant(tenant, slo.service),
+        labels=_with_tenant(slo.labels, tenant),
+        sli=_sli_of_tenant(slo.sli, tenant),
+        tenant=tenant,
+    )
+
+
+def _with_tenant(labels: Labels, tenant: str) -> Labels:
+    return tuple(sorted({**dict(labels), TENANT_LABEL: tenant}.items()))
+
+
+def _sli_of_tenant(sli: Sli, tenant: str) -> Sli:
+    """A composite names its components, all others name no SLOs."""
+    if not isinstance(sli, Composite):
+        return sli
+    return sli.with_parts(tuple(_part_of_tenant(part, tenant) for part in sli.parts))
+
+
+def _part_of_tenant(part: Part, tenant: str) -> Part:
+    own = None if part.sli is None else _sli_of_tenant(part.sli, tenant)
+    return replace(part, slo=SloId(in_tenant(tenant, part.slo)), sli=own)
+
+
+def _policy_of_tenant(policy: BudgetPolicy, tenant: str) -> BudgetPolicy:
+    """A policy for SLOs of the tenant only, whatever it matches."""
+    prefix = escape(in_tenant(tenant, ""))
+    return replace(
+        policy,
+        name=in_tenant(tenant, policy.name),
+        services=tuple(prefix + pattern for pattern in policy.services or ("*",)),
+        slos=tuple(prefix + pattern for pattern in policy.slos),
+    )

@@ -1,0 +1,68 @@
+"""The section `tenants`: who shares the service, and what each of them has (ADR-0101)."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import Field
+
+from app.integrations.config.fields import FilePath, Model, Name, Text, Whole, taken_names
+from app.integrations.config.secret_loader import SecretLoader
+from app.slo import DEFAULT_SOURCE, Tenant
+from app.yamldoc.findings import FieldFinding, FieldPath
+
+
+class TenantLimitsModel(Model):
+    """How much of the service a tenant may take."""
+
+    slos: Whole | None = None
+    requests_per_minute: Whole | None = None
+
+
+class TenantModel(Model):
+    """One tenant."""
+
+    name: Name
+    documents: FilePath
+    sources: tuple[Name, ...] = Field(default=(DEFAULT_SOURCE,), min_length=1)
+    receivers: tuple[Name, ...] = Field(default=(), min_length=1)
+    groups: tuple[Text, ...] = ()
+    limits: TenantLimitsModel = Field(default_factory=TenantLimitsModel)
+
+
+def resolve_tenants(models: Sequence[TenantModel], *, loader: SecretLoader) -> tuple[Tenant, ...]:
+    """What the section says."""
+    return tuple(
+        Tenant(
+            name=model.name,
+            documents=loader.path(model.documents),
+            sources=model.sources,
+            receivers=model.receivers,
+            groups=model.groups,
+            most_slos=model.limits.slos,
+            requests_per_minute=model.limits.requests_per_minute,
+        )
+        for model in models
+    )
+
+
+def tenant_findings(
+    models: Sequence[TenantModel], *, sources: Sequence[str], receivers: Sequence[str], loader: SecretLoader
+) -> Iterator[FieldFinding]:
+    """What is wrong with it; *sources* are those of the file, *receivers* all that there are."""
+    yield from taken_names([model.name for model in models], "tenants")
+    for number, model in enumerate(models):
+        at: FieldPath = ("tenants", number)
+        folder = loader.path(model.documents).resolve()
+        for other in models[:number]:
+            before = loader.path(other.documents).resolve()
+            if folder.is_relative_to(before) or before.is_relative_to(folder):
+                problem = f"is the folder of the tenant {other.name}, or in it, or holds it"
+                yield FieldFinding((*at, "documents"), problem, "write a folder of its own")
+        known = [*sources, DEFAULT_SOURCE]
+        for place, name in enumerate(model.sources):
+            if name not in known:
+                remedy = f"write one of {', '.join(dict.fromkeys(known))}, or add it to sources"
+                yield FieldFinding((*at, "sources", place), f"there is no source {name}", remedy)
+        for place, name in enumerate(model.receivers):
+            if name not in receivers:
+                remedy = f"write one of {', '.join(receivers)}" if receivers else "add it to receivers"
+                yield FieldFinding((*at, "receivers", place), f"there is no receiver {name}", remedy)
