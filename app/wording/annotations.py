@@ -2,14 +2,15 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from app.alerting import Notification
 from app.wording.links import is_link
 from app.wording.plain_text import shortened, visible
 from app.wording.sentences import closing, description, summary, unaccepted
 from app.wording.template_values import figures
-from app.wording.templates import TemplateProblemError, Templates, is_template, render_template
+from app.wording.templates import TemplateProblemError, Templates, Work, is_template, render_template
 
 UNACCEPTED = "unaccepted"
 """The annotation that says in whose place a fallback is notified, and why."""
@@ -21,6 +22,8 @@ _DEFAULTS = ("summary", "description")
 _OF_END = re.compile(r"\b(end_code|reason)\b")
 # Jira takes 32,767 characters, Discord 4,096 and most others more: a page with more than this is not read at night.
 _LONGEST = 8_192
+# What is looked at of a text to show so much of it: some of its characters are invisible.
+_READ = 2 * _LONGEST
 
 
 def annotations(notification: Notification, templates: Templates = _OURS) -> dict[str, str]:
@@ -48,9 +51,10 @@ def _written(notification: Notification, templates: Templates) -> tuple[dict[str
     own = {
         name: text for name, text in (("summary", templates.summary), ("description", templates.description)) if text
     }
+    work, known = Work(), _cut(figures(notification))
     for name, text in (*notification.annotations, *own.items()):
         try:
-            written = render_template(text, {**figures(notification), **_words(said)}) if is_template(text) else text
+            written = render_template(text, {**known, **_cut(_words(said))}, work) if is_template(text) else text
         except TemplateProblemError as error:
             problems[name] = str(error)
             said.setdefault(name, text)
@@ -74,8 +78,16 @@ def _with_end(name: str, text: str, written: str, notification: Notification) ->
     return written if closed in written else f"{closed} {written}"
 
 
+def _cut(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of templates, no text longer than what is shown of one."""
+    return {
+        name: _cut(value) if isinstance(value, dict) else value[:_LONGEST] if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
 def _presentable(text: str) -> str:
-    shown = visible(text)
+    shown = visible(text[:_READ])
     return shown if is_link(shown) else shortened(shown, _LONGEST)
 
 

@@ -179,6 +179,34 @@ def test_a_template_is_compiled_once() -> None:
     assert render_template("{{ slo }}", figures(resolved(SloId("other")))) == "other"
 
 
+LONG = "Das ist lang.\n" * 100_000
+TOO_MUCH = [
+    "{{ " + " ~ ".join(["slo_description"] * 200) + " | length }}",
+    "{{ slo_description" + " | title | upper | lower" * 50 + " | length }}",
+    "{{ (" + " ~ ".join(["labels"] * 300) + ") | length }}",
+    "{% for label in labels %}{% if slo_description | title | title %}{% endif %}{% endfor %}",
+    "{% for label in labels %}" + "{% if label in slo_description %}{% endif %}" * 80 + "{% endfor %}",
+]
+
+
+@pytest.mark.parametrize("text", TOO_MUCH, ids=range(len(TOO_MUCH)))
+def test_templates_of_one_alert_end_however_long_its_values_are(text: str) -> None:
+    """They share what they may do, so that a hundred annotations are no longer than one."""
+    labels = tuple((f"label{number}", LONG) for number in range(100))
+    notification = firing(
+        annotations=(("summary", text), ("other", "{{ service | upper }}")), labels=labels, slo_description=LONG
+    )
+    said = annotations(notification)
+    assert said["summary"] == summary(notification)
+    assert said["other"] == "{{ service | upper }}"
+    assert said["template_error"].startswith("summary: the templates of the alert do too much")
+
+
+def test_a_long_value_can_be_shortened() -> None:
+    notification = firing(annotations=(("summary", "{{ slo_description | truncate(20) }}"),), slo_description=LONG)
+    assert annotations(notification)["summary"] == "Das ist..."
+
+
 FAILING = [
     "{{ summary | truncate(2) }}", "{{ 1e400 | number }}", "{{ 1 / 0 }}", "{{ nope }}", "{{ labels.nope.nope }}",
     "{{ 1 | round(999999999, 'floor') }}", "{{ bad | round('x') }}", "{{ labels | first | first | length | first }}",
