@@ -3,8 +3,8 @@ export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
 bin := .venv/bin
 # Tests start many interpreters: without caches each of them compiles everything it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# One for each core, and six for the tests that mostly wait for real servers: tests/conftest.py.
-workers := $(shell echo $$(($$(nproc) + 6)))
+# One for each core, and eight for the tests that mostly wait for real servers: tests/conftest.py.
+workers := $(shell echo $$(($$(nproc) + 8)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test soak mutants demo bench run dashboards clean
@@ -27,7 +27,7 @@ test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	($(MAKE) --no-print-directory lint >"$$log" 2>&1; code=$$?; cat "$$log"; exit $$code) & lint=$$!; \
 	: Every module is compiled once, which otherwise each worker does.; \
-	$(bin)/pytest --collect-only -qq >/dev/null 2>&1; \
+	test -d tests/__pycache__ || $(bin)/pytest --collect-only -qq >/dev/null 2>&1; \
 	echo '$(bin)/pytest -n $(workers) --dist loadfile'; \
 	$(bin)/pytest -n $(workers) --dist loadfile; tests=$$?; \
 	wait $$lint && exit $$tests

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 import httpx
 import httpx2
@@ -55,6 +56,14 @@ _LAST = ("tests/acceptance/test_refusals",)
 """Of the tests that wait, those that do for a second."""
 
 
+def _only_waits(worker: int, workers: int) -> bool:
+    """Whether a worker runs tests that wait and no others: there is one that computes for each core.
+
+    It need not import the others: with six of those workers that is a minute of a core.
+    """
+    return len(os.sched_getaffinity(0)) <= worker < workers
+
+
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Tests that share fixtures, such as those of one file, share a worker; tests that wait are each on their own."""
 
@@ -66,12 +75,52 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
         return nodeid if nodeid.startswith(_WAITING) else nodeid.partition("::")[0]
 
     @override
+    def _check_nodes_have_same_collection(self) -> bool:
+        """Those that wait have collected a part of what the others have; the whole becomes what is distributed."""
+        everything = self.registered_collections
+        waiting = {node: everything.pop(node) for node in self.nodes if self._waits(node)}
+        same = super()._check_nodes_have_same_collection()
+        whole = next(iter(everything.values()))
+        everything |= waiting
+        # What progress is a part of; xdist counts what the last worker has collected.
+        self.config.pluginmanager.get_plugin("session").testscollected = len(whole)
+        parts = [[nodeid for nodeid in one if nodeid.startswith(_WAITING)] for one in (whole, *waiting.values())]
+        return same and all(part == parts[0] for part in parts)
+
+    @override
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """As many workers as there are cores begin with tests that compute, and the others with tests that wait."""
-        computes = self.nodes.index(node) < len(os.sched_getaffinity(0))
-        wanted = (scope for scope in self.workqueue if scope.startswith(_WAITING) != computes)
-        self.workqueue.move_to_end(next(wanted, next(iter(self.workqueue))), last=False)
-        super()._assign_work_unit(node)
+        """As many workers as there are cores begin with tests that compute, and the others have those that wait."""
+        scope = self._next_scope(node)
+        if scope is not None:
+            self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
+
+    @override
+    def _reschedule(self, node: WorkerController) -> None:
+        if self._next_scope(node) is None:
+            if not node.shutting_down:
+                node.shutdown()
+        else:
+            super()._reschedule(node)
+
+    def _next_scope(self, node: WorkerController) -> str | None:
+        if self._waits(node):
+            return next((scope for scope in self.workqueue if scope.startswith(_WAITING)), None)
+        computing = (scope for scope in self.workqueue if not scope.startswith(_WAITING))
+        return next(computing, next(iter(self.workqueue), None))
+
+    def _waits(self, node: WorkerController) -> bool:
+        return _only_waits(int(node.gateway.id.removeprefix("gw")), self.numnodes)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep workers that only wait from importing what they do not run."""
+    worker = getattr(config, "workerinput", None)
+    if worker is None or not _only_waits(int(worker["workerid"].removeprefix("gw")), worker["workercount"]):
+        return None
+    if collection_path.is_dir():
+        return None
+    return None if collection_path.relative_to(config.rootpath).as_posix().startswith(_WAITING) else True
 
 
 @pytest.hookimpl(optionalhook=True)
