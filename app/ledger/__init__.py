@@ -18,6 +18,7 @@ from app.ledger.counting.first_samples import (
 )
 from app.ledger.counting.last_samples import PACE_GRID_S, Dip, LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape
+from app.ledger.counting.plausibility import NEAR_EVENTS
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.starts import Starts, unproven_since, unproven_within
 from app.ledger.edge_slots import HOUR_S
@@ -46,6 +47,7 @@ __all__ = [
     "LOOKBACK_S",
     "MIDDLE_REACH_S",
     "MIDDLE_WIDTH_S",
+    "NEAR_EVENTS",
     "PACE_GRID_S",
     "SCRAPE_S",
     "WARM_UP_S",
