@@ -12,6 +12,7 @@ from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files, is_below
 from app.documents.lint.comments import Ignored, read_comments
 from app.documents.lint.names import KIND_IGNORED
+from app.documents.long_texts import check_labels, with_short_texts
 from app.documents.native.dialect import NativeDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
@@ -87,7 +88,8 @@ def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
 
 def result_of(found: DocumentSet) -> LoadResult:
     """What the documents of a set say."""
-    slos = tuple(placed.slo for placed in found.placed)
+    check_labels(found.placed, found.findings)
+    slos = with_short_texts(placed.slo for placed in found.placed)
     return LoadResult(
         slos=slos,
         errors=found.findings.errors,

@@ -8,6 +8,7 @@ import pytest
 
 from app.documents import LoadResult, lint, load_documents
 from app.sli import Expression, GaugeOrAbsent
+from app.slo import Severity
 from testbed.service import write_documents
 
 _BAD_EVENTS = {"total": "a_total", "bad": 'a_total{code="500"}'}
@@ -35,6 +36,7 @@ def _loaded(folder: Path, slo: Mapping[str, object]) -> LoadResult:
             {"sli": {"gauge": "up", "absent": "bad", "absent_for": "25h"}},
             id="absence",
         ),
+        pytest.param({"labels": {"team": "x" * 1_024}}, {"labels": {"team": "x" * 1_025}}, id="labels"),
     ],
 )
 def test_a_document_may_go_up_to_a_limit_and_not_beyond(
@@ -58,3 +60,18 @@ def test_an_outage_of_less_than_a_minute_that_spends_the_budget_is_warned_of(
     """Of a month, 0.0023% are a minute."""
     found = _loaded(tmp_path, {"objective": float(objective)})
     assert ("outage_spends_budget" in [warning.code for warning in lint(found.slos, found.places)]) is warned
+
+
+def test_no_alert_has_more_text_than_is_shown_of_it(tmp_path: Path) -> None:
+    """It would be copied for each receiver of each alert, and pages would wait until all of it is written."""
+    annotations = {f"long{number}": "x" * 50_000 for number in range(50)} | {"runbook_url": "https://r/" + "x" * 1_000}
+    alerting = {"annotations": annotations, "page": {"annotations": {"more": "y" * 9_000}}}
+    (found,) = _loaded(tmp_path, {"description": "z" * 100_000, "alerting": alerting}).slos
+    shown = dict(found.alerting.annotations)
+    assert sum(map(len, shown.values())) <= 65_536
+    assert shown["runbook_url"] == annotations["runbook_url"]
+    assert min(map(len, shown.values())) > 1_000
+    assert found.description == "z" * 8_191 + "…"
+    page = found.alerting.policy(Severity.PAGE)
+    assert page is not None
+    assert dict(page.annotations) == {"more": "y" * 8_191 + "…"}
