@@ -253,11 +253,15 @@ def _finite(
     invalid = len(valid) - int(np.count_nonzero(valid))
     impossible: tuple[int, ...] = ()
     negative: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
     nan_series, nan_times = np.empty(0, dtype=np.int64), np.empty(0)
     if invalid or (values < 0).any():
         owner = np.repeat(np.arange(len(labels)), lengths)
         impossible = tuple(np.unique(owner[np.abs(values) > _LARGEST_VALUE]).tolist())
         negative = tuple(np.unique(owner[valid & (values < 0)]).tolist())
+        newest = np.flatnonzero(np.append(owner[1:] != owner[:-1], True))
+        not_counted = (np.abs(values[newest]) > _LARGEST_VALUE) | (values[newest] < 0)
+        broken = tuple(owner[newest[not_counted]].tolist())
         is_nan = np.isnan(values) & (np.abs(times) <= _LATEST_TIME)
         nan_series, nan_times = owner[is_nan], times[is_nan]
         lengths = np.bincount(owner[valid], minlength=len(labels)).astype(np.int64)
@@ -271,6 +275,7 @@ def _finite(
         invalid=invalid,
         impossible=impossible,
         negative=negative,
+        broken=broken,
         nan_series=nan_series,
         nan_times=nan_times,
     )

@@ -27,6 +27,7 @@ class Matrix:
         nan_series, nan_times: positions of the series that the samples of NaN or null belong to, and their times; these
             are left out above.
         negative: positions of the series that have samples below zero, which gauges can have and counters cannot.
+        broken: positions of the series whose newest sample is one of `impossible` or `negative`.
         histograms: the series of native histograms, which are in none of the columns.
         known: whether `labels` is the very tuple of an earlier answer, with the same series in the same order.
     """
@@ -39,6 +40,7 @@ class Matrix:
     invalid: int = 0
     impossible: tuple[int, ...] = ()
     negative: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
     whole: bool = True
     known: bool = False
     nan_series: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))

@@ -10,7 +10,8 @@ import pytest
 from typing_extensions import override
 
 from app.prometheus import Matrix, decode_matrix
-from app.status import ProblemCode, ProblemLevel
+from app.slo import AlertState, Severity
+from app.status import DataState, ProblemCode, ProblemLevel
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
@@ -81,3 +82,21 @@ def test_a_selector_of_nothing_else_is_an_error_that_says_so(tmp_path: Path, val
         shown = running.snapshot("checkout-availability")
     assert [(problem.code, problem.level) for problem in shown.problems] == [(code, ProblemLevel.ERROR)]
     assert not shown.total
+
+
+@pytest.mark.parametrize("impossible", [math.inf, -(2.0**31)])
+def test_errors_beside_a_counter_of_good_events_that_cannot_be_are_not_all_events(
+    tmp_path: Path, impossible: float
+) -> None:
+    """A signed counter of 32 bits goes on below zero: what the target counts is unknown, and pages nobody."""
+    good = counter(requests("checkout"), (END - 7200, END), per_second=100.0)
+    bad = counter(requests("checkout", "500"), (END - 7200, END), per_second=0.05)
+    values = np.where(good.times > END - 1800, impossible, good.values)
+    source = OverJson([Series(labels=good.labels, times=good.times, values=values), bad])
+    with Running(slos([availability("checkout")], tmp_path / "slos"), source, tmp_path / "live.db") as running:
+        running.run(END - 3600, END - 900, every=60)
+        shown = running.snapshot("checkout-availability")
+        assert shown.data is DataState.STALE
+        assert ProblemCode.IMPOSSIBLE_SAMPLES in _codes(running)
+        assert {alert.state for alert in shown.alerts if alert.severity is Severity.PAGE} == {AlertState.FROZEN}
+        assert shown.total > 1_000 * shown.bad

@@ -112,6 +112,7 @@ class _Found:
     missing: dict[Selector, str] = field(default_factory=dict)
     impossible: set[str] = field(default_factory=set)
     nan: set[str] = field(default_factory=set)
+    broken: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -179,6 +180,8 @@ class QueryBatcher:
             samples = Samples.joined(found.samples)
             if found.native:
                 samples = self.series_index.native.beside(samples, Samples.joined(found.native))
+            if found.broken and not as_given:
+                samples = self.series_index.until_broken(samples, found.broken)
             sorted_out = _sorted_out(tracked_slis, found.failures, samples, self.series_index)
             sorted_out.samples, sorted_out.unmeasured = self.series_index.measured(sorted_out.samples)
         sorted_out.impossible, sorted_out.nan = found.impossible, found.nan
@@ -307,6 +310,8 @@ class QueryBatcher:
                 found.impossible |= self.series_index.owners(matrix, matrix.impossible)
             if matrix.negative:
                 found.impossible |= self.series_index.owners_of_counters(matrix, matrix.negative)
+            if matrix.broken:
+                found.broken |= self.series_index.broken(matrix)
             if matrix.invalid:
                 found.nan |= self.series_index.owners(matrix, matrix.without_numbers)
         if not matrix.whole:

@@ -120,6 +120,30 @@ class SeriesIndex:
         """The keys of the SLIs to which these series of an answer, given by position, are counters."""
         return self._owners(matrix, series, of_counters=True)
 
+    def broken(self, matrix: Matrix) -> dict[int, float]:
+        """The counters of good events whose newest sample no counter can have, each with when it had its last other."""
+        positions, counters = self.counters(matrix)
+        arrays, ends = self.registry.arrays, np.cumsum(matrix.lengths)
+        good = (arrays.total[counters] > 0) & (arrays.bad[counters] == 0) & ~arrays.sampled[counters]
+        found = {}
+        for place in np.flatnonzero(good & np.isin(positions, matrix.broken)).tolist():
+            position = int(positions[place])
+            mine = slice(int(ends[position] - matrix.lengths[position]), int(ends[position]))
+            sound = matrix.times[mine][matrix.values[mine] >= 0]
+            found[int(counters[place])] = float(sound[-1]) if len(sound) else -np.inf
+        return found
+
+    def until_broken(self, samples: Samples, broken: Mapping[int, float]) -> Samples:
+        """The samples without those beside *broken* counters: of a target whose good events are not known.
+
+        Its bad events alone would be all of its events. It is as if the target had not been scraped since.
+        """
+        arrays, kept = self.registry.arrays, np.ones(len(samples.time), dtype=bool)
+        for counter, since_s in broken.items():
+            same = (arrays.target == arrays.target[counter]) & (arrays.row == arrays.row[counter])
+            kept &= ~same[samples.counter] | (samples.time <= since_s)
+        return samples.only(kept)
+
     def _owners(self, matrix: Matrix, series: Iterable[int], *, of_counters: bool) -> set[str]:
         positions, counters = self.counters(matrix)
         counters = counters[np.isin(positions, list(series))]
