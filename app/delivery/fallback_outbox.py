@@ -37,7 +37,7 @@ from app.store.recipients import enqueue_routed, notified_receivers
 
 # A database that fails is asked again at this pace: often enough for a page, seldom enough for a disk that is full.
 _AGAIN = timedelta(seconds=5)
-# What the receivers of before a reload are sending ends within seconds.
+# What the receivers of before a reload are sending ends within seconds; memory is brought up to date as often.
 _SOON = timedelta(seconds=1)
 # Shown with every page that is in memory only, so that its reader knows that a crash would lose it.
 _DURABILITY = ("durability", "degraded")
@@ -67,6 +67,7 @@ class FallbackOutbox(Outbox):
         self._comparing = memory.comparing
         self._under_way: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
+        self._refreshed_at: dict[str, datetime] = {}
         self._unclaimable: set[str] = set()
         self._oldest_stored: datetime | None = None
 
@@ -112,7 +113,7 @@ class FallbackOutbox(Outbox):
         else:
             self._unclaimable.discard(receiver)
         if self._shared.in_use or receiver in self._unclaimable:
-            self._refresh(receiver)
+            self._refresh(receiver, at)
             claimed += self._memory.claim(receiver, at=at, from_id=self._from_id(receiver))
         claimed = self._shared.begin(claimed, self)
         self._under_way |= {entry.id: entry for entry in claimed}
@@ -194,7 +195,7 @@ class FallbackOutbox(Outbox):
             forget_entries(tx, receiver, ended)
         return [entry for entry in claimed if entry.id not in ahead]
 
-    def _refresh(self, receiver: str) -> None:
+    def _refresh(self, receiver: str, at: datetime) -> None:
         """Bring memory up to date with the database if that can be read, and empty it when nothing in it is of use."""
         with self._comparing:
             with self._memory.database.read() as tx:
@@ -202,16 +203,24 @@ class FallbackOutbox(Outbox):
                 # Before the database is read: an entry that ends there meanwhile may add that of a fallback, and both
                 # of them, or the first, are seen.
                 ended = ended_entries(tx)
+            # With dozens of receivers in trouble, each of which claims, all would be read dozens of times a second, in
+            # threads that evaluations wait for.
+            due = {name for name in {receiver, *known} if name == receiver or self._is_old(name, at)}
             try:
-                for name in {receiver, *known}:
+                for name in due:
                     self._copy_waiting(name)
+                    self._refreshed_at[name] = at
                 with self._stored.database.read() as tx:
                     unsettled = ended & waiting_entries(tx)
             except StoreError:
                 return
-            if not self._shared.held and not unsettled:
+            if due >= known and not self._shared.held and not unsettled:
                 with self._memory.database.begin() as tx:
                     self._shared.in_use = not clear_ended(tx)
+
+    def _is_old(self, receiver: str, at: datetime) -> bool:
+        refreshed_at = self._refreshed_at.get(receiver)
+        return refreshed_at is None or not timedelta(0) <= at - refreshed_at < _SOON
 
     def _copy_waiting(self, receiver: str) -> None:
         """Copy the pages that wait in the database, and drop what no longer does; only while comparing.
