@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from typing_extensions import override
 
@@ -26,6 +28,29 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(
     ["app.cli", "app.service.run", "alembic.command", "fastapi_offline", "anyio._backends._asyncio"]
 )
+
+
+def start_server() -> dict[str, Any]:
+    """Start the process that all are forked from, and give what `use_server` needs to reach it."""
+    forkserver.ensure_running()
+    # Newer versions of Python ask for a key, too.
+    names = ("_forkserver_address", "_forkserver_authkey")
+    return {name: getattr(_server(), name) for name in names if hasattr(_server(), name)}
+
+
+def use_server(reached_by: Mapping[str, Any]) -> None:
+    """Fork from that of another process, which outlives this one: each takes seconds to import `app`, and 150 MB."""
+    server = _server()
+    for name, value in reached_by.items():
+        setattr(server, name, value)
+    # Sent with each request; the server only watches that of the process which has started it.
+    server._forkserver_alive_fd, _ = os.pipe()
+    server.ensure_running = resource_tracker.ensure_running
+
+
+def _server() -> Any:
+    # Of multiprocessing's own: it has no other way to share one.
+    return forkserver._forkserver
 
 
 @dataclass(frozen=True, slots=True)

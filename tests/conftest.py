@@ -16,6 +16,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from app.store import sqlite
+from testbed import forked
 from testbed.waiting import PATIENCE_S
 from tests.support.migrated import migrate_by_copy
 from tests.support.postgres import Postgres, postgres
@@ -111,6 +112,20 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
 
     def _waits(self, node: WorkerController) -> bool:
         return _only_waits(int(node.gateway.id.removeprefix("gw")), self.numnodes)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Let all workers fork services from one process, where there are more of them than tests that compute need."""
+    if _only_waits(node.workerinput["workercount"] - 1, node.workerinput["workercount"]):
+        node.workerinput["forked_from"] = forked.start_server()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fork services from the process that the workers share."""
+    shared = getattr(config, "workerinput", {}).get("forked_from")
+    if shared is not None:
+        forked.use_server(shared)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -28,6 +28,7 @@ AT, HOUR = 1_772_323_200.0, 3600.0
 END = AT + 1.2 * HOUR
 JOBS = ("a", "b", "c", "d")
 BROKEN = ("a", "d")
+Undisturbed = tuple[Figures, set[tuple[object, ...]], list[str]]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -96,8 +97,11 @@ def _sent(database: Database) -> list[str]:
         return sorted(entry.idempotency_key for entry in waiting(tx, "pager"))
 
 
-def _undisturbed(tmp_path: Path, all_slos: Sequence[Slo]) -> tuple[Figures, set[tuple[object, ...]], list[str]]:
-    with Running(all_slos, _source(), tmp_path / "alone.db") as alone:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """Figures, transitions and notifications of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    with Running(slos([availability(job) for job in JOBS], folder), _source(), folder / "alone.db") as alone:
         alone.run(AT, END)
         return alone.figures, _transitions(alone.database), _sent(alone.database)
 
@@ -109,7 +113,7 @@ def _expire(database: Database, owner: str) -> None:
 
 @pytest.mark.parametrize("frozen_at", [AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
 def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
-    database: Database, tmp_path: Path, frozen_at: float
+    database: Database, tmp_path: Path, frozen_at: float, undisturbed: Undisturbed
 ) -> None:
     all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
     frozen, other = (Replica(name, all_slos, source, database) for name in ("frozen", "other"))
@@ -133,7 +137,7 @@ def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
         runner.run(_evaluate(frozen_at + 300, END, survivor))
     assert ids[0] & ids[1] == set()
     assert ids[0] | ids[1] == {slo.id for slo in all_slos}
-    wanted_figures, wanted_transitions, wanted_sent = _undisturbed(tmp_path, all_slos)
+    wanted_figures, wanted_transitions, wanted_sent = undisturbed
     assert {str(one[0]).partition("-")[0] for one in wanted_transitions} == set(BROKEN)
     assert figures(survivor.board.snapshots) == wanted_figures
     assert _transitions(database) == wanted_transitions
@@ -173,7 +177,9 @@ def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database,
     assert still == {"a"}
 
 
-def test_a_copied_database_goes_on_where_the_file_ended(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_a_copied_database_goes_on_where_the_file_ended(
+    postgres_server: Postgres, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     """Counts, alerts and notifications are those of one process that was never moved."""
     all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
     middle = AT + 0.7 * HOUR
@@ -197,7 +203,7 @@ def test_a_copied_database_goes_on_where_the_file_ended(postgres_server: Postgre
         survivor = Replica("survivor", all_slos, source, target)
         survivor.take(ALL_SHARDS)
         asyncio.run(_evaluate(middle, END, survivor))
-        wanted_figures, wanted_transitions, wanted_sent = _undisturbed(tmp_path, all_slos)
+        wanted_figures, wanted_transitions, wanted_sent = undisturbed
         assert figures(survivor.board.snapshots) == wanted_figures
         assert _transitions(target) == wanted_transitions
         assert _sent(target) == wanted_sent
