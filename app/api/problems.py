@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
@@ -119,6 +120,12 @@ def handle_problems(app: FastAPI) -> None:
         del error
         detail = "the database cannot be used now; what is kept in memory is shown elsewhere, and alerts go on"
         return problem(request.scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        # No one reads the answer; without one the server would log a traceback for each client that goes away.
+        del error
+        return problem(request.scope, HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import math
 from dataclasses import replace
@@ -6,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
+from starlette.types import Message
 
 from app.alerting import SLO_REMOVED, End, EndCode, Transition, TransitionKind
 from app.api.models import AlertsModel, DeadLettersModel, ReceiverStatusListModel
@@ -288,6 +290,25 @@ def test_a_large_body_is_refused() -> None:
 
     assert (response.status_code, response.headers["content-type"]) == (413, "application/problem+json")
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_client_that_goes_away_within_its_body_is_no_error_of_the_service() -> None:
+    """Each would write a traceback into the log."""
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/events", "query_string": b"", "headers": []}
+    asyncio.run(Served().app()(scope, receive, send))
+    assert [message["status"] for message in sent if "status" in message] == [400]
 
 
 def test_head_is_answered_where_get_is() -> None:
