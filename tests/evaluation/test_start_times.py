@@ -51,6 +51,10 @@ class Case:
 
 def cases() -> Mapping[str, Case]:
     steady = [counter(job, "200", 1e6 + 10 * (TIMES - END)) for job in ("late", "exporter")]
+    created = {
+        code: {**requests("scrapes", code, instance="a:80"), "__name__": "http_requests_created"}
+        for code in ("200", "500")
+    }
     return {
         # A pod serves for three minutes before its first scrape.
         "late": Case(
@@ -121,6 +125,18 @@ def cases() -> Mapping[str, Case]:
             ],
             3600 + 1000,
             1000,
+            40,
+        ),
+        # An exporter tells of each counter that it was created at the scrape, also of those that go on.
+        "scrapes": Case(
+            [
+                counter("scrapes", "200", 5000 + TIMES - END + 7200),
+                counter("scrapes", "500", 60_000 + 0 * TIMES, since=BEGAN),
+                Series(labels=created["200"], times=TIMES, values=TIMES - 2),
+                Series(labels=created["500"], times=TIMES[TIMES >= BEGAN], values=TIMES[TIMES >= BEGAN] - 2),
+            ],
+            3600,
+            0,
             40,
         ),
     }

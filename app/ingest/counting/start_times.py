@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import structlog
 
 from app.ingest.counting.ledger_writer import LedgerWriter
@@ -24,6 +25,8 @@ _MOST_TARGETS = 100
 _MOST_SERIES = 2_000
 # Prometheus's own: a process that was scraped at all is seen at one of the steps.
 _LOOKBACK_S = 300
+# Timestamps are of the target's clock and of Prometheus's.
+_SKEW_S = 1.0
 
 
 class StartTimes:
@@ -44,7 +47,7 @@ class StartTimes:
         """Ask for what is in doubt among the samples of one slot."""
         writer = self._ledger_writer
         unproven = unproven_since(samples, writer.live, writer.series_index.registry)
-        await self._ask(self._source, unproven, at, at)
+        await self._ask(self._source, samples, unproven, at, at)
 
     async def look_up_unsettled(self, samples: Samples, since_s: float, at: datetime) -> None:
         """Ask for what is in doubt among samples that are counted again, from a time on.
@@ -53,14 +56,14 @@ class StartTimes:
         """
         writer = self._ledger_writer
         unproven = unproven_since(samples, writer.settled, writer.series_index.registry)
-        await self._ask(self._source, unproven, datetime.fromtimestamp(since_s, UTC), at)
+        await self._ask(self._source, samples, unproven, datetime.fromtimestamp(since_s, UTC), at)
 
     async def look_up_past(self, samples: Samples, since_s: float, until_s: float) -> None:
         """Ask for what is in doubt in a stretch of history."""
         since, until = (datetime.fromtimestamp(edge, UTC) for edge in (since_s, until_s))
-        await self._ask(self._past, unproven_within(samples), since, until)
+        await self._ask(self._past, samples, unproven_within(samples), since, until)
 
-    async def _ask(self, source: Source, unproven: Ints, start: datetime, end: datetime) -> None:
+    async def _ask(self, source: Source, samples: Samples, unproven: Ints, start: datetime, end: datetime) -> None:
         registry = self._ledger_writer.series_index.registry
         targets: dict[tuple[str, str], None] = {}
         by_created: dict[_Key, list[int]] = {}
@@ -83,16 +86,43 @@ class StartTimes:
         except PrometheusError as error:
             _log.debug("start times are not known; counters are judged by their samples", error=str(error))
             return
-        self._note(answer, by_created)
+        self._note(answer, by_created, self._wrong_targets(answer, by_created, samples))
 
-    def _note(self, answer: Matrix, by_created: Mapping["_Key", Iterable[int]]) -> None:
+    def _wrong_targets(
+        self, answer: Matrix, by_created: Mapping["_Key", object], samples: Samples
+    ) -> frozenset[tuple[str, str]]:
+        """The targets that tell of a counter that goes on that it was created since: by the time of each scrape."""
+        ends = np.cumsum(answer.lengths).tolist()
+        told = {
+            _key(labels.get(NAME, ""), labels): float(answer.values[end - length : end].max())
+            for labels, length, end in zip(answer.labels, answer.lengths.tolist(), ends, strict=True)
+            if length and labels.get(NAME) != PROCESS_START
+        }
+        told = {key: created for key, created in told.items() if key not in by_created}
+        if not told:
+            return frozenset()
+        registry, cursor = self._ledger_writer.series_index.registry, self._ledger_writer.live
+        wrong = set()
+        counters, places = np.unique(samples.counter, return_index=True)
+        for counter, first_s in zip(counters.tolist(), samples.time[places].tolist(), strict=True):
+            labels = dict(registry.labels_of(counter) or ())
+            before_s = cursor.time[counter] if counter < len(cursor.time) else math.nan
+            seen_s = min(first_s, before_s)
+            if told.get(_created_key(labels), -math.inf) > seen_s + _SKEW_S:
+                wrong.add(_target(labels))
+        return frozenset(wrong)
+
+    def _note(
+        self, answer: Matrix, by_created: Mapping["_Key", Iterable[int]], wrong: frozenset[tuple[str, str]]
+    ) -> None:
         starts, first = self._ledger_writer.starts, 0
         for labels, length in zip(answer.labels, answer.lengths.tolist(), strict=True):
             for value in set(answer.values[first : first + length].tolist()):
                 if labels.get(NAME) == PROCESS_START:
                     starts.note_process(fingerprint(labels).target, value)
                 for series in by_created.get(_key(labels.get(NAME, ""), labels), ()):
-                    starts.note_series(series, value)
+                    if (labels.get("job", ""), labels.get("instance", "")) not in wrong:
+                        starts.note_series(series, value)
             first += length
 
 
