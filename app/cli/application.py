@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.adjust import app as adjust
+from app.cli.alerts import app as alerts
 from app.cli.audit import audit
 from app.cli.backtest import backtest
 from app.cli.check import check
@@ -65,6 +66,7 @@ for command in (serve, check, status, report, rules, policy, convert, suggest, b
 app.command(cls=GateCommand)(gate)
 app.command(cls=GateCommand)(canary)
 app.add_typer(notify)
+app.add_typer(alerts)
 app.add_typer(adjust)
 app.add_typer(token)
 app.add_typer(database)

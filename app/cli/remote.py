@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
     from app.api.adjustments.models import AdjustmentModel, ImportedModel
     from app.api.gate.models import CanaryDataModel, GateDataModel
+    from app.api.incidents.models import IncidentModel
     from app.api.models import DeadLetterModel, SloModel
 
 # As long as the service lets a request wait before it refuses it; the page is the largest that it gives.
@@ -87,6 +88,26 @@ def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
         RemoteError: it does not, or does not answer.
     """
     _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=_bearer(token))
+
+
+def fetch_incidents(url: str, query: Sequence[tuple[str, str]]) -> "Iterator[IncidentModel]":
+    """The incidents that pass the filters of *query*, newest first, page after page.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    return cast("Iterator[IncidentModel]", _items(url, "/api/v1/incidents", query))
+
+
+def mark_incident(url: str, incident: str, mark: str | None, *, token: str) -> None:
+    """Mark the notifications of an incident as `useful` or `noise`; None takes the mark away.
+
+    Raises:
+        RemoteError: there is no such incident, or the service does not answer.
+    """
+    headers = _bearer(token) | {"Content-Type": "application/json"}
+    body = json.dumps({"mark": mark}).encode()
+    _ask(url, f"/api/v1/incidents/{quote(incident, safe='')}/mark", method="PUT", headers=headers, body=body)
 
 
 def fetch_adjustments(url: str) -> "Iterator[AdjustmentModel]":

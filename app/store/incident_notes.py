@@ -52,6 +52,14 @@ class IncidentMark(StrEnum):
     NOISE = "noise"
 
 
+class MarkFilter(StrEnum):
+    """Marks to choose incidents by; none: those without one."""
+
+    USEFUL = IncidentMark.USEFUL.value
+    NOISE = IncidentMark.NOISE.value
+    NONE = "none"
+
+
 class TooManyNotesError(ValueError):
     """An incident has as many notes as it may have."""
 

@@ -1,7 +1,6 @@
 """Routes that read incidents and transitions."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -24,7 +23,7 @@ from app.api.timespans import parse_range
 from app.slo import Severity, SloId
 from app.status import Board, IncidentLog, IncidentState, Selection, live_incidents, live_record, postmortem_of
 from app.store.alerts import TransitionFilter
-from app.store.incident_notes import IncidentMark
+from app.store.incident_notes import IncidentMark, MarkFilter
 from app.store.incidents import IncidentFilter, IncidentRecord
 from app.wording.links import incident_page
 
@@ -44,16 +43,6 @@ _Incident = Annotated[
     Annotated[str, Field(pattern=ID_PATTERN)] | SkipJsonSchema[None],
     Query(description="Only those of this incident."),
 ]
-
-
-class MarkFilter(StrEnum):
-    """Marks to choose incidents by; none: those without one."""
-
-    USEFUL = "useful"
-    NOISE = "noise"
-    NONE = "none"
-
-
 _Marks = Annotated[
     list[MarkFilter],
     Query(default_factory=no_values, description="Only those with any of these marks; `none`: without."),
