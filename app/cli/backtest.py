@@ -1,7 +1,7 @@
 """`sloburn backtest`: what alerts would have done in the past, by today's rules, by others, and by proposed ones."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,8 @@ from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, outp
 from app.cli.documents import show, sound_documents_of
 from app.clock import SystemClock
 from app.documents import ProposedRules, read_proposed_rules
-from app.prometheus import PrometheusError, open_sources
+from app.ingest import Source
+from app.prometheus import OpensSource, PrometheusError, open_sources
 from app.replay import (
     LONGEST_SPAN,
     MOST_MARKED,
@@ -183,7 +184,8 @@ async def _backtest(settings: Settings, plan: BacktestPlan, advanced: Callable[[
     # It needs most of the service; other commands start faster without it.
     from app.past_metrics import StoredLedger  # noqa: PLC0415
 
-    sources, ledger = reachable_sources(settings, sound_config(settings)), StoredLedger(settings.database_url)
+    sources: Mapping[str, OpensSource[Source]] = reachable_sources(settings, sound_config(settings))
+    ledger = StoredLedger(settings.database_url)
     async with open_sources(sources, clock=SystemClock()) as clients:
         return await run_backtest(plan, clients, ledger=ledger, advanced=advanced)
 

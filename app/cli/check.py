@@ -1,8 +1,9 @@
 """`sloburn check`: what is wrong with documents, and with what Prometheus holds for them."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,17 +24,19 @@ from app.cli.console import (
 )
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFinding, LiveFindings, placed_finding
+from app.cli.live_counts import CountInspector
 from app.cli.live_figures import LiveFigures, print_figures
 from app.cli.page_receivers import fallback_hints, no_receiver_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
+from app.count_sources import CountClient
 from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_paths, name_as_written
 from app.integrations import DeliveryConfig, LoadedConfig, load_config
-from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError
+from app.prometheus import BadAnswerError, PrometheusClient, PrometheusError, TimedOutError, UnreachableError
 from app.service.source_clients import known_sources, reachable_sources
 from app.settings import Settings, environment
 from app.sli import SeveralSources, sources_of_sli
-from app.slo import DEFAULT_SOURCE, SliKind, Slo
+from app.slo import DEFAULT_SOURCE, SliKind, Slo, SloId
 from app.status import sla_words
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import ErrorFinding, HintFinding, WarningFinding
@@ -204,9 +207,7 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
             if not some.slos and (name != DEFAULT_SOURCE or loaded.slos):
                 continue
             async with reached.open(clock=clock) as client:
-                inspector = Inspector(
-                    client, clock.now(), at_once=reached.limits.at_once, named=dict.fromkeys(several, name)
-                )
+                inspector = _inspector(client, clock.now(), reached.limits.at_once, dict.fromkeys(several, name))
                 try:
                     of_source = await inspector.findings(
                         some, done=lambda slo: progress.update(task, advance=1, slo=slo)
@@ -221,10 +222,18 @@ async def _live_findings(loaded: LoadResult, config: DeliveryConfig, settings: S
     return found
 
 
+def _inspector(
+    client: PrometheusClient | CountClient, at: datetime, at_once: int, named: Mapping[SloId, str]
+) -> Inspector | CountInspector:
+    if isinstance(client, CountClient):
+        return CountInspector(client, at, named)
+    return Inspector(client, at, at_once=at_once, named=named)
+
+
 def _unanswered(name: str, error: PrometheusError, slos: Sequence[Slo]) -> LiveFinding:
     return LiveFinding(
         f"the source {name} cannot be asked about {with_noun(len(slos), 'SLO')}: {error}",
-        "correct its url in sources, or start it",
+        "correct its url and keys in sources, or start it",
         "source_unanswered",
         ErrorFinding,
     )

@@ -142,7 +142,10 @@ def _access(settings: Settings, source: str | None) -> SourceAccess:
     if name not in known:
         there = listed(sorted(known), _MOST_NAMED)
         fail(f"there is no source {name!r} in {settings.config_file}: write one of {there}", code=EXIT_USAGE)
-    return known[name]
+    access = known[name]
+    if not isinstance(access, SourceAccess):
+        fail(f"the source {name} is no Prometheus: SLOs are suggested from metrics of Prometheus", code=EXIT_USAGE)
+    return access
 
 
 def _ask(settings: Settings, access: SourceAccess, scope: tuple[Matcher, ...], days: int, services: int) -> Suggestions:

@@ -1,11 +1,11 @@
 """The ports between the loader and the dialects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from app.slo import DEFAULT_SOURCE, RollingWindow, Slo, Window
+from app.slo import DEFAULT_SOURCE, RollingWindow, Slo, SourceKind, Window
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Findings, Place
 
@@ -32,16 +32,16 @@ _WINDOW = RollingWindow(timedelta(days=30))
 class Defaults:
     """What applies where a document leaves it to the process that reads it.
 
-    *window* is the SLO window of documents that have none, as those of Sloth. *sources* are the names of all sources,
-    None where they are not known, and *source* is that of SLOs that name none.
+    *window* is the SLO window of documents that have none, as those of Sloth. *sources* are the kinds of all sources by
+    their names, None where they are not known, and *source* is that of SLOs that name none.
     """
 
     window: Window = _WINDOW
-    sources: tuple[str, ...] | None = None
+    sources: Mapping[str, SourceKind] | None = None
     source: str = DEFAULT_SOURCE
 
     @classmethod
-    def of(cls, window: timedelta, sources: tuple[str, ...] | None = None) -> "Defaults":
+    def of(cls, window: timedelta, sources: Mapping[str, SourceKind] | None = None) -> "Defaults":
         """A rolling window of this length."""
         return cls(window=RollingWindow(window), sources=sources)
 

@@ -11,7 +11,7 @@ from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
 from app.policy import BudgetPolicy
 from app.sli import Composite, Part
-from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, Tenant, in_tenant, tenant_of
+from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, SourceKind, Tenant, in_tenant, tenant_of
 from app.yamldoc.findings import Findings, Place
 
 TENANT_LIMIT = "tenant_limit"
@@ -47,9 +47,10 @@ def load_paths(paths: Sequence[Path], tenants: Sequence[Tenant], *, defaults: De
 
 def load_tenant(tenant: Tenant, *, defaults: Defaults, paths: Sequence[Path] = ()) -> LoadResult:
     """The documents of one tenant, or those of its documents that are at some *paths*."""
+    kinds = defaults.sources
     given = replace(
         defaults,
-        sources=None if defaults.sources is None else tenant.sources,
+        sources=None if kinds is None else {name: kinds.get(name, SourceKind.PROMETHEUS) for name in tenant.sources},
         source=tenant.sources[0] if len(tenant.sources) == 1 else DEFAULT_SOURCE,
     )
     found = read_documents(*(paths or (tenant.documents,)), defaults=given)

@@ -10,7 +10,10 @@ from app.slo import DEFAULT_SOURCE
 
 
 class Source(Protocol):
-    """Answers PromQL; raises `app.prometheus.PrometheusError`."""
+    """Answers PromQL, or what its kind of source has instead; raises `app.prometheus.PrometheusError`.
+
+    A source that counts in intervals is asked for ranges only: each value is of the interval that ends at its time.
+    """
 
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         """The value of an expression at a time; for a range selector, its raw samples."""
@@ -30,7 +33,8 @@ class NamedSource:
     What no evaluation waits for (history, contributors) is asked of *background*: slow answers there must not keep
     *live* from being asked, as its circuit breaker would. Types of metrics are asked of *metrics*, if that is given.
     A slot is asked for *later_by*, a number of slots, later than those of other sources; a query may take *timeout*,
-    as long as an evaluation says if that is None.
+    as long as an evaluation says if that is None. Its counts become final after *settle*, as an evaluation says if
+    that is None. If it is *metered*, it looks after its own limits, and puts what is asked at once into few requests.
     """
 
     live: Source
@@ -39,6 +43,8 @@ class NamedSource:
     metrics: MetricSource | None = None
     later_by: timedelta = timedelta(0)
     timeout: timedelta | None = None
+    settle: timedelta | None = None
+    metered: bool = False
 
 
 class EvaluationInstruments(Protocol):

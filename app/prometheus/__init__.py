@@ -4,7 +4,8 @@ The only package that sends requests to Prometheus; knows nothing of SLOs, and m
 Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `errors.py` draws what can go wrong.
 """
 
-from app.prometheus.access import SourceAccess, open_sources
+from app.prometheus.access import OpensSource, SourceAccess, open_sources
+from app.prometheus.breaker import Breaker
 from app.prometheus.client import Limits, PrometheusClient, open_client
 from app.prometheus.cloud import (
     CloudLogin,
@@ -14,6 +15,8 @@ from app.prometheus.cloud import (
     SigV4Login,
     missing_extra,
 )
+from app.prometheus.connections import Connection, ConnectionPool, http_transport
+from app.prometheus.credentials import Credentials
 from app.prometheus.decode import PartialPolicy, decode_matrix, not_expected, partial_data
 from app.prometheus.errors import (
     AccessDeniedError,
@@ -34,22 +37,30 @@ from app.prometheus.errors import (
 )
 from app.prometheus.histograms import HistogramSample, HistogramSeries
 from app.prometheus.http_config import HttpConfig
+from app.prometheus.large_answers import LargeAnswers
 from app.prometheus.matrix import Matrix
 from app.prometheus.metric_kinds import KindVerdict, MetricKind, MetricSource, kind_of
-from app.prometheus.ports import OUTCOMES, PEER, ClientInstruments, WallClock
+from app.prometheus.ports import OUTCOMES, PEER, SUCCESS, ClientInstruments, NoClientInstruments, WallClock
 from app.prometheus.requests import MOST_POINTS
+from app.prometheus.retries import retrying
+from app.prometheus.send import decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild
 
 __all__ = [
     "MOST_POINTS",
     "OUTCOMES",
     "PEER",
+    "SUCCESS",
     "AccessDeniedError",
     "BadAnswerError",
     "BadQueryError",
+    "Breaker",
     "CircuitOpenError",
     "ClientInstruments",
     "CloudLogin",
+    "Connection",
+    "ConnectionPool",
+    "Credentials",
     "ExecutionError",
     "GoogleLogin",
     "HistogramSample",
@@ -57,13 +68,16 @@ __all__ = [
     "HttpConfig",
     "HttpStatusError",
     "KindVerdict",
+    "LargeAnswers",
     "Limits",
     "ManagedIdentityLogin",
     "Matrix",
     "MetricKind",
     "MetricSource",
     "MisconfiguredError",
+    "NoClientInstruments",
     "OAuth2Login",
+    "OpensSource",
     "PartialDataError",
     "PartialPolicy",
     "PrometheusClient",
@@ -80,10 +94,14 @@ __all__ = [
     "UnsupportedResultError",
     "WallClock",
     "decode_matrix",
+    "decompressed",
+    "http_transport",
     "kind_of",
     "missing_extra",
     "not_expected",
     "open_client",
     "open_sources",
     "partial_data",
+    "retrying",
+    "send",
 ]

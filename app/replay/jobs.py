@@ -18,7 +18,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from app.clock import SystemClock
-from app.prometheus import PrometheusError, SourceAccess, open_sources
+from app.ingest import Source
+from app.prometheus import OpensSource, PrometheusError, open_sources
 from app.replay.documents import backtest_document
 from app.replay.history.ledger_history import LedgerReader
 from app.replay.running import NICE, BacktestPlan, run_backtest
@@ -183,7 +184,7 @@ class HistoryAccess:
     The *ledger* is for what they no longer have.
     """
 
-    sources: Callable[[], Mapping[str, SourceAccess]]
+    sources: Callable[[], Mapping[str, OpensSource[Source]]]
     ledger: LedgerReader | None = None
 
     def launch(self, plan: BacktestPlan) -> "BacktestProcess":
@@ -222,7 +223,7 @@ class BacktestProcess:
 
 
 def _serve(
-    connection: Connection, sources: Mapping[str, SourceAccess], ledger: LedgerReader | None, plan: BacktestPlan
+    connection: Connection, sources: Mapping[str, OpensSource[Source]], ledger: LedgerReader | None, plan: BacktestPlan
 ) -> None:
     """Run a backtest in this process and send its progress and result; it ends once the connection is closed."""
     os.nice(NICE)

@@ -787,8 +787,8 @@ class Engine:
         """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
         sources = self._delivery.config.sources
         if sources and not any(DEFAULT_SOURCE in sources_of_sli(slo.sli) for slo in self._documents.slos):
-            # While a reload opens its sources, the first of them may not be there yet.
-            return self._sources.live(sources[0]) or self._prometheus()
+            # While a reload opens its sources, none of them may be there yet; services that count have no clock for us.
+            return self._sources.live(sources) or self._prometheus()
         return self._prometheus()
 
     def _prometheus(self) -> PrometheusClient:

@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from app.count_sources import CountAccess, CountClient, open_count_client
 from app.ingest import NamedSource
 from app.integrations import DeliveryConfig, LoadedConfig, SourceConfig
 from app.prometheus import (
@@ -22,8 +23,9 @@ from app.prometheus import (
 )
 from app.settings import Settings
 from app.settings.masking import without_password
-from app.slo import DEFAULT_SOURCE
+from app.slo import DEFAULT_SOURCE, SourceKind
 
+_Client = PrometheusClient | CountClient
 # History comes in large answers, one after the other: two of evaluations may be in memory beside it.
 _LARGE_IN_BACKGROUND = 1
 
@@ -38,7 +40,7 @@ class SourceClients:
         self._settings = settings
         self._clock = clock
         self._instruments = instruments
-        self._open: dict[SourceConfig, tuple[AsyncExitStack, PrometheusClient, PrometheusClient]] = {}
+        self._open: dict[SourceConfig, tuple[AsyncExitStack, _Client, _Client]] = {}
 
     async def open(self, sources: Sequence[SourceConfig]) -> tuple[NamedSource, ...]:
         """The clients of these sources; those of others stay open until `close_others`.
@@ -62,14 +64,15 @@ class SourceClients:
             stack, _, _ = self._open.pop(config)
             await stack.aclose()
 
-    def live(self, config: SourceConfig) -> PrometheusClient | None:
-        """The client that evaluations ask of a source; None while it is not open."""
-        found = self._open.get(config)
-        return None if found is None else found[1]
+    def live(self, sources: Sequence[SourceConfig]) -> PrometheusClient | None:
+        """The client that evaluations ask of the first Prometheus among sources; None while none is open."""
+        clients = (self._open[config][1] for config in sources if config in self._open)
+        return next((client for client in clients if isinstance(client, PrometheusClient)), None)
 
     def background(self, sources: Sequence[SourceConfig]) -> Mapping[str, PrometheusClient]:
-        """The clients of these sources that no evaluation waits for, by name, as far as they are open."""
-        return {config.name: self._open[config][2] for config in sources if config in self._open}
+        """The clients of the Prometheis among sources that no evaluation waits for, by name, if they are open."""
+        clients = {config.name: self._open[config][2] for config in sources if config in self._open}
+        return {name: client for name, client in clients.items() if isinstance(client, PrometheusClient)}
 
     @asynccontextmanager
     async def pair(self, http: HttpConfig, limits: Limits) -> AsyncIterator[tuple[PrometheusClient, PrometheusClient]]:
@@ -86,44 +89,53 @@ class SourceClients:
             yield live, background
 
     async def _named(self, config: SourceConfig) -> NamedSource:
-        limits = _limits_of(config, self._settings)
+        access = _access(config, self._settings)
         if config not in self._open:
             async with AsyncExitStack() as stack:
-                live, background = await stack.enter_async_context(self.pair(config.http, limits))
+                live, background = await stack.enter_async_context(self._pair_of(access))
                 self._open[config] = stack.pop_all(), live, background
         _, live, background = self._open[config]
         return NamedSource(
             name=config.name,
             live=live,
             background=background,
-            metrics=background,
+            metrics=background if isinstance(background, PrometheusClient) else None,
             later_by=_later_by(config, self._settings),
-            timeout=limits.timeout,
+            timeout=access.limits.timeout,
+            settle=config.settle,
+            metered=isinstance(access, CountAccess),
         )
 
+    @asynccontextmanager
+    async def _pair_of(self, access: SourceAccess | CountAccess) -> AsyncIterator[tuple[_Client, _Client]]:
+        if isinstance(access, SourceAccess):
+            async with self.pair(access.http, access.limits) as pair:
+                yield pair
+            return
+        opened = partial(open_count_client, access, instruments=self._instruments)
+        async with opened(background=False) as live, opened(beside=live) as background:
+            yield live, background
 
-def known_sources(settings: Settings, loaded: LoadedConfig) -> tuple[str, ...] | None:
-    """The names that documents may give: those of the file, and that of the setting where it is meant.
+
+def known_sources(settings: Settings, loaded: LoadedConfig) -> Mapping[str, SourceKind] | None:
+    """The kinds of the sources that documents may name: those of the file, and that of the setting where it is meant.
 
     The setting has a default: beside sources of the file it counts only if it was set. None where the file has errors
     of its own, since it may be that a source is not read.
     """
     if loaded.errors:
         return None
-    listed = tuple(one.name for one in loaded.config.sources)
+    listed = {one.name: one.kind for one in loaded.config.sources}
     is_meant = not listed or "prometheus_url" in settings.model_fields_set
-    return (*listed, DEFAULT_SOURCE) if is_meant and DEFAULT_SOURCE not in listed else listed
+    return {**listed, DEFAULT_SOURCE: SourceKind.PROMETHEUS} if is_meant and DEFAULT_SOURCE not in listed else listed
 
 
-def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, SourceAccess]:
+def reachable_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, SourceAccess | CountAccess]:
     """How each source is reached, by its name; the default one as the settings say, if the file does not list it."""
-    partial = settings.prometheus_partial
-    default = SourceAccess(http=settings.prometheus_http(), limits=settings.prometheus_limits(), partial=partial)
-    listed = {
-        one.name: SourceAccess(http=one.http, limits=_limits_of(one, settings), partial=partial)
-        for one in config.sources
-    }
-    return {DEFAULT_SOURCE: default, **listed}
+    default = SourceAccess(
+        http=settings.prometheus_http(), limits=settings.prometheus_limits(), partial=settings.prometheus_partial
+    )
+    return {DEFAULT_SOURCE: default, **{one.name: _access(one, settings) for one in config.sources}}
 
 
 def graphs_of_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str, str]:
@@ -131,6 +143,13 @@ def graphs_of_sources(settings: Settings, config: DeliveryConfig) -> Mapping[str
     default = settings.prometheus_external_url or settings.prometheus_url
     urls = {DEFAULT_SOURCE: default, **{one.name: one.external_url for one in config.sources}}
     return {name: without_password(url) for name, url in urls.items()}
+
+
+def _access(config: SourceConfig, settings: Settings) -> SourceAccess | CountAccess:
+    limits = _limits_of(config, settings)
+    if config.kind is SourceKind.PROMETHEUS:
+        return SourceAccess(http=config.http, limits=limits, partial=settings.prometheus_partial)
+    return CountAccess(kind=config.kind, http=config.http, limits=limits, account=config.account)
 
 
 def _limits_of(config: SourceConfig, settings: Settings) -> Limits:

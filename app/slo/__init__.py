@@ -38,6 +38,8 @@ from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
     CellFunction,
     Contribution,
+    CountQueries,
+    EmptyIntervals,
     Evaluated,
     Events,
     EventsOfSamples,
@@ -47,7 +49,7 @@ from app.slo.sli import (
     Weights,
 )
 from app.slo.slices import SliceRule, WithoutEvents
-from app.slo.sources import DEFAULT_SOURCE, SOURCE_LABEL
+from app.slo.sources import DEFAULT_SOURCE, SOURCE_LABEL, SourceKind
 from app.slo.tenants import TENANT_LABEL, Tenant, Tenants, in_tenant, tenant_of
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
@@ -70,7 +72,9 @@ __all__ = [
     "CompositeRule",
     "Composition",
     "Contribution",
+    "CountQueries",
     "DurationError",
+    "EmptyIntervals",
     "Evaluated",
     "Events",
     "EventsOfSamples",
@@ -93,6 +97,7 @@ __all__ = [
     "SliceRule",
     "Slo",
     "SloId",
+    "SourceKind",
     "Tenant",
     "Tenants",
     "Term",

@@ -31,11 +31,12 @@ class Events(StrEnum):
 
 
 class SliKind(StrEnum):
-    """What the events of an SLI are: increases, samples, values of an expression, slices, or those of other SLIs."""
+    """What the events of an SLI are: increases, samples, values, counts of intervals, slices, those of other SLIs."""
 
     COUNTERS = "counters"
     GAUGE = "gauge"
     EXPRESSION = "expression"
+    INTERVAL_COUNTS = "interval_counts"
     TIME_SLICES = "time_slices"
     COMPOSITE = "composite"
 
@@ -46,6 +47,7 @@ class SliKind(StrEnum):
             SliKind.COUNTERS: "its queries are sums of counters, of which every increase is counted",
             SliKind.GAUGE: "its queries are of gauges, of which every sample is counted",
             SliKind.EXPRESSION: "its queries are no sums of counters or samples, so that they are evaluated",
+            SliKind.INTERVAL_COUNTS: "its source answers how many events there were in each interval",
             SliKind.TIME_SLICES: "it counts slices of time, each by what happened in it",
             SliKind.COMPOSITE: "it is made of other SLOs, whose counts it takes without a query of its own",
         }[self]
@@ -91,6 +93,28 @@ class Contribution:
     name: str = ""
 
 
+class EmptyIntervals(StrEnum):
+    """What an interval is for which a source has no number of events: services do not tell none from no data."""
+
+    MISSING = "missing"
+    """No data, which is missing coverage after a while."""
+    NO_EVENTS = "no_events"
+    """An interval without traffic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountQueries:
+    """Queries of the numbers of all events and of the *shares* of them in each interval, in the source's language.
+
+    A late number takes the place of one that was read before, within the late-sample grace of the source.
+    """
+
+    total: str
+    part: str
+    shares: Events
+    empty: EmptyIntervals
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
     """PromQL that is evaluated at the times of a grid that are *every* so far apart; without it, in each slot.
@@ -100,7 +124,7 @@ class Evaluated:
     answer nothing for 0 / 0. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*.
     *with_native* is the same sum with native histograms where there are no classic ones, which servers without them
     reject; empty where no histogram is counted. With a *composition* nothing is asked: the events are those of other
-    SLIs.
+    SLIs. With *counts* the source has the number of events of the interval that ends then.
     """
 
     value: str = ""
@@ -111,6 +135,7 @@ class Evaluated:
     rule: SliceRule | None = None
     every: timedelta | None = None
     composition: Composition | None = None
+    counts: CountQueries | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from app.documents import Defaults, LoadResult, load_all_documents, load_paths
 from app.documents.tenants import TENANT_LIMIT
 from app.policy import policy_for_slo
 from app.sli import Composite
-from app.slo import Tenant
+from app.slo import SourceKind, Tenant
 
-_DEFAULTS = Defaults(sources=("default", "eu", "us"))
+_DEFAULTS = Defaults(sources=dict.fromkeys(("default", "eu", "us"), SourceKind.PROMETHEUS))
 _CHECKOUT = """
     service: checkout
     policy: {name: strict}

@@ -111,6 +111,12 @@ class Running(AbstractContextManager["Running"]):
             self._timing = replace(self._timing, routing=routing)
         self._begin()
 
+    def use(self, sources: Sequence[NamedSource]) -> None:
+        """Begin with these sources, whose clients were opened in the event loop of the ticks."""
+        self._sources = sources
+        self.database.close()
+        self._begin()
+
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the event loop of the ticks."""
         return self._runner.run(work)

@@ -11,7 +11,7 @@ from app.integrations import LoadedConfig, load_config
 from app.prometheus import CloudLogin, GoogleLogin, ManagedIdentityLogin, OAuth2Login, SigV4Login
 from app.service.source_clients import known_sources
 from app.settings import load_settings
-from app.slo import DEFAULT_SOURCE
+from app.slo import DEFAULT_SOURCE, SourceKind
 
 SECTION = """
 sources:
@@ -78,7 +78,8 @@ def test_the_default_source_is_that_of_the_setting_where_it_is_meant(
     section: str, setting: str | None, known: tuple[str, ...], tmp_path: Path
 ) -> None:
     settings = load_settings({} if setting is None else {"prometheus_url": setting})
-    assert known_sources(settings, _load(section, tmp_path)) == known
+    found = known_sources(settings, _load(section, tmp_path))
+    assert found == dict.fromkeys(known, SourceKind.PROMETHEUS)
 
 
 def _documents(
@@ -86,7 +87,8 @@ def _documents(
 ) -> tuple[dict[str, str], list[tuple[int, str]]]:
     """The sources of the SLOs by their names; and the lines and fields of the errors."""
     (folder / "checkout.yaml").write_text(text)
-    loaded = load_documents(folder / "checkout.yaml", defaults=Defaults(sources=sources))
+    kinds = {**dict.fromkeys(sources or (), SourceKind.PROMETHEUS), "dd": SourceKind.DATADOG}
+    loaded = load_documents(folder / "checkout.yaml", defaults=Defaults(sources=None if sources is None else kinds))
     return {slo.name: slo.sli.source for slo in loaded.slos}, [(one.line, one.field) for one in loaded.errors]
 
 
@@ -105,6 +107,75 @@ def test_an_unknown_source_is_an_error_of_the_document(tmp_path: Path) -> None:
     assert _documents(text, ("eu", "us"), tmp_path)[1] == [(2, "source"), (5, "slos[1].source")]
     assert _documents(f"service: shop\nslos: [{first}]\n", ("eu", "us"), tmp_path)[1] == [(2, "slos[0].name")]
     assert _documents(text, None, tmp_path)[1] == []
+
+
+QUERIES = "{total: 'sum:a{*}.as_count()', bad: 'sum:b{*}.as_count()'}"
+COUNTS = f"{{name: NAME, objective: 99, window: 7d, sli: {{datadog: {QUERIES}}}}}"
+
+
+def test_queries_are_in_the_language_of_their_source(tmp_path: Path) -> None:
+    """PromQL is none of Datadog's, nor its queries PromQL; a source of several that does not fit is named."""
+    counts, promql = COUNTS.replace("NAME, ", "a, source: dd, "), SLO.replace("NAME, ", "b, source: eu, ")
+    found, errors = _documents(f"service: shop\nslos:\n  - {counts}\n  - {promql}\n", ("eu",), tmp_path)
+    assert (found, errors) == ({"a": "dd", "b": "eu"}, [])
+    for slo in (
+        COUNTS.replace("NAME, ", "a, source: eu, "),
+        SLO.replace("NAME, ", "b, source: dd, "),
+        SLO.replace("NAME, ", "b, source: [eu, dd], "),
+    ):
+        assert _documents(f"service: shop\nslos:\n  - {slo}\n", ("eu",), tmp_path)[1] == [(3, "slos[0].source")]
+    nameless = COUNTS.replace("NAME", "a")
+    assert _documents(f"service: shop\nslos:\n  - {nameless}\n", (DEFAULT_SOURCE,), tmp_path)[1] == [
+        (3, "slos[0].name")
+    ]
+
+
+DATADOG = "kind: datadog, api_key_env: TOKEN, application_key_env: KEY"
+NEWRELIC = "kind: newrelic, account_id: 7, user_key_env: TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("keys", "url", "headers"),
+    [
+        (DATADOG, "https://api.datadoghq.com", {"DD-API-KEY": "of-the-environment", "DD-APPLICATION-KEY": "k"}),
+        (f"{DATADOG}, site: us5.datadoghq.com", "https://api.us5.datadoghq.com", None),
+        (f"{DATADOG}, url: 'http://proxy/datadog'", "http://proxy/datadog", None),
+        (NEWRELIC, "https://api.newrelic.com", {"API-Key": "of-the-environment"}),
+        (f"{NEWRELIC}, region: eu", "https://api.eu.newrelic.com", None),
+    ],
+)
+def test_services_that_count_have_addresses_and_keys(
+    keys: str, url: str, headers: dict[str, str] | None, tmp_path: Path
+) -> None:
+    """Keys are headers, which nothing shows; numbers come late unless the file says otherwise."""
+    loaded = _load(f"sources: [{{name: dd, {keys}}}]", tmp_path)
+    assert not loaded.errors
+    (found,) = loaded.config.sources
+    assert found.http.base_url == url
+    assert headers is None or dict(found.http.headers) == headers
+    assert (found.query_offset, found.settle) == (timedelta(minutes=2), timedelta(minutes=15))
+    assert "of-the-environment" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ("kind: datadog, api_key_env: TOKEN", ""),
+        (f"{DATADOG}, site: datadog.example", ".site"),
+        (f"{DATADOG}, site: datadoghq.eu, url: 'http://a'", ".site"),
+        (f"{DATADOG}, account_id: 7", ".account_id"),
+        (f"{DATADOG}, sigv4: {{region: r}}", ".sigv4"),
+        (f"{DATADOG}, settle: 1m", ".settle"),
+        ("kind: newrelic, user_key_env: TOKEN", ".account_id"),
+        (f"{NEWRELIC}, region: mars", ".region"),
+        (f"{NEWRELIC}, http_config: {{authorization: {{credentials_env: TOKEN}}}}", ".http_config.authorization"),
+        ("url: 'http://a', settle: 10m", ".settle"),
+        ("url: 'http://a', api_key_env: TOKEN", ".api_key_env"),
+    ],
+)
+def test_mistakes_about_services_that_count_are_named(keys: str, field: str, tmp_path: Path) -> None:
+    (error,) = _load(f"sources: [{{name: dd, {keys}}}]", tmp_path).errors
+    assert error.field == f"sources[0]{field}"
 
 
 @pytest.mark.parametrize(

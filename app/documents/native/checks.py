@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from app.alerting.policy import check_rule
 from app.documents.native.composites import CompositeSliModel
+from app.documents.native.interval_counts import DatadogSliModel, NewRelicSliModel
 from app.documents.native.model import (
     AggregateModel,
     AlertingModel,
@@ -24,6 +25,12 @@ SLICES_OF_SEVERAL = (
     "write the SLO without time_slices, and a composite worst_of or weighted of it, which has slices",
 )
 """What is wrong with slices of an SLO of several sources, and what to write instead."""
+
+SLICES_OF_COUNTS = (
+    "are decided by Prometheus, and the SLO counts events of another service",
+    "write the SLO without time_slices, and a composite worst_of or weighted of it, which has slices",
+)
+"""What is wrong with slices of counts of intervals, and what to write instead."""
 
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
@@ -44,6 +51,8 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
         yield FieldFinding(("source",), problem, "write it for each component, and remove it")
     if slo.time_slices is not None:
         yield from slo.time_slices.findings()
+        if isinstance(slo.sli, DatadogSliModel | NewRelicSliModel):
+            yield FieldFinding(("time_slices",), *SLICES_OF_COUNTS)
         if isinstance(slo.sli, CompositeSliModel):
             problem = "a composite counts slices already"
             yield FieldFinding(("time_slices",), problem, "write slice: and target: below sli:, and remove it")

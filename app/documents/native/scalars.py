@@ -16,7 +16,16 @@ from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
 from app.sli.any_promql import reduced_ratio
 from app.sli.from_samples import SampleQuery, read_samples
-from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents, find_time_zone
+from app.slo import (
+    CalendarUnit,
+    EmptyIntervals,
+    MissingData,
+    NoData,
+    NoTraffic,
+    Selector,
+    WithoutEvents,
+    find_time_zone,
+)
 from app.yamldoc.scalars import (
     OFF,
     kind,
@@ -285,6 +294,11 @@ def read_matchers(value: Any) -> Selector:
 def read_without_events(value: Any) -> WithoutEvents:
     """What a slice of time without events is."""
     return read_choice(WithoutEvents, value, "a rule")
+
+
+def read_empty_intervals(value: Any) -> EmptyIntervals:
+    """What an interval is for which there is no number of events."""
+    return read_choice(EmptyIntervals, value, "a rule")
 
 
 def read_missing_data(value: Any) -> MissingData:

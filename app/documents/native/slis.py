@@ -20,6 +20,7 @@ from app.documents.native.fields import (
     Threshold,
 )
 from app.documents.native.gauges import GaugeSliModel, GaugeSumsSliModel
+from app.documents.native.interval_counts import DatadogSliModel, NewRelicSliModel
 from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME
@@ -34,8 +35,10 @@ EXPRESSION: Final = "<expression>"
 GAUGE: Final = "<gauge>"
 GAUGE_SUMS: Final = "<gauge of total and part>"
 COMPOSITE: Final = "<composite>"
+DATADOG: Final = "<datadog>"
+NEWRELIC: Final = "<newrelic>"
 SLI_BRANCHES: Final = frozenset(
-    {GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, COMPOSITE}
+    {GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, COMPOSITE, DATADOG, NEWRELIC}
     | {MATCHERS_TEXT, MATCHERS_TABLE, COMPONENT, COMPONENT_ID}
 )
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
@@ -126,6 +129,8 @@ def _named(metric: str) -> Matcher:
 
 _KEYS_OF_BRANCHES: dict[str, set[str]] = {
     COMPOSITE: {str(rule) for rule in CompositeRule},
+    DATADOG: {"datadog"},
+    NEWRELIC: {"newrelic"},
     EXPRESSION: {"bad_ratio", "good_ratio", "expression", "every"},
     GAUGE: {"gauge", "good_when", "absent", "absent_for"},
     BAD: {"bad"},
@@ -150,6 +155,8 @@ SliField = Annotated[
     | Annotated[ExpressionSliModel, Tag(EXPRESSION)]
     | Annotated[GaugeSliModel, Tag(GAUGE)]
     | Annotated[GaugeSumsSliModel, Tag(GAUGE_SUMS)]
-    | Annotated[CompositeSliModel, Tag(COMPOSITE)],
+    | Annotated[CompositeSliModel, Tag(COMPOSITE)]
+    | Annotated[DatadogSliModel, Tag(DATADOG)]
+    | Annotated[NewRelicSliModel, Tag(NEWRELIC)],
     Discriminator(_sli_branch),
 ]

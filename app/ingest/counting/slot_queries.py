@@ -60,6 +60,7 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, s
     """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
 
     Normally that is one slot; every five minutes, in the turn of each SLI, it reaches back to the settled time. SLIs
+    of counts of intervals are read back to it with each interval, as late numbers take the place of earlier ones. SLIs
     that lag behind, because Prometheus or we were away, are settled an hour further; those that are new start at the
     settled time. Those that were asked in vain are asked apart from the others, and in ever more pieces: it may be for
     one of them that none of their batch is answered. While data is missing from the answers, nothing is settled.
@@ -83,6 +84,10 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, s
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
             since_s = _since(tracked.settled_s, tracked.settle_from_s, tracked)
             grouped[since_s, until_s, settled, False, tracked.consecutive_failures].append(tracked)
+        elif at_s > tracked.counted_s and _has_new_interval(tracked, at_s):
+            # All that is provisional, since any of it may be another number now.
+            settled = tracked.settled_s
+            grouped[settled, at_s, settled, False, tracked.consecutive_failures].append(tracked)
         elif at_s > tracked.counted_s:
             since_s = _since(tracked.counted_s, tracked.read_from_s, tracked)
             grouped[since_s, at_s, None, False, tracked.consecutive_failures].append(tracked)
@@ -91,6 +96,12 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, s
         for (since_s, until_s, settled, first, consecutive_failures), members in grouped.items()
         for piece in _pieces(members, consecutive_failures)
     )
+
+
+def _has_new_interval(tracked: TrackedSli, at_s: float) -> bool:
+    """Whether an interval has ended since an SLI was counted whose numbers are replaced while they are not final."""
+    every = None if tracked.sli.evaluated is None or not tracked.is_replaced else tracked.sli.evaluated.every
+    return every is not None and at_s // every.total_seconds() > tracked.counted_s // every.total_seconds()
 
 
 def _since(counted_s: float, look_back_s: float, tracked: TrackedSli) -> float:
@@ -179,7 +190,9 @@ def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples,
         ledger_writer.set_start_positions(tracked_slis, samples, until_s=start_s)
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)
     elif read.settle_s is not None:
-        early = returning(ledger_writer, tracked_slis, samples, since_s=read.since_s, until_s=read.until_s)
+        # What is only replaced goes on to be read from the same time.
+        settling = [tracked for tracked in tracked_slis if not tracked.is_replaced or read.settle_s > tracked.settled_s]
+        early = returning(ledger_writer, settling, samples, since_s=read.since_s, until_s=read.until_s)
         if early:
             ledger_writer.count_live(early, ledger_writer.series_index.only(every, early), at_s=read.until_s)
             tracked_slis = [tracked for tracked in tracked_slis if tracked not in early]

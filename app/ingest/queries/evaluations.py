@@ -10,10 +10,11 @@ import numpy as np
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.evaluated import evaluated_samples, slices_of
+from app.ingest.series.interval_counts import counted_samples
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import BadQueryError, Matrix, PrometheusError, not_expected, partial_data
-from app.slo import Evaluated
+from app.slo import CountQueries, Evaluated
 
 # Prometheus answers up to 11,000 points of a series.
 _MOST_POINTS = 10_000
@@ -50,6 +51,9 @@ class Evaluations:
         partial: dict[str, str] = {}
         try:
             for start, end, step in self._stretches(evaluated):
+                if evaluated.counts is not None:
+                    parts.append(await self._counted(tracked, evaluated.counts, start, end, step))
+                    continue
                 found = await self._ask_all(tracked, evaluated, start, end, step)
                 if evaluated.rule is None and _is_lacking(found[0], (end - start) // step + 1):
                     found.append(await self._ask(evaluated.divisor, start, end, step))
@@ -61,6 +65,20 @@ class Evaluations:
         except PrometheusError as error:
             return QueryResults([], [(tracked, error)], Samples.joined([]))
         return QueryResults([tracked], [], Samples.joined(parts), partial=partial)
+
+    async def _counted(
+        self, tracked: TrackedSli, counts: CountQueries, start: datetime, end: datetime, step: timedelta
+    ) -> Samples:
+        """The events of intervals of the length *step*, of which the first ends at *start*."""
+        total, part = await asyncio.gather(
+            *(
+                self.source.range(query, start, end, step, deadline=self.deadline)
+                for query in (counts.total, counts.part)
+            )
+        )
+        ends = start.timestamp() + np.arange((end - start) // step + 1, dtype=np.float64) * step.total_seconds()
+        async with self.batcher.turn:
+            return counted_samples(tracked, counts, (total, part), ends, self.batcher.series_index)
 
     def _samples(self, tracked: TrackedSli, evaluated: Evaluated, found: Sequence[Matrix | None]) -> Samples:
         if evaluated.rule is None:

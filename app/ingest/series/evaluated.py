@@ -34,14 +34,14 @@ def evaluated_samples(
     Raises:
         UnsupportedResultError: events are given, and an expression has several series for one group.
     """
-    weight_at = None if weights is None else _by_group(tracked, weights)
+    weight_at = None if weights is None else by_group(tracked, weights)
     if weight_at is not None:
-        _by_group(tracked, values)
+        by_group(tracked, values)
     parts = []
     for labels, (times, of_series) in zip(values.labels, _series(values), strict=True):
         weights_of_series = np.ones(len(times))
         if weight_at is not None:
-            weights_of_series = _at(times, weight_at.get(group_of(tracked, labels)))
+            weights_of_series = value_at(times, weight_at.get(group_of(tracked, labels)))
         # Of 0 / 0 there were no events, and without a number of events nothing is known.
         known, none = ~np.isnan(weights_of_series), np.isnan(of_series)
         weights_of_series = np.where(none, 0.0, np.maximum(weights_of_series, 0.0))
@@ -96,7 +96,7 @@ def slices_of(
     """
     sums: dict[GroupKey, dict[float, tuple[float, float, bool]]] = {}
     for matrix, weights in answers:
-        for group, (times, values) in _by_group(tracked, matrix).items():
+        for group, (times, values) in by_group(tracked, matrix).items():
             of_group = sums.setdefault(group, {})
             for at, value in zip(times.tolist(), np.nan_to_num(values).tolist(), strict=True):
                 total, bad, known = of_group.get(at, (0.0, 0.0, False))
@@ -131,7 +131,12 @@ def judged_slices(total: Floats, bad: Floats, rule: SliceRule) -> tuple[Floats, 
     return np.where(busy, 1.0, of_idle[0]), np.where(busy, of_bad, of_idle[1])
 
 
-def _by_group(tracked: TrackedSli, matrix: Matrix) -> dict[GroupKey, _Values]:
+def by_group(tracked: TrackedSli, matrix: Matrix) -> dict[GroupKey, _Values]:
+    """The times and values of each group.
+
+    Raises:
+        UnsupportedResultError: one has several series.
+    """
     found: dict[GroupKey, _Values] = {}
     for labels, values in zip(matrix.labels, _series(matrix), strict=True):
         group = group_of(tracked, labels)
@@ -156,7 +161,7 @@ def _series(matrix: Matrix) -> Iterator[_Values]:
         yield times, values
 
 
-def _at(times: Floats, values: _Values | None) -> Floats:
+def value_at(times: Floats, values: _Values | None) -> Floats:
     """The value at each time; NaN where there is none."""
     if values is None or not len(values[0]):
         return np.full(len(times), np.nan)

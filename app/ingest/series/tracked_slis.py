@@ -143,6 +143,11 @@ class TrackedSli:
         return isinstance(self.sli, SeveralSources)
 
     @property
+    def is_replaced(self) -> bool:
+        """Whether what is not final yet is read again with each interval, since its source may have other numbers."""
+        return self.sli.evaluated is not None and self.sli.evaluated.counts is not None
+
+    @property
     def is_composite(self) -> bool:
         """Whether its *parts* are the SLIs of a composite's components."""
         return bool(self.parts) and not self.of_sources

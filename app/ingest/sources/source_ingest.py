@@ -70,7 +70,9 @@ class SourceIngest:
         self._live = labelled(source.live, source.name)
         batcher = QueryBatcher(ledger_writer.series_index, turn)
         self._batcher = batcher
-        past = leaving_room(labelled(source.background, source.name))
+        past = labelled(source.background, source.name)
+        if not source.metered:
+            past = leaving_room(past)
         self.reader = OneSource(batcher, past)
         name = "" if source.name == DEFAULT_SOURCE else source.name
         self.backfill = Backfill(ledger_writer, self.tracked_slis, self.reader, name=name)
@@ -101,7 +103,8 @@ class SourceIngest:
         loop = asyncio.get_running_loop()
         began, writer = loop.time(), self._ledger_writer
         at -= self.source.later_by
-        at_s, interval_s, settle_s = at.timestamp(), writer.ledger.interval_s, self._timing.settle.total_seconds()
+        settle_s = (self.source.settle or self._timing.settle).total_seconds()
+        at_s, interval_s = at.timestamp(), writer.ledger.interval_s
         settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
         look_back(writer, self.tracked_slis, at_s=at_s, settled_up_to=settled)
         reads = slot_queries.reads(self.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)

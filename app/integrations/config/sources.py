@@ -1,9 +1,8 @@
-"""The section `sources`: the Prometheis, and what answers like them, that SLOs are counted from."""
+"""The section `sources`: the Prometheis, and the services that count in intervals, that SLOs are counted from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
@@ -18,21 +17,34 @@ from app.integrations.config.cloud_logins import (
     SigV4Model,
     cloud_login,
 )
-from app.integrations.config.fields import Duration, HeaderModel, HttpModel, Model, Name, Url, Whole, taken_names
+from app.integrations.config.count_services import (
+    COUNTED_AFTER,
+    COUNTS_SETTLE,
+    NO_URL,
+    NewRelicRegion,
+    read_region,
+    resolve_service,
+)
+from app.integrations.config.fields import (
+    Duration,
+    FilePath,
+    HeaderModel,
+    HttpModel,
+    Model,
+    Name,
+    Text,
+    Url,
+    Whole,
+    taken_names,
+)
 from app.integrations.config.http import HttpReader
 from app.integrations.config.secret_loader import SecretLoader
 from app.prometheus import HttpConfig, Limits
+from app.slo import SourceKind
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
 _MOST_AT_ONCE = 64
-
-
-class SourceKind(StrEnum):
-    """What answers queries."""
-
-    PROMETHEUS = "prometheus"
-    """Prometheus, or what has its HTTP API: Thanos, Mimir, Cortex, VictoriaMetrics."""
 
 
 def _kind(value: Any) -> SourceKind:
@@ -44,7 +56,7 @@ class SourceEntryModel(Model):
 
     name: Name
     kind: Annotated[SourceKind, PlainValidator(_kind)] = SourceKind.PROMETHEUS
-    url: Url
+    url: Url | None = None
     external_url: Url | None = None
     http_config: HttpModel | None = None
     headers: dict[str, HeaderModel] = Field(default_factory=dict)
@@ -52,6 +64,16 @@ class SourceEntryModel(Model):
     azuread: AzureAdModel | None = None
     google_iam: GoogleIamModel | None = None
     oauth2: OAuth2Model | None = None
+    site: Text | None = None
+    api_key_file: FilePath | None = None
+    api_key_env: Text | None = None
+    application_key_file: FilePath | None = None
+    application_key_env: Text | None = None
+    region: Annotated[NewRelicRegion | None, PlainValidator(read_region)] = None
+    account_id: Whole | None = None
+    user_key_file: FilePath | None = None
+    user_key_env: Text | None = None
+    settle: Duration | None = None
     query_offset: Duration | None = None
     concurrency: Whole = Limits().at_once
     timeout: Duration | None = None
@@ -59,14 +81,20 @@ class SourceEntryModel(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
-    """One source; what is None is as the settings say. *external_url* is where people graph queries."""
+    """One source; what is None is as the settings say. *external_url* is where people graph queries.
+
+    *account* is that of New Relic; *settle* the late-sample grace of a service that counts in intervals.
+    """
 
     name: str
+    kind: SourceKind = SourceKind.PROMETHEUS
     http: HttpConfig
     external_url: str
     query_offset: timedelta | None = None
     concurrency: int = Limits().at_once
     timeout: timedelta | None = None
+    settle: timedelta | None = None
+    account: int = 0
 
 
 def resolve_sources(
@@ -78,7 +106,11 @@ def resolve_sources(
 
 
 def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: SecretLoader) -> SourceConfig:
-    durations = {"query_offset": (model.query_offset, "1s", "1h"), "timeout": (model.timeout, "1s", "5m")}
+    durations = {
+        "query_offset": (model.query_offset, "1s", "1h"),
+        "timeout": (model.timeout, "1s", "5m"),
+        "settle": (model.settle, "5m", "3h"),
+    }
     loader.check_durations(durations, at)
     if model.concurrency > _MOST_AT_ONCE:
         loader.add_finding((*at, "concurrency"), "is out of range", f"write a number up to {_MOST_AT_ONCE}")
@@ -86,13 +118,18 @@ def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: S
     if model.http_config is not None:
         _refuse_unsupported(model.http_config, (*at, "http_config"), loader)
     headers = {**options.headers, **http.headers(model.headers, (*at, "headers"))}
+    service = resolve_service(model, at, loader)
+    counts = model.kind is not SourceKind.PROMETHEUS
     return SourceConfig(
         name=model.name,
-        http=_http_config(model, options, headers, at, loader),
-        external_url=model.external_url or model.url,
-        query_offset=model.query_offset,
+        kind=model.kind,
+        http=replace(_http_config(model, options, {**headers, **service.keys}, at, loader), url=service.url),
+        external_url=model.external_url or service.external_url,
+        query_offset=model.query_offset or (COUNTED_AFTER if counts else None),
         concurrency=model.concurrency,
         timeout=model.timeout,
+        settle=model.settle or (COUNTS_SETTLE if counts else None),
+        account=model.account_id or 0,
     )
 
 
@@ -107,7 +144,11 @@ def _refuse_unsupported(model: HttpModel, at: FieldPath, loader: SecretLoader) -
 
 
 def _http_config(
-    model: SourceEntryModel, options: HttpOptions, headers: Mapping[str, Secret], at: FieldPath, loader: SecretLoader
+    model: SourceEntryModel,
+    options: HttpOptions,
+    headers: Mapping[str, Secret],
+    at: FieldPath,
+    loader: SecretLoader,
 ) -> HttpConfig:
     login, tls = options.login, options.tls
     username = None if login is None else login.username
@@ -120,7 +161,7 @@ def _http_config(
         loader.add_finding((*at, "http_config"), "logs in beside another way", "write one way to log in")
         cloud = None
     return HttpConfig(
-        url=model.url,
+        url=model.url or NO_URL,
         username=username,
         password=None if username is None else text,
         password_file=None if username is None else file,

@@ -57,11 +57,11 @@ class Surroundings:
 
     def queries(self, slo: Slo) -> list[CountedPart]:
         """What the SLI counts, with the graph of each part in Prometheus where it is a query."""
-        # The parts of a composite are ids of SLOs, which may read like differences of metrics.
-        is_composite = slo.sli.kind is SliKind.COMPOSITE
+        # The parts of a composite are ids of SLOs, and queries of other services no PromQL, which they may read like.
+        is_promql = slo.sli.kind not in (SliKind.COMPOSITE, SliKind.INTERVAL_COUNTS)
         counted = slo.sli.of if isinstance(slo.sli, SeveralSources) else slo.sli
         described = [
-            CountedPart(what, text, self._graphs(text, slo) if not is_composite and _is_query(text) else ())
+            CountedPart(what, text, self._graphs(text, slo) if is_promql and _is_query(text) else ())
             for what, text in counted.description
         ]
         # Both are asked for, and those that are there are counted: no graph of the other has a line.

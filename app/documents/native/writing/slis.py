@@ -18,6 +18,7 @@ from app.promql.inclusion import histogram_of
 from app.promql.metric_names import NAME
 from app.promql.selector_text import render, weighted_text
 from app.sli import (
+    SHORTEST_INTERVAL,
     Composite,
     Condition,
     EventsOf,
@@ -25,6 +26,7 @@ from app.sli import (
     Gauge,
     GaugeOrAbsent,
     GaugeSums,
+    IntervalCounts,
     NotExpressibleError,
     Part,
     WeightedSum,
@@ -32,6 +34,7 @@ from app.sli import (
 from app.sli.sample_sum import SampleSum
 from app.slo import (
     CompositeRule,
+    EmptyIntervals,
     Matcher,
     MatchOp,
     MissingData,
@@ -93,8 +96,21 @@ def _spellings(sli: Sli) -> Iterator[Keys]:
         case Expression():
             yield from _of_origin(sli)
             yield _expression(sli)
+        case IntervalCounts():
+            yield {str(sli.language): _counts(sli)}
         case _:
             pass
+
+
+def _counts(sli: IntervalCounts) -> Keys:
+    return given(
+        {
+            "total": sli.total,
+            str(sli.shares): sli.part,
+            "every": None if sli.every == SHORTEST_INTERVAL else format_duration(sli.every),
+            "empty_intervals": None if sli.empty is EmptyIntervals.MISSING else str(sli.empty),
+        }
+    )
 
 
 def _summed(sli: WeightedSum | SampleSum) -> Keys:

@@ -1,0 +1,169 @@
+"""The client of services that count in intervals: few requests, and no query that suffers for another one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.count_sources import CountAccess, CountClient, open_count_client
+from app.prometheus import (
+    AccessDeniedError,
+    BadAnswerError,
+    BadQueryError,
+    HttpConfig,
+    Limits,
+    Matrix,
+    PrometheusError,
+    RateLimitedError,
+    TimedOutError,
+)
+from app.slo import SourceKind
+from tests.support.fake_count_services import (
+    ACCOUNT,
+    API_KEY,
+    APPLICATION_KEY,
+    USER_KEY,
+    Events,
+    FakeDatadog,
+    FakeNewRelic,
+)
+from tests.support.scripted_server import Reply, Scripted
+
+START = 1_700_000_100 // 900 * 900
+MINUTE = timedelta(minutes=1)
+HEADERS = {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APPLICATION_KEY, "API-Key": USER_KEY}
+GOOD = {
+    SourceKind.DATADOG: "sum:requests{service:shop}.as_count()",
+    SourceKind.NEWRELIC: "SELECT count(*) FROM requests WHERE service = 'shop'",
+}
+REFUSED = {
+    SourceKind.DATADOG: "sum:requests{service:a b IN c}.as_count() + default_zero(sum:x{*}.as_count())",
+    SourceKind.NEWRELIC: "SELECT sum(x) FROM requests",
+}
+
+
+def _run(
+    kind: SourceKind, url: str, ask: Callable[[CountClient], Awaitable[object]], *, account: int = ACCOUNT
+) -> list[Matrix | BaseException]:
+    """What comes of asking."""
+
+    async def opened() -> list[Matrix | BaseException]:
+        http = HttpConfig(url=url, headers=HEADERS)
+        access = CountAccess(kind=kind, http=http, limits=Limits(timeout=timedelta(seconds=10)), account=account)
+        async with open_count_client(access, background=False) as client:
+            found: list[Matrix | BaseException] = await ask(client)  # type: ignore[assignment]
+            return found
+
+    return asyncio.run(opened())
+
+
+def _asking(*queries: str, hours: int = 1) -> Callable[[CountClient], Awaitable[object]]:
+    start, end = (datetime.fromtimestamp(at, UTC) for at in (START + 60, START + hours * 3_600))
+
+    async def ask(client: CountClient) -> object:
+        asked = (client.range(query, start, end, MINUTE, deadline=10.0) for query in queries)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    return ask
+
+
+def _fake(kind: SourceKind) -> FakeDatadog | FakeNewRelic:
+    fake: FakeDatadog | FakeNewRelic = FakeDatadog() if kind is SourceKind.DATADOG else FakeNewRelic()
+    fake.held.now = START + 90_000
+    fake.held.events = [
+        Events(name="requests", tags={"service": "shop"}, at=START + 600 * number + 1, many=number + 1)
+        for number in range(6)
+    ]
+    return fake
+
+
+BOTH = pytest.mark.parametrize("kind", list(GOOD))
+
+
+@BOTH
+def test_numbers_are_those_of_the_intervals_that_end_then(kind: SourceKind) -> None:
+    with _fake(kind) as fake:
+        (found,) = _run(kind, fake.url, _asking(GOOD[kind]))
+    assert isinstance(found, Matrix)
+    assert found.times.tolist() == [START + 600 * number + 60 for number in range(6)]
+    assert found.values.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@BOTH
+def test_a_refused_query_is_the_only_one_that_fails(kind: SourceKind) -> None:
+    """And equal queries are asked once."""
+    with _fake(kind) as fake:
+        *good, bad = _run(kind, fake.url, _asking(*[GOOD[kind]] * 5, REFUSED[kind]))
+    assert all(isinstance(one, Matrix) and one.values.sum() == 21 for one in good)
+    assert isinstance(bad, BadQueryError)
+    assert fake.held.queries.count(fake.held.queries[0]) <= 2
+
+
+@BOTH
+def test_many_queries_and_long_ranges_are_few_requests(kind: SourceKind) -> None:
+    """As many as the limits of each service let: 1,500 intervals of Datadog, 366 of New Relic."""
+    text = GOOD[kind]
+    queries = [text.replace("shop", f"shop{number}") for number in range(20)]
+    with _fake(kind) as fake:
+        found = _run(kind, fake.url, _asking(*queries))
+        assert all(isinstance(one, Matrix) for one in found)
+        assert len(fake.held.statuses) == (1 if kind is SourceKind.DATADOG else 2)
+        _run(kind, fake.url, _asking(text, hours=24))
+        assert len(fake.held.statuses) == (2 if kind is SourceKind.DATADOG else 2 + 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "error"),
+    [
+        (SourceKind.DATADOG, 401, b'{"errors":["Unauthorized"]}', AccessDeniedError),
+        (SourceKind.DATADOG, 403, b'{"errors":["Forbidden"]}', AccessDeniedError),
+        (SourceKind.DATADOG, 400, b'{"errors":["bad metric"]}', BadQueryError),
+        (SourceKind.DATADOG, 200, b'{"errors":["bad metric"]}', BadQueryError),
+        (
+            SourceKind.DATADOG,
+            200,
+            b'{"data":{"attributes":{"times":[1000],"series":[],"values":[[1]]}}}',
+            BadAnswerError,
+        ),
+        (SourceKind.DATADOG, 200, b"<html>", BadAnswerError),
+        (SourceKind.NEWRELIC, 401, b'{"errors":[{"message":"Invalid API key"}]}', AccessDeniedError),
+        (SourceKind.NEWRELIC, 200, b'{"errors":[{"message":"Access denied."}],"data":null}', AccessDeniedError),
+        (SourceKind.NEWRELIC, 200, b'{"errors":[{"message":"NRQL timed out"}],"data":null}', TimedOutError),
+        (SourceKind.NEWRELIC, 200, b'{"data":{}}', BadAnswerError),
+        (SourceKind.NEWRELIC, 200, b"[]", BadAnswerError),
+    ],
+)
+def test_errors_are_of_our_own_kinds(kind: SourceKind, status: int, body: bytes, error: type[PrometheusError]) -> None:
+    """And say nothing of keys."""
+    with Scripted(otherwise=Reply(status=status, body=body)) as server:
+        (found,) = _run(kind, server.url, _asking(GOOD[kind]))
+    assert isinstance(found, error)
+    assert not any(key in str(found) for key in HEADERS.values())
+
+
+def test_a_server_in_trouble_is_asked_again() -> None:
+    content = b'{"data":{"attributes":{"times":[],"series":[],"values":[]}}}'
+    with Scripted(Reply(status=502), Reply(status=503), otherwise=Reply(body=content)) as server:
+        (found,) = _run(SourceKind.DATADOG, server.url, _asking(GOOD[SourceKind.DATADOG]))
+    assert isinstance(found, Matrix)
+    assert len(server.requests) == 3
+
+
+def test_a_limit_is_waited_for_as_long_as_the_service_says() -> None:
+    """If that is within the deadline; else nothing is asked until then."""
+    content = b'{"data":{"attributes":{"times":[],"series":[],"values":[]}}}'
+    refused = Reply(status=429, headers={"X-RateLimit-Reset": "1"}, body=b"{}")
+    with Scripted(refused, otherwise=Reply(body=content)) as server:
+        (found,) = _run(SourceKind.DATADOG, server.url, _asking(GOOD[SourceKind.DATADOG]))
+        assert isinstance(found, Matrix)
+        assert server.requests[1].at - server.requests[0].at >= 1
+    with Scripted(otherwise=Reply(status=429, headers={"Retry-After": "3600"}, body=b"{}")) as server:
+
+        async def twice(client: CountClient) -> object:
+            ask = _asking(GOOD[SourceKind.DATADOG])
+            return [*await ask(client), *await ask(client)]  # type: ignore[misc]
+
+        found_twice = _run(SourceKind.DATADOG, server.url, twice)
+        assert all(isinstance(one, RateLimitedError) for one in found_twice)
+        assert len(server.requests) == 1
