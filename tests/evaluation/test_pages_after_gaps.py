@@ -47,15 +47,23 @@ def test_an_incident_that_was_over_in_the_gap_does_not_page(tmp_path: Path) -> N
     assert shown(tmp_path, gap_s=20 * MINUTE, errors=errors, at=GAP + 30 * MINUTE) is AlertState.FROZEN
 
 
-def test_a_page_whose_errors_go_on_under_another_code_behind_a_gap_resolves(tmp_path: Path) -> None:
-    """Their series has not merely vanished, which would leave its errors unknown."""
+@pytest.mark.parametrize("codes", [{"500": 1.0}, {"500": 0.7, "502": 0.3}], ids=["renamed", "merged"])
+def test_a_page_whose_errors_go_on_under_another_code_behind_a_gap_resolves(
+    tmp_path: Path, codes: dict[str, float]
+) -> None:
+    """Their series have not merely vanished, which would leave their errors unknown."""
     began, ended, span = GAP - 20 * MINUTE, GAP + 30 * MINUTE, (AT, AT + 5 * HOUR)
     hole = (GAP, GAP + 10 * MINUTE)
     series = [
         counter(requests("web"), span, per_second=10.0, without=[hole]),
         *(
-            counter(requests("web", code), span, per_second=0.0, bursts=[((began, ended), 10.0)], without=without)
-            for code, without in (("500", [(GAP, AT + 5 * HOUR)]), ("503", [(AT, hole[1])]))
+            counter(
+                requests("web", code), span, per_second=0.0, bursts=[((began, ended), 10.0 * share)], without=without
+            )
+            for code, share, without in (
+                *((code, share, [(GAP, AT + 5 * HOUR)]) for code, share in codes.items()),
+                ("5xx", 1.0, [(AT, hole[1])]),
+            )
         ),
     ]
     with Running(slos([availability("web")], tmp_path / "slos"), MemorySource(series), tmp_path / "a.db") as live:
