@@ -6,11 +6,12 @@ other tools are packages beside it, listed in `load.DIALECTS`, and share `import
 """
 
 from app.documents.dialect import Defaults
-from app.documents.files import FilesState, files_state
+from app.documents.files import FilesState, files_state, holds_documents
 from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlike_a_counter
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
 from app.documents.native import json_schema, policies_schema
 from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
+from app.documents.objects import DocumentLoader, DocumentObject, SettledObject, settle_objects, sound_objects, texts_of
 from app.documents.pyrra.windows import TIERS as PYRRA_RULES
 from app.documents.tenants import joined, load_all_documents, load_paths, part_of
 
@@ -20,11 +21,15 @@ __all__ = [
     "NO_DOCUMENT",
     "PYRRA_RULES",
     "Defaults",
+    "DocumentLoader",
+    "DocumentObject",
     "FilesState",
     "LoadResult",
     "ProposedRules",
+    "SettledObject",
     "digest",
     "files_state",
+    "holds_documents",
     "joined",
     "json_schema",
     "lint",
@@ -35,5 +40,8 @@ __all__ = [
     "part_of",
     "policies_schema",
     "read_proposed_rules",
+    "settle_objects",
+    "sound_objects",
+    "texts_of",
     "unlike_a_counter",
 ]

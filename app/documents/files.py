@@ -34,6 +34,11 @@ def find_files(path: Path, findings: Findings) -> list[Path]:
     return [file for file in found if _is_inside(file, root, findings)]
 
 
+def holds_documents(path: Path) -> bool:
+    """Whether there are documents at *path*."""
+    return bool(find_files(path, Findings())) and path.exists()
+
+
 def files_state(*paths: Path) -> FilesState:
     """What differs once documents at *paths* have been added, changed or removed, from the metadata of their files.
 

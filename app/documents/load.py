@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -14,6 +15,7 @@ from app.documents.lint.comments import Ignored, read_comments
 from app.documents.lint.names import KIND_IGNORED
 from app.documents.long_texts import check_labels, with_short_texts
 from app.documents.native.dialect import NativeDialect
+from app.documents.native.envelope import without_envelope
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
 from app.documents.other_tools import has_no_slos, is_beside_slos, remedy_for, tool_of
@@ -42,6 +44,7 @@ DIALECTS: tuple[Dialect, ...] = (
 """Asked in this order; the first that recognises a document reads it."""
 _Placed = TypeVar("_Placed", PlacedSlo, PlacedPolicy)
 _DEFAULTS = Defaults()
+_NO_OBJECTS: Mapping[Path, str] = MappingProxyType({})
 _NO_ALERTING = Alerting()
 NO_DOCUMENT = "no_document"
 """The code of the warning about a file that holds nothing."""
@@ -81,9 +84,14 @@ class DocumentSet:
     policies: tuple[BudgetPolicy, ...] = ()
 
 
-def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
-    """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
-    return result_of(read_documents(*paths, defaults=defaults))
+def load_documents(
+    *paths: Path, defaults: Defaults = _DEFAULTS, objects: Mapping[Path, str] = _NO_OBJECTS
+) -> LoadResult:
+    """Read every document at *paths*, each a file or a folder; never raises for what is in them.
+
+    *objects* are texts that are in no file, by what findings call them; they come after the files.
+    """
+    return result_of(read_documents(*paths, defaults=defaults, objects=objects))
 
 
 def result_of(found: DocumentSet) -> LoadResult:
@@ -102,13 +110,18 @@ def result_of(found: DocumentSet) -> LoadResult:
     )
 
 
-def read_documents(*paths: Path, defaults: Defaults = _DEFAULTS, without: Collection[Path] = ()) -> DocumentSet:
+def read_documents(
+    *paths: Path,
+    defaults: Defaults = _DEFAULTS,
+    without: Collection[Path] = (),
+    objects: Mapping[Path, str] = _NO_OBJECTS,
+) -> DocumentSet:
     """As `load_documents`, with the documents themselves, except files below the paths of *without*."""
     findings = Findings()
     files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
     files = [file for file in files if not is_below(file, without)]
     texts = ((file, text) for file in files if (text := read_text(file, findings)) is not None)
-    return _read(files, texts, findings, defaults)
+    return _read([*files, *objects], chain(texts, objects.items()), findings, defaults)
 
 
 def read_texts(texts: Mapping[Path, str]) -> DocumentSet:
@@ -135,7 +148,7 @@ def _documents_in(text: str, file: Path, findings: Findings) -> Sequence[Documen
     if content.is_empty:
         remedy = "write service: and slos:, or remove the file"
         findings.warning(Place(file=file), "holds no document", remedy, code=NO_DOCUMENT)
-    return content.documents
+    return [native for one in content.documents if (native := without_envelope(one, findings)) is not None]
 
 
 def _read(

@@ -1,9 +1,10 @@
 """Documents of tenants: each folder is read by itself, and all that it names becomes the tenant's (ADR-0101)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
+from types import MappingProxyType
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.files import is_below
@@ -14,27 +15,34 @@ from app.sli import Composite, Part
 from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, SourceKind, Tenant, in_tenant, tenant_of
 from app.yamldoc.findings import Findings, Place
 
+_NO_OBJECTS: Mapping[Path, str] = MappingProxyType({})
 TENANT_LIMIT = "tenant_limit"
 """The code of a folder with more SLOs than its tenant may have."""
 
 
-def load_all_documents(path: Path, tenants: Sequence[Tenant], *, defaults: Defaults) -> LoadResult:
-    """The documents of the service at *path* and those of all *tenants*.
+def load_all_documents(
+    path: Path | None, tenants: Sequence[Tenant], *, defaults: Defaults, objects: Mapping[Path, str] = _NO_OBJECTS
+) -> LoadResult:
+    """The documents of the service at *path* and in *objects*, and those of all *tenants*.
 
     Where there are tenants, the service itself need not have any, and its folder may hold theirs.
     """
-    own = [path] if path.exists() or not tenants else []
-    return load_paths([*own, *(tenant.documents for tenant in tenants)], tenants, defaults=defaults)
+    own = [path] if path is not None and (path.exists() or not tenants) else []
+    folders = [tenant.documents for tenant in tenants]
+    return load_paths([*own, *folders], tenants, defaults=defaults, objects=objects)
 
 
-def load_paths(paths: Sequence[Path], tenants: Sequence[Tenant], *, defaults: Defaults) -> LoadResult:
-    """The documents at some paths, each as one of the tenant whose folder it is in, or of none."""
+def load_paths(
+    paths: Sequence[Path], tenants: Sequence[Tenant], *, defaults: Defaults, objects: Mapping[Path, str] = _NO_OBJECTS
+) -> LoadResult:
+    """The documents at some paths, each as one of the tenant whose folder it is in, or of none, as *objects* are."""
     if not tenants:
-        return load_documents(*paths, defaults=defaults)
+        return load_documents(*paths, defaults=defaults, objects=objects)
     folders = [tenant.documents for tenant in tenants]
     results = []
-    if own := [path for path in paths if not is_below(path, folders)]:
-        found = read_documents(*own, defaults=defaults, without=folders)
+    own = [path for path in paths if not is_below(path, folders)]
+    if own or objects:
+        found = read_documents(*own, defaults=defaults, without=folders, objects=objects)
         _refuse_names_of(found, {tenant.name for tenant in tenants})
         results.append(result_of(found))
     for tenant in tenants:

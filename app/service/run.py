@@ -6,10 +6,9 @@ import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -30,9 +29,10 @@ from app.api import (
 )
 from app.clock import SystemClock
 from app.delivery import FailureReason
-from app.documents import Defaults, FilesState, LoadResult, load_all_documents
+from app.documents import DocumentLoader, FilesState, LoadResult, load_documents
 from app.extras import is_installed
 from app.integrations import DeliveryConfig, load_config
+from app.kubernetes import ApiServer
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.past_metrics import StoredLedger
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
@@ -54,6 +54,7 @@ from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
 from app.service.kept_adjustments import AdjustedDaysKeeper
+from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
@@ -67,6 +68,7 @@ from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredAudit, StoredChanges, StoredReports, StoredSessions, StoredTokens
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
+from app.yamldoc import ErrorFinding
 
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
@@ -113,17 +115,16 @@ def _run(settings: Settings, signals: Signals) -> int:
     )
     tenants = delivery.config.tenants
     files = (*config_state, *state_of_documents(settings, tenants))
-    defaults = Defaults.of(settings.default_window, known_sources(settings, delivery))
-    documents = load_all_documents(Path(settings.specs), tenants, defaults=defaults)
-    if not settings.specs.exists() and not tenants:
+    # Objects of Kubernetes are in the database, and files are read with them: each may refer to the others.
+    load = document_loader(settings, delivery, known=known_sources(settings, delivery))
+    documents = load_documents() if settings.kubernetes_kinds else load({})
+    if not settings.specs.exists() and not tenants and not settings.kubernetes_kinds:
         return _refuse(
             f"SLOBURN_SPECS: there is no file or folder {settings.specs}; write the path of SLO documents, or create it"
         )
     errors = (*documents.errors, *delivery.errors)
     if errors:
-        # These begin with their place, as editors and `sloburn check` have it.
-        print("\n".join(error.printed for error in errors), file=sys.stderr)  # noqa: T201  what a user is to see
-        return EXIT_USAGE
+        return _refuse_files(errors)
     try:
         listening = _listen(settings)
     except OSError as error:
@@ -132,15 +133,22 @@ def _run(settings: Settings, signals: Signals) -> int:
         )
     if settings.mcp and not is_installed("mcp"):
         return _refuse("SLOBURN_MCP: the library of the protocol is not installed; install sloburn[mcp]")
-    given = _Given(documents, delivery.config, files)
+    given = _Given(documents, delivery.config, files, load)
     with listening:
+        return _work_until_stopped(settings, given, listening, signals)
+
+
+def _work_until_stopped(settings: Settings, given: "_Given", listening: socket.socket, signals: Signals) -> int:
+    """Work until a signal comes; the exit code."""
+    try:
         try:
-            try:
-                _work(settings, given, listening, signals)
-            except _PutAsideError:
-                _work(settings, given, listening, signals)
-        except (StoreError, MisconfiguredError, ValueError) as error:
-            return _refuse(str(error), _exit_code(error))
+            _work(settings, given, listening, signals)
+        except _PutAsideError:
+            _work(settings, given, listening, signals)
+    except _RefusedFilesError as error:
+        return _refuse_files(error.errors)
+    except (StoreError, MisconfiguredError, ValueError) as error:
+        return _refuse(str(error), _exit_code(error))
     _log.info("stopped")
     return EXIT_GOOD
 
@@ -149,13 +157,36 @@ class _PutAsideError(Exception):
     """The database was damaged in a way that only shows when it is read, and was put aside."""
 
 
+class _RefusedFilesError(Exception):
+    """Files have errors, which were found beside what is in the database."""
+
+    def __init__(self, errors: Sequence[ErrorFinding]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What the service starts with, and the files that it is from."""
+    """What the service starts with, and the files that it is from; no documents yet where the database has some."""
 
     documents: LoadResult
     delivery: DeliveryConfig
     files: FilesState
+    load: DocumentLoader
+
+    def with_objects(self, objects: ObjectDocuments | None) -> LoadResult:
+        """The documents of files and of *objects* of Kubernetes.
+
+        Raises:
+            _RefusedFilesError: files have errors.
+            StoreError: the objects cannot be read.
+        """
+        if objects is None:
+            return self.documents
+        found = objects.load_at_start(self.load)
+        if found.errors:
+            raise _RefusedFilesError(found.errors)
+        return found
 
 
 def _work(settings: Settings, given: _Given, listening: socket.socket, signals: Signals) -> None:
@@ -179,6 +210,7 @@ def _work_on(
     instruments: Instruments,
     telemetry: TelemetryConfig,
 ) -> None:
+    api = api_server(settings, environment()) if settings.kubernetes_kinds else None
     database = open_database(settings.database_url, recover=settings.recover)
     components = Components(
         settings=settings,
@@ -189,7 +221,12 @@ def _work_on(
         clock=SystemClock(),
         delivery=given.delivery,
     )
-    engine = Engine(components, given.documents)
+    objects = None if api is None else ObjectDocuments(settings, database)
+    with ExitStack() as unless_made:
+        unless_made.callback(database.close)
+        documents = given.with_objects(objects)
+        engine = Engine(components, documents)
+        unless_made.pop_all()
     try:
         try:
             _publish_stored(components)
@@ -199,11 +236,11 @@ def _work_on(
                 raise
             database.put_aside()
             raise _PutAsideError from error
-        warnings = len(given.documents.warnings)
+        warnings = len(documents.warnings)
         _log.info(
             "serving",
             address=settings.listen_address,
-            slos=len(given.documents.slos),
+            slos=len(documents.slos),
             # `sloburn check` prints them: an SLO that never burns may be a misspelt selector.
             **({"warnings": warnings} if warnings else {}),
             prometheus=settings.prometheus_url,
@@ -211,7 +248,9 @@ def _work_on(
         )
         if not given.delivery.names:
             _log.info("no Alertmanager and no receiver is set: alerts are shown, and no notification is sent")
-        _serve(engine, components, given.files, listening, signals)
+        kept = Documents(engine, components, files=given.files, objects=objects)
+        watching = [] if api is None else [_watching(components, kept, api)]
+        _serve(engine, components, kept, listening, signals, watching=watching)
     finally:
         ended = engine.stop()
         database.close()
@@ -222,11 +261,30 @@ def _work_on(
             os._exit(EXIT_GOOD)
 
 
+def _watching(components: Components, documents: Documents, api: ApiServer) -> Coroutine[Any, Any, None]:
+    """Watches objects of Kubernetes."""
+    watch = KubernetesWatch(
+        components.settings,
+        components.database,
+        api,
+        service_lease=components.service_lease,
+        clock=components.clock,
+        loader=documents.loader,
+    )
+    return watch.run(components.instruments)
+
+
 def _serve(
-    engine: Engine, components: Components, files: FilesState, listening: socket.socket, signals: Signals
+    engine: Engine,
+    components: Components,
+    documents: Documents,
+    listening: socket.socket,
+    signals: Signals,
+    *,
+    watching: Sequence[Coroutine[Any, Any, None]],
 ) -> None:
     """Serve the API in this thread until a signal comes."""
-    settings, documents = components.settings, Documents(engine, components, files=files)
+    settings = components.settings
     audit, reports = StoredAudit(components.database), _reports(engine, components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
@@ -234,7 +292,7 @@ def _serve(
     app = create_app(data, telemetry=components.telemetry)
     app.include_router(_pages(app, engine, components, data))
     server = _server(_config(app, components, limits, stream), signals)
-    beside = [*_beside(engine, components, documents, reports, audit), *_assistants(app, settings)]
+    beside = [*_beside(engine, components, documents, reports, audit), *_assistants(app, settings), *watching]
     with closing(data.backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, beside))
 
@@ -543,6 +601,12 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, StoreCorruptError):
         return EXIT_CORRUPT
     return EXIT_NEWER if isinstance(error, StoreNewerError) else EXIT_USAGE
+
+
+def _refuse_files(errors: Sequence[ErrorFinding]) -> int:
+    # These begin with their place, as editors and `sloburn check` have it.
+    print("\n".join(error.printed for error in errors), file=sys.stderr)  # noqa: T201  what a user is to see
+    return EXIT_USAGE
 
 
 def _refuse(why: str, code: int = EXIT_USAGE) -> int:

@@ -27,7 +27,9 @@ from app.settings.values import (
     parse_http_url,
     parse_http_urls,
     parse_interval,
+    parse_kubernetes_kinds,
     parse_listen_address,
+    parse_namespaces,
     parse_networks,
     parse_roles,
     parse_watch_interval,
@@ -122,6 +124,26 @@ class Settings(BaseSettings):
         timedelta(seconds=10),
         description="How often to look whether documents or receivers have changed, to reload them: `1s` to `1h`, "
         "or `off`.",
+    )
+    kubernetes_kinds: Annotated[tuple[str, ...], NoDecode, parsed(parse_kubernetes_kinds)] = Field(
+        (),
+        description="Objects of Kubernetes to read SLO documents from: some of `configmaps`, `slodocuments`, `sloth` "
+        "and `pyrra`, separated by commas; none: Kubernetes is not asked.",
+    )
+    kubernetes_namespaces: Annotated[tuple[str, ...], NoDecode, parsed(parse_namespaces)] = Field(
+        (), description="Namespaces of these objects, separated by commas; none: all of them."
+    )
+    kubernetes_label: str = Field(
+        "sloburn.dev/documents=true", description="Label selector of the ConfigMaps that hold documents."
+    )
+    kubernetes_url: Url | None = Field(
+        None, description="URL of the API server of Kubernetes; by default that of the pod's cluster."
+    )
+    kubernetes_token_file: Path | None = Field(
+        None, description="File with the token for that server, read for each request; by default that of the pod."
+    )
+    kubernetes_ca_file: Path | None = Field(
+        None, description="CA certificates of that server; by default those of the pod."
     )
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
         "sqlite:///data/sloburn.db",
@@ -248,9 +270,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{variable('forward_auth_networks')}: missing; write the network of the proxy")
         for name in type(self).model_fields:
             path = getattr(self, name)
-            if name.startswith("prometheus_tls_") and isinstance(path, Path):
+            if not isinstance(path, Path):
+                continue
+            if name.startswith("prometheus_tls_") or name == "kubernetes_ca_file":
                 _checked(name, check_file, path)
-            elif name.startswith("prometheus_") and isinstance(path, Path):
+            elif name.startswith("prometheus_") or name == "kubernetes_token_file":
                 _checked(name, file_text, path)
         return self
 

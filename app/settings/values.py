@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, SecretStr
 
 from app.access import AccessScope, AccessScopes
 from app.http import SecretFileError, is_header_name, is_header_value, is_settable_header, probe_file, read_secret_now
+from app.kubernetes import WATCHED_KINDS
 from app.slo import parse_duration
 
 _HIGHEST_PORT = 65_535
@@ -106,6 +107,24 @@ def parse_host_names(text: str) -> tuple[str, ...]:
     for name in found:
         if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:]+", name):
             raise ValueError(f"{name!r:.60} is not the name of a host: write slo.example.org, without scheme and port")
+    return found
+
+
+def parse_namespaces(text: str) -> tuple[str, ...]:
+    """Names of namespaces of Kubernetes, each once."""
+    found = tuple(dict.fromkeys(str(name) for name in _items(text) if name))
+    for name in found:
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+            raise ValueError(f"{name!r:.70} is not the name of a namespace: write one such as team-a")
+    return found
+
+
+def parse_kubernetes_kinds(text: str) -> tuple[str, ...]:
+    """Kinds of objects of Kubernetes, each once."""
+    found = tuple(dict.fromkeys(str(name).lower() for name in _items(text) if name))
+    for name in found:
+        if name not in WATCHED_KINDS:
+            raise ValueError(f"{name!r:.70} is not a kind that is read: write some of {', '.join(WATCHED_KINDS)}")
     return found
 
 

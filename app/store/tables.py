@@ -13,6 +13,7 @@ from app.store.gate import gate_decision, gate_exception
 from app.store.incident_notes import incident_mark, incident_note, postmortem
 from app.store.incidents import incident, incident_label
 from app.store.instances import instance
+from app.store.kubernetes import kubernetes_object, kubernetes_watch
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
 from app.store.outbox import outbox
@@ -45,6 +46,8 @@ __all__ = [
     "incident_mark",
     "incident_note",
     "instance",
+    "kubernetes_object",
+    "kubernetes_watch",
     "ledger_chunk",
     "ledger_row",
     "messages",

@@ -15,7 +15,7 @@ from app.alerting import Transition
 from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
 from app.clock import Clock
-from app.documents import Defaults, FilesState, LoadResult, files_state, load_all_documents
+from app.documents import DocumentLoader, FilesState, LoadResult, files_state
 from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
@@ -24,6 +24,7 @@ from app.policy import PastIncident, WrittenPostmortem
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
+from app.service.kubernetes import ObjectDocuments, document_loader
 from app.service.source_clients import known_sources
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
@@ -310,11 +311,14 @@ class StoredDeliveries(DeliveryLog):
 class Documents(Reloader, ConfigSource, ReloadedFiles):
     """The documents and receivers on disk, and the current ones: a reload is all or nothing.
 
-    *files* are those that the current ones were read from.
+    *files* are those that the current ones were read from, and *objects* those of Kubernetes, if there are any.
     """
 
-    def __init__(self, engine: Engine, components: Components, *, files: FilesState) -> None:
+    def __init__(
+        self, engine: Engine, components: Components, *, files: FilesState, objects: ObjectDocuments | None = None
+    ) -> None:
         self._engine = engine
+        self._objects = objects
         self._database = components.database
         self._files = files
         self._calls = DetachedCalls()
@@ -360,20 +364,36 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
 
     def reasons_not_reloaded(self) -> Sequence[str]:
         """Why other documents or receivers are active than those on disk, in words; empty if they are the same."""
+        objects = () if self._objects is None else (*self._objects.refused, *self._objects.problems)
         if not self._errors:
-            return ()
+            return objects
         more = f" ({len(self._errors) - 1} more errors)" if len(self._errors) > 1 else ""
-        return [f"documents and receivers were not reloaded; the old ones stay active: {self._errors[0]}{more}"]
+        return [
+            f"documents and receivers were not reloaded; the old ones stay active: {self._errors[0]}{more}",
+            *objects,
+        ]
 
     def _files_now(self) -> FilesState:
         return (
             *state_of_config(self._settings, self._config_file),
             *state_of_documents(self._settings, self._tenants),
+            *(() if self._objects is None else self._objects.state()),
+        )
+
+    async def loader(self) -> DocumentLoader:
+        """Loads the files and other objects, by the configuration as it is now."""
+        delivery = await asyncio.to_thread(self._load_delivery)
+        # While it has errors, that of before stays active.
+        return self._loader(LoadedConfig(config=self._engine.delivery) if delivery.errors else delivery)
+
+    def _loader(self, delivery: LoadedConfig) -> DocumentLoader:
+        return document_loader(
+            self._settings, delivery, known=known_sources(self._settings, delivery), active=self._engine.documents
         )
 
     def _load_documents(self, delivery: LoadedConfig) -> LoadResult:
-        defaults = Defaults.of(self._settings.default_window, known_sources(self._settings, delivery))
-        return load_all_documents(Path(self._settings.specs), delivery.config.tenants, defaults=defaults)
+        load = self._loader(delivery)
+        return load({}) if self._objects is None else self._objects.load(load)
 
     async def _reload_now(self) -> ReloadOutcome:
         # Before they are read, so that what changes meanwhile is seen at the next look.
@@ -439,7 +459,8 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         # Errors that are found again by trying again are said once.
         if errors and not (self._quiet and errors == self._errors):
             _log_failure(errors, findings)
-        self._instruments.reloaded(ok=not errors, at=now)
+        is_refused = self._objects is not None and self._objects.refused
+        self._instruments.reloaded(ok=not errors and not is_refused, at=now)
         if not errors:
             self._at = now
             # `sloburn check` prints them: an SLO that never burns may be a misspelt selector.

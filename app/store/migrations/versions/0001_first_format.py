@@ -25,6 +25,7 @@ def upgrade() -> None:
     _make_policies()
     _make_gate()
     _make_access()
+    _make_kubernetes()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -53,6 +54,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("slo", "at_s", name="pk_budget_record"),
     )
     op.create_index("budget_record_by_time", "budget_record", ["at_s"])
+
+
+def _make_kubernetes() -> None:
+    op.create_table(
+        "kubernetes_object",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("active", sa.String),
+        sa.Column("findings", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_kubernetes_object"),
+    )
+    op.create_table(
+        "kubernetes_watch",
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("problems", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_kubernetes_watch"),
+    )
 
 
 def _make_replicas() -> None:

@@ -1,0 +1,282 @@
+"""Objects of Kubernetes are watched by the replica that does what is done once for all, which decides what is used.
+
+What it decides goes into the store in one transaction that checks its lease; every replica loads that.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from app.clock import Clock
+from app.documents import DocumentLoader, DocumentObject, SettledObject, settle_objects
+from app.kubernetes import (
+    DOCUMENT_KIND,
+    WATCHED_KINDS,
+    ApiServer,
+    ApiServerError,
+    KubernetesClient,
+    ObjectFeed,
+    WatchedObject,
+    is_reported,
+    status_of,
+)
+from app.schedule import ScheduleInstruments, guarded
+from app.service.kubernetes.stored import is_watched
+from app.settings import Settings
+from app.store import Database, StoreError
+from app.store.kubernetes import (
+    StoredObject,
+    WatchState,
+    load_objects,
+    load_watch_state,
+    write_objects,
+    write_watch_state,
+)
+from app.store.shards import ServiceLease
+
+_log = structlog.get_logger(__name__)
+_LOOKED_EVERY_S = 1.0
+# Objects that are applied together are decided together: once nothing has come for a look, or after so many.
+_MOST_LOOKS = 5
+# What is refused may be sound later: a file has changed, or a source was added.
+_AGAIN_AFTER_S = 60.0
+# Writes of statuses are a second's share of what an API server allows one client; a thousand objects take minutes.
+_MOST_STATUSES = 5
+_STATUS_PAUSE_S = 60.0
+
+
+class KubernetesWatch:
+    """Keeps the objects in the store up to date, and says in those of our own kind what became of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        server: ApiServer,
+        *,
+        service_lease: ServiceLease,
+        clock: Clock,
+        loader: Callable[[], Awaitable[DocumentLoader]],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._server = server
+        self._lease = service_lease
+        self._clock = clock
+        self._loader = loader
+        self._client: KubernetesClient | None = None
+        self._feeds: Sequence[ObjectFeed] = ()
+        self._tasks: Sequence[asyncio.Task[None]] = ()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._seen = self._decided = self._looks = 0
+        self._decide_at_s = self._report_at_s = 0.0
+        self._settled: Mapping[str, SettledObject] = {}
+        self._judged: Mapping[str, WatchedObject] = {}
+        self._problems: Sequence[str] | None = None
+        # By object, the version that a status was written to or refused for.
+        self._reported: dict[str, str] = {}
+        self._status_problem: str | None = None
+
+    async def run(self, instruments: ScheduleInstruments) -> None:
+        """Watch again and again, until cancelled."""
+        try:
+            while True:
+                await guarded("watching objects of Kubernetes", self._look(), instruments=instruments)
+                await asyncio.sleep(_LOOKED_EVERY_S)
+        finally:
+            await self._stop()
+
+    async def _look(self) -> None:
+        try:
+            await self.step()
+        except StoreError as error:
+            _log.warning("objects of Kubernetes wait for the database", error=str(error))
+
+    async def step(self) -> None:
+        """Decide what has changed, and report it, as far as it is due.
+
+        Raises:
+            StoreError: it cannot be written, or another replica does it; nothing has been changed.
+        """
+        if not self._lease.is_mine:
+            await self._stop()
+            return
+        self._start()
+        if self._is_due():
+            await self._decide()
+        await self._note_problems()
+        await self._report()
+
+    def _start(self) -> None:
+        if self._client is not None:
+            return
+        self._client = KubernetesClient(self._server)
+        kinds = [WATCHED_KINDS[name] for name in self._settings.kubernetes_kinds]
+        namespaces = self._settings.kubernetes_namespaces or (None,)
+        self._feeds = [
+            ObjectFeed(self._client, kind, namespace=namespace, label=self._settings.kubernetes_label)
+            for kind in kinds
+            for namespace in namespaces
+        ]
+        self._tasks = [asyncio.create_task(feed.run()) for feed in self._feeds]
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
+        self._client, self._feeds, self._tasks = None, (), ()
+        self._forget()
+
+    def _is_due(self) -> bool:
+        changes = sum(feed.changes for feed in self._feeds)
+        is_quiet, self._seen = changes == self._seen, changes
+        if changes != self._decided:
+            self._looks += 1
+            return is_quiet or self._looks >= _MOST_LOOKS
+        is_refused = any(one.findings for one in self._settled.values())
+        return is_refused and self._clock.monotonic() >= self._decide_at_s
+
+    async def _decide(self) -> None:
+        changes = self._seen
+        judged = {name: one for feed in self._feeds for name, one in feed.objects.items()}
+        load = await self._loader()
+        self._settled = await asyncio.to_thread(self._settle, judged, load)
+        self._judged, self._decided, self._looks = judged, changes, 0
+        self._decide_at_s = self._clock.monotonic() + _AGAIN_AFTER_S
+
+    def _settle(self, judged: Mapping[str, WatchedObject], load: DocumentLoader) -> Mapping[str, SettledObject]:
+        """Decide, and write what is different from before; in a thread of its own."""
+        with self._database.read() as transaction:
+            stored = {one.name: one for one in load_objects(transaction)}
+        objects = [
+            *(one for name, row in stored.items() if (one := self._object_of(row, judged.get(name))) is not None),
+            *(_new_object(one) for name, one in judged.items() if name not in stored),
+        ]
+        settled = settle_objects(objects, load)
+        created = {one.name: one.created_at for one in objects}
+        rows = [self._row(one, stored.get(name), created[name]) for name, one in settled.items()]
+        unused = [row.name for row in rows if row.active is None and row.name not in judged]
+        gone = [name for name in unused if not self._is_unlisted(name)]
+        changed = [row for row in rows if row.name not in gone and row != stored.get(row.name)]
+        if changed or gone:
+            with self._database.begin() as transaction:
+                self._lease.check(transaction)
+                write_objects(transaction, changed, gone=gone)
+                state = load_watch_state(transaction)
+                write_watch_state(transaction, WatchState(revision=state.revision + 1, problems=state.problems))
+            _log_decision(changed, gone)
+        return settled
+
+    def _object_of(self, row: StoredObject, seen: WatchedObject | None) -> DocumentObject | None:
+        """An object that is known already; None if there is nothing to decide about it."""
+        offered = None if seen is None else seen.texts
+        if seen is None and self._is_unlisted(row.name):
+            # It is not known yet whether it is still there.
+            offered = row.active
+            if offered is None:
+                return None
+        created_at = row.created_at if seen is None else seen.created_at
+        return DocumentObject(name=row.name, created_at=created_at, offered=offered, active=row.active)
+
+    def _is_unlisted(self, name: str) -> bool:
+        if not is_watched(self._settings, name):
+            return False
+        kind, _, rest = name.partition(" ")
+        namespace = rest.partition("/")[0]
+        return any(feed.covers(kind, namespace) and not feed.is_listed for feed in self._feeds)
+
+    def _row(self, one: SettledObject, before: StoredObject | None, created_at: Any) -> StoredObject:
+        findings: Sequence[str] = tuple(map(str, one.findings))
+        if not findings and before is not None and one.active == before.active and self._is_unlisted(one.name):
+            findings = before.findings
+        return StoredObject(name=one.name, created_at=created_at, active=one.active, findings=findings)
+
+    async def _note_problems(self) -> None:
+        problems = [feed.problem for feed in self._feeds if feed.problem is not None]
+        known = self._settled
+        problems += [
+            f"{feed.title}: the API server does not know this kind"
+            for feed in self._feeds
+            if feed.is_missing and any(name.partition(" ")[0] == feed.kind.kind for name in known)
+        ]
+        if self._status_problem is not None:
+            problems.append(self._status_problem)
+        if problems != self._problems:
+            await asyncio.to_thread(self._write_problems, problems)
+            self._problems = problems
+
+    def _write_problems(self, problems: Sequence[str]) -> None:
+        with self._database.read() as transaction:
+            state = load_watch_state(transaction)
+        if list(state.problems) == list(problems):
+            return
+        with self._database.begin() as transaction:
+            self._lease.check(transaction)
+            state = load_watch_state(transaction)
+            write_watch_state(transaction, WatchState(revision=state.revision, problems=problems))
+
+    async def _report(self) -> None:
+        """Write the statuses of some objects of our own kind that do not have them yet."""
+        if self._client is None or self._clock.monotonic() < self._report_at_s:
+            return
+        due = 0
+        for one in [one for feed in self._feeds if feed.kind is DOCUMENT_KIND for one in feed.objects.values()]:
+            status = self._status_due(one)
+            if status is None:
+                continue
+            if due == _MOST_STATUSES:
+                return
+            due += 1
+            if not await self._write_status(self._client, one, status):
+                return
+
+    def _status_due(self, one: WatchedObject) -> Mapping[str, Any] | None:
+        settled, judged = self._settled.get(one.name), self._judged.get(one.name)
+        if settled is None or judged is None or judged.texts != one.texts:
+            return None
+        if self._reported.get(one.name) == one.version:
+            return None
+        is_active = settled.active is not None
+        status = status_of(one, settled.findings, slos=settled.slos, is_active=is_active, at=self._clock.now())
+        return None if is_reported(one, status) else status
+
+    async def _write_status(self, client: KubernetesClient, one: WatchedObject, status: Mapping[str, Any]) -> bool:
+        """Write a status; whether others may be written now."""
+        path = DOCUMENT_KIND.path(one.namespace, one.own_name, status=True)
+        # With its version, so that no status goes to an object that has changed meanwhile: that has an event to come.
+        content = {"metadata": {"resourceVersion": one.version}, "status": status}
+        try:
+            await client.patch_status(path, content)
+        except ApiServerError as error:
+            if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+                self._report_at_s = self._clock.monotonic() + _STATUS_PAUSE_S
+                if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}:
+                    self._status_problem = f"{DOCUMENT_KIND.plural}/status: {error}"
+                return False
+        else:
+            self._status_problem = None
+        self._reported[one.name] = one.version
+        return True
+
+
+def _new_object(one: WatchedObject) -> DocumentObject:
+    return DocumentObject(name=one.name, created_at=one.created_at, offered=one.texts)
+
+
+def _log_decision(changed: Sequence[StoredObject], gone: Sequence[str]) -> None:
+    for row in changed:
+        if row.findings:
+            _log.error(
+                "an object of Kubernetes is refused",
+                object=row.name,
+                error=row.findings[0],
+                last_good_version_is_active=row.active is not None,
+            )
+    _log.info("objects of Kubernetes have changed", changed=len(changed), gone=len(gone))
