@@ -248,7 +248,8 @@ def _work_on(
         )
         if not given.delivery.names:
             _log.info("no Alertmanager and no receiver is set: alerts are shown, and no notification is sent")
-        kept = Documents(engine, components, files=given.files, objects=objects)
+        files = given.files if objects is None else (*given.files, *objects.loaded)
+        kept = Documents(engine, components, files=files, objects=objects)
         watching = [] if api is None else [_watching(components, kept, api)]
         _serve(engine, components, kept, listening, signals, watching=watching)
     finally:

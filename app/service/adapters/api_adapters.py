@@ -435,13 +435,14 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
     @override
     def status(self) -> ConfigStatus:
         documents = self._engine.documents
+        errors = (*self._errors, *(() if self._objects is None else self._objects.refused))
         return ConfigStatus(
             settings=self._settings.masked(),
             spec_digest=documents.digest,
             slos=len(documents.slos),
-            last_reload_successful=not self._errors,
+            last_reload_successful=not errors,
             last_reload_at=self._at,
-            last_reload_errors=self._errors,
+            last_reload_errors=errors,
             database=self._database.product,
             replicas=tuple(self._engine.replicas),
         )

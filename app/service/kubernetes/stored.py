@@ -130,6 +130,11 @@ class ObjectDocuments:
         except StoreError:
             # Evaluations go on in memory, and so do documents.
             pass
+        return self.loaded
+
+    @property
+    def loaded(self) -> FilesState:
+        """As `state`, as of the last look."""
         return (("objects of Kubernetes", self._state.revision, 0, 0),)
 
     @property
@@ -150,6 +155,7 @@ class ObjectDocuments:
 
     def _read(self) -> None:
         with self._database.read() as transaction:
+            self._state = load_watch_state(transaction)
             found = load_objects(transaction)
         changed = {one.name for one in found} - {one.name for one in self._objects if one in found}
         self._objects = [one for one in found if is_watched(self._settings, one.name)]

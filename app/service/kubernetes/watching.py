@@ -60,6 +60,7 @@ class KubernetesWatch:
         service_lease: ServiceLease,
         clock: Clock,
         loader: Callable[[], Awaitable[DocumentLoader]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -67,6 +68,7 @@ class KubernetesWatch:
         self._lease = service_lease
         self._clock = clock
         self._loader = loader
+        self._sleep = sleep
         self._client: KubernetesClient | None = None
         self._feeds: Sequence[ObjectFeed] = ()
         self._tasks: Sequence[asyncio.Task[None]] = ()
@@ -89,7 +91,7 @@ class KubernetesWatch:
                 await guarded("watching objects of Kubernetes", self._look(), instruments=instruments)
                 await asyncio.sleep(_LOOKED_EVERY_S)
         finally:
-            await self._stop()
+            await self.close()
 
     async def _look(self) -> None:
         try:
@@ -104,7 +106,7 @@ class KubernetesWatch:
             StoreError: it cannot be written, or another replica does it; nothing has been changed.
         """
         if not self._lease.is_mine:
-            await self._stop()
+            await self.close()
             return
         self._start()
         if self._is_due():
@@ -119,13 +121,16 @@ class KubernetesWatch:
         kinds = [WATCHED_KINDS[name] for name in self._settings.kubernetes_kinds]
         namespaces = self._settings.kubernetes_namespaces or (None,)
         self._feeds = [
-            ObjectFeed(self._client, kind, namespace=namespace, label=self._settings.kubernetes_label)
+            ObjectFeed(
+                self._client, kind, namespace=namespace, label=self._settings.kubernetes_label, sleep=self._sleep
+            )
             for kind in kinds
             for namespace in namespaces
         ]
         self._tasks = [asyncio.create_task(feed.run()) for feed in self._feeds]
 
-    async def _stop(self) -> None:
+    async def close(self) -> None:
+        """Watch no more, and forget what was seen: what was decided is in the store."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

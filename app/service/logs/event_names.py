@@ -103,6 +103,16 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "error": "error in documents or receivers",
         "reloaded": "documents and receivers reloaded",
     },
+    "kubernetes": {
+        "object_unreadable": "an object of Kubernetes cannot be read",
+        "object_refused": "an object of Kubernetes is refused",
+        "object_not_used": "an object of Kubernetes is not used",
+        "objects_changed": "objects of Kubernetes have changed",
+        "watched_again": "objects of Kubernetes are watched again",
+        "not_watched": "objects of Kubernetes are not watched; what was read stays active",
+        "waits_for_store": "objects of Kubernetes wait for the database",
+        "not_read_again": "objects of Kubernetes are those that were read last",
+    },
     "changes": {
         "too_many_versions": "so many versions are new at once that none is taken for a deploy",
         "deploy_found": "deploy found",

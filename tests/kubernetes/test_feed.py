@@ -1,0 +1,286 @@
+"""Objects are listed and watched by the protocol of the API server, over real sockets, whatever the server does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
+from testbed.kubernetes_api import KubernetesApi
+from testbed.waiting import reaches
+
+PLURAL = DOCUMENT_KIND.plural
+_SPEC = {"spec": {"service": "shop", "slos": []}}
+
+
+@pytest.fixture
+def api() -> Iterator[KubernetesApi]:
+    with KubernetesApi() as server:
+        yield server
+
+
+@asynccontextmanager
+async def watching(
+    api: KubernetesApi, *, kind: str = "slodocuments", namespace: str | None = None, server: ApiServer | None = None
+) -> AsyncIterator[ObjectFeed]:
+    async def pause(seconds: float) -> None:
+        # The order of failures matters here, and not how long they are waited for.
+        assert seconds >= 0
+        await asyncio.sleep(0.005)
+
+    client = KubernetesClient(server or ApiServer(url=api.url))
+    feed = ObjectFeed(client, WATCHED_KINDS[kind], namespace=namespace, label="sloburn.dev/documents=true", sleep=pause)
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.aclose()
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(work())
+
+
+def names(feed: ObjectFeed) -> set[str]:
+    return {one.name.partition(" ")[2] for one in feed.objects.values()}
+
+
+def test_objects_come_change_and_go_as_they_do_in_the_cluster(api: KubernetesApi) -> None:
+    api.apply(PLURAL, "a/one", _SPEC)
+    api.apply(PLURAL, "b/two", _SPEC)
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: names(feed) == {"a/one", "b/two"})
+            api.apply(PLURAL, "a/three", _SPEC)
+            api.apply(PLURAL, "a/one", {"spec": {"service": "other"}})
+            api.delete(PLURAL, "b/two")
+            await reaches(lambda: names(feed) == {"a/one", "a/three"})
+            await reaches(lambda: "service: other" in feed.objects["SloDocument a/one"].texts["SloDocument a/one"])
+            assert feed.objects["SloDocument a/one"].generation == 2
+        assert api.count("list", PLURAL) == 1
+
+    run(work)
+
+
+def test_one_namespace_and_one_label_are_asked_for(api: KubernetesApi) -> None:
+    for name, labelled in (("a/slos", True), ("a/other", False), ("b/slos", True)):
+        data = {"x.yaml": "service: x", "y.json": "{}", "notes.txt": "none"}
+        api.apply("configmaps", name, {"data": data}, labelled=labelled)
+
+    async def work() -> None:
+        async with watching(api, kind="configmaps", namespace="a") as feed:
+            await reaches(lambda: feed.is_listed)
+            api.apply("configmaps", "b/more", {"data": {}}, labelled=True)
+            api.apply("configmaps", "a/more", {"data": {}}, labelled=True)
+            await reaches(lambda: names(feed) == {"a/slos", "a/more"})
+            assert set(feed.objects["ConfigMap a/slos"].texts) == {
+                "ConfigMap a/slos/x.yaml",
+                "ConfigMap a/slos/y.json",
+            }
+
+    run(work)
+
+
+def test_a_list_comes_in_parts_and_is_asked_anew_where_the_rest_has_expired(api: KubernetesApi) -> None:
+    api.most_in_page = 2
+    for number in range(5):
+        api.apply(PLURAL, f"a/o{number}", _SPEC)
+    parts = api.answer_get
+    answered: list[str] = []
+
+    def compact_after_the_first(*given: Any) -> None:
+        parts(*given)
+        answered.append("part")
+        if len(answered) == 1:
+            api.compact()
+
+    api.answer_get = compact_after_the_first  # type: ignore[method-assign]
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: len(feed.objects) == 5)
+            assert feed.changes == 1
+        # One part, its expired rest, and three parts of a new list.
+        assert api.count("list", PLURAL) == 5
+
+    run(work)
+
+
+@pytest.mark.parametrize("in_stream", [False, True], ids=["answer", "event"])
+def test_a_version_that_the_server_has_forgotten_makes_a_new_list(api: KubernetesApi, in_stream: bool) -> None:
+    api.gone_in_stream = in_stream
+    api.apply(PLURAL, "a/stays", _SPEC)
+    api.apply(PLURAL, "a/goes", _SPEC)
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: len(feed.objects) == 2)
+            with api.outage():
+                api.delete(PLURAL, "a/goes")
+                api.apply(PLURAL, "a/new", _SPEC)
+                api.compact()
+                # Nothing goes while there is no answer.
+                await reaches(lambda: feed.problem is not None)
+                assert names(feed) == {"a/stays", "a/goes"}
+            await reaches(lambda: names(feed) == {"a/stays", "a/new"})
+            assert feed.problem is None
+        assert api.count("list", PLURAL) == 2
+
+    run(work)
+
+
+def test_a_watch_that_ends_or_is_cut_goes_on_from_the_newest_bookmark(api: KubernetesApi) -> None:
+    api.apply(PLURAL, "a/one", _SPEC)
+    server = ApiServer(url=api.url, watch_for=timedelta(seconds=1))
+
+    async def work() -> None:
+        async with watching(api, server=server) as feed:
+            await reaches(lambda: feed.is_listed)
+            await reaches(lambda: api.count("watch", PLURAL) == 1)
+            api.bookmark()
+            api.bookmark()
+            # The server ends it after a second.
+            await reaches(lambda: api.count("watch", PLURAL) == 2)
+            api.cut()
+            api.apply(PLURAL, "a/two", _SPEC)
+            await reaches(lambda: names(feed) == {"a/one", "a/two"})
+        versions = [version for verb, _, version in api.asked if verb == "watch"]
+        assert versions[:2] == ["101", "103"]
+        assert api.count("list", PLURAL) == 1
+
+    run(work)
+
+
+def test_what_is_forbidden_is_said_and_works_once_it_is_allowed(api: KubernetesApi) -> None:
+    api.apply(PLURAL, "a/one", _SPEC)
+    api.forbidden = {("list", PLURAL)}
+
+    async def work() -> None:
+        with capture_logs() as logs:
+            async with watching(api) as feed:
+                await reaches(lambda: feed.problem is not None)
+                assert "forbidden" in str(feed.problem)
+                assert not feed.is_listed
+                api.forbidden = set()
+                await reaches(lambda: names(feed) == {"a/one"})
+                assert feed.problem is None
+        # However often it is tried.
+        assert len([one for one in logs if one["log_level"] == "warning"]) == 1
+
+    run(work)
+
+
+def test_a_kind_that_is_not_installed_is_no_problem_and_may_come_later(api: KubernetesApi) -> None:
+    api.missing = {PLURAL}
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: api.count("list", PLURAL) >= 5)
+            assert (feed.problem, feed.is_missing, feed.is_listed) == (None, True, False)
+            api.missing = set()
+            api.apply(PLURAL, "a/one", _SPEC)
+            await reaches(lambda: names(feed) == {"a/one"})
+            assert not feed.is_missing
+
+    run(work)
+
+
+def test_the_token_is_read_again_for_each_request(api: KubernetesApi, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    api.token = "first"  # noqa: S105  of the test
+    api.apply(PLURAL, "a/one", _SPEC)
+    server = ApiServer(url=api.url, token_file=token)
+
+    async def work() -> None:
+        async with watching(api, server=server) as feed:
+            await reaches(lambda: len(feed.objects) == 1)
+            api.token = "second"  # noqa: S105  of the test
+            api.cut()
+            await reaches(lambda: feed.problem is not None)
+            token.write_text("second\n")
+            api.apply(PLURAL, "a/two", _SPEC)
+            await reaches(lambda: len(feed.objects) == 2)
+        assert set(api.tokens) == {"first", "second"}
+
+    run(work)
+
+
+@pytest.mark.parametrize("answer", [b"<html>login</html>", b"[]", b'{"items": []}', b'{"metadata": {"resourceVersion'])
+def test_an_answer_of_something_else_removes_nothing(api: KubernetesApi, answer: bytes) -> None:
+    api.apply(PLURAL, "a/one", _SPEC)
+    usual = api.answer_get
+
+    def other(handler: Any, *_: Any) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: len(feed.objects) == 1)
+            api.answer_get = other  # type: ignore[method-assign]
+            api.compact()
+            api.cut()
+            await reaches(lambda: feed.problem is not None)
+            assert len(feed.objects) == 1
+            api.answer_get = usual  # type: ignore[method-assign]
+            api.apply(PLURAL, "a/two", _SPEC)
+            await reaches(lambda: len(feed.objects) == 2)
+
+    run(work)
+
+
+def test_a_status_goes_to_the_version_that_it_is_about(api: KubernetesApi) -> None:
+    api.apply(PLURAL, "a/one", _SPEC)
+    client = KubernetesClient(replace(ApiServer(url=api.url), url=api.url))
+    path = DOCUMENT_KIND.path("a", "one", status=True)
+
+    async def work() -> None:
+        version = api.object(PLURAL, "a/one")["metadata"]["resourceVersion"]
+        await client.patch_status(path, {"metadata": {"resourceVersion": version}, "status": {"slos": 3}})
+        assert api.object(PLURAL, "a/one")["status"] == {"slos": 3}
+        with pytest.raises(ApiServerError) as raised:
+            await client.patch_status(path, {"metadata": {"resourceVersion": version}, "status": {"slos": 4}})
+        assert raised.value.status == 409
+        await client.aclose()
+
+    run(work)
+
+
+def test_an_object_is_written_as_kubectl_prints_it(api: KubernetesApi) -> None:
+    """So that the line of a finding is the one that people see."""
+    api.apply(
+        PLURAL, "a/one", {"spec": {"service": "shop", "slos": [{"description": "one\ntwo\n", "objective": 99.9}]}}
+    )
+
+    async def work() -> None:
+        async with watching(api) as feed:
+            await reaches(lambda: feed.is_listed)
+            (text,) = feed.objects["SloDocument a/one"].texts.values()
+        lines = text.splitlines()
+        assert lines[:2] == ["apiVersion: sloburn.dev/v1alpha1", "kind: SloDocument"]
+        assert "managedFields" not in text
+        # It is there for the lines, and does not differ with each write of the status.
+        assert "  resourceVersion: ''" in lines
+        assert lines[lines.index("spec:") :] == [
+            "spec:",
+            "  service: shop",
+            "  slos:",
+            "  - description: |",
+            "      one",
+            "      two",
+            "    objective: 99.9",
+        ]
+
+    run(work)
