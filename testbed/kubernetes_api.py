@@ -9,9 +9,10 @@ as a subresource with 409 Conflict, and RBAC.
 import copy
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -50,6 +51,7 @@ class KubernetesApi(HttpThread):
         missing: kinds that are not installed, by their plural.
         forbidden: what RBAC refuses: ("list", "configmaps").
         gone_in_stream: whether a version that is too old is an event of the watch instead of an answer.
+        intercept: answers a list or watch itself, and returns whether it has.
         asked: each request: verb, plural and, of a watch, the version.
         tokens: each token that a client has shown.
     """
@@ -59,6 +61,7 @@ class KubernetesApi(HttpThread):
         self.missing: set[str] = set()
         self.forbidden: set[tuple[str, str]] = set()
         self.gone_in_stream = False
+        self.intercept: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
         self.asked: list[tuple[str, str, str]] = []
         self.tokens: list[str] = []
         self.most_in_page = 1000
@@ -188,7 +191,7 @@ class KubernetesApi(HttpThread):
             handler.wfile.write(b'{"type": "ERROR", "object": ' + gone + b"}\n")
             return
         ends = threading.Event()
-        timer = threading.Timer(float(query.get("timeoutSeconds", 300)), lambda: (ends.set(), self._wake()))
+        timer = threading.Timer(float(query.get("timeoutSeconds", 300)), partial(self._end, ends))
         timer.daemon = True
         timer.start()
         with suppress(OSError):
@@ -219,7 +222,8 @@ class KubernetesApi(HttpThread):
                     handler.wfile.write(line.encode() + b"\n")
             handler.wfile.flush()
 
-    def _wake(self) -> None:
+    def _end(self, ends: threading.Event) -> None:
+        ends.set()
         with self._changed:
             self._changed.notify_all()
 
@@ -305,7 +309,8 @@ def _handler(server: KubernetesApi) -> type[BaseHTTPRequestHandler]:
             server.asked.append((verb, plural, query.get("resourceVersion", "")))
             if self._is_refused(verb, plural):
                 return
-            server.answer_get(self, plural, namespace, query)
+            if not server.intercept(self):
+                server.answer_get(self, plural, namespace, query)
 
         def do_PATCH(self) -> None:
             content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -3,20 +3,28 @@
 import functools
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
+from app.access import AccessScope
 from app.documents import load_documents
 from app.integrations.config import load_config
+from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, status_of
+from app.kubernetes.objects import watched_object
+from app.settings import load_settings
 from app.settings.model import Settings
+from app.yamldoc import ErrorFinding
 from tests.support.golden import assert_golden
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/sloburn"
+CRD = CHART / "crds/slodocuments.yaml"
 TOOLS = f"{ROOT / '.tools/bin'}{os.pathsep}{os.environ['PATH']}"
 # The oldest that the chart allows, one between, and the newest with a schema.
 OLDEST, BETWEEN, NEWEST = "1.25", "1.30", "1.37"
@@ -28,7 +36,7 @@ EVERYTHING: dict[str, Any] = {
     "alertmanagerUrls": ["http://alertmanager-operated:9093", "http://other:9093"],
     "externalUrl": "https://slo.example.org",
     "settings": {"SLOBURN_QUERY_OFFSET": "60s"},
-    "extraEnv": [{"name": "SLOBURN_API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "sloburn", "key": "api-token"}}}],
+    "extraEnv": [{"name": "SLOBURN_LOG_LEVEL", "value": "debug"}],
     "documents": {
         "checkout.yaml": {
             "service": "checkout",
@@ -52,7 +60,18 @@ EVERYTHING: dict[str, Any] = {
     "dashboards": {"enabled": True},
     "networkPolicy": {"enabled": True, "egress": [{"to": [{"namespaceSelector": {}}]}]},
     "priorityClassName": "system-cluster-critical",
+    "kubernetes": {"kinds": ["configmaps", "slodocuments", "sloth", "pyrra"]},
+    "access": {
+        "existingSecret": "sloburn-access",
+        "eventsTokenKey": "events-token",
+        "reportLinkKey": "link",
+        "anonymousRead": False,
+        "forwardAuth": {"networks": ["10.0.0.7/32", "fd00::7"], "roles": {"sre": "admin", "*": "read+adjust"}},
+    },
+    "tracing": {"endpoint": "http://otel-collector:4318", "ratio": 0.1, "existingSecret": "otel"},
+    "mcp": {"enabled": True, "hosts": ["assistants.example.org"]},
 }
+OBJECTS: dict[str, Any] = {**POSTGRESQL, "kubernetes": EVERYTHING["kubernetes"]}
 
 
 def run(*command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -126,7 +145,7 @@ def test_the_pod_keeps_to_the_restricted_standard(values: dict[str, Any]) -> Non
     security = pod["securityContext"]
     assert (security["runAsNonRoot"], security["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
     assert security["runAsUser"] > 0
-    assert not pod["automountServiceAccountToken"]
+    assert pod["automountServiceAccountToken"] is bool(values.get("kubernetes"))
     (container,) = pod["containers"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -136,10 +155,104 @@ def test_the_pod_keeps_to_the_restricted_standard(values: dict[str, Any]) -> Non
     assert not {"hostPath"} & {kind for volume in pod["volumes"] for kind in volume}
 
 
-def test_every_variable_is_a_setting() -> None:
-    names = {one["name"] for one in pod_of(rendered(EVERYTHING))["containers"][0]["env"]}
-    assert {name.removeprefix("SLOBURN_").lower() for name in names} <= set(Settings.model_fields)
-    assert len(names) >= 9
+def test_every_variable_is_a_setting_once_and_with_a_value_that_is_taken() -> None:
+    environment = {one["name"]: one for one in pod_of(rendered(EVERYTHING))["containers"][0]["env"]}
+    assert len(environment) == len(pod_of(rendered(EVERYTHING))["containers"][0]["env"])
+    of_traces = {name for name in environment if name.startswith("OTEL_")}
+    names = {name.removeprefix("SLOBURN_").lower(): name for name in environment.keys() - of_traces}
+    assert names.keys() <= set(Settings.model_fields)
+    assert (len(names), len(of_traces)) == (23, 4)
+    settings = load_settings({name: one["value"] for name in names if "value" in (one := environment[names[name]])})
+    assert settings.kubernetes_kinds == ("configmaps", "slodocuments", "sloth", "pyrra")
+    assert settings.forward_auth_roles["*"] == {AccessScope.READ, AccessScope.ADJUST}
+    assert (settings.anonymous_read, settings.anonymous_metrics, settings.mcp) == (False, False, True)
+    # No secret is a value.
+    of_secrets = {name for name, one in environment.items() if "valueFrom" in one}
+    assert of_secrets == {
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        *(f"SLOBURN_{name}" for name in ("API_TOKEN", "EVENTS_TOKEN", "REPORT_LINK_SECRET", "DATABASE_URL")),
+    }
+
+
+@pytest.mark.parametrize("namespaces", [[], ["team-a", "team-b"]], ids=["all", "some"])
+def test_roles_allow_what_is_asked_for_and_nothing_else(namespaces: list[str]) -> None:
+    """As `app/kubernetes` asks: lists, watches, and patches of the status of our own kind."""
+    given = {**POSTGRESQL, "kubernetes": {"kinds": ["configmaps", "slodocuments"], "namespaces": namespaces}}
+    done = run("helm", "template", "sloburn", str(CHART), "-n", "sloburn", "-f", "-", given=yaml.safe_dump(given))
+    manifests = [one for one in yaml.safe_load_all(done.stdout) if one]
+    roles = [one for one in manifests if one["kind"] in {"Role", "ClusterRole"}]
+    bindings = [one for one in manifests if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}]
+    assert [one["metadata"].get("namespace") for one in roles] == (namespaces or [None])
+    assert {one["kind"] for one in roles} == ({"Role"} if namespaces else {"ClusterRole"})
+    allowed = {
+        (group, resource, verb)
+        for rule in roles[0]["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert allowed == {
+        *(("", "configmaps", verb) for verb in ("list", "watch")),
+        *(("sloburn.dev", "slodocuments", verb) for verb in ("list", "watch")),
+        ("sloburn.dev", "slodocuments/status", "patch"),
+    }
+    for role, binding in zip(roles, bindings, strict=True):
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "sloburn", "namespace": "sloburn"}]
+    assert not [kind for kind, _ in rendered(POSTGRESQL) if "Role" in kind]
+
+
+def test_the_groups_of_the_roles_are_those_that_are_asked() -> None:
+    rules = rendered(OBJECTS)[("ClusterRole", "sloburn-sloburn")]["rules"]
+    given = {(group, resource) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
+    groups = {"/api/v1": ""}
+    asked = {(groups.get(one.root, one.root.split("/")[-2]), one.plural) for one in WATCHED_KINDS.values()}
+    assert given == asked | {("sloburn.dev", "slodocuments/status")}
+
+
+def test_documents_in_objects_need_no_example() -> None:
+    manifests = rendered({"kubernetes": {"kinds": ["slodocuments"]}})
+    assert ("ConfigMap", "sloburn-documents") not in manifests
+    (volume,) = (one for one in pod_of(manifests)["volumes"] if one["name"] == "documents")
+    assert volume["emptyDir"] == {}
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_kubernetes_takes_the_kind_of_our_own(version: str) -> None:
+    definition = yaml.safe_load(CRD.read_text())
+    kubernetes_validate.validate(definition, version, strict=True)
+    (served,) = definition["spec"]["versions"]
+    names = definition["spec"]["names"]
+    root = f"/apis/{definition['spec']['group']}/{served['name']}"
+    assert (root, names["plural"], names["kind"]) == (DOCUMENT_KIND.root, DOCUMENT_KIND.plural, DOCUMENT_KIND.kind)
+    assert definition["metadata"]["name"] == f"{names['plural']}.{definition['spec']['group']}"
+    assert served["subresources"] == {"status": {}}
+
+
+def test_the_schema_of_our_kind_takes_documents_and_statuses_as_they_are() -> None:
+    """A schema that refused a document which Sloburn reads would keep it out of the cluster for good."""
+    schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    files = [*(ROOT / "config/slos").glob("*.yaml"), *(ROOT / "demo/slos").glob("*.yaml")]
+    assert len(files) >= 4
+    kinds = ROOT / "tests/documents/conversion/fixtures/kinds.yaml"
+    for document in (one for file in [*files, kinds] for one in yaml.safe_load_all(file.read_text())):
+        jsonschema.validate({"spec": document}, schema)
+    for wrong in ({"service": "a"}, {"slos": [{}], "service": "a"}, {"slos": [], "service": "a"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"spec": wrong}, schema)
+    one = watched_object(DOCUMENT_KIND, {"metadata": {"name": "a", "namespace": "b", "generation": 2}})
+    place = {"file": Path("SloDocument b/a"), "line": 3, "column": 5, "field": "slos"}
+    finding = ErrorFinding(**place, problem="is wrong", remedy="write another")
+    for findings, is_active in (((), True), ((finding,), True), ((finding,), False)):
+        status = status_of(one, findings, slos=2, is_active=is_active, at=datetime(2026, 5, 4, tzinfo=UTC))
+        # What the schema does not name is removed by the API server.
+        described = schema["properties"]["status"]["properties"]
+        assert status.keys() == described.keys()
+        assert {key for found in status["findings"] for key in found} <= described["findings"]["items"][
+            "properties"
+        ].keys()
+        assert status["conditions"][0].keys() == described["conditions"]["items"]["properties"].keys()
+        jsonschema.validate(status, schema["properties"]["status"])
 
 
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["example", "given"])
@@ -191,6 +304,9 @@ def test_grafana_gets_every_dashboard() -> None:
         ({"prometheusUrl": "http://user:secret@prometheus:9090"}, "prometheusUrl"),
         ({"documents": {"slo.txt": "service: a"}}, "slo.txt"),
         ({"ingress": {"enabled": True}}, "ingress.host"),
+        ({"kubernetes": {"kinds": ["secrets"]}}, "kinds"),
+        ({"access": {"forwardAuth": {"roles": {"sre": "admin"}}}}, "access.forwardAuth.networks"),
+        ({"tracing": {"existingSecret": "otel"}}, "tracing.endpoint"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(values: dict[str, Any], named: str) -> None:
@@ -199,10 +315,12 @@ def test_a_wrong_value_is_refused_by_its_name(values: dict[str, Any], named: str
     assert named in done.stderr
 
 
-@pytest.mark.parametrize(("base", "values"), [("sqlite", {}), ("postgresql", POSTGRESQL)])
+@pytest.mark.parametrize(
+    ("base", "values"), [("sqlite", {}), ("postgresql", POSTGRESQL), ("postgresql-objects", OBJECTS)]
+)
 def test_the_kustomize_base_is_what_the_chart_renders(base: str, values: dict[str, Any]) -> None:
     folder = ROOT / "deploy/kustomize" / base
-    manifests = rendered(values).values()
+    manifests = rendered(values, *(["--include-crds"] if "kubernetes" in values else [])).values()
     assert_golden(
         folder / "sloburn.yaml",
         "# Made from deploy/helm/sloburn: UPDATE_GOLDEN=1 pytest tests/deploy/test_kubernetes.py\n"
@@ -212,4 +330,5 @@ def test_the_kustomize_base_is_what_the_chart_renders(base: str, values: dict[st
     assert done.returncode == 0, done.stderr
     built = [one for one in yaml.safe_load_all(done.stdout) if one]
     assert {one["kind"] for one in built} == {one["kind"] for one in manifests} | {"Namespace"}
-    assert {one["metadata"]["namespace"] for one in built if one["kind"] != "Namespace"} == {"sloburn"}
+    of_cluster = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    assert {one["metadata"].get("namespace") for one in built if one["kind"] not in of_cluster} == {"sloburn"}

@@ -94,16 +94,15 @@ def test_a_list_comes_in_parts_and_is_asked_anew_where_the_rest_has_expired(api:
     api.most_in_page = 2
     for number in range(5):
         api.apply(PLURAL, f"a/o{number}", _SPEC)
-    parts = api.answer_get
-    answered: list[str] = []
+    lists: list[str] = []
 
-    def compact_after_the_first(*given: Any) -> None:
-        parts(*given)
-        answered.append("part")
-        if len(answered) == 1:
+    def compact_before_the_second(_: Any) -> bool:
+        lists.append("part")
+        if len(lists) == 2:
             api.compact()
+        return False
 
-    api.answer_get = compact_after_the_first  # type: ignore[method-assign]
+    api.intercept = compact_before_the_second
 
     async def work() -> None:
         async with watching(api) as feed:
@@ -218,23 +217,23 @@ def test_the_token_is_read_again_for_each_request(api: KubernetesApi, tmp_path: 
 @pytest.mark.parametrize("answer", [b"<html>login</html>", b"[]", b'{"items": []}', b'{"metadata": {"resourceVersion'])
 def test_an_answer_of_something_else_removes_nothing(api: KubernetesApi, answer: bytes) -> None:
     api.apply(PLURAL, "a/one", _SPEC)
-    usual = api.answer_get
 
-    def other(handler: Any, *_: Any) -> None:
+    def other(handler: Any) -> bool:
         handler.send_response_only(200)
         handler.send_header("Content-Length", str(len(answer)))
         handler.end_headers()
         handler.wfile.write(answer)
+        return True
 
     async def work() -> None:
         async with watching(api) as feed:
             await reaches(lambda: len(feed.objects) == 1)
-            api.answer_get = other  # type: ignore[method-assign]
+            api.intercept = other
             api.compact()
             api.cut()
             await reaches(lambda: feed.problem is not None)
             assert len(feed.objects) == 1
-            api.answer_get = usual  # type: ignore[method-assign]
+            api.intercept = lambda _: False
             api.apply(PLURAL, "a/two", _SPEC)
             await reaches(lambda: len(feed.objects) == 2)
 

@@ -45,11 +45,98 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Names of a cluster's roles are shared by all namespaces. */}}
+{{- define "sloburn.rbacName" -}}
+{{- if .Values.kubernetes.namespaces -}}
+{{- include "sloburn.fullname" . -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Namespace (include "sloburn.fullname" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Documents of the chart: those of values, or an example where there is nothing else. */}}
+{{- define "sloburn.hasDocuments" -}}
+{{- if or .Values.documents (not (or .Values.existingDocuments .Values.kubernetes.kinds)) -}}true{{- end -}}
+{{- end -}}
+
 {{/* What would fail in the cluster, or do harm there, is refused here. */}}
 {{- define "sloburn.validate" -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host: an ingress needs a host, such as slo.example.org" -}}
 {{- end -}}
+{{- if and .Values.access.forwardAuth.roles (not .Values.access.forwardAuth.networks) -}}
+{{- fail "access.forwardAuth.networks: roles need the network of the proxy, such as 10.0.0.7/32" -}}
+{{- end -}}
+{{- if and .Values.tracing.existingSecret (not .Values.tracing.endpoint) -}}
+{{- fail "tracing.endpoint: headers are for a collector, such as http://otel-collector:4318" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sloburn.kubernetesEnv" -}}
+{{- with .Values.kubernetes }}
+{{- if .kinds }}
+- name: SLOBURN_KUBERNETES_KINDS
+  value: {{ join "," .kinds | quote }}
+{{- with .namespaces }}
+- name: SLOBURN_KUBERNETES_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: SLOBURN_KUBERNETES_LABEL
+  value: {{ .label | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sloburn.accessEnv" -}}
+{{- with .Values.access }}
+{{- if .existingSecret }}
+{{- range $name, $key := dict "SLOBURN_API_TOKEN" .apiTokenKey "SLOBURN_EVENTS_TOKEN" .eventsTokenKey "SLOBURN_REPORT_LINK_SECRET" .reportLinkKey }}
+{{- if $key }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef: {name: {{ $.Values.access.existingSecret }}, key: {{ $key }}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not .anonymousRead }}
+- name: SLOBURN_ANONYMOUS_READ
+  value: "false"
+- name: SLOBURN_ANONYMOUS_METRICS
+  value: {{ .anonymousMetrics | quote }}
+{{- end }}
+{{- with .forwardAuth }}
+{{- if .networks }}
+- name: SLOBURN_FORWARD_AUTH_NETWORKS
+  value: {{ join "," .networks | quote }}
+- name: SLOBURN_FORWARD_AUTH_USER_HEADER
+  value: {{ .userHeader | quote }}
+- name: SLOBURN_FORWARD_AUTH_GROUPS_HEADER
+  value: {{ .groupsHeader | quote }}
+{{- with .roles }}
+- name: SLOBURN_FORWARD_AUTH_ROLES
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sloburn.tracingEnv" -}}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .ratio | quote }}
+{{- with .existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: {{ $.Values.tracing.headersKey }}}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "sloburn.pod" -}}
@@ -65,7 +152,7 @@ metadata:
   {{- end }}
 spec:
   serviceAccountName: {{ include "sloburn.serviceAccountName" . }}
-  automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
+  automountServiceAccountToken: {{ or .Values.serviceAccount.automount (gt (len .Values.kubernetes.kinds) 0) }}
   enableServiceLinks: false
   {{- with .Values.imagePullSecrets }}
   imagePullSecrets:
@@ -132,6 +219,23 @@ spec:
         - name: SLOBURN_DATABASE_URL
           value: sqlite:////data/sloburn.db
         {{- end }}
+        {{- with include "sloburn.kubernetesEnv" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- with include "sloburn.accessEnv" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- with include "sloburn.tracingEnv" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- if .Values.mcp.enabled }}
+        - name: SLOBURN_MCP
+          value: "true"
+        {{- with .Values.mcp.hosts }}
+        - name: SLOBURN_MCP_HOSTS
+          value: {{ join "," . | quote }}
+        {{- end }}
+        {{- end }}
         {{- range $name, $value := .Values.settings }}
         - name: {{ $name }}
           value: {{ $value | toString | quote }}
@@ -181,9 +285,12 @@ spec:
         name: {{ include "sloburn.fullname" . }}-config
     # One folder from all ConfigMaps; a file name in two of them is refused by Kubernetes.
     - name: documents
+      {{- if not (or (include "sloburn.hasDocuments" .) .Values.existingDocuments) }}
+      emptyDir: {}
+      {{- else }}
       projected:
         sources:
-          {{- if or .Values.documents (not .Values.existingDocuments) }}
+          {{- if include "sloburn.hasDocuments" . }}
           - configMap:
               name: {{ include "sloburn.fullname" . }}-documents
           {{- end }}
@@ -191,6 +298,7 @@ spec:
           - configMap:
               name: {{ . }}
           {{- end }}
+      {{- end }}
     - name: tmp
       emptyDir: {}
     {{- if or .Values.database.existingSecret (not .Values.persistence.enabled) }}
