@@ -182,7 +182,7 @@ def test_roles_allow_what_is_asked_for_and_nothing_else(namespaces: list[str]) -
     manifests = [one for one in yaml.safe_load_all(done.stdout) if one]
     roles = [one for one in manifests if one["kind"] in {"Role", "ClusterRole"}]
     bindings = [one for one in manifests if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}]
-    assert [one["metadata"].get("namespace") for one in roles] == (namespaces or [None])
+    assert [one["metadata"].get("namespace", "") for one in roles] == (namespaces or [""])
     assert {one["kind"] for one in roles} == ({"Role"} if namespaces else {"ClusterRole"})
     allowed = {
         (group, resource, verb)
@@ -241,8 +241,9 @@ def test_the_schema_of_our_kind_takes_documents_and_statuses_as_they_are() -> No
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"spec": wrong}, schema)
     one = watched_object(DOCUMENT_KIND, {"metadata": {"name": "a", "namespace": "b", "generation": 2}})
-    place = {"file": Path("SloDocument b/a"), "line": 3, "column": 5, "field": "slos"}
-    finding = ErrorFinding(**place, problem="is wrong", remedy="write another")
+    finding = ErrorFinding(
+        file=Path("SloDocument b/a"), line=3, column=5, field="slos", problem="is wrong", remedy="write another"
+    )
     for findings, is_active in (((), True), ((finding,), True), ((finding,), False)):
         status = status_of(one, findings, slos=2, is_active=is_active, at=datetime(2026, 5, 4, tzinfo=UTC))
         # What the schema does not name is removed by the API server.
