@@ -105,6 +105,16 @@ class KubernetesApi(HttpThread):
             content["metadata"]["resourceVersion"] = str(state.version)
             self._note(plural, "DELETED", content)
 
+    def set_status(self, plural: str, name: str, status: Mapping[str, Any]) -> None:
+        """Write a status as somebody else does."""
+        with self._changed:
+            namespace, _, own = name.partition("/")
+            content = self._state.objects[(plural, namespace, own)]
+            self._state.version += 1
+            content["status"] = dict(status)
+            content["metadata"]["resourceVersion"] = str(self._state.version)
+            self._note(plural, "MODIFIED", content)
+
     def bookmark(self) -> None:
         """Send every watch a bookmark of a new version, as after a time without events of its kind."""
         with self._changed:

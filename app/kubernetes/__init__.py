@@ -9,7 +9,7 @@ from app.kubernetes.client import ApiServer, ApiServerError, KubernetesClient
 from app.kubernetes.feed import ObjectFeed
 from app.kubernetes.kinds import DOCUMENT_KIND, WATCHED_KINDS, WatchedKind
 from app.kubernetes.objects import WatchedObject
-from app.kubernetes.status import is_reported, status_of
+from app.kubernetes.status import is_reported, is_same, status_of
 
 __all__ = [
     "DOCUMENT_KIND",
@@ -21,5 +21,6 @@ __all__ = [
     "WatchedKind",
     "WatchedObject",
     "is_reported",
+    "is_same",
     "status_of",
 ]

@@ -57,9 +57,10 @@ class WatchedObject:
     def created_at(self) -> datetime:
         """When it was made, to the second; long ago where the object does not say."""
         try:
-            return datetime.fromisoformat(self.content["metadata"]["creationTimestamp"])
+            made = datetime.fromisoformat(self.content["metadata"]["creationTimestamp"])
         except (KeyError, TypeError, ValueError):
-            return datetime.fromtimestamp(0, tz=UTC)
+            made = datetime.fromtimestamp(0, tz=UTC)
+        return made if made.tzinfo is not None else made.replace(tzinfo=UTC)
 
 
 def watched_object(kind: WatchedKind, content: Mapping[str, Any]) -> WatchedObject:

@@ -47,6 +47,16 @@ def is_reported(one: WatchedObject, status: Mapping[str, Any]) -> bool:
     return isinstance(known, Mapping) and all(known.get(key) == value for key, value in status.items())
 
 
+def is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two statuses say the same, whenever their conditions have changed."""
+    return _without_times(one) == _without_times(other)
+
+
+def _without_times(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    conditions = [{**one, "lastTransitionTime": ""} for one in status.get("conditions", ())]
+    return {**status, "conditions": conditions}
+
+
 def _ready_condition(content: Mapping[str, Any]) -> Mapping[str, Any]:
     status = content.get("status")
     conditions = status.get("conditions") if isinstance(status, Mapping) else None

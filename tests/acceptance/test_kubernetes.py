@@ -1,5 +1,6 @@
 """The service reads its documents from a cluster: without any file, over an outage of the API server and a restart."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ PLURAL = "slodocuments"
 
 def _get(service: Server, path: str) -> Any:
     return httpx.get(service.url + path, timeout=60.0, trust_env=False).json()
+
+
+def _is_ready(service: Server) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{service.url}/-/ready", timeout=60.0, trust_env=False).is_success
+    return False
 
 
 def _ids(service: Server) -> set[str]:
@@ -37,7 +44,7 @@ def test_objects_of_a_cluster_are_the_documents(tmp_path: Path) -> None:
         api.missing = {"prometheusservicelevels"}
         specs = tmp_path / "none"
         with sloburn(prometheus, specs, tmp_path / "service", env=env, wait=False, forked=True) as service:
-            wait_for_reason(service, "no slot has been evaluated yet")
+            wait_until(lambda: _is_ready(service))
             assert _ids(service) == set()
             api.apply(PLURAL, "shop/checkout", {"spec": good})
             wait_until(lambda: _ids(service) == wanted)

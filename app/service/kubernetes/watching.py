@@ -21,6 +21,7 @@ from app.kubernetes import (
     ObjectFeed,
     WatchedObject,
     is_reported,
+    is_same,
     status_of,
 )
 from app.schedule import ScheduleInstruments, guarded
@@ -46,6 +47,10 @@ _AGAIN_AFTER_S = 60.0
 # Writes of statuses are a second's share of what an API server allows one client; a thousand objects take minutes.
 _MOST_STATUSES = 5
 _STATUS_PAUSE_S = 60.0
+# A second Sloburn in the cluster may see an object otherwise: they do not write against each other without end.
+_WRITTEN_AGAIN_AFTER_S = 600.0
+# Of an error in deciding, which is a bug: others of its objects are looked at again then.
+_AFTER_CRASH_S = 30.0
 
 
 class KubernetesWatch:
@@ -72,16 +77,18 @@ class KubernetesWatch:
         self._client: KubernetesClient | None = None
         self._feeds: Sequence[ObjectFeed] = ()
         self._tasks: Sequence[asyncio.Task[None]] = ()
+        self._waits = False
         self._forget()
 
     def _forget(self) -> None:
         self._seen = self._decided = self._looks = 0
-        self._decide_at_s = self._report_at_s = 0.0
+        self._decide_at_s = self._report_at_s = self._not_before_s = 0.0
         self._settled: Mapping[str, SettledObject] = {}
         self._judged: Mapping[str, WatchedObject] = {}
         self._problems: Sequence[str] | None = None
         # By object, the version that a status was written to or refused for.
         self._reported: dict[str, str] = {}
+        self._written: dict[str, tuple[Mapping[str, Any], float]] = {}
         self._status_problem: str | None = None
 
     async def run(self, instruments: ScheduleInstruments) -> None:
@@ -96,8 +103,11 @@ class KubernetesWatch:
     async def _look(self) -> None:
         try:
             await self.step()
+            self._waits = False
         except StoreError as error:
-            _log.warning("objects of Kubernetes wait for the database", error=str(error))
+            if not self._waits:
+                _log.warning("objects of Kubernetes wait for the database", error=str(error))
+            self._waits = True
 
     async def step(self) -> None:
         """Decide what has changed, and report it, as far as it is due.
@@ -109,6 +119,11 @@ class KubernetesWatch:
             await self.close()
             return
         self._start()
+        crashed = [task for task in self._tasks if task.done()]
+        if crashed:
+            # All begin anew at the next step; the error is logged by who looks.
+            await self.close()
+            crashed[0].result()
         if self._is_due():
             await self._decide()
         await self._note_problems()
@@ -140,6 +155,8 @@ class KubernetesWatch:
         self._forget()
 
     def _is_due(self) -> bool:
+        if self._clock.monotonic() < self._not_before_s:
+            return False
         changes = sum(feed.changes for feed in self._feeds)
         is_quiet, self._seen = changes == self._seen, changes
         if changes != self._decided:
@@ -150,10 +167,15 @@ class KubernetesWatch:
 
     async def _decide(self) -> None:
         changes = self._seen
+        self._not_before_s = self._clock.monotonic() + _AFTER_CRASH_S
         judged = {name: one for feed in self._feeds for name, one in feed.objects.items()}
         load = await self._loader()
-        self._settled = await asyncio.to_thread(self._settle, judged, load)
-        self._judged, self._decided, self._looks = judged, changes, 0
+        try:
+            self._settled = await asyncio.to_thread(self._settle, judged, load)
+        except StoreError:
+            self._not_before_s = 0.0
+            raise
+        self._judged, self._decided, self._looks, self._not_before_s = judged, changes, 0, 0.0
         self._decide_at_s = self._clock.monotonic() + _AGAIN_AFTER_S
 
     def _settle(self, judged: Mapping[str, WatchedObject], load: DocumentLoader) -> Mapping[str, SettledObject]:
@@ -250,7 +272,9 @@ class KubernetesWatch:
             return None
         is_active = settled.active is not None
         status = status_of(one, settled.findings, slos=settled.slos, is_active=is_active, at=self._clock.now())
-        return None if is_reported(one, status) else status
+        written, at_s = self._written.get(one.name, ({}, 0.0))
+        is_overwritten = is_same(status, written) and self._clock.monotonic() < at_s + _WRITTEN_AGAIN_AFTER_S
+        return None if is_overwritten or is_reported(one, status) else status
 
     async def _write_status(self, client: KubernetesClient, one: WatchedObject, status: Mapping[str, Any]) -> bool:
         """Write a status; whether others may be written now."""
@@ -267,6 +291,7 @@ class KubernetesWatch:
                 return False
         else:
             self._status_problem = None
+            self._written[one.name] = status, self._clock.monotonic()
         self._reported[one.name] = one.version
         return True
 

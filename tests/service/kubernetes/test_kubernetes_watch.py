@@ -32,11 +32,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.looks = 0
 
     def now(self) -> datetime:
         return datetime(2026, 5, 4, 12, tzinfo=UTC)
 
     def monotonic(self) -> float:
+        self.looks += 1
         return self.seconds
 
 
@@ -121,12 +123,7 @@ def run(cluster: Cluster, work: Callable[[KubernetesWatch], Awaitable[None]], **
     async def whole() -> None:
         watch = cluster.watch(**more)
 
-        async def look() -> None:
-            while True:
-                await watch.step()
-                await asyncio.sleep(0.01)
-
-        looking = asyncio.create_task(look())
+        looking = asyncio.create_task(_steps(watch))
         try:
             await work(watch)
             assert not looking.done()
@@ -284,6 +281,52 @@ def test_few_statuses_are_written_at_a_time(cluster: Cluster) -> None:
     asyncio.run(work())
 
 
+def test_two_installations_do_not_write_against_each_other_without_end(cluster: Cluster) -> None:
+    """One has the id from a file, and so refuses the object that the other uses."""
+    cluster.api.apply(PLURAL, "shop/checkout", spec("checkout"))
+
+    async def work(_: KubernetesWatch) -> None:
+        await reaches(lambda: cluster.condition("shop/checkout").get("reason") == "Active")
+        other = {"slos": 0, "conditions": [{"type": "Ready", "status": "False", "reason": "Refused"}]}
+        for patches in range(2, 4):
+            cluster.api.set_status(PLURAL, "shop/checkout", other)
+            await reaches(lambda: cluster.clock.looks > 40)
+            cluster.clock.looks = 0
+            assert cluster.api.count("patch", STATUS) == 1, patches
+        cluster.clock.seconds += 601
+        await reaches(lambda: cluster.condition("shop/checkout").get("reason") == "Active")
+
+    run(cluster, work)
+
+
+def test_a_crash_of_one_is_said_and_all_begin_anew(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.api.apply(PLURAL, "shop/checkout", spec("checkout"))
+
+    async def work() -> None:
+        watch = cluster.watch()
+        with monkeypatch.context() as patched:
+            patched.setattr("app.kubernetes.feed.watched_object", _crash)
+            with pytest.raises(ZeroDivisionError):
+                await asyncio.wait_for(_steps(watch), PATIENCE_S)
+        looking = asyncio.create_task(_steps(watch))
+        await reaches(lambda: cluster.ids() == {"checkout-up"})
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await watch.close()
+
+    asyncio.run(work())
+
+
+def _crash(*_: Any) -> None:
+    raise ZeroDivisionError
+
+
+async def _steps(watch: KubernetesWatch) -> None:
+    while True:
+        await watch.step()
+        await asyncio.sleep(0.01)
+
+
 def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster, postgres_server: Postgres) -> None:
     """Fenced as everything that is done once for all: the lease of the shard of the service."""
     with ExitStack() as closing:
@@ -307,14 +350,8 @@ def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster,
 
         async def sleeper() -> None:
             watch = cluster.watch(lease=slept)
-
-            async def steps() -> None:
-                while True:
-                    await watch.step()
-                    await asyncio.sleep(0.01)
-
             with pytest.raises(StoreFencedError):
-                await asyncio.wait_for(steps(), PATIENCE_S)
+                await asyncio.wait_for(_steps(watch), PATIENCE_S)
             await watch.close()
 
         asyncio.run(sleeper())
