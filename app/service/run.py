@@ -61,7 +61,7 @@ from app.service.open_files import allow_open_files
 from app.service.otel import open_tracing
 from app.service.scheduled_reports import ReportLinks, ReportSender
 from app.service.signals import Signals, StopRequestedError
-from app.service.source_clients import known_sources, reachable_sources
+from app.service.source_clients import reachable_sources
 from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
@@ -116,7 +116,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     tenants = delivery.config.tenants
     files = (*config_state, *state_of_documents(settings, tenants))
     # Objects of Kubernetes are in the database, and files are read with them: each may refer to the others.
-    load = document_loader(settings, delivery, known=known_sources(settings, delivery))
+    load = document_loader(settings, delivery)
     documents = load_documents() if settings.kubernetes_kinds else load({})
     if not settings.specs.exists() and not tenants and not settings.kubernetes_kinds:
         return _refuse(

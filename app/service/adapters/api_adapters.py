@@ -25,7 +25,6 @@ from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
 from app.service.kubernetes import ObjectDocuments, document_loader
-from app.service.source_clients import known_sources
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId, Tenant
@@ -387,9 +386,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         return self._loader(LoadedConfig(config=self._engine.delivery) if delivery.errors else delivery)
 
     def _loader(self, delivery: LoadedConfig) -> DocumentLoader:
-        return document_loader(
-            self._settings, delivery, known=known_sources(self._settings, delivery), active=self._engine.documents
-        )
+        return document_loader(self._settings, delivery, active=self._engine.documents)
 
     def _load_documents(self, delivery: LoadedConfig) -> LoadResult:
         load = self._loader(delivery)

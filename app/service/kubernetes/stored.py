@@ -19,6 +19,7 @@ from app.documents import (
 )
 from app.integrations import LoadedConfig
 from app.kubernetes import WATCHED_KINDS, ApiServer
+from app.service.source_clients import known_sources
 from app.settings import Settings
 from app.slo import Slo
 from app.store import Database, StoreError
@@ -53,10 +54,8 @@ def _if_there(path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def document_loader(
-    settings: Settings, delivery: LoadedConfig, *, known: tuple[str, ...] | None, active: LoadResult | None = None
-) -> DocumentLoader:
-    """Loads the files of the service and of its tenants, and objects beside them; *known* are the names of sources.
+def document_loader(settings: Settings, delivery: LoadedConfig, *, active: LoadResult | None = None) -> DocumentLoader:
+    """Loads the files of the service and of its tenants, and objects beside them.
 
     A folder without documents is an error, such as a disk that is not mounted. Where objects of Kubernetes are read
     too, it is only one if documents of it are *active*.
@@ -65,7 +64,7 @@ def document_loader(
     in_files = active is not None and any(_is_of_file(active, slo) for slo in active.slos)
     if settings.kubernetes_kinds and not in_files and not holds_documents(settings.specs):
         path = None
-    defaults = Defaults.of(settings.default_window, known)
+    defaults = Defaults.of(settings.default_window, known_sources(settings, delivery))
 
     def load(objects: Mapping[Path, str]) -> LoadResult:
         return load_all_documents(path, delivery.config.tenants, defaults=defaults, objects=objects)

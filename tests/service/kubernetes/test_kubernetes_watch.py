@@ -68,7 +68,7 @@ class Cluster:
         settings = self.settings(**more)
 
         async def loader() -> DocumentLoader:
-            return document_loader(settings, NO_RECEIVERS, known=None)
+            return document_loader(settings, NO_RECEIVERS)
 
         async def pause(_seconds: float) -> None:
             await asyncio.sleep(0.005)
@@ -88,14 +88,14 @@ class Cluster:
     def loaded(self, **more: Any) -> LoadResult:
         """What another replica loads now."""
         settings = self.settings(**more)
-        return ObjectDocuments(settings, self.database).load(document_loader(settings, NO_RECEIVERS, known=None))
+        return ObjectDocuments(settings, self.database).load(document_loader(settings, NO_RECEIVERS))
 
     def ids(self, **more: Any) -> set[str]:
         return {str(one.id) for one in self.loaded(**more).slos}
 
     def refused(self) -> Sequence[str]:
         documents = ObjectDocuments(self.settings(), self.database)
-        documents.load(document_loader(self.settings(), NO_RECEIVERS, known=None))
+        documents.load(document_loader(self.settings(), NO_RECEIVERS))
         return documents.refused
 
     def problems(self) -> Sequence[str]:
