@@ -1,6 +1,6 @@
 """Who sends a request and what it allows: tokens, scopes, and the one place where an identity is decided.
 
-May import `app.wording`'s plain text only; does no IO: what is stored comes through the ports `TokenDirectory`
+May import `app.slo` and `app.wording`'s plain text only; does no IO: what is stored comes through the ports `TokenDirectory`
 and `SessionDirectory`. Start at
 `deciding.py`; `scopes.py` is what an identity may do, `token_text.py` the form of a token.
 """
@@ -15,11 +15,12 @@ from app.access.auditing import (
     begin_deed,
     current_deed,
     note_unchanged,
+    seen_tenants,
 )
 from app.access.credentials import SentCredentials, is_cross_site, is_safe
 from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDirectory
 from app.access.forwarding import EVERYBODY, ForwardRules
-from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
+from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind, own_name
 from app.access.needs import Needs
 from app.access.request_state import IDENTITY, access_in, credentials_in, identity_in, note_sender
 from app.access.scopes import AccessScope, AccessScopes, scope_list
@@ -78,7 +79,9 @@ __all__ = [
     "new_token",
     "note_sender",
     "note_unchanged",
+    "own_name",
     "scope_list",
+    "seen_tenants",
     "token_digest",
     "token_hint",
 ]

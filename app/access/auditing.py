@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from app.access.identity import Identity, IdentityKind
+from app.slo import Tenants
 
 
 class AuditOutcome(StrEnum):
@@ -55,19 +56,23 @@ class AuditTrail(Protocol):
 
 
 class Deed:
-    """What is done on behalf of an actor, such as one request; *is_recorded* once the audit has it."""
+    """What is done on behalf of an actor, such as one request; *is_recorded* once the audit has it.
 
-    def __init__(self, actor: Actor) -> None:
+    It sees what belongs to *tenants*, or everything if that is None.
+    """
+
+    def __init__(self, actor: Actor, tenants: Tenants | None = None) -> None:
         self.actor = actor
+        self.tenants = tenants
         self.is_recorded = False
 
 
 _current: ContextVar[Deed] = ContextVar("deed")
 
 
-def begin_deed(actor: Actor) -> Deed:
+def begin_deed(actor: Actor, *, tenants: Tenants | None = None) -> Deed:
     """From now on, what this task and the threads do that it waits for is done on behalf of an actor."""
-    deed = Deed(actor)
+    deed = Deed(actor, tenants)
     _current.set(deed)
     return deed
 
@@ -77,6 +82,16 @@ def act_as(identity: Identity) -> None:
     deed = _current.get(None)
     if deed is not None:
         deed.actor = Actor(kind=identity.kind, name=identity.name, address=deed.actor.address)
+        deed.tenants = identity.tenants
+
+
+def seen_tenants() -> Tenants | None:
+    """The tenants whose things may be shown to who asks; None if those of all.
+
+    Raises:
+        LookupError: nobody asks. What forgets on whose behalf it reads must not see everything.
+    """
+    return _current.get().tenants
 
 
 def note_unchanged() -> None:

@@ -11,7 +11,7 @@ from app.access.credentials import SentCredentials
 from app.access.forwarding import ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.rate_limits import RateLimiter, client_key
-from app.access.scopes import AccessScope, AccessScopes
+from app.access.scopes import OF_THE_SERVICE, AccessScope, AccessScopes
 from app.access.sessions import (
     OpenedSession,
     WebSession,
@@ -22,6 +22,7 @@ from app.access.sessions import (
 )
 from app.access.token_text import is_token_shaped, is_well_formed, token_digest
 from app.access.tokens import AccessToken, MadeToken, NewToken
+from app.slo import Tenant
 
 _UNKNOWN = AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the token is not known")
 _MISTYPED = AccessRefusal(
@@ -78,6 +79,7 @@ class AccessRules:
         api_token: allows everything.
         events_token: allows reports of changes.
         anonymous: what everybody may do who reaches the port.
+        anonymous_beside_tenants: the same where there are tenants.
         url: where people reach the service.
         forward: which proxy is believed who asks.
         failures_per_minute: tokens that are not accepted, from each client; None is no limit.
@@ -87,6 +89,7 @@ class AccessRules:
     api_token: str | None = field(default=None, repr=False)
     events_token: str | None = field(default=None, repr=False)
     anonymous: AccessScopes = frozenset({AccessScope.READ, AccessScope.METRICS})
+    anonymous_beside_tenants: AccessScopes = frozenset()
     url: str = ""
     forward: ForwardRules = field(default_factory=ForwardRules)
     # A person mistypes a few; a guess at three random words of 7,776 takes 45,000 years from one address.
@@ -110,15 +113,25 @@ class Access:
     """Decides who sends a request."""
 
     def __init__(
-        self, rules: AccessRules, tokens: TokenDirectory, sessions: SessionDirectory, *, now: Callable[[], datetime]
+        self,
+        rules: AccessRules,
+        tokens: TokenDirectory,
+        sessions: SessionDirectory,
+        *,
+        now: Callable[[], datetime],
+        tenants: Callable[[], Sequence[Tenant]] = tuple,
     ) -> None:
         self.rules = rules
         self.tokens = tokens
         self.now = now
+        self.tenants = tenants
         self._sessions = sessions
         self._failures = RateLimiter(rules.failures_per_minute)
         self._changes = RateLimiter(rules.changes_per_minute)
-        self._anonymous = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous)
+        self._open = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous)
+        # Everything, for /metrics if that is open: nothing else that this identity may read shows a name.
+        seen = None if AccessScope.METRICS in rules.anonymous_beside_tenants else frozenset[str]()
+        self._closed = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous_beside_tenants, tenants=seen)
         self._of_settings = [
             (token, Identity(kind=IdentityKind.SETTING, name=name, scopes=frozenset({scope})))
             for token, name, scope in (
@@ -127,6 +140,10 @@ class Access:
             )
             if token
         ]
+
+    @property
+    def _anonymous(self) -> Identity:
+        return self._closed if self.tenants() else self._open
 
     @property
     def has_credentials(self) -> bool:
@@ -154,7 +171,7 @@ class Access:
     def _by_proxy(self, given: SentCredentials) -> Identity | AccessRefusal | None:
         if not given.users or not self.rules.forward.trusts(given.peer):
             return None
-        found = self.rules.forward.identity(given.users, given.groups)
+        found = self.rules.forward.identity(given.users, given.groups, self.tenants())
         return self._with_anonymous(found) if isinstance(found, Identity) else found
 
     async def by_secret(self, text: str, *, address: str, counts: bool = True) -> Identity | AccessRefusal:
@@ -245,9 +262,17 @@ class Access:
         known = await self.tokens.find(digest)
         if known is None:
             return _UNKNOWN
-        return _refusal(known, self.now()) or Identity(
-            kind=IdentityKind.TOKEN, name=known.name, scopes=known.scopes, services=known.services
-        )
+        return _refusal(known, self.now()) or self._of_token(known)
+
+    def _of_token(self, known: AccessToken) -> Identity | AccessRefusal:
+        found = Identity(kind=IdentityKind.TOKEN, name=known.name, scopes=known.scopes, services=known.services)
+        if not known.tenant:
+            return found
+        if all(tenant.name != known.tenant for tenant in self.tenants()):
+            # Without tenants, what it would see is everything.
+            detail = f"the token {known.name!r} is for the tenant {known.tenant}, which is not declared"
+            return AccessRefusal(failure=AccessFailure.NO_TENANT, detail=detail)
+        return replace(found, scopes=found.scopes - OF_THE_SERVICE, tenants=frozenset({known.tenant}))
 
 
 def _refusal(token: AccessToken, at: datetime) -> AccessRefusal | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
-from app.access.scopes import AccessScope, AccessScopes
+from app.access.scopes import OF_THE_SERVICE, AccessScope, AccessScopes
+from app.slo import Tenant
 from app.wording.plain_text import one_line
 
 EVERYBODY = "*"
@@ -40,17 +41,26 @@ class ForwardRules:
         found = _address(address)
         return found is not None and any(found in network for network in self.networks)
 
-    def identity(self, users: Sequence[str], groups: Sequence[str]) -> Identity | AccessRefusal | None:
-        """Who asks, by what a trusted proxy sends in each of both headers; None if it names no user."""
+    def identity(
+        self, users: Sequence[str], groups: Sequence[str], tenants: Sequence[Tenant] = ()
+    ) -> Identity | AccessRefusal | None:
+        """Who asks, by what a trusted proxy sends in each of both headers; None if it names no user.
+
+        Where there are *tenants*, who is in no group of any belongs to none, unless a role of theirs is `admin`.
+        """
         if len(users) > 1 or len(groups) > 1:
             return _TWICE
         name = one_line(_utf8(users[0]))[:_LONGEST_USER] if users else ""
         if not name:
             return None
         mine = {group.strip() for group in _utf8(groups[0]).split(",")} if groups else set()
-        scopes = [self.roles[role] for role in (mine - {EVERYBODY, ""}) & self.roles.keys()]
+        mine -= {EVERYBODY, ""}
         everybody = self.roles.get(EVERYBODY, frozenset())
-        return Identity(kind=IdentityKind.PROXY, name=name, scopes=everybody.union(*scopes))
+        scopes = everybody.union(*(self.roles[role] for role in mine & self.roles.keys()))
+        if not tenants or AccessScope.ADMIN in scopes:
+            return Identity(kind=IdentityKind.PROXY, name=name, scopes=scopes)
+        own = frozenset(tenant.name for tenant in tenants if not mine.isdisjoint(tenant.groups))
+        return Identity(kind=IdentityKind.PROXY, name=name, scopes=scopes - OF_THE_SERVICE, tenants=own)
 
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """The address of a client: that of the connection, or what trusted proxies say of it."""

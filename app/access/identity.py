@@ -5,6 +5,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from app.access.scopes import AccessScope, AccessScopes
+from app.slo import Tenants, in_tenant, tenant_of
 
 
 class IdentityKind(StrEnum):
@@ -26,6 +27,18 @@ class IdentityKind(StrEnum):
     """It is the service itself, as when it reloads files that have changed."""
 
 
+def own_name(name: str, tenants: Tenants | None) -> str:
+    """The whole name of what somebody calls so who belongs to *tenants*: of one tenant, names are its own.
+
+    >>> own_name("checkout", frozenset({"acme"})), own_name("acme/checkout", frozenset({"acme"}))
+    ('acme/checkout', 'acme/checkout')
+    """
+    if tenants is None or len(tenants) != 1 or tenant_of(name) in tenants:
+        return name
+    (tenant,) = tenants
+    return in_tenant(tenant, name)
+
+
 # What browsers send by themselves, also where a page of another site makes the request.
 _AMBIENT = frozenset({IdentityKind.SESSION, IdentityKind.PROXY})
 
@@ -37,12 +50,14 @@ class Identity:
     Attributes:
         name: what people and the audit know it by; empty for anonymous requests.
         services: those that it is limited to; empty for all.
+        tenants: those that it belongs to, of which it sees everything and of others nothing; None for all.
     """
 
     kind: IdentityKind
     name: str = ""
     scopes: AccessScopes = field(default_factory=frozenset)
     services: tuple[str, ...] = ()
+    tenants: Tenants | None = None
 
     @property
     def is_ambient(self) -> bool:
@@ -55,7 +70,9 @@ class Identity:
 
     def allows_service(self, service: str) -> bool:
         """Whether it may act for a service."""
-        return not self.services or service in self.services
+        return not self.services or own_name(service, self.tenants) in {
+            own_name(one, self.tenants) for one in self.services
+        }
 
 
 class AccessFailure(StrEnum):
@@ -69,12 +86,15 @@ class AccessFailure(StrEnum):
     """Too many from the same client were not accepted lately, and this one was not looked at, or is not accepted."""
     CROSS_SITE = "cross_site"
     """It was accepted, and a page of another site may have made the request."""
+    NO_TENANT = "no_tenant"
+    """It was accepted, and its tenant is not declared."""
 
 
 # All others ask for a proof that is accepted.
 _STATUSES = {
     AccessFailure.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     AccessFailure.CROSS_SITE: HTTPStatus.FORBIDDEN,
+    AccessFailure.NO_TENANT: HTTPStatus.FORBIDDEN,
 }
 
 

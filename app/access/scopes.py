@@ -28,6 +28,10 @@ LIMITED_SCOPES: AccessScopes = frozenset({AccessScope.GATE, AccessScope.EVENTS})
 """The scopes that can be limited to services: what they allow is about one service at a time."""
 
 
+OF_THE_SERVICE: AccessScopes = frozenset({AccessScope.RELOAD, AccessScope.ADMIN})
+"""The scopes that no tenant can have: what they allow is about all of them."""
+
+
 def scope_list(scopes: Iterable[AccessScope]) -> list[AccessScope]:
     """Scopes in the order in which documents list them."""
     given = frozenset(scopes)

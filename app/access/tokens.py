@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.access.scopes import LIMITED_SCOPES, AccessScopes, scope_list
+from app.access.scopes import LIMITED_SCOPES, OF_THE_SERVICE, AccessScopes, scope_list
 from app.wording.plain_text import one_line
 
 LONGEST_TOKEN_NAME = 100
@@ -24,13 +24,17 @@ class TokenTakenError(TokenError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """What a token is to be; *services* limits it to these, *expires_at* None is never."""
+    """What a token is to be; *services* limits it to these, *expires_at* None is never.
+
+    *tenant* is the one that it belongs to; empty for all.
+    """
 
     name: str
     scopes: AccessScopes
     services: tuple[str, ...] = ()
     expires_at: datetime | None = None
     created_by: str = ""
+    tenant: str = ""
 
     def checked(self, at: datetime) -> "NewToken":
         """The same with its name on one line.
@@ -43,6 +47,9 @@ class NewToken:
             raise TokenError(f"a token needs a name of 1 to {LONGEST_TOKEN_NAME} characters")
         if not self.scopes:
             raise TokenError("a token needs a scope")
+        of_all = scope_list(self.scopes & OF_THE_SERVICE) if self.tenant else []
+        if of_all:
+            raise TokenError(f"{of_all[0]} is about the whole service: a token of a tenant cannot have it")
         too_wide = scope_list(self.scopes - LIMITED_SCOPES)
         if self.services and too_wide:
             allowed = " and ".join(scope_list(LIMITED_SCOPES))
@@ -69,6 +76,7 @@ class AccessToken:
     expires_at: datetime | None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    tenant: str = ""
 
     def is_usable(self, at: datetime) -> bool:
         """Whether it allows anything at a time."""

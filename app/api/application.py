@@ -117,7 +117,7 @@ def _routers(data: ApiData) -> Iterator[APIRouter]:
         board, timeline.adjustments, contributors=data.contributors, now=timeline.now, external_url=url
     )
     yield from backtest_routes(data.backtests)
-    yield token_routes(data.access.tokens)
+    yield token_routes(data.access.tokens, data.access.tenants)
     yield audit_routes(data.audit)
     yield all_gate_routes(data.gate, incidents, data.contributors, external_url=url)
     yield stream_routes(data.stream)

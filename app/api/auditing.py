@@ -21,6 +21,7 @@ from app.access import (
 )
 from app.api.needs import is_change, needs_of
 from app.api.problems import PROBLEM_DETAIL
+from app.slo import Tenants
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -38,7 +39,7 @@ class Auditing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        deed = begin_deed(_actor(scope))
+        deed = begin_deed(_actor(scope), tenants=_tenants(scope))
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,6 +66,11 @@ class Auditing:
             detail=scope["state"].get(PROBLEM_DETAIL, "") if is_refused else "",
         )
         self._trail.note(entry)
+
+
+def _tenants(scope: Scope) -> Tenants | None:
+    found = identity_in(scope)
+    return frozenset() if isinstance(found, AccessRefusal) else found.tenants
 
 
 def _actor(scope: Scope) -> Actor:

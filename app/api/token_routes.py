@@ -1,5 +1,6 @@
 """Routes of API tokens: to list, make and revoke them."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, NotRequired
@@ -24,7 +25,7 @@ from app.api.openapi import answers, problem_answers
 from app.api.parameters import ID_PATTERN
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse, utc
-from app.slo import EARLIEST, LATEST
+from app.slo import EARLIEST, LATEST, Tenant
 from app.store import StoreError
 
 _EXACT = ConfigDict(extra="forbid")
@@ -41,6 +42,7 @@ class AccessTokenModel(TypedDict):
     hint: Annotated[str, Field(description="How it begins.", examples=["slb_4fGz"])]
     scopes: list[AccessScope]
     services: Annotated[list[str], Field(description="Those that it is limited to; empty for all.")]
+    tenant: Annotated[str | None, Field(description="The one that it belongs to; null for all.", examples=["acme"])]
     created_at: datetime
     created_by: str
     expires_at: datetime | None
@@ -64,6 +66,9 @@ class NewAccessTokenModel(TypedDict):
     services: NotRequired[
         Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=MOST_TOKEN_SERVICES)]
     ]
+    tenant: NotRequired[
+        Annotated[str | None, Field(description="The one that it belongs to; null or left out: all.", max_length=200)]
+    ]
     expires_at: Annotated[AwareDatetime | None, Field(description="Null: never.", examples=["2026-06-01T00:00:00Z"])]
 
 
@@ -75,8 +80,8 @@ class MadeAccessTokenModel(TypedDict):
     token: AccessTokenModel
 
 
-def token_routes(tokens: TokenDirectory) -> APIRouter:
-    """The routes below ``/api/v1/tokens``."""
+def token_routes(tokens: TokenDirectory, tenants: Callable[[], Sequence[Tenant]]) -> APIRouter:
+    """The routes below ``/api/v1/tokens``; *tenants* gives those that there are."""
     router = APIRouter(
         prefix="/api/v1/tokens",
         tags=["access"],
@@ -113,8 +118,12 @@ def token_routes(tokens: TokenDirectory) -> APIRouter:
         expires_at = given["expires_at"]
         if expires_at is not None and not EARLIEST <= expires_at < LATEST:
             raise invalid(f"expires_at must be between {EARLIEST.year} and {LATEST.year}")
+        tenant = given.get("tenant") or ""
+        if tenant and all(one.name != tenant for one in tenants()):
+            raise invalid(f"there is no tenant {tenant!r}")
         wanted = NewToken(
             name=given["name"],
+            tenant=tenant,
             scopes=frozenset(given["scopes"]),
             services=tuple(given.get("services", ())),
             expires_at=utc(expires_at),
@@ -162,6 +171,7 @@ def token_document(token: AccessToken) -> AccessTokenModel:
         "hint": token.hint,
         "scopes": scope_list(token.scopes),
         "services": list(token.services),
+        "tenant": token.tenant or None,
         "created_at": utc(token.created_at),
         "created_by": token.created_by,
         "expires_at": utc(token.expires_at),

@@ -17,7 +17,9 @@ from app.access import (
     begin_deed,
     scope_list,
 )
+from app.access.scopes import OF_THE_SERVICE
 from app.api.token_routes import token_document
+from app.cli.configuration import settings_for, sound_config
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration
@@ -51,22 +53,34 @@ def create(
             "--service", help="Only for this service, of gate and events.", metavar="NAME", show_default=False
         ),
     ] = [],  # noqa: B006  typer copies it
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", help="The tenant it belongs to.", metavar="NAME", show_default=False),
+    ] = None,
+    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="It sees all tenants.")] = False,
     expires: Annotated[str, typer.Option("--expires", help="Such as 90d, or never.", metavar="DURATION")] = "90d",
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Make a token and print it, this once.
 
-    NAME says who has it. Running replicas accept it within a second.
+    NAME says who has it. Running replicas accept it within a second. Where config/sloburn.yaml has tenants, --tenant
+    or --all-tenants says what it sees; admin and reload are for all.
 
     Example: sloburn token create ci --scope gate --scope events > ci.token
     """
+    _check_tenant(tenant, all_tenants=all_tenants or not {*scope}.isdisjoint(OF_THE_SERVICE))
     at = datetime.now(UTC)
     try:
         expires_at = None if expires == _NEVER else at + parse_duration(expires)
     except (DurationError, OverflowError):
         fail(f"--expires: {expires!r} is not a duration; write one such as 90d, or never", code=EXIT_USAGE)
     wanted = NewToken(
-        name=name, scopes=frozenset(scope), services=tuple(service), expires_at=expires_at, created_by=_user()
+        name=name,
+        scopes=frozenset(scope),
+        services=tuple(service),
+        expires_at=expires_at,
+        created_by=_user(),
+        tenant=tenant or "",
     )
     try:
         made = made_token(wanted, at=at)
@@ -79,6 +93,16 @@ def create(
     # Only the token, so that it can be piped into a file or a secret; nothing else ever prints it.
     typer.echo(made.text)
     errors().print(_line(made.token), markup=False, soft_wrap=True)
+
+
+def _check_tenant(tenant: str | None, *, all_tenants: bool) -> None:
+    """Make sure that a token is for one tenant that there is, or for all on purpose."""
+    known = [one.name for one in sound_config(settings_for({})).tenants]
+    if tenant is not None and tenant not in known:
+        remedy = f"write one of {', '.join(known)}" if known else "config/sloburn.yaml has no tenants"
+        fail(f"--tenant: there is no tenant {tenant!r}; {remedy}", code=EXIT_USAGE)
+    if known and tenant is None and not all_tenants:
+        fail("give --tenant NAME, or --all-tenants for a token that sees all of them", code=EXIT_USAGE)
 
 
 @app.command("list")
@@ -134,6 +158,7 @@ def _user() -> str:
 
 def _line(one: AccessToken) -> str:
     may = ",".join(scope_list(one.scopes)) + (f" for {','.join(one.services)}" if one.services else "")
+    may += f" of {one.tenant}" if one.tenant else ""
     if one.revoked_at is not None:
         until = f"revoked {one.revoked_at:%Y-%m-%dT%H:%M:%SZ}"
     else:

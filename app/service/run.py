@@ -328,7 +328,7 @@ def _api_data(
         metrics=_exposition(components, settings),
         build=BuildInfo.current(),
         external_url=settings.public_url,
-        access=_access(components),
+        access=_access(engine, components),
         audit=audit,
         stream=stream,
         alertmanager_url=partial(_alertmanager_url, settings, engine),
@@ -538,7 +538,7 @@ def _backtests(engine: Engine, components: Components, incidents: StoredIncident
     )
 
 
-def _access(components: Components) -> Access:
+def _access(engine: Engine, components: Components) -> Access:
     settings = components.settings
     tokens = StoredTokens(components.database, components.clock)
     with components.database.unreadable_is_damaged():
@@ -549,6 +549,8 @@ def _access(components: Components) -> Access:
         api_token=_text_of(settings.api_token),
         events_token=_text_of(settings.events_token),
         anonymous=frozenset(scope for scope, is_open in anonymous.items() if is_open),
+        # Whoever may read without a proof of who they are would read of all tenants.
+        anonymous_beside_tenants=frozenset({AccessScope.METRICS} if scrapes else ()),
         url=settings.public_url,
         forward=ForwardRules(
             networks=settings.forward_auth_networks,
@@ -557,7 +559,13 @@ def _access(components: Components) -> Access:
             roles=settings.forward_auth_roles,
         ),
     )
-    return Access(rules, tokens, StoredSessions(components.database, components.clock), now=components.clock.now)
+    return Access(
+        rules,
+        tokens,
+        StoredSessions(components.database, components.clock),
+        now=components.clock.now,
+        tenants=lambda: engine.delivery.tenants,
+    )
 
 
 def _timeline(components: Components) -> Timeline:

@@ -163,6 +163,7 @@ def _shown(token: AccessToken) -> dict[str, object]:
         "services": token.services,
         "expires_at": token.expires_at,
         "created_by": token.created_by,
+        **({"tenant": token.tenant} if token.tenant else {}),
     }
 
 
@@ -186,5 +187,6 @@ def made_token(wanted: NewToken, *, at: datetime) -> MadeToken:
             created_at=at,
             created_by=wanted.created_by,
             expires_at=wanted.expires_at,
+            tenant=wanted.tenant,
         ),
     )

@@ -25,6 +25,8 @@ api_token = Table(
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
     Column("revoked_at", Moment),
+    # Empty for all: a token that was made before there were tenants.
+    Column("tenant", String, nullable=False),
 )
 MOST_TOKENS = 1_000
 """Tokens that are kept, also those that allow nothing any more: every process has all of them in memory."""
@@ -60,6 +62,7 @@ def add_token(connection: Connection, token: AccessToken) -> None:
             created_at=token.created_at,
             created_by=token.created_by,
             expires_at=token.expires_at,
+            tenant=token.tenant,
         )
     )
 
@@ -99,6 +102,7 @@ def _token(row: Row[Any]) -> AccessToken:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        tenant=row.tenant,
     )
 
 

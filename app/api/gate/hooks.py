@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.access import AccessRefusal, AccessScope, Identity, access_in, credentials_in
+from app.access import AccessRefusal, AccessScope, Identity, access_in, act_as, credentials_in
 from app.api.gate.models import LONGEST_NAME
 from app.api.needs import check_allowed, identity_of, refused
 from app.api.openapi import Responses, problem_answers
@@ -57,6 +57,8 @@ async def hook_sender(request: Request, metadata: Mapping[str, str]) -> Identity
         if isinstance(found, AccessRefusal):
             raise refused(found)
         identity = found
+        # What it asks about is looked up for the one whose token this is.
+        act_as(found)
     return check_allowed(identity, request, AccessScope.READ, AccessScope.GATE)
 
 

@@ -526,6 +526,7 @@ def _make_access() -> None:
         sa.Column("expires_at", sa.Float(53)),
         sa.Column("last_used_at", sa.Float(53)),
         sa.Column("revoked_at", sa.Float(53)),
+        sa.Column("tenant", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_api_token"),
         sa.UniqueConstraint("digest", name="uq_api_token_digest"),
     )
