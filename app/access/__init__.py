@@ -1,8 +1,8 @@
 """Who sends a request and what it allows: tokens, scopes, and the one place where an identity is decided.
 
-May import `app.slo` and `app.wording`'s plain text only; does no IO: what is stored comes through the ports `TokenDirectory`
-and `SessionDirectory`. Start at
-`deciding.py`; `scopes.py` is what an identity may do, `token_text.py` the form of a token.
+May import `app.slo` and `app.wording`'s plain text only; does no IO: what is stored comes through the ports
+`TokenDirectory` and `SessionDirectory`. Start at `deciding.py`; `scopes.py` is what an identity may do,
+`token_text.py` the form of a token.
 """
 
 from app.access.auditing import (

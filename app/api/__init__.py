@@ -6,7 +6,8 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.admission import leave_place
-from app.api.application import ApiData, create_app
+from app.api.application import create_app
+from app.api.data import ApiData
 from app.api.guard import MAX_BODY_BYTES
 from app.api.needs import needs
 from app.api.past_turn import PastTurn
@@ -14,6 +15,7 @@ from app.api.ports import AlertLog, History
 from app.api.prefix import path_prefix
 from app.api.problems import show_problems_to_browsers
 from app.api.stream import Stream
+from app.api.tenants import seen_by_readers
 from app.api.timeline import Timeline
 
 __all__ = [
@@ -28,5 +30,6 @@ __all__ = [
     "leave_place",
     "needs",
     "path_prefix",
+    "seen_by_readers",
     "show_problems_to_browsers",
 ]

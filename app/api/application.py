@@ -1,8 +1,6 @@
 """The application: every route of the service, and what holds for all of them."""
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -16,6 +14,7 @@ from app.api.auditing import Auditing
 from app.api.backtests import backtest_routes
 from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
+from app.api.data import ApiData
 from app.api.gate import all_gate_routes
 from app.api.guard import Guard
 from app.api.identification import Identification
@@ -26,73 +25,19 @@ from app.api.objectives import report_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
 from app.api.parameters import refuse_unknown_parameters
-from app.api.ports import AlertLog, History
 from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
-from app.api.stream import Stream, stream_routes
-from app.api.timeline import Timeline, timeline_routes
+from app.api.stream import stream_routes
+from app.api.tenants import seen_by_readers
+from app.api.timeline import timeline_routes
 from app.api.token_routes import token_routes
-from app.gate import Gate
-from app.metrics import BuildInfo, Exposition
-from app.remote_write import RemoteWriteStatus
-from app.replay import Backtests
-from app.status import (
-    AuditLog,
-    Board,
-    ConfigSource,
-    Contributors,
-    DeliveryLog,
-    IncidentLog,
-    Pasts,
-    Readiness,
-    Reloader,
-    Reports,
-    SourceStatus,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiData:
-    """Where the routes get what they answer, and where they keep what they are given.
-
-    Attributes:
-        turn: requests share it to read the past.
-        external_url: where people reach the service; a path in it is served too, whether a proxy strips it or not.
-        access: decides who may do what.
-        alertmanager_url: gives where people reach Alertmanager, if there is one.
-        report_link_secret: what links to reports are signed with.
-    """
-
-    board: Board
-    history: History
-    pasts: Pasts
-    contributors: Contributors
-    reports: Reports
-    turn: asyncio.Semaphore
-    alerts: AlertLog
-    incidents: IncidentLog
-    deliveries: DeliveryLog
-    timeline: Timeline
-    backtests: Backtests
-    gate: Gate
-    readiness: Readiness
-    reloader: Reloader
-    config: ConfigSource
-    metrics: Exposition
-    build: BuildInfo
-    external_url: str
-    access: Access
-    audit: AuditLog
-    stream: Stream
-    alertmanager_url: Callable[[], str | None] = lambda: None
-    remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple
-    sources: Callable[[], Sequence[SourceStatus]] = tuple
-    report_link_secret: str | None = None
+from app.metrics import BuildInfo
 
 
 def create_app(data: ApiData, *, telemetry: TelemetryConfig | None = None) -> FastAPI:
     """The HTTP application; *telemetry* says how requests are traced."""
+    data = seen_by_readers(data)
     app = _described(data.build, telemetry)
     for router in _routers(data):
         app.include_router(router)

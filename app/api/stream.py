@@ -71,6 +71,11 @@ class Stream:
         self._encoded: tuple[BoardContent, bytes, str] | None = None
         board.follow(self._changed)
 
+    def through(self, board: Board) -> "Stream":
+        """The same, which shows what its clients see of a *board*."""
+        self._board = board
+        return self
+
     def close(self) -> None:
         """End the answers of all clients: the server stops."""
         self._closed = True

@@ -31,6 +31,7 @@ class ExceptionRequest:
     changes: tuple[str, ...] = ()
     slos: tuple[str, ...] = ()
     break_glass: bool = False
+    tenant: str = ""
 
 
 def checked_exception(wanted: ExceptionRequest, *, at: datetime) -> ExceptionRequest:

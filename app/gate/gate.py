@@ -32,8 +32,8 @@ from app.policy import (
     combined,
     judge_change,
 )
-from app.slo import SloId
-from app.status import Board, DataState, HealthState, Snapshot, burn_now
+from app.slo import SloId, Tenants
+from app.status import Board, BoardContent, DataState, HealthState, Snapshot, burn_now
 from app.store import Database, StoreError
 from app.store.gate import (
     DecisionFilter,
@@ -149,52 +149,39 @@ class Gate:
         """The policies of the documents."""
         return self._policies()
 
-    def ask(self, question: GateQuestion, *, caller: GateCaller) -> GateAnswer:
-        """Whether a change may go ahead; the answer is logged."""
+    def ask(
+        self, question: GateQuestion, *, caller: GateCaller, content: BoardContent | None = None, about: str = ""
+    ) -> GateAnswer:
+        """Whether a change may go ahead, as far as the SLOs of a *content* say, by default all; the answer is logged.
+
+        *about* are the services of a question that names neither service nor SLO.
+        """
         at = self.clock.now()
-        verdict = self.verdict(question, at=at)
+        verdict = self.verdict(question, at=at, content=content)
         answer = GateAnswer(id=secrets.token_hex(8), at=at, verdict=verdict)
         # Written after the next evaluation: a slow disk must not delay deployments (ADR-0071).
-        self._waiting.append(_record(answer, caller))
+        self._waiting.append(_record(answer, caller, about))
         return answer
 
-    def verdict(self, question: GateQuestion, *, at: datetime) -> GateVerdict:
+    def verdict(self, question: GateQuestion, *, at: datetime, content: BoardContent | None = None) -> GateVerdict:
         """The answer to a question, without a log."""
+        known = content or self.board.current
         if not (question.service or question.slos or question.labels):
             return combined(question, (), nothing="the question names no service, SLO or label")
         policies, exceptions = self._policies(), self.active_exceptions(at)
         doubt = self._doubt_of_all()
         verdicts = [
             self._judged(snapshot, question, policies, exceptions, doubt, at=at)
-            for snapshot in self._candidates(question)
+            for snapshot in _candidates(question, known)
             if _concerns(question, snapshot)
         ]
         if verdicts:
             verdicts += [
                 judge_change(question, unknown, DEFAULT_POLICY, exceptions=exceptions, at=at)
-                for unknown in self._unknown_slos(question, verdicts, doubt)
+                for unknown in _unknown_slos(question, verdicts, doubt, known)
             ]
         nothing = doubt or f"no SLO matches {_words(question)}"
         return combined(question, verdicts, nothing=nothing)
-
-    def _candidates(self, question: GateQuestion) -> Sequence[Snapshot]:
-        """The snapshots that are named, or of the service that is: of 10,000 SLOs nearly all are of others."""
-        content = self.board.current
-        if question.slos:
-            return [one for slo in dict.fromkeys(question.slos) for one in content.members_of(SloId(slo))]
-        return content.by_service.get(question.service, ()) if question.service else content.snapshots
-
-    def _unknown_slos(
-        self, question: GateQuestion, verdicts: Sequence[SloVerdict], doubt: str | None
-    ) -> Sequence[SloFacts]:
-        """The SLOs of a question that do not exist: of one that was misspelt or removed nothing is known."""
-        judged, content = {one.facts.slo for one in verdicts}, self.board.current
-        # One of another service or environment exists, and is left out.
-        missing = {slo for slo in question.slos if slo not in judged and not content.members_of(SloId(slo))}
-        return [
-            SloFacts(slo=one_line(one), service=one_line(question.service), doubt=doubt or "no SLO has this id")
-            for one in sorted(missing)
-        ]
 
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""
@@ -264,6 +251,7 @@ class Gate:
             changes=wanted.changes,
             slos=wanted.slos,
             break_glass=wanted.break_glass,
+            tenant=wanted.tenant,
         )
         # It holds before it is written: break-glass must work while the database does not.
         if exception.break_glass:
@@ -399,15 +387,23 @@ class Gate:
             return list_decisions(transaction, wanted, limit=limit, before=before)
 
     def changes(
-        self, *, services: Sequence[str], slos: Sequence[str], limit: int, before_id: int | None = None
+        self,
+        *,
+        services: Sequence[str],
+        slos: Sequence[str],
+        limit: int,
+        before_id: int | None = None,
+        tenants: Tenants | None = None,
     ) -> Sequence[tuple[int, PolicyChange]]:
-        """The newest changes of states, newest first, with their numbers.
+        """The newest changes of states, newest first, with their numbers; those of *tenants*, if given.
 
         Raises:
             StoreError: they cannot be read.
         """
         with self._database.read() as transaction:
-            return list_policy_changes(transaction, services=services, slos=slos, limit=limit, before_id=before_id)
+            return list_policy_changes(
+                transaction, services=services, slos=slos, limit=limit, before_id=before_id, tenants=tenants
+            )
 
     def _prune(self, at: datetime) -> None:
         if self._pruned_at is not None and abs(at - self._pruned_at) < _PRUNED_EVERY:
@@ -430,7 +426,7 @@ def figures_of(verdict: SloVerdict) -> Mapping[str, Any]:
     }
 
 
-def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
+def _record(answer: GateAnswer, caller: GateCaller, about: str) -> DecisionRecord:
     verdict, question = answer.verdict, answer.verdict.question
     exception = next((one.exception.id for one in verdict.slos if one.exception is not None), None)
     return DecisionRecord(
@@ -439,7 +435,7 @@ def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
         caller=caller.name,
         address=caller.address,
         # As callers wrote them: a NUL among them could never be written, nor could what waits with it.
-        service=one_line(question.service or ",".join(question.slos)),
+        service=one_line(question.service or ",".join(question.slos) or about),
         environment=one_line(question.environment),
         change=one_line(question.change),
         decision=verdict.decision,
@@ -453,6 +449,26 @@ def _record(answer: GateAnswer, caller: GateCaller) -> DecisionRecord:
 def _concerns(question: GateQuestion, snapshot: Snapshot) -> bool:
     labels = (*snapshot.slo.labels, *snapshot.group)
     return question.concerns(slo=snapshot.id, service=snapshot.slo.service, labels=labels, group_of=snapshot.slo.id)
+
+
+def _candidates(question: GateQuestion, content: BoardContent) -> Sequence[Snapshot]:
+    """The snapshots that are named, or of the service that is: of 10,000 SLOs nearly all are of others."""
+    if question.slos:
+        return [one for slo in dict.fromkeys(question.slos) for one in content.members_of(SloId(slo))]
+    return content.by_service.get(question.service, ()) if question.service else content.snapshots
+
+
+def _unknown_slos(
+    question: GateQuestion, verdicts: Sequence[SloVerdict], doubt: str | None, content: BoardContent
+) -> Sequence[SloFacts]:
+    """The SLOs of a question that do not exist: of one that was misspelt or removed nothing is known."""
+    judged = {one.facts.slo for one in verdicts}
+    # One of another service or environment exists, and is left out.
+    missing = {slo for slo in question.slos if slo not in judged and not content.members_of(SloId(slo))}
+    return [
+        SloFacts(slo=one_line(one), service=one_line(question.service), doubt=doubt or "no SLO has this id")
+        for one in sorted(missing)
+    ]
 
 
 def _doubt(snapshot: Snapshot) -> str | None:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 from app.alerting import ALERTNAMES, Notification, NotificationStatus
 from app.policy import BudgetPolicy, GateDecision, GateException, StateOfSlo
-from app.slo import Cause, Labels, Severity, SloId, format_duration, rounded_percent
+from app.slo import TENANT_LABEL, Cause, Labels, Severity, SloId, format_duration, in_tenant, rounded_percent
 from app.status import Snapshot
 
 BREAK_GLASS = "DeployGateBreakGlass"
@@ -72,11 +72,14 @@ def state_notification(
 
 def break_glass_notification(exception: GateException, *, at: datetime) -> Notification:
     """The notification that the policies are overruled, for as long as that lasts."""
-    service = " or ".join(exception.services) or "all services"
+    service = " or ".join(exception.services) or f"all services{f' of {exception.tenant}' if exception.tenant else ''}"
+    # Its receivers are those of the tenant.
+    prefix = in_tenant(exception.tenant, "") if exception.tenant else ""
+    tenant = [((TENANT_LABEL, exception.tenant),)] if exception.tenant else []
     where = f" in {' or '.join(exception.environments)}" if exception.environments else ""
     return Notification(
         status=NotificationStatus.FIRING,
-        slo=SloId(f"break-glass-{exception.id}"),
+        slo=SloId(f"{prefix}break-glass-{exception.id}"),
         severity=Severity.TICKET,
         incident=_incident("break-glass", exception.id, exception.created_at),
         alertname=BREAK_GLASS,
@@ -87,7 +90,7 @@ def break_glass_notification(exception: GateException, *, at: datetime) -> Notif
         period_seconds=0.0,
         starts_at=exception.starts_at,
         at=at,
-        labels=(("policy_state", "break-glass"),),
+        labels=_labels(*tenant, policy_state="break-glass"),
         tier="break-glass",
         cause=Cause.POLICY,
         condition=f"break-glass by {exception.owner} until {exception.ends_at:%Y-%m-%d %H:%M} UTC: "

@@ -1,5 +1,6 @@
 """What `/metrics` answers: SLOs and own health, in the format and encoding that the scraper asks for."""
 
+import gzip
 import re
 import time
 import zlib
@@ -16,6 +17,7 @@ from app.metrics.collector import render_families
 from app.metrics.instruments import Instruments
 from app.metrics.slo_lines import KnownTexts
 from app.metrics.sloth_lines import MetricNames, SlothTexts
+from app.slo import Tenants
 from app.status import Board, Snapshot
 
 # Of the text format and of OpenMetrics: the library encodes no other for what asks for them.
@@ -36,10 +38,11 @@ _WRITES_S = 1.0
 
 
 class PageForm(NamedTuple):
-    """What distinguishes the pages of one moment."""
+    """What distinguishes the pages of one moment; *tenants* are those of its readers, None for all."""
 
     content_type: str
     gzipped: bool
+    tenants: Tenants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,20 @@ class Exposition:
         more = changes + encode(self._instruments.registry)
         return Page(slos.and_then(more), content_type, gzipped=kind.gzipped)
 
+    def render_part(self, belongs: Callable[[str], bool], *, accept: str = "", accept_encoding: str = "") -> Page:
+        """A page of the SLOs that *belong* to who asks, by their ids; without the health of the service."""
+        _, content_type = choose_encoder(_usable(accept))
+        openmetrics = content_type.startswith("application/openmetrics-text")
+        snapshots = tuple(one for one in self._board.own if belongs(one.id))
+        services = {snapshot.slo.service for snapshot in snapshots}
+        # Texts that are written once are kept by who asks for all of them.
+        sloth = None if self._sloth is None else SlothTexts()
+        families = _families(snapshots, KnownTexts(), sloth, openmetrics=openmetrics)
+        text = "".join((*families, render_changes(self._changes(), services, openmetrics=openmetrics)))
+        body = (text + ("# EOF\n" if openmetrics else "")).encode()
+        gzipped = accepts_gzip(accept_encoding)
+        return Page(gzip.compress(body, compresslevel=_GZIP_LEVEL) if gzipped else body, content_type, gzipped=gzipped)
+
     def _slos(self, kind: _Kind) -> _Rendered:
         cached, ahead = self._rendered.get(kind), self._ahead
         if cached is not None and ahead is not None and ahead.is_alive():
@@ -152,7 +169,7 @@ class Exposition:
         snapshots = self._board.own
         cached = self._rendered.get(kind)
         if cached is None or cached.snapshots is not snapshots:
-            texts = self._families(snapshots, openmetrics=kind.openmetrics)
+            texts = _families(snapshots, self._known, self._sloth, openmetrics=kind.openmetrics)
             cached = self._rendered[kind] = _Rendered.of(snapshots, texts, gzipped=kind.gzipped)
         return cached
 
@@ -176,10 +193,13 @@ class Exposition:
         # A copy first: a scraper may ask for another kind meanwhile.
         return [kind for kind, at in tuple(self._asked_at.items()) if self._evaluations - at <= _RENDERED_UNASKED]
 
-    def _families(self, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> Iterator[str]:
-        yield from render_families(snapshots, openmetrics=openmetrics, known=self._known)
-        if self._sloth is not None:
-            yield from self._sloth.render_families(snapshots, openmetrics=openmetrics)
+
+def _families(
+    snapshots: Sequence[Snapshot], known: KnownTexts, sloth: SlothTexts | None, *, openmetrics: bool
+) -> Iterator[str]:
+    yield from render_families(snapshots, openmetrics=openmetrics, known=known)
+    if sloth is not None:
+        yield from sloth.render_families(snapshots, openmetrics=openmetrics)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.policy.model import Patterns, fits
+from app.slo import tenant_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateException:
     """Lets changes go ahead from *starts_at* until *ends_at* that match in everything that is given.
 
-    A *break_glass* is one that receivers are notified of. *ended_by* is who ended it before its time.
+    One of a *tenant* is about its services only. A *break_glass* is one that receivers are notified of. *ended_by* is who
+    ended it before its time.
     """
 
     id: str
@@ -27,6 +29,7 @@ class GateException:
     break_glass: bool = False
     ended_at: datetime | None = None
     ended_by: str | None = None
+    tenant: str = ""
 
     @property
     def until(self) -> datetime:
@@ -40,7 +43,8 @@ class GateException:
     def covers(self, *, slo: str, service: str, environment: str, change: str) -> bool:
         """Whether it is about a change to a service, as far as one SLO of it is concerned."""
         return (
-            fits(self.services, service)
+            (not self.tenant or tenant_of(service) == self.tenant)
+            and fits(self.services, service)
             and fits(self.slos, slo)
             and fits(self.environments, environment)
             and fits(self.changes, change)

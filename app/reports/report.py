@@ -12,7 +12,7 @@ from app.reports.facts import DayRange, DaySums, IncidentFacts, Segment, SloDefi
 from app.reports.figures import PeriodVerdict, SloFigures, consumed_of, slo_figures
 from app.reports.periods import ReportPeriod, read_period
 from app.reports.toil import Toil, toil_of
-from app.slo import SloId, find_time_zone, ungrouped_id
+from app.slo import SloId, Tenants, find_time_zone, tenant_of, ungrouped_id
 
 BY_LABEL_PREFIX = "label:"
 """In front of the name of a label that SLOs are grouped by."""
@@ -44,7 +44,8 @@ class Adjust(Protocol):
 class ReportQuestion:
     """What a report is asked for: SLOs of any of the services, with all of the labels; nothing given means all.
 
-    *by* is ``service``, or ``label:`` and the name of a label. Hours of the night are those of *timezone*.
+    *by* is ``service``, or ``label:`` and the name of a label. Hours of the night are those of *timezone*. Only SLOs of
+    *tenants* are known, if they are given.
     """
 
     period: ReportPeriod
@@ -52,11 +53,13 @@ class ReportQuestion:
     labels: frozenset[tuple[str, str]] = frozenset()
     by: str = BY_SERVICE_NAME
     timezone: str = "UTC"
+    tenants: Tenants | None = None
 
     def asks_for(self, definition: SloDefinition) -> bool:
         """Whether an SLO is wanted."""
         is_of_service = not self.services or definition.service in self.services
-        return is_of_service and self.labels <= set(definition.labels)
+        is_known = self.tenants is None or tenant_of(definition.slo) in self.tenants
+        return is_known and is_of_service and self.labels <= set(definition.labels)
 
     def group_of(self, slo: SloFigures) -> str:
         """The service, or the value of the label; empty where an SLO does not have it."""

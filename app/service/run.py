@@ -25,6 +25,7 @@ from app.api import (
     Timeline,
     create_app,
     path_prefix,
+    seen_by_readers,
     show_problems_to_browsers,
 )
 from app.clock import SystemClock
@@ -289,7 +290,8 @@ def _serve(
     audit, reports = StoredAudit(components.database), _reports(engine, components)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
-    data = _api_data(engine, components, documents, audit=audit, reports=reports, stream=stream)
+    # Pages and API, and what assistants ask, get at nothing but what their readers may see.
+    data = seen_by_readers(_api_data(engine, components, documents, audit=audit, reports=reports, stream=stream))
     app = create_app(data, telemetry=components.telemetry)
     app.include_router(_pages(app, engine, components, data))
     server = _server(_config(app, components, limits, stream), signals)

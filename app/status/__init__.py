@@ -7,7 +7,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 
 from app.status.adjusted_events import UncountedEventsError, UnknownAdjustedSloError, with_counted_events
 from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
-from app.status.board import Board, BoardContent
+from app.status.board import Board, BoardContent, content_of
 from app.status.change_costs import ChangeCost, costs_of_change
 from app.status.change_log import ChangeLog
 from app.status.contributors import MOST_LABELS, ContributorShare, ContributorsInRange, ContributorsState
@@ -135,6 +135,7 @@ __all__ = [
     "WindowView",
     "alert_states",
     "burn_now",
+    "content_of",
     "costs_of_change",
     "has_muted_alert",
     "live_incidents",

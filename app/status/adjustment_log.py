@@ -26,6 +26,10 @@ class AdjustmentLog(Protocol):
         """What was done with an adjustment, oldest first."""
         ...
 
+    def imported_id(self, event: str) -> str:
+        """The id of an adjustment that was made of an event of a calendar, by what the event is known by."""
+        return event
+
     def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
         """Keep adjustments, new or in place of what they were; they apply from the next evaluation on.
 

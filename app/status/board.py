@@ -75,6 +75,23 @@ class BoardContent:
         return own or self.by_key.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))
 
 
+def content_of(snapshots: Sequence[Snapshot], notifications: Mapping[str, Notification]) -> BoardContent:
+    """Some snapshots, with the notifications of their active alerts by key."""
+    by_service: dict[str, list[Snapshot]] = {}
+    by_group: dict[SloId, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        by_service.setdefault(snapshot.slo.service, []).append(snapshot)
+        if snapshot.id != snapshot.slo.id:
+            by_group.setdefault(snapshot.slo.id, []).append(snapshot)
+    return BoardContent(
+        snapshots=tuple(snapshots),
+        by_id=MappingProxyType({snapshot.id: snapshot for snapshot in snapshots}),
+        by_service=MappingProxyType(by_service),
+        by_group=MappingProxyType(by_group),
+        by_key=notifications,
+    )
+
+
 class Board:
     """The newest content; one thread writes it, any thread reads it.
 
@@ -145,20 +162,7 @@ class Board:
         return tuple(sorted(every, key=lambda one: self._order.get(one.slo.id, len(self._order))))
 
     def _compose(self) -> None:
-        snapshots = self._all_snapshots()
-        by_service: dict[str, list[Snapshot]] = {}
-        by_group: dict[SloId, list[Snapshot]] = {}
-        for snapshot in snapshots:
-            by_service.setdefault(snapshot.slo.service, []).append(snapshot)
-            if snapshot.id != snapshot.slo.id:
-                by_group.setdefault(snapshot.slo.id, []).append(snapshot)
-        self._current = BoardContent(
-            snapshots=snapshots,
-            by_id=MappingProxyType({snapshot.id: snapshot for snapshot in snapshots}),
-            by_service=MappingProxyType(by_service),
-            by_group=MappingProxyType(by_group),
-            by_key=self._all_notifications(),
-        )
+        self._current = content_of(self._all_snapshots(), self._all_notifications())
 
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from app.slo import Tenants
 from app.store.dead_letters import DeadLetter
 from app.store.receiver_records import ReceiverRecord
 
@@ -30,8 +31,10 @@ class DeliveryLog(Protocol):
         """Every receiver, in the order of the configuration."""
         ...
 
-    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
-        """The newest, newest first; only those with an id below *before*, if given."""
+    async def dead_letters(
+        self, limit: int, *, before: int | None = None, tenants: Tenants | None = None
+    ) -> Sequence[DeadLetter]:
+        """The newest, newest first; only those with an id below *before*, and of *tenants*, if given."""
         ...
 
     async def retry(self, letter: int) -> bool:

@@ -22,11 +22,11 @@ from sqlalchemy import (
 )
 
 from app.alerting import Alert, Definition, End, EndCode, Notification, Transition, TransitionKind
-from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
+from app.slo import AlertState, Cause, FrozenCause, Severity, SloId, Tenants
 from app.store.json_text import serialize, storable
 from app.store.moments import Moment, stored_moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import newest_by_number
+from app.store.paging import newest_by_number, of_tenants
 from app.store.schema import metadata
 from app.store.upsert import upsert_records
 
@@ -173,6 +173,7 @@ class TransitionFilter:
     incident: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    tenants: Tenants | None = None
 
 
 def list_transitions(
@@ -200,6 +201,7 @@ def list_transitions(
 
 
 def _transition_conditions(wanted: TransitionFilter) -> Iterator[ColumnElement[bool]]:
+    yield from of_tenants(transition.c.slo, wanted.tenants)
     if wanted.severities:
         yield transition.c.severity.in_([severity.value for severity in wanted.severities])
     if wanted.kinds:

@@ -17,9 +17,10 @@ from sqlalchemy import (
 )
 
 from app.changes import Change, ChangeKind, ChangeStatus
+from app.slo import Tenants
 from app.store.json_text import deserialize, serialize, storable
 from app.store.moments import Moment
-from app.store.paging import newest_page, wanted_values
+from app.store.paging import newest_page, of_tenants, wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -60,6 +61,7 @@ class ChangeFilter:
     sources: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
+    tenants: Tenants | None = None
 
 
 def save_change(connection: Connection, reported: Change) -> tuple[Change, Change | None]:
@@ -126,6 +128,7 @@ def _conditions(wanted: ChangeFilter) -> Iterator[ColumnElement[bool]]:
         (change.c.kind, wanted.kinds),
         (change.c.source, wanted.sources),
     )
+    yield from of_tenants(change.c.service, wanted.tenants)
     if wanted.since is not None:
         yield change.c.started_at >= wanted.since
     if wanted.until is not None:

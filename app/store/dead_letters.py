@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, select, update
 
+from app.slo import Tenants
 from app.store.outbox import EntryState, outbox
+from app.store.paging import of_tenants
 
 MOST_ID = 2**63 - 1
 """The largest id that a database holds; a larger one would be an error of its driver."""
@@ -25,9 +27,12 @@ class DeadLetter:
     error: str
 
 
-def dead_letters(connection: Connection, *, limit: int = 100, before: int | None = None) -> tuple[DeadLetter, ...]:
-    """What was given up, newest first; only what has an id below *before*, if given."""
-    dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value).order_by(outbox.c.id.desc()).limit(limit)
+def dead_letters(
+    connection: Connection, *, limit: int = 100, before: int | None = None, tenants: Tenants | None = None
+) -> tuple[DeadLetter, ...]:
+    """What was given up, newest first; only what has an id below *before*, and is of *tenants*, if given."""
+    dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value, *of_tenants(outbox.c.alert_key, tenants))
+    dead = dead.order_by(outbox.c.id.desc()).limit(limit)
     dead = dead if before is None else dead.where(outbox.c.id < before)
     return tuple(_dead_letter(row) for row in connection.execute(dead))
 

@@ -9,11 +9,12 @@ from sqlalchemy import JSON, Boolean, Column, Connection, Index, Integer, Row, S
 
 from app.alerting import Notification
 from app.policy import GateDecision, GateException
+from app.slo import Tenants
 from app.store.audit import record_change
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import newest_by_number, wanted_values, with_words
+from app.store.paging import newest_by_number, of_tenants, wanted_values, with_words
 from app.store.schema import metadata
 from app.store.upsert import insert_missing, upsert
 
@@ -89,6 +90,7 @@ class DecisionFilter:
     words: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    tenants: Tenants | None = None
 
 
 def save_exception(connection: Connection, exception: GateException, notification: Notification | None = None) -> None:
@@ -111,7 +113,7 @@ def save_exception(connection: Connection, exception: GateException, notificatio
         "created_at": exception.created_at,
         "starts_at": exception.starts_at,
         "ends_at": exception.ends_at,
-        "scope": {name: list(getattr(exception, name)) for name in _SCOPES},
+        "scope": {name: list(getattr(exception, name)) for name in _SCOPES} | {"tenant": exception.tenant},
         "break_glass": exception.break_glass,
         "ended_at": exception.ended_at,
         "ended_by": exception.ended_by,
@@ -165,7 +167,9 @@ def list_decisions(
     )
     columns = (gate_decision.c.caller, gate_decision.c.change, gate_decision.c.reason, gate_decision.c.service)
     page = newest_by_number(
-        select(gate_decision).where(*chosen, *with_words(columns, wanted.words)),
+        select(gate_decision).where(
+            *chosen, *with_words(columns, wanted.words), *of_tenants(gate_decision.c.service, wanted.tenants)
+        ),
         gate_decision.c.number,
         gate_decision.c.at,
         limit=limit,
@@ -200,6 +204,7 @@ def _exception(row: Row[Any]) -> GateException:
         environments=tuple(scope.get("environments", ())),
         changes=tuple(scope.get("changes", ())),
         slos=tuple(scope.get("slos", ())),
+        tenant=scope.get("tenant", ""),
         break_glass=row.break_glass,
         ended_at=row.ended_at,
         ended_by=row.ended_by,

@@ -32,7 +32,7 @@ from app.alerting import Alert, Notification, NotificationStatus, Transition, Tr
 from app.changes import Change, concerns
 from app.policy import WrittenPostmortem
 from app.reports import IncidentFacts
-from app.slo import AlertState, Severity, SloId
+from app.slo import AlertState, Severity, SloId, Tenants
 from app.store.alerts import TransitionFilter, alert, list_transitions, transition
 from app.store.changes import ChangeFilter, list_changes
 from app.store.deliveries import Delivery, deliveries_of, delivery
@@ -48,7 +48,7 @@ from app.store.incident_notes import (
 from app.store.json_text import storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import newest_page, wanted_values
+from app.store.paging import newest_page, of_tenants, wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -149,6 +149,7 @@ class IncidentFilter:
     unmarked: bool = False
     since: datetime | None = None
     until: datetime | None = None
+    tenants: Tenants | None = None
 
 
 @dataclass(slots=True)
@@ -429,6 +430,7 @@ def _conditions(wanted: IncidentFilter) -> Iterator[ColumnElement[bool]]:
             & (incident_label.c.name == name)
             & (incident_label.c.value == value)
         )
+    yield from of_tenants(incident.c.slo, wanted.tenants)
     if wanted.severities:
         yield incident.c.severity.in_([severity.value for severity in wanted.severities])
     if wanted.active is not None:

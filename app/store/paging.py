@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_
 
+from app.slo import Tenants, in_tenant
 from app.store.json_text import storable
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -16,6 +17,14 @@ def wanted_values(*wanted: tuple[ColumnElement[str], Collection[str]]) -> Iterat
     for column, values in wanted:
         if values:
             yield column.in_(storable(map(str, values)))
+
+
+def of_tenants(column: ColumnElement[str], tenants: Tenants | None) -> Iterator[ColumnElement[bool]]:
+    """That what a column names, an SLO, an alert or a service, belongs to any of these; nothing if all do."""
+    if tenants is not None:
+        # Not LIKE, which ignores case on SQLite: "acme" and "Acme" are two tenants.
+        prefixes = [in_tenant(tenant, "") for tenant in storable(sorted(tenants))]
+        yield or_(false(), *(func.substr(column, 1, len(prefix)) == prefix for prefix in prefixes))
 
 
 def with_words(columns: Collection[ColumnElement[str]], words: Collection[str]) -> Iterator[ColumnElement[bool]]:

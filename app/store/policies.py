@@ -11,13 +11,13 @@ from sqlalchemy import JSON, Column, Connection, Float, Index, Integer, String, 
 
 from app.alerting import Notification
 from app.policy import StateOfSlo
-from app.slo import Severity
+from app.slo import Severity, Tenants
 from app.store.alerts import load_active_alerts
 from app.store.gate import gate_exception
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
-from app.store.paging import wanted_values
+from app.store.paging import of_tenants, wanted_values
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -143,11 +143,15 @@ def list_policy_changes(
     *,
     services: Sequence[str] = (),
     slos: Sequence[str] = (),
+    tenants: Tenants | None = None,
     limit: int,
     before_id: int | None = None,
 ) -> tuple[tuple[int, PolicyChange], ...]:
     """The newest changes, newest first, each with its number; those *before_id* for the next page."""
-    chosen = wanted_values((policy_change.c.service, services), (policy_change.c.slo, slos))
+    chosen = (
+        *wanted_values((policy_change.c.service, services), (policy_change.c.slo, slos)),
+        *of_tenants(policy_change.c.slo, tenants),
+    )
     query = select(policy_change).where(*chosen).order_by(policy_change.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(policy_change.c.id < before_id)

@@ -26,7 +26,7 @@ from app.metrics import BuildInfo, Exposition, Instruments
 from app.policy import BudgetPolicy
 from app.remote_write import RemoteWriteStatus
 from app.replay import BacktestJobs, BacktestPlan, Backtests, RunningBacktest
-from app.slo import Labels, SloId
+from app.slo import Labels, SloId, Tenant, Tenants, tenant_of
 from app.status import (
     Board,
     BudgetCost,
@@ -247,8 +247,11 @@ class ListedDeliveries(DeliveryLog):
         return self.listed
 
     @override
-    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
-        return [letter for letter in self.given if before is None or letter.id < before][:limit]
+    async def dead_letters(
+        self, limit: int, *, before: int | None = None, tenants: Tenants | None = None
+    ) -> Sequence[DeadLetter]:
+        found = [one for one in self.given if tenants is None or tenant_of(one.alert_key) in tenants]
+        return [letter for letter in found if before is None or letter.id < before][:limit]
 
     @override
     async def retry(self, letter: int) -> bool:
@@ -347,6 +350,7 @@ class Served:
     config: FixedConfig = field(default_factory=FixedConfig)
     instruments: Instruments = field(default_factory=lambda: Instruments(build=BUILD))
     policies: Sequence[BudgetPolicy] = ()
+    tenants: Sequence[Tenant] = ()
     clock: SetClock = field(default_factory=lambda: SetClock(AS_OF))
     launch_backtest: Callable[[BacktestPlan], RunningBacktest] = EndedBacktest
 
@@ -384,7 +388,7 @@ class Served:
         """Who may do what: by the tokens of the fields, and by those in the database of the incidents."""
         rules = replace(self.rules, api_token=self.token, events_token=self.events_token, url=self.external_url)
         sessions = StoredSessions(self.incidents.lazy_database, self.clock)
-        return Access(rules, self.tokens, sessions, now=self.clock.now)
+        return Access(rules, self.tokens, sessions, now=self.clock.now, tenants=lambda: self.tenants)
 
     @cached_property
     def tokens(self) -> StoredTokens:
@@ -396,9 +400,10 @@ class Served:
         """The audit in the database of the incidents."""
         return StoredAudit(self.incidents.lazy_database)
 
-    def app(self) -> FastAPI:
-        """The application."""
-        data = ApiData(
+    @property
+    def data(self) -> ApiData:
+        """What the application is made of."""
+        return ApiData(
             board=self.board,
             history=self.history,
             pasts=self.pasts,
@@ -429,7 +434,10 @@ class Served:
             report_link_secret=self.report_link_secret,
             stream=Stream(self.board),
         )
-        return create_app(data, telemetry=self.telemetry)
+
+    def app(self) -> FastAPI:
+        """The application."""
+        return create_app(self.data, telemetry=self.telemetry)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 from typing_extensions import override
 
-from app.api import path_prefix, show_problems_to_browsers
+from app.api import ApiData, create_app, path_prefix, seen_by_readers, show_problems_to_browsers
 from app.clock import SystemClock
 from app.slo import SloId
 from app.status import Board, ContributorShare, HistoryPoint, Snapshot
@@ -26,7 +26,7 @@ from app.ui import (
     pages,
 )
 from app.ui.incident import IncidentHistory
-from tests.support.api import BUILD, Served, listening
+from tests.support.api import Served, listening
 from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
 from tests.support.set_clock import SetClock
@@ -135,60 +135,61 @@ def a_served(
 
 def site_of(served: Served) -> FastAPI:
     """The application of pages and API over fakes."""
-    app = served.app()
-    prefix = path_prefix(served.external_url)
+    data = seen_by_readers(served.data)
+    app = create_app(data, telemetry=served.telemetry)
+    prefix = path_prefix(data.external_url)
     app.include_router(
         pages(
-            served.board,
+            data.board,
             clock=SystemClock(),
             prefix=prefix,
-            unhealthy=served.readiness.unhealthy_reasons,
+            unhealthy=data.readiness.unhealthy_reasons,
             burn_downs=TwoIncidents(),
-            slo_data=_slo_data(served),
+            slo_data=_slo_data(data),
             incident_data=IncidentData(
-                log=served.incidents.log,
+                log=data.incidents,
                 history=OneBurst(),
-                external_url=served.external_url,
-                alertmanager_url=lambda: served.alertmanager_url,
+                external_url=data.external_url,
+                alertmanager_url=data.alertmanager_url,
             ),
-            status_data=_status_data(served),
-            objectives_data=ObjectivesData(reports=served.incidents.reports),
+            status_data=_status_data(served, data),
+            objectives_data=ObjectivesData(reports=data.reports),
             timeline_data=TimelineData(
-                changes=served.incidents.changes,
-                adjustments=served.incidents.adjustments,
-                contributors=served.contributors,
-                pasts=served.pasts,
+                changes=data.timeline.log,
+                adjustments=data.timeline.adjustments,
+                contributors=data.contributors,
+                pasts=data.pasts,
                 turn=asyncio.Semaphore(1),
             ),
-            policy_data=PolicyData(served.gate),
-            backtest_data=BacktestData(backtests=served.backtests),
+            policy_data=PolicyData(data.gate),
+            backtest_data=BacktestData(backtests=data.backtests),
             show_problems=partial(show_problems_to_browsers, app),
         )
     )
     return app
 
 
-def _status_data(served: Served) -> StatusData:
+def _status_data(served: Served, data: ApiData) -> StatusData:
     return StatusData(
-        config=served.config,
-        readiness=served.readiness,
-        reloader=served.reloader,
-        deliveries=served.deliveries,
-        remote_write=lambda: served.remote_write,
-        sources=lambda: served.sources,
+        config=data.config,
+        readiness=data.readiness,
+        reloader=data.reloader,
+        deliveries=data.deliveries,
+        remote_write=data.remote_write,
+        sources=data.sources,
         instruments=served.instruments,
-        build=BUILD,
-        audit=served.audit,
+        build=data.build,
+        audit=data.audit,
     )
 
 
-def _slo_data(served: Served) -> SloData:
+def _slo_data(data: ApiData) -> SloData:
     surroundings = Surroundings(
         graphs=lambda: {"default": "http://prometheus.example.org"},
         alertmanager_url=lambda: "http://alertmanager.example.org",
         place_of=lambda slo: f"config/slos/{slo}.yaml:4",
     )
-    return SloData(pasts=served.pasts, contributors=served.contributors, surroundings=surroundings)
+    return SloData(pasts=data.pasts, contributors=data.contributors, surroundings=surroundings)
 
 
 @contextmanager

@@ -8,13 +8,16 @@ from app.store.api_tokens import add_token
 from tests.support.api import Served
 
 
-def token_of(served: Served, *scopes: AccessScope, services: tuple[str, ...] = (), name: str = "") -> str:
+def token_of(
+    served: Served, *scopes: AccessScope, services: tuple[str, ...] = (), name: str = "", tenant: str = ""
+) -> str:
     """A token with scopes, for 90 days, in the database of an application; its name is by default that of these."""
     at = served.clock.now()
     wanted = NewToken(
         name=name or " ".join(scope_list(scopes)),
         scopes=frozenset(scopes),
         services=services,
+        tenant=tenant,
         expires_at=at + timedelta(days=90),
     )
     made = made_token(wanted, at=at)

@@ -113,8 +113,9 @@ def change_routes(log: AdjustmentLog, now: Callable[[], datetime], contributors:
         dependencies=[needs(AccessScope.ADJUST)],
     )
 
-    def shown(adjustment: Adjustment) -> AdjustmentModel:
-        return adjustment_document(adjustment, now() - MONTH, now() + MONTH)
+    def shown(saved: Adjustment) -> AdjustmentModel:
+        # As it was kept: what somebody of a tenant adjusts is of that tenant.
+        return adjustment_document(log.find(saved.id) or saved, now() - MONTH, now() + MONTH)
 
     @router.post(
         "",
@@ -216,12 +217,13 @@ def _imported(log: AdjustmentLog, text: bytes, like: Adjustment, at: datetime) -
         "created": [],
         "updated": [],
         "unchanged": [],
-        "withdrawn": sorted(found.cancelled & known.keys()),
+        "withdrawn": sorted({*map(log.imported_id, found.cancelled)} & known.keys()),
         "skipped": [*found.skipped],
     }
     cancelled = (known[id_] for id_ in document["withdrawn"])
     changed = [replace(one, withdrawn_at=at, updated_at=at) for one in cancelled if one.withdrawn_at is None]
-    for one in found.adjustments:
+    for event in found.adjustments:
+        one = replace(event, id=log.imported_id(event.id))
         before = known.get(one.id)
         # Somebody has decided that it does not apply, and the calendar does not know.
         if before is not None and before.withdrawn_at is not None:

@@ -27,7 +27,7 @@ from app.service.engine import Engine
 from app.service.kubernetes import ObjectDocuments, document_loader
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
-from app.slo import SloId, Tenant
+from app.slo import SloId, Tenant, Tenants
 from app.status import (
     ConfigSource,
     ConfigStatus,
@@ -272,8 +272,10 @@ class StoredDeliveries(DeliveryLog):
         return await asyncio.to_thread(self._receivers)
 
     @override
-    async def dead_letters(self, limit: int, *, before: int | None = None) -> Sequence[DeadLetter]:
-        return await asyncio.to_thread(self._dead_letters, limit, before)
+    async def dead_letters(
+        self, limit: int, *, before: int | None = None, tenants: Tenants | None = None
+    ) -> Sequence[DeadLetter]:
+        return await asyncio.to_thread(self._dead_letters, limit, before, tenants)
 
     @override
     async def retry(self, letter: int) -> bool:
@@ -294,9 +296,9 @@ class StoredDeliveries(DeliveryLog):
             for name, record in records.items()
         ]
 
-    def _dead_letters(self, limit: int, before: int | None) -> Sequence[DeadLetter]:
+    def _dead_letters(self, limit: int, before: int | None, tenants: Tenants | None) -> Sequence[DeadLetter]:
         with self._database.read() as transaction:
-            return dead_letters(transaction, limit=limit, before=before)
+            return dead_letters(transaction, limit=limit, before=before, tenants=tenants)
 
     def _retry(self, letter: int) -> bool:
         with self._database.begin() as transaction:

@@ -1,0 +1,130 @@
+"""The gate and backtests, as those who ask see them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from typing_extensions import override
+
+from app.access import seen_tenants
+from app.api.tenants.reading import are_seen, is_seen, tenant_for, whole_name
+from app.gate import ExceptionRequest, Gate, GateAnswer, GateCaller
+from app.policy import BudgetPolicy, GateException, GateQuestion, GateVerdict, StateOfSlo
+from app.replay import BacktestJob, BacktestJobs, BacktestPlan
+from app.slo import in_tenant
+from app.status import Board, BoardContent, Snapshot
+from app.store.gate import DecisionFilter, DecisionRecord
+from app.store.policies import PolicyChange
+
+
+class SeenGate(Gate):
+    """Answers about SLOs of the tenants of who asks, who may call services and SLOs by their names in the tenant.
+
+    It has nothing but what is here: of what the gate does otherwise, nothing can be called.
+    """
+
+    def __init__(self, gate: Gate, board: Board) -> None:
+        self._gate = gate
+        self.board = board
+        self.clock = gate.clock
+
+    @property
+    @override
+    def policies(self) -> Sequence[BudgetPolicy]:
+        return [one for one in self._gate.policies if is_seen(one.name)]
+
+    @override
+    def ask(
+        self, question: GateQuestion, *, caller: GateCaller, content: BoardContent | None = None, about: str = ""
+    ) -> GateAnswer:
+        tenants = seen_tenants()
+        about = "" if tenants is None else ",".join(in_tenant(tenant, "*") for tenant in sorted(tenants))
+        return self._gate.ask(_whole(question), caller=caller, content=self.board.current, about=about)
+
+    @override
+    def verdict(self, question: GateQuestion, *, at: datetime, content: BoardContent | None = None) -> GateVerdict:
+        return self._gate.verdict(_whole(question), at=at, content=self.board.current)
+
+    @override
+    def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
+        return [one for one in self._gate.current_states() if is_seen(one[0].id)]
+
+    @override
+    def active_exceptions(self, at: datetime) -> Sequence[GateException]:
+        return [one for one in self._gate.active_exceptions(at) if _is_of_reader(one)]
+
+    @override
+    def exceptions(self) -> Sequence[GateException]:
+        return [one for one in self._gate.exceptions() if _is_of_reader(one)]
+
+    @override
+    def add_exception(self, wanted: ExceptionRequest) -> GateException:
+        services, slos = (tuple(map(whole_name, names)) for names in (wanted.services, wanted.slos))
+        tenant = tenant_for([*services, *slos])
+        return self._gate.add_exception(replace(wanted, services=services, slos=slos, tenant=tenant))
+
+    @override
+    def end_exception(self, id_: str, *, by: str) -> GateException | None:
+        known = any(one.id == id_ for one in self.exceptions())
+        return self._gate.end_exception(id_, by=by) if known else None
+
+    @override
+    def decisions(
+        self, wanted: DecisionFilter, *, limit: int, before: int | None = None
+    ) -> Sequence[tuple[int, DecisionRecord]]:
+        return self._gate.decisions(replace(wanted, tenants=seen_tenants()), limit=limit, before=before)
+
+    @override
+    def changes(
+        self,
+        *,
+        services: Sequence[str],
+        slos: Sequence[str],
+        limit: int,
+        before_id: int | None = None,
+        tenants: object = None,
+    ) -> Sequence[tuple[int, PolicyChange]]:
+        return self._gate.changes(
+            services=services, slos=slos, limit=limit, before_id=before_id, tenants=seen_tenants()
+        )
+
+
+class SeenBacktestJobs(BacktestJobs):
+    """The backtests of SLOs of the tenants of who asks."""
+
+    def __init__(self, jobs: BacktestJobs) -> None:
+        self.whole = jobs
+
+    @override
+    def add(self, plan: BacktestPlan) -> BacktestJob:
+        return self.whole.add(plan)
+
+    @override
+    def find(self, job: str) -> BacktestJob | None:
+        found = self.whole.find(job)
+        return found if found is not None and _are_of_reader(found) else None
+
+    @override
+    def listed(self) -> tuple[BacktestJob, ...]:
+        return tuple(job for job in self.whole.listed() if _are_of_reader(job))
+
+    @override
+    def remove(self, job: str) -> bool:
+        return self.find(job) is not None and self.whole.remove(job)
+
+
+def _are_of_reader(job: BacktestJob) -> bool:
+    return are_seen(str(slo.id) for slo in job.plan.slos)
+
+
+def _is_of_reader(exception: GateException) -> bool:
+    tenants = seen_tenants()
+    if tenants is None or exception.tenant in tenants:
+        return True
+    names = (*exception.services, *exception.slos)
+    return bool(names) and are_seen(names)
+
+
+def _whole(question: GateQuestion) -> GateQuestion:
+    service = whole_name(question.service) if question.service else ""
+    return replace(question, service=service, slos=tuple(map(whole_name, question.slos)))
