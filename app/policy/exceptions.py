@@ -12,8 +12,8 @@ from app.slo import tenant_of
 class GateException:
     """Lets changes go ahead from *starts_at* until *ends_at* that match in everything that is given.
 
-    One of a *tenant* is about its services only. A *break_glass* is one that receivers are notified of. *ended_by* is who
-    ended it before its time.
+    One of a *tenant* is about its services only. A *break_glass* is one that receivers are notified of. *ended_by* is
+    who ended it before its time.
     """
 
     id: str
