@@ -115,20 +115,7 @@ def token_routes(tokens: TokenDirectory, tenants: Callable[[], Sequence[Tenant]]
     )
     async def create_token(request: Request, given: Annotated[NewAccessTokenModel, Body()]) -> JsonResponse:
         """Make a token. What it is to replace can be revoked afterwards."""
-        expires_at = given["expires_at"]
-        if expires_at is not None and not EARLIEST <= expires_at < LATEST:
-            raise invalid(f"expires_at must be between {EARLIEST.year} and {LATEST.year}")
-        tenant = given.get("tenant") or ""
-        if tenant and all(one.name != tenant for one in tenants()):
-            raise invalid(f"there is no tenant {tenant!r}")
-        wanted = NewToken(
-            name=given["name"],
-            tenant=tenant,
-            scopes=frozenset(given["scopes"]),
-            services=tuple(given.get("services", ())),
-            expires_at=utc(expires_at),
-            created_by=identity_of(request).name,
-        )
+        wanted = _wanted(given, tenants(), created_by=identity_of(request).name)
         try:
             made = await tokens.make(wanted)
         except TokenTakenError as error:
@@ -142,6 +129,22 @@ def token_routes(tokens: TokenDirectory, tenants: Callable[[], Sequence[Tenant]]
 
     _add_revocation(router, tokens)
     return router
+
+
+def _wanted(given: NewAccessTokenModel, tenants: Sequence[Tenant], *, created_by: str) -> NewToken:
+    expires_at, tenant = given["expires_at"], given.get("tenant") or ""
+    if expires_at is not None and not EARLIEST <= expires_at < LATEST:
+        raise invalid(f"expires_at must be between {EARLIEST.year} and {LATEST.year}")
+    if tenant and all(one.name != tenant for one in tenants):
+        raise invalid(f"there is no tenant {tenant!r}")
+    return NewToken(
+        name=given["name"],
+        scopes=frozenset(given["scopes"]),
+        services=tuple(given.get("services", ())),
+        expires_at=utc(expires_at),
+        created_by=created_by,
+        tenant=tenant,
+    )
 
 
 def _add_revocation(router: APIRouter, tokens: TokenDirectory) -> None:

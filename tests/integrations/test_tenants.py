@@ -60,8 +60,35 @@ def test_what_a_tenant_says(tmp_path: Path) -> None:
         ("{name: b, documents: other, receivers: [chat, pager]}", "tenants[1].receivers[1]"),
         ("{name: b, documents: other, limits: {slos: 0}}", "tenants[1].limits.slos"),
         ("{name: b, documents: other, headers: {}}", "tenants[1].headers"),
+        ("{name: ACME, documents: other}", "tenants[1].name"),
     ],
 )
 def test_mistakes_are_named(tenant: str, field: str, tmp_path: Path) -> None:
     errors = _load(f"{_ACME}  - {tenant}\n", tmp_path).errors
     assert [error.field for error in errors] == [field]
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ("", None),
+        ("reports: [{name: r, period: month, receivers: [hers], labels: {tenant: b}}]", None),
+        ("reports: [{name: r, period: month, receivers: [hers], labels: {tenant: acme}}]", "reports[0].receivers[0]"),
+        ("reports: [{name: r, period: month, receivers: [all, hers]}]", "reports[0].receivers[1]"),
+    ],
+)
+def test_nothing_of_one_tenant_is_sent_to_the_receiver_of_another(more: str, field: str | None, tmp_path: Path) -> None:
+    for fallback, wrong in (("all", field), ("hers", "receivers[0].fallback")):
+        text = f"""
+receivers:
+  - {{name: his, webhook: {{url: http://his.example}}, fallback: {fallback}}}
+  - {{name: hers, webhook: {{url: http://hers.example}}}}
+  - {{name: all, webhook: {{url: http://all.example}}}}
+tenants:
+  - {{name: a, documents: a, receivers: [his]}}
+  - {{name: b, documents: b, receivers: [hers]}}
+{more}
+"""
+        (tmp_path / "sloburn.yaml").write_text(text)
+        errors = load_config(tmp_path / "sloburn.yaml", environment={}).errors
+        assert {error.field for error in errors} == {each for each in (field, wrong) if each is not None}

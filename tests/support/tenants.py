@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from app.adjustments import Adjustment, AdjustmentCategory, AdjustmentEffect, AdjustmentSelector
-from app.alerting import Notification, Routing
+from app.alerting import Notification, Routing, Transition, TransitionKind
 from app.gate import ExceptionRequest, GateCaller
 from app.policy import DEFAULT_POLICY, GateQuestion, WrittenPostmortem
 from app.replay import BacktestJobs, plan_of
@@ -61,6 +61,8 @@ def two_tenants() -> Served:
     served.gate.write_decisions()
     with served.incidents.database.read() as transaction:
         served.deliveries.given = [*dead_letters(transaction)]
+    served.alerts.transitions = [_fired(tenant, word) for tenant, word in WORDS.items()]
+    served.config.errors = tuple(f"slos/{tenant}: {word}" for tenant, word in WORDS.items())
     served.sources = [_source(tenant.sources[0]) for tenant in TENANTS]
     served.deliveries.listed = [_receiver(tenant.receivers[0]) for tenant in TENANTS]
     served.readiness.unhealthy = [f"{OTHER}-{WORDS[OTHER]} does not answer"]
@@ -127,6 +129,18 @@ def _keep(served: Served, documents: Documents, tenant: str, word: str) -> None:
     count_days(kept.database, date(2026, 2, 1), [43.2] * 27, slo=slo)
     jobs: BacktestJobs = served.backtests.jobs
     jobs.add(plan_of({"slos": [slo], "to": AS_OF.astimezone(UTC)}, served.backtests))
+
+
+def _fired(tenant: str, word: str) -> Transition:
+    return Transition(
+        slo=SloId(f"{tenant}/checkout-availability"),
+        severity=Severity.PAGE,
+        kind=TransitionKind.FIRED,
+        at=AS_OF,
+        incident=INCIDENTS[tenant],
+        tier="1h/5m",
+        reason=word,
+    )
 
 
 def _source(name: str) -> SourceStatus:

@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import HTMLResponse, Response
 
+from app.access import Identity, IdentityKind, act_as
 from app.api.filters import parse_label
 from app.api.needs import open_route
 from app.api.objectives.documents import report_document
@@ -138,6 +139,8 @@ def _add_shared(
         query = request.query_params.multi_items()
         if link_secret is None or not is_signed(query, secret=link_secret, at=reports.now()):
             raise ProblemError(HTTPStatus.FORBIDDEN, "this link is not signed by this service, or has expired")
+        # Its labels say whose SLOs it is about, and are signed too.
+        act_as(Identity(kind=IdentityKind.SERVICE, name="a signed link"))
         return await report(
             service=service, label=label, period=period, at=at, by=by, timezone=timezone, format=ReportFormat.HTML
         )

@@ -23,7 +23,7 @@ from app.integrations.config.remote_write import resolve_remote_write
 from app.integrations.config.reports import report_findings, resolve_reports
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.config.sources import SourceConfig, resolve_sources
-from app.integrations.config.tenants import resolve_tenants, tenant_findings
+from app.integrations.config.tenants import leak_findings, resolve_tenants, tenant_findings
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.config import PagerDutyModel, resolve_pagerduty
@@ -34,7 +34,7 @@ from app.integrations.webhook.config import WebhookModel, resolve_webhook
 from app.integrations.webhook.notifier import WebhookOptions
 from app.remote_write import RemoteWriteOptions
 from app.reports import ScheduledReport
-from app.slo import Tenant
+from app.slo import TENANT_LABEL, Tenant
 from app.wording.templates import TemplateProblemError, Templates, compile_template
 from app.yamldoc.findings import FieldFinding, FieldPath
 
@@ -152,7 +152,17 @@ def resolve_config(
     of_tenants = tenant_findings(
         model.tenants, sources=[one.name for one in model.sources], receivers=config.names, loader=loader
     )
-    return config, [*loader.findings, *_findings(model, set_by_setting=bool(alertmanager_urls)), *of_tenants]
+    leaks = leak_findings(
+        model.tenants,
+        fallbacks=[(n, one.name, one.fallback) for n, one in enumerate(model.receivers) if one.fallback is not None],
+        reports=[(n, one.receivers, one.labels.get(TENANT_LABEL)) for n, one in enumerate(model.reports)],
+    )
+    return config, [
+        *loader.findings,
+        *_findings(model, set_by_setting=bool(alertmanager_urls)),
+        *of_tenants,
+        *leaks,
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app.integrations.config.fields import FilePath, Model, Name, Text, Whole, taken_names
 from app.integrations.config.secret_loader import SecretLoader
-from app.slo import DEFAULT_SOURCE, Tenant
+from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Tenant
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 
@@ -48,7 +48,7 @@ def tenant_findings(
     models: Sequence[TenantModel], *, sources: Sequence[str], receivers: Sequence[str], loader: SecretLoader
 ) -> Iterator[FieldFinding]:
     """What is wrong with it; *sources* are those of the file, *receivers* all that there are."""
-    yield from taken_names([model.name for model in models], "tenants")
+    yield from taken_names([model.name.casefold() for model in models], "tenants")
     for number, model in enumerate(models):
         at: FieldPath = ("tenants", number)
         folder = loader.path(model.documents).resolve()
@@ -66,3 +66,30 @@ def tenant_findings(
             if name not in receivers:
                 remedy = f"write one of {', '.join(receivers)}" if receivers else "add it to receivers"
                 yield FieldFinding((*at, "receivers", place), f"there is no receiver {name}", remedy)
+
+
+def leak_findings(
+    models: Sequence[TenantModel],
+    *,
+    fallbacks: Sequence[tuple[int, str, str]],
+    reports: Sequence[tuple[int, Sequence[str], str | None]],
+) -> Iterator[FieldFinding]:
+    """What would send something of one tenant to a receiver of another.
+
+    *fallbacks* are numbers and names of receivers with their fallbacks, *reports* numbers of reports with their
+    receivers and the tenant in their labels.
+    """
+    owners: dict[str, set[str]] = {}
+    for model in models:
+        for name in model.receivers:
+            owners.setdefault(name, set()).add(model.name)
+    for number, receiver, fallback in fallbacks:
+        if fallback in owners and not owners.get(receiver, {""}) <= owners[fallback]:
+            problem = f"{fallback} is a receiver of the tenant {min(owners[fallback])}, which gets no alerts of others"
+            yield FieldFinding(("receivers", number, "fallback"), problem, "write a receiver of the same tenant")
+    for number, receivers, tenant in reports:
+        for place, receiver in enumerate(receivers):
+            if receiver in owners and tenant not in owners[receiver]:
+                problem = f"{receiver} is a receiver of the tenant {min(owners[receiver])}"
+                remedy = f"write labels: {{{TENANT_LABEL}: {min(owners[receiver])}}} for this report"
+                yield FieldFinding(("reports", number, "receivers", place), problem, remedy)
