@@ -40,8 +40,8 @@ OTHER_VARIABLES = {"SLOBURN_SOAK"}
 """Read by tests, not by the service."""
 
 
-ROUTES_OF_OTHERS = {"/api/v1/write", "/api/v1/push", "/api/v1/receive"}
-"""Where receivers of remote write take samples."""
+ROUTES_OF_OTHERS = {"/api/v1/write", "/api/v1/push", "/api/v1/receive", "/api/v1/slo"}
+"""Where receivers of remote write take samples, and where Datadog answers its SLOs."""
 
 
 def _name(page: Path) -> str:

@@ -52,10 +52,10 @@ def convert(
 ) -> None:
     """Convert SLO documents of any tool to native ones, or to OpenSLO.
 
-    PATH is a file with SLO documents, or a folder of such files: of Sloth, Pyrra, OpenSLO, Nobl9 or slo-generator, or
-    native ones. Ids and labels stay, and SLIs keep their history. Comments say what was repaired, is ignored or counts
-    otherwise than it was written. What the new form cannot say is left out, with the reason as a comment and on
-    standard error.
+    PATH is a file with SLO documents, or a folder of such files: of Sloth, Pyrra, OpenSLO, Nobl9 or slo-generator, of
+    the APIs of Datadog or New Relic, or native ones. Ids and labels stay, and SLIs keep their history. Comments say
+    what was repaired, is ignored or counts otherwise than it was written. What the new form cannot say is left out,
+    with the reason as a comment and on standard error.
 
     Exit code 0: everything is converted; 1: something is left out or not the same, or documents have errors; 2: the
     command cannot start, such as for a file that exists, without --force; 3: warnings, with --strict.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from app.documents.composites import with_components
+from app.documents.datadog import DatadogDialect
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files, is_below
 from app.documents.lint.comments import Ignored, read_comments
@@ -16,6 +17,7 @@ from app.documents.lint.names import KIND_IGNORED
 from app.documents.long_texts import check_labels, with_short_texts
 from app.documents.native.dialect import NativeDialect
 from app.documents.native.envelope import without_envelope
+from app.documents.newrelic import NewRelicDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
 from app.documents.other_tools import has_no_slos, is_beside_slos, remedy_for, tool_of
@@ -38,6 +40,8 @@ DIALECTS: tuple[Dialect, ...] = (
     OpenSloDialect(),
     Nobl9Dialect(),
     SloGeneratorDialect(),
+    DatadogDialect(),
+    NewRelicDialect(),
     # The last one: documents of other tools have keys of its own, too.
     NativeDialect(),
 )

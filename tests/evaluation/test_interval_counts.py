@@ -87,16 +87,16 @@ class Counting(ExitStack):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._folder = folder
+        self.folder = folder
 
     def start(self, kind: SourceKind, *, slos: tuple[Slo, ...] | None = None, **keys: Any) -> Counted:
         """A fake with an evaluator."""
         fake: FakeDatadog | FakeNewRelic = FakeDatadog() if kind is SourceKind.DATADOG else FakeNewRelic()
         self.enter_context(fake)
         loop_of = Running(
-            slos or slos_of(self._folder, kind, **keys),
+            slos or slos_of(self.folder, kind, **keys),
             MemorySource(()),
-            self._folder / "db",
+            self.folder / "db",
             sources=[NamedSource(name="service", live=MemorySource(()), background=MemorySource(()))],
             move=lambda at: setattr(fake.held, "now", at),
         )
@@ -247,3 +247,26 @@ def test_history_leaves_the_limit_to_evaluations(counting: Counting) -> None:
     asked = len(held.statuses)
     counted.running.tick(START + 600)
     assert len(held.statuses) == asked
+
+
+def test_composites_have_slices_of_counts(counting: Counting) -> None:
+    """Each minute of such an SLO is good or bad by its events, live and from history."""
+    folder = counting.folder
+    slo = {"name": "availability", "source": "service", "objective": 99, "window": "1d"}
+    slos = [
+        {**slo, "sli": QUERIES[SourceKind.DATADOG]},
+        {"name": "slices", "objective": 99, "window": "1d", "sli": {"worst_of": ["shop-availability"], "target": 99}},
+    ]
+    loaded = load_documents(write_documents([{"service": "shop", "slos": slos}], folder))
+    assert not loaded.errors
+    counted = counting.start(SourceKind.DATADOG, slos=loaded.slos)
+    bad = {"service": "shop", "status": "error"}
+    counted.fake.held.events = [
+        *events(START - 2 * HOUR, START + 1_200, every=10.0, bad=0.0),
+        *(Events(name="requests", tags=bad, at=START + at, many=9) for at in (-1_000, 130, 190)),
+    ]
+    counted.running.run(START, START + 1_200, every=60)
+    counted.running.backfill(START + 1_200)
+    counted.running.tick(START + 1_260)
+    hour = hour_of(counted.running.snapshot("shop-slices"))
+    assert (hour.total, hour.bad) == (60.0, 3.0)

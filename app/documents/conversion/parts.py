@@ -25,12 +25,12 @@ _KEYS = {
         SloPart.SERVICE: "service serviceRef",
         SloPart.NAME: "name displayName id",
         SloPart.DESCRIPTION: "description",
-        SloPart.OBJECTIVE: "objective sla target targetPercent goal",
-        SloPart.WINDOW: "window timeWindow timeWindows",
+        SloPart.OBJECTIVE: "objective sla target targetPercent goal thresholds",
+        SloPart.WINDOW: "window timeWindow timeWindows timeframe",
         SloPart.SLI: "sli sliRef indicator indicatorRef service_level_indicator ratioMetric ratioMetrics "
         "thresholdMetric countMetrics rawMetric composite op value budgetingMethod timeSliceTarget timeSliceWindow "
-        "time_slices by backend method",
-        SloPart.LABELS: "labels override_labels",
+        "time_slices by backend method type query sli_specification events",
+        SloPart.LABELS: "labels override_labels tags",
         SloPart.ALERTING: "alerting alertPolicies annotations anomalyConfig conditions error_budget_policy",
     }.items()
     for key in keys.split()

@@ -52,6 +52,7 @@ _OTHER_TOOLS = {
     "rule_raised": "a burn-rate rule has a factor below 1, and 1 is used",
     "prometheus_template": "an annotation has a template that only Prometheus could render",
     "alertname_ignored": "a label `alertname` is ignored",
+    "tag_ignored": "a tag of Datadog without a value is no label, and is ignored",
     "label_name": "the name of a label is changed to one that Prometheus allows",
     "label_values": "several values of a label are joined",
     "offset_ignored": "the time zone of a window replaces the offset of its start",
