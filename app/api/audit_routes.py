@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from app.access import AccessScope, AuditEntry, AuditOutcome, IdentityKind
@@ -14,6 +14,7 @@ from app.api.openapi import answers
 from app.api.paging import decode_id, numbered_page
 from app.api.parameters import DEFAULT_LIMIT, MAX_SEARCH, Cursor, Limit, Since, Until
 from app.api.responses import JsonResponse
+from app.api.shapes import ANSWER
 from app.api.timespans import parse_range
 from app.status import AuditLog, words_of
 from app.store.audit import AuditFilter
@@ -30,7 +31,7 @@ _Search = Annotated[
 ]
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ANSWER)
 class AuditEntryModel(TypedDict):
     """One change, or one that was refused."""
 
@@ -46,7 +47,7 @@ class AuditEntryModel(TypedDict):
     after: dict[str, Any] | None
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ANSWER)
 class AuditModel(TypedDict):
     """A page of the audit; *next* is null on the last one."""
 

@@ -12,10 +12,10 @@ from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus, TransitionKind
 from app.api.forecasts.models import FORECAST_EXAMPLE, ForecastModel
+from app.api.shapes import ANSWER
 from app.slo import AlertState, CalendarUnit, Cause, Severity, SliKind
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
-_EXACT = ConfigDict(extra="forbid")
 _END_CODE = "Why it ended: only burn_stopped, data_returned, traffic_returned and budget_recovered are recoveries."
 _EXHAUSTED_AT = (
     "When none of the budget is left at the present burn rate; null if the burn has stopped, if the budget outlasts "
@@ -23,7 +23,7 @@ _EXHAUSTED_AT = (
 )
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RollingWindowModel(TypedDict):
     """The last *duration* before the newest measured slot."""
 
@@ -33,7 +33,7 @@ class RollingWindowModel(TypedDict):
     end: datetime | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class CalendarWindowModel(TypedDict):
     """The current period of the calendar in a time zone, up to the newest measured slot."""
 
@@ -44,7 +44,7 @@ class CalendarWindowModel(TypedDict):
     end: datetime | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class EventsModel(TypedDict):
     """Events of the SLO window; total is good and bad together."""
 
@@ -53,7 +53,7 @@ class EventsModel(TypedDict):
     total: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BudgetModel(TypedDict):
     """The error budget of the SLO window: signed, never clamped."""
 
@@ -64,7 +64,7 @@ class BudgetModel(TypedDict):
     exhausted_at: Annotated[datetime | None, Field(description=_EXHAUSTED_AT)]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class SlaOutlookModel(TypedDict):
     """The service level agreement beside the objective, over the SLO window."""
 
@@ -76,7 +76,7 @@ class SlaOutlookModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BurnRateModel(TypedDict):
     """Counts and burn rate of one look-back window that ends at `as_of`."""
 
@@ -89,7 +89,7 @@ class BurnRateModel(TypedDict):
     coverage: Annotated[float | None, Field(description="Measured share of the window's slots.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class EndModel(TypedDict):
     """How an alert ended."""
 
@@ -98,7 +98,7 @@ class EndModel(TypedDict):
     reason: Annotated[str, Field(description="The same in words.", examples=["the burn has stopped"])]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AlertModel(TypedDict):
     """One severity of an SLO."""
 
@@ -111,7 +111,7 @@ class AlertModel(TypedDict):
     last_end: Annotated[EndModel | None, Field(description="How it ended when it last did; null if it never did.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class SloProblemModel(TypedDict):
     """One thing that is wrong with the data of an SLO."""
 
@@ -125,7 +125,7 @@ class SloProblemModel(TypedDict):
     detail: str
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BackfillModel(TypedDict):
     """How far the counting of history has come."""
 
@@ -186,7 +186,7 @@ _SLO_EXAMPLE: JsonDict = {
 }
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_SLO_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_SLO_EXAMPLE]}))
 class SloModel(TypedDict):
     """One SLO, or one member of its group; null where nothing is known, `data` and `problem` say why."""
 
@@ -231,7 +231,7 @@ class SloModel(TypedDict):
     forecast: Annotated[ForecastModel, Field(description="What becomes of the budget; made every twenty minutes.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class SloListModel(TypedDict):
     """One page of SLOs."""
 
@@ -239,7 +239,7 @@ class SloListModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class HistoryPointModel(TypedDict):
     """The counts of the step that ends at *at*, and the budget as it stood then."""
 
@@ -257,7 +257,7 @@ class HistoryPointModel(TypedDict):
 _From = TypedDict("_From", {"from": datetime | None})
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class HistoryModel(_From):
     """The past of one SLO, oldest first."""
 
@@ -298,7 +298,7 @@ _ALERT_EXAMPLE: JsonDict = {
 }
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class NotifiedModel(TypedDict):
     """What a notification of the alert contains."""
 
@@ -328,7 +328,7 @@ class NotifiedModel(TypedDict):
     dashboard: str | None
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_ALERT_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_ALERT_EXAMPLE]}))
 class ActiveAlertModel(AlertModel, NotifiedModel):
     """An alert that is not inactive, with its SLO and, while it fires, with what its notification contains.
 
@@ -342,7 +342,7 @@ class ActiveAlertModel(AlertModel, NotifiedModel):
     url: Annotated[str, Field(description="The page of the SLO.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class TransitionModel(TypedDict):
     """One change of an alert's state."""
 
@@ -357,7 +357,7 @@ class TransitionModel(TypedDict):
     end_code: Annotated[EndCode | None, Field(description=f"{_END_CODE} Null of other changes.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AlertsModel(TypedDict):
     """Active alerts, and the latest transitions, newest first."""
 
@@ -366,7 +366,7 @@ class AlertsModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BuildInfoModel(TypedDict):
     """Which build is running."""
 
@@ -374,7 +374,7 @@ class BuildInfoModel(TypedDict):
     python: Annotated[str, Field(examples=["3.11.2"])]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ConfigurationModel(TypedDict):
     """The active configuration."""
 
@@ -394,7 +394,7 @@ class ConfigurationModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RemoteWriteModel(TypedDict):
     """How far one receiver of remote write has got."""
 
@@ -407,14 +407,14 @@ class RemoteWriteModel(TypedDict):
     problem: Annotated[str | None, Field(description="What keeps figures from being sent, in words.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RemoteWriteListModel(TypedDict):
     """Every receiver of remote write."""
 
     items: list[RemoteWriteModel]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class SourceHealthModel(TypedDict):
     """The health of one source."""
 
@@ -427,28 +427,28 @@ class SourceHealthModel(TypedDict):
     problem: Annotated[str | None, Field(description="Why it answers nothing, or what its answers lack, in words.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class SourceHealthListModel(TypedDict):
     """Every source that SLOs are counted from."""
 
     items: list[SourceHealthModel]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class StateModel(TypedDict):
     """Whether the service answers, can serve, or evaluates."""
 
     status: Literal["healthy", "ready"]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReloadedModel(TypedDict):
     """The active documents after a reload."""
 
     slos: Annotated[int, Field(examples=[12])]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DeadLetterModel(TypedDict):
     """A notification that was given up."""
 
@@ -462,7 +462,7 @@ class DeadLetterModel(TypedDict):
     error: str
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DeadLettersModel(TypedDict):
     """A page of notifications that were given up, newest first."""
 
@@ -470,14 +470,14 @@ class DeadLettersModel(TypedDict):
     next: str | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RetriedModel(TypedDict):
     """A notification that is tried again."""
 
     id: int
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReceiverStatusModel(TypedDict):
     """What became of the notifications to one receiver."""
 
@@ -494,7 +494,7 @@ class ReceiverStatusModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReceiverStatusListModel(TypedDict):
     """Every receiver."""
 

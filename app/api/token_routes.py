@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, NotRequired
 
 from fastapi import APIRouter, Body, Path, Request
-from pydantic import AwareDatetime, ConfigDict, Field, with_config
+from pydantic import AwareDatetime, Field, with_config
 from typing_extensions import TypedDict
 
 from app.access import (
@@ -25,15 +25,15 @@ from app.api.openapi import answers, problem_answers
 from app.api.parameters import ID_PATTERN
 from app.api.problems import ProblemError, invalid, not_found
 from app.api.responses import JsonResponse, utc
+from app.api.shapes import ANSWER, REQUEST
 from app.slo import EARLIEST, LATEST, Tenant
 from app.store import StoreError
 
-_EXACT = ConfigDict(extra="forbid")
 _Id = Annotated[str, Path(pattern=ID_PATTERN, examples=["5f2d7c01"], description="The id.")]
 _UNAVAILABLE = "It cannot be read or written; or too many requests"
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AccessTokenModel(TypedDict):
     """A token, without the token."""
 
@@ -50,14 +50,14 @@ class AccessTokenModel(TypedDict):
     revoked_at: datetime | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AccessTokensModel(TypedDict):
     """All tokens, the newest first."""
 
     items: list[AccessTokenModel]
 
 
-@with_config(_EXACT)
+@with_config(REQUEST)
 class NewAccessTokenModel(TypedDict):
     """What a token is to be."""
 
@@ -72,7 +72,7 @@ class NewAccessTokenModel(TypedDict):
     expires_at: Annotated[AwareDatetime | None, Field(description="Null: never.", examples=["2026-06-01T00:00:00Z"])]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class MadeAccessTokenModel(TypedDict):
     """A new token: *secret* is the token itself, which is shown this once."""
 

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from app.adjustments import AdjustmentCategory, AdjustmentEffect
 from app.adjustments.model import LONGEST_AUTHOR, LONGEST_REASON, MOST_EXDATES, MOST_SELECTED
+from app.api.shapes import ANSWER
 
-_EXACT = ConfigDict(extra="forbid")
 _GIVEN_EXAMPLE: JsonDict = {
     "reason": "Database upgrade",
     "category": "maintenance",
@@ -51,7 +51,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Many = Field(max_length=MOST_SELECTED)
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class OccurrenceModel(TypedDict):
     """One stretch of time in which an adjustment applies."""
 
@@ -97,7 +97,7 @@ class NewAdjustmentModel(TypedDict):
     author: NotRequired[Annotated[str, Field(max_length=LONGEST_AUTHOR)]]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class EventShareModel(TypedDict):
     """The shares of events that are adjusted in a part of the time."""
 
@@ -107,7 +107,7 @@ class EventShareModel(TypedDict):
     bad_ratio: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AdjustmentFactsModel(TypedDict):
     """What is known of an adjustment, in a list, alone and in its audit."""
 
@@ -134,14 +134,14 @@ class AdjustmentFactsModel(TypedDict):
     uid: Annotated[str, Field(description="The UID of an imported calendar's event; else empty.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_EXAMPLE]}))
 class AdjustmentModel(AdjustmentFactsModel):
     """Time that budgets leave out, or in which all events count as good."""
 
     occurrences: Annotated[list[OccurrenceModel], Field(description="Those in the range, oldest first; at most 1,000.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AdjustmentListModel(TypedDict):
     """Adjustments, the newest start first."""
 
@@ -149,7 +149,7 @@ class AdjustmentListModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AuditedModel(TypedDict):
     """Who did what with an adjustment, and what it was afterwards."""
 
@@ -159,7 +159,7 @@ class AuditedModel(TypedDict):
     adjustment: AdjustmentFactsModel
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class AdjustmentDetailModel(AdjustmentModel):
     """An adjustment with its audit, and the SLOs that it means now."""
 
@@ -167,7 +167,7 @@ class AdjustmentDetailModel(AdjustmentModel):
     audit: Annotated[list[AuditedModel], Field(description="Oldest first.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ImportedModel(TypedDict):
     """What was read from a calendar."""
 

@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.shapes import ANSWER
 from app.replay import HistoryDetail, HistorySource, JobState
 
-_EXACT = ConfigDict(extra="forbid")
 _GIVEN_EXAMPLE: JsonDict = {
     "slos": ["checkout-availability"],
     "from": "2026-02-01T00:00:00Z",
@@ -66,7 +66,7 @@ class NewBacktestModel(_Wanted):
     wanted_detection_seconds: NotRequired[Annotated[float, Strict(), Field(ge=0, le=86_400)]]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_JOB_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_JOB_EXAMPLE]}))
 class BacktestJobModel(_Span):
     """A backtest: *result* is null until it is done, and left out of lists."""
 
@@ -80,7 +80,7 @@ class BacktestJobModel(_Span):
     result: NotRequired[Annotated[dict[str, Any] | None, Field(description="As of sloburn backtest --format json.")]]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BacktestListModel(TypedDict):
     """The newest backtests, newest first."""
 

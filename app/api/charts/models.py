@@ -7,10 +7,10 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.shapes import ANSWER
 from app.slo import Severity
 from app.status import ContributorsState, HealthState, RangeMarkKind
 
-_EXACT = ConfigDict(extra="forbid")
 _BUDGET_SPENT = "Share of the error budget of a whole SLO window."
 _SERIES_EXAMPLE: JsonDict = {
     "id": "checkout-availability",
@@ -103,7 +103,7 @@ _CONTRIBUTORS_EXAMPLE: JsonDict = {
 }
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class WindowBurnModel(TypedDict):
     """The burn rate of one look-back window."""
 
@@ -111,7 +111,7 @@ class WindowBurnModel(TypedDict):
     highest: Annotated[list[float | None], Field(description="The highest burn rate in each step.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BurnRuleModel(TypedDict):
     """A burn-rate rule: an alert fires where the burn rate of both windows is above the factor."""
 
@@ -122,7 +122,7 @@ class BurnRuleModel(TypedDict):
     factor: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RangeMarkModel(TypedDict):
     """Something that happened in the range, such as an incident."""
 
@@ -137,7 +137,7 @@ class RangeMarkModel(TypedDict):
 _From = TypedDict("_From", {"from": datetime | None})
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_SERIES_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_SERIES_EXAMPLE]}))
 class RangeSeriesModel(_From):
     """The past of one SLO, or of a whole group, in steps: each ends at one of `at`, the first begins at `from`.
 
@@ -162,7 +162,7 @@ class RangeSeriesModel(_From):
 _Range = TypedDict("_Range", {"from": datetime, "to": datetime})
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class RangesModel(_From):
     """The past of some SLOs over a range, in the order in which they were asked for."""
 
@@ -171,7 +171,7 @@ class RangesModel(_From):
     series: Annotated[list[RangeSeriesModel], Field(description="Empty where nothing was measured so far.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class MemberModel(TypedDict):
     """One member of a group in short; `/api/v1/slos/{id}` has all of it."""
 
@@ -181,7 +181,7 @@ class MemberModel(TypedDict):
     budget_remaining_ratio: float | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class GroupEventsModel(TypedDict):
     """The events of all members together over the SLO window of each."""
 
@@ -190,7 +190,7 @@ class GroupEventsModel(TypedDict):
     total: float
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_GROUP_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_GROUP_EXAMPLE]}))
 class GroupModel(TypedDict):
     """A whole group as one: its members added up, and the status of the worst."""
 
@@ -209,7 +209,7 @@ class GroupModel(TypedDict):
     members: Annotated[list[MemberModel], Field(description="The least budget first.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DayModel(TypedDict):
     """One day; null where nothing was measured."""
 
@@ -226,7 +226,7 @@ class DayModel(TypedDict):
     coverage: float | None
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_DAYS_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_DAYS_EXAMPLE]}))
 class DaysModel(TypedDict):
     """The days of an SLO in the zone of its window, oldest first, from the first of which anything is known."""
 
@@ -235,7 +235,7 @@ class DaysModel(TypedDict):
     days: list[DayModel]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ContributorModel(TypedDict):
     """A label value, a combination of some, or a component of a composite."""
 
@@ -248,7 +248,7 @@ class ContributorModel(TypedDict):
     stands_out: Annotated[bool, Field(description="Whether its share of the bad events is much larger than of all.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_CONTRIBUTORS_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_CONTRIBUTORS_EXAMPLE]}))
 class ContributorsModel(_Range):
     """What burned the budget of an SLO in a range, as Prometheus estimates it, those that stand out first."""
 

@@ -7,13 +7,13 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.shapes import ANSWER
 from app.budget.forecast import NoForecast
 
-_EXACT = ConfigDict(extra="forbid")
 _LATER = "null: not before `until`"
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ExhaustionModel(TypedDict):
     """When the budget is exhausted: in the first 10, half and 90 of 100 futures."""
 
@@ -22,7 +22,7 @@ class ExhaustionModel(TypedDict):
     latest: Annotated[datetime | None, Field(description=f"In 90 of 100 futures it is by then; {_LATER}.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class IntervalModel(TypedDict):
     """What 10, 50 and 90 of 100 futures are below: low to high is the 80% interval."""
 
@@ -31,7 +31,7 @@ class IntervalModel(TypedDict):
     high: float | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ForecastInputsModel(TypedDict):
     """What a forecast goes by."""
 
@@ -45,7 +45,7 @@ class ForecastInputsModel(TypedDict):
     incident_goes_on: bool
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class LeavingIncidentModel(TypedDict):
     """A past incident that leaves the SLO window, and what it spent of the budget."""
 
@@ -54,7 +54,7 @@ class LeavingIncidentModel(TypedDict):
     share: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ForecastModel(TypedDict):
     """The forecast of an error budget; all but `code` and `detail` are null or empty where there is none."""
 
@@ -79,7 +79,7 @@ class ForecastModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ForecastStepModel(TypedDict):
     """The unspent share of the budget at one time ahead."""
 
@@ -113,6 +113,7 @@ FORECAST_EXAMPLE: JsonDict = {
 @with_config(
     ConfigDict(
         extra="forbid",
+        defer_build=True,
         json_schema_extra={
             "examples": [
                 FORECAST_EXAMPLE

@@ -8,13 +8,13 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.api.incidents.models import WrittenPostmortemModel
+from app.api.shapes import ANSWER
 from app.gate import LONGEST_EXCEPTION_REASON, LONGEST_EXCEPTION_VALUE, MOST_EXCEPTION_VALUES
 from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
 
 LONGEST_NAME = 253
 """As long as a name in Kubernetes may be."""
-_EXACT = ConfigDict(extra="forbid")
 _ANSWER_EXAMPLE: JsonDict = {
     "data": {
         "ok": False,
@@ -67,7 +67,7 @@ _Line = Annotated[str, Field(min_length=1, max_length=LONGEST_EXCEPTION_VALUE)]
 Values = Annotated[list[_Line], Field(max_length=MOST_EXCEPTION_VALUES)]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DryRunModel(TypedDict):
     """What a rule or a policy that is a dry run would have decided."""
 
@@ -75,7 +75,7 @@ class DryRunModel(TypedDict):
     decision: GateDecision
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class GateSloModel(TypedDict):
     """The decision as far as one SLO is concerned."""
 
@@ -95,7 +95,7 @@ class GateSloModel(TypedDict):
     url: str
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class GateDataModel(TypedDict):
     """Whether a change may go ahead. `ok`, `decision` and `reason` are never null."""
 
@@ -118,7 +118,7 @@ class GateDataModel(TypedDict):
     slos_total: Annotated[int, Field(description="How many SLOs the change concerns.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_ANSWER_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_ANSWER_EXAMPLE]}))
 class GateModel(TypedDict):
     """An answer of the gate."""
 
@@ -136,7 +136,7 @@ class FlaggerHookModel(TypedDict):
     metadata: NotRequired[Annotated[dict[str, str], Field(max_length=100)] | None]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class FiguresModel(TypedDict):
     """The figures of one SLO behind a decision."""
 
@@ -147,7 +147,7 @@ class FiguresModel(TypedDict):
     burn_rate: float | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DecisionModel(TypedDict):
     """One decision of the gate: who asked, what was answered, on which figures."""
 
@@ -165,7 +165,7 @@ class DecisionModel(TypedDict):
     figures: Annotated[list[FiguresModel], Field(description="Of the ten worst SLOs.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DecisionsModel(TypedDict):
     """One page of decisions, newest first."""
 
@@ -173,7 +173,7 @@ class DecisionsModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ExceptionModel(TypedDict):
     """An exception from policies."""
 
@@ -193,7 +193,7 @@ class ExceptionModel(TypedDict):
     ended_by: str | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ExceptionsModel(TypedDict):
     """Exceptions, newest first."""
 
@@ -226,7 +226,7 @@ class EndedByModel(TypedDict):
     by: _Line
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PolicyStateDocument(TypedDict):
     """A state of a policy; *slos* are in it now."""
 
@@ -239,7 +239,7 @@ class PolicyStateDocument(TypedDict):
     slos: int
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PolicyRuleDocument(TypedDict):
     """A rule of a policy."""
 
@@ -252,7 +252,7 @@ class PolicyRuleDocument(TypedDict):
     dry_run: bool
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PolicyDocument(TypedDict):
     """An error budget policy, and how many SLOs it has."""
 
@@ -265,14 +265,14 @@ class PolicyDocument(TypedDict):
     slos: int
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PoliciesModel(TypedDict):
     """Every policy that is in use or written."""
 
     items: list[PolicyDocument]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PolicyChangeModel(TypedDict):
     """An SLO has changed its state."""
 
@@ -285,7 +285,7 @@ class PolicyChangeModel(TypedDict):
     budget_remaining: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PolicyChangesModel(TypedDict):
     """One page of changes, newest first."""
 
@@ -293,7 +293,7 @@ class PolicyChangesModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PostmortemDueModel(TypedDict):
     """A postmortem that the policy asks for."""
 
@@ -308,14 +308,14 @@ class PostmortemDueModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class PostmortemsModel(TypedDict):
     """Postmortems that a policy asks for, newest first."""
 
     items: list[PostmortemDueModel]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class VersionModel(TypedDict):
     """What was counted of one version."""
 
@@ -349,7 +349,7 @@ CanaryDataModel = TypedDict(
 )
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class CanaryModel(TypedDict):
     """What is said of a canary: whether it fails more often than the version before."""
 

@@ -9,13 +9,13 @@ from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
+from app.api.shapes import ANSWER
 from app.changes import LONGEST_URL
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
 from app.store.incident_notes import LONGEST_AUTHOR, LONGEST_NOTE, POSTMORTEM_URL, IncidentMark
 from app.store.outbox import EntryState
 
-_EXACT = ConfigDict(extra="forbid")
 _INCIDENT_EXAMPLE: JsonDict = {
     "id": "5f2d7c01a9b3e468",
     "url": "https://slo.example.org/incidents/5f2d7c01a9b3e468",
@@ -90,7 +90,7 @@ _POSTMORTEM_REQUEST: JsonDict = {"author": "ada", "url": "https://wiki.example.o
 _NOTE_REQUEST: JsonDict = {"text": "Rolled back **v42**.", "author": "ada"}
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class IncidentFactsModel(TypedDict):
     """What is known of an incident, in a list and alone."""
 
@@ -123,14 +123,14 @@ class IncidentFactsModel(TypedDict):
     mark: Annotated[IncidentMark | None, Field(description="What people say of its notifications; null if nothing.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_INCIDENT_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_INCIDENT_EXAMPLE]}))
 class IncidentModel(IncidentFactsModel):
     """One stretch in which alerts of an SLO fire, from the first that fires to the end of the last."""
 
     notes: Annotated[int, Field(description="How many notes it has.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class IncidentListModel(TypedDict):
     """One page of incidents, newest first."""
 
@@ -138,7 +138,7 @@ class IncidentListModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class DeliveryModel(TypedDict):
     """One notification for one receiver."""
 
@@ -156,7 +156,7 @@ class DeliveryModel(TypedDict):
     held: Annotated[bool, Field(description="Whether it waits for fresh data to confirm its alert.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class TimelineEntryModel(TypedDict):
     """One thing that happened."""
 
@@ -165,7 +165,7 @@ class TimelineEntryModel(TypedDict):
     text: str
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class NoteModel(TypedDict):
     """A note of people, in Markdown."""
 
@@ -175,7 +175,7 @@ class NoteModel(TypedDict):
     text: str
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class WrittenPostmortemModel(TypedDict):
     """A postmortem that is written."""
 
@@ -184,7 +184,7 @@ class WrittenPostmortemModel(TypedDict):
     url: Annotated[str, Field(description="Where it is; empty if that is not known.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_DETAIL_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_DETAIL_EXAMPLE]}))
 class IncidentDetailModel(IncidentFactsModel):
     """All that is kept of an incident."""
 
@@ -207,7 +207,7 @@ class IncidentDetailModel(IncidentFactsModel):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class TransitionsModel(TypedDict):
     """One page of transitions, newest first."""
 

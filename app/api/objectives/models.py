@@ -8,10 +8,10 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.api.gate.models import PostmortemDueModel
+from app.api.shapes import ANSWER
 from app.reports import PeriodKind, PeriodVerdict
 from app.slo import Severity
 
-_EXACT = ConfigDict(extra="forbid")
 _EXAMPLE: JsonDict = {
     "period": {"kind": "month", "name": "2026-02", "from": "2026-02-01", "to": "2026-03-01", "over": True},
     "counted_until": "2026-03-01T00:00:00Z",
@@ -105,7 +105,7 @@ _EXAMPLE: JsonDict = {
 _From = TypedDict("_From", {"from": date, "to": Annotated[date, Field(description="The first day after it.")]})
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportPeriodModel(_From):
     """The period; its days are those of the time zone of each SLO."""
 
@@ -114,7 +114,7 @@ class ReportPeriodModel(_From):
     over: Annotated[bool, Field(description="Whether it has ended; until then all figures are so far.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportTotalsModel(TypedDict):
     """All SLOs of the report."""
 
@@ -129,7 +129,7 @@ class ReportTotalsModel(TypedDict):
     precision_ratio: Annotated[float | None, Field(description="Useful ones of all incidents with a mark.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ToilModel(TypedDict):
     """Whom alerts disturbed; nights and weekends are those of `timezone`, nights from 22 to 7."""
 
@@ -145,7 +145,7 @@ class ToilModel(TypedDict):
     ]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportGroupModel(TypedDict):
     """The SLOs of a service, or with the same value of a label."""
 
@@ -161,7 +161,7 @@ class ReportGroupModel(TypedDict):
     pages: int
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportEventsModel(TypedDict):
     """Events of the days that were counted."""
 
@@ -170,7 +170,7 @@ class ReportEventsModel(TypedDict):
     total: float
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class BudgetSpentModel(TypedDict):
     """Shares of the error budget of these events; above 1 the objective was missed."""
 
@@ -183,7 +183,7 @@ class BudgetSpentModel(TypedDict):
     before: Annotated[float | None, Field(description="Of the period before.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportSlaModel(TypedDict):
     """The contract beside the objective."""
 
@@ -192,7 +192,7 @@ class ReportSlaModel(TypedDict):
     met: bool | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportSloModel(TypedDict):
     """One SLO, or all members of a group."""
 
@@ -220,7 +220,7 @@ class ReportSloModel(TypedDict):
     sla: ReportSlaModel | None
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportIncidentModel(TypedDict):
     """An incident that began in the period."""
 
@@ -237,7 +237,7 @@ class ReportIncidentModel(TypedDict):
     mark: Annotated[str | None, Field(description="`useful` or `noise`, as people marked it.")]
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_EXAMPLE]}))
 class ReportModel(TypedDict):
     """Objectives of a period."""
 

@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from app.api.shapes import ANSWER
 from app.changes import ChangeKind, ChangeStatus
 
-_EXACT = ConfigDict(extra="forbid")
 _CHANGE_EXAMPLE: JsonDict = {
     "id": "9b1c40d2a7e35f86",
     "url": "https://slo.example.org/events/9b1c40d2a7e35f86",
@@ -41,7 +41,7 @@ _COST_EXAMPLE: JsonDict = {
 _REPORT_EXAMPLE: JsonDict = {"service": "checkout", "version": "v1.4.2", "environment": "production"}
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_CHANGE_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_CHANGE_EXAMPLE]}))
 class ChangeModel(TypedDict):
     """A deploy, or another change."""
 
@@ -67,7 +67,7 @@ class ChangeModel(TypedDict):
 _From = TypedDict("_From", {"from": datetime, "to": datetime})
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_COST_EXAMPLE]}))
+@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_COST_EXAMPLE]}))
 class ChangeCostModel(_From):
     """What a change cost an SLO: from its start until an hour after its end, or the next deploy of the service."""
 
@@ -81,14 +81,14 @@ class ChangeCostModel(_From):
     over: Annotated[bool, Field(description="Whether the stretch has ended; else these are figures so far.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ChangeDetailModel(ChangeModel):
     """A change with what it cost each SLO of its service."""
 
     cost: Annotated[list[ChangeCostModel], Field(description="At most 50 SLOs; empty before anything is known.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ChangesModel(TypedDict):
     """One page of changes, newest first."""
 
@@ -96,7 +96,7 @@ class ChangesModel(TypedDict):
     next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-@with_config(_EXACT)
+@with_config(ANSWER)
 class ReportedModel(TypedDict):
     """What has become of a report."""
 
