@@ -101,6 +101,15 @@ def test_a_month_that_is_lost_allows_no_burn_rate() -> None:
     assert found.chance[0] == 1.0
 
 
+def test_a_budget_that_is_spent_to_the_last_event_is_exhausted() -> None:
+    """No requests for weeks: where none come, and no errors, what is left stays at exactly nothing."""
+    total, bad = np.zeros(MONTH), np.zeros(MONTH)
+    total[:DAY], bad[0] = 1024.0, 1.0 * DAY
+    found = forecast(bad, total=total, error_budget=1 / 1024, calendar=5.0)
+    assert found.exhausted_in_s[0, 0] == 0.0
+    assert found.low[0, 0] == 0.0
+
+
 def test_the_same_counts_give_the_same_forecast_alone_and_among_others() -> None:
     """A forecast has no chance of its own, and no SLO changes that of another."""
     source = np.random.default_rng(3)

@@ -50,6 +50,13 @@ def test_slots_that_do_not_add_up_to_the_cell_are_not_believed(ledger: Ledger) -
     assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == pytest.approx(50.0)
 
 
+def test_an_hour_of_which_no_sli_was_read_leaves_all_as_it_is(ledger: Ledger) -> None:
+    ledger.set_edge_slots(HOUR, np.empty(0, dtype=np.int64), Increments.of(()))
+    assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == pytest.approx(50.0)
+    ledger.set_edge_slots(HOUR, np.array([0]), _burst(100.0))
+    assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == 0.0
+
+
 def test_an_sli_that_was_added_since_counts_by_share(ledger: Ledger) -> None:
     ledger.set_edge_slots(HOUR, np.array([0]), _burst(100.0))
     row = ledger.add_row(RowKey("new", ()), horizon_s=40.0 * DAY, from_s=NEWEST - 40.0 * DAY)

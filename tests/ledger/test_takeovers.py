@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from app.ledger import CounterKey, RowKey
 from app.ledger.counting import count
 from app.ledger.counting.copies import Link
 from app.ledger.counting.series_links import find_links
 from app.ledger.counting.steps import SampleContext
+from app.ledger.counting.takeovers import Stood
 from app.ledger.registry import Registry
+from app.slo import Weights
 from app.slo.arrays import Floats, Ints
 from tests.ledger.histories import History, grid
 
@@ -82,6 +85,26 @@ def test_the_first_errors_of_a_relabelled_target_are_counted_with_its_good_event
     until = END - 600
     history = over_a_hole(before, after, hole_s=hole_s)
     assert_counts(history, 10 * (END - 1200) + 0.1 * (until - CUT), 0.1 * (until - CUT))
+
+
+@pytest.mark.parametrize(
+    ("good", "may_be"),
+    [
+        # More than the two events by which a copy may lag: it has fallen, whatever its errors have.
+        (997.0, False),
+        (998.0, True),
+        (2_000.0, True),
+    ],
+)
+def test_a_target_may_be_renamed_if_the_largest_of_its_new_counters_has_not_fallen(good: float, may_be: bool) -> None:
+    """Its errors may have begun again; and what counts errors is none that counts requests."""
+    registry = Registry()
+    row = registry.row(RowKey("sli", ()))
+    for number, bad in enumerate((0.0, 1.0, 1.0, 0.0)):
+        registry.counter(row, CounterKey(number, 1), Weights(total=1.0, bad=bad))
+    before = Stood(counter=np.array([0, 1]), value=np.array([1_000.0, 50.0]))
+    after = Stood(counter=np.array([2, 3]), value=np.array([3.0, good]))
+    assert before.may_continue_as(after, registry.arrays) is may_be
 
 
 @pytest.mark.parametrize("hole_s", [1_260.0, 3_600.0])
