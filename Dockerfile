@@ -1,4 +1,9 @@
-FROM python:3.13-slim-trixie AS build
+# Images for several architectures: of each the build takes the one for `--platform`. Pin them by the digest of the index:
+# --build-arg PYTHON=python:3.13-slim-trixie@sha256:...
+ARG PYTHON=python:3.13-slim-trixie
+ARG PROMETHEUS=prom/prometheus:v3.5.0
+
+FROM ${PYTHON} AS build
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
@@ -18,16 +23,21 @@ COPY docs docs
 # What the pages load in a browser, unless the work tree has it already; npm comes from PyPI, for this step only.
 RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --extra aws --extra google --no-editable
 COPY demo demo
-COPY scripts/slim-image scripts/slim-image
+COPY scripts/slim-image scripts/sbom scripts/
 # The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.
 RUN site=$(echo /opt/sloburn/lib/python3*/site-packages) \
     && cp -r demo "$site/demo" \
     && /opt/sloburn/bin/python -m compileall -q "$site/demo" \
     && scripts/slim-image "$site" \
+    && mkdir -p /opt/sloburn/share \
+    && scripts/sbom "$site" > /opt/sloburn/share/sbom.cdx.json \
     && /opt/sloburn/bin/python -c "import app.service, app.cli, demo.stack"
 
 
-FROM python:3.13-slim-trixie AS runtime
+FROM ${PYTHON} AS runtime
+LABEL org.opencontainers.image.title="Sloburn" \
+      org.opencontainers.image.description="SLO error budgets over Prometheus" \
+      org.opencontainers.image.licenses="Apache-2.0"
 # Group 0, writable: clusters such as OpenShift run containers with an arbitrary UID in that group.
 RUN useradd --uid 10001 --gid 0 --no-create-home --home-dir /data --shell /usr/sbin/nologin sloburn \
     && install --directory --owner=10001 --group=0 --mode=0770 /data \
@@ -53,7 +63,7 @@ CMD ["serve"]
 
 
 # Imports the month of history into Prometheus's storage; it runs as Prometheus's own user.
-FROM prom/prometheus:v3.5.0 AS prometheus
+FROM ${PROMETHEUS} AS prometheus
 FROM runtime AS history
 USER 0
 COPY --from=prometheus /bin/promtool /usr/local/bin/promtool

@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 workers := $(shell echo $$(($$(nproc) + 8)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test soak mutants demo bench run dashboards clean
+.PHONY: help setup lint test soak mutants demo bench run dashboards sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ run: setup ## Run the service with the settings of the environment
 
 dashboards: setup ## Generate the Grafana dashboards
 	$(bin)/python grafana/generate.py
+
+sbom: setup ## Write what Sloburn is made of, by its lock files, to build/sbom.cdx.json
+	@mkdir -p build
+	scripts/sbom > build/sbom.cdx.json
 
 clean: ## Remove caches and build products
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,7 +23,9 @@ def load(path: str) -> Any:
 
 def stages() -> dict[str, str]:
     """The base image of every stage of the Dockerfile, by the stage's name; the last one is what is built."""
-    return {stage: base for base, stage in re.findall(r"(?m)^FROM (\S+) AS (\S+)$", DOCKERFILE.read_text())}
+    text = DOCKERFILE.read_text()
+    defaults = {f"${{{name}}}": value for name, value in re.findall(r"(?m)^ARG (\w+)=(\S+)$", text)}
+    return {stage: defaults.get(base, base) for base, stage in re.findall(r"(?m)^FROM (\S+) AS (\S+)$", text)}
 
 
 def copied() -> set[str]:

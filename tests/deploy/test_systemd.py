@@ -25,5 +25,6 @@ def test_the_unit_starts_the_service_with_settings_that_exist() -> None:
     variables = {given.partition("=")[0] for given in values["Environment"]}
     assert len(variables) == 4
     assert {name.removeprefix("SLOBURN_").lower() for name in variables} <= set(Settings.model_fields)
-    assert values["NoNewPrivileges"] == values["DynamicUser"] == ["yes"]
+    for name in ("NoNewPrivileges", "DynamicUser", "PrivateMounts", "MemoryDenyWriteExecute"):
+        assert values[name] == ["yes"]
     assert values["CapabilityBoundingSet"] == [""]
