@@ -128,6 +128,7 @@ class Access:
         self._sessions = sessions
         self._failures = RateLimiter(rules.failures_per_minute)
         self._changes = RateLimiter(rules.changes_per_minute)
+        self._requests: dict[str, tuple[int, RateLimiter]] = {}
         self._open = Identity(kind=IdentityKind.ANONYMOUS, scopes=rules.anonymous)
         # Everything, for /metrics if that is open: nothing else that this identity may read shows a name.
         seen = None if AccessScope.METRICS in rules.anonymous_beside_tenants else frozenset[str]()
@@ -204,6 +205,20 @@ class Access:
     def changed(self, identity: Identity) -> float:
         """Count a change; seconds until it is allowed if there were too many, else 0."""
         return self._changes.take(f"{identity.kind} {identity.name}", self.now().timestamp())
+
+    def requested(self, identity: Identity) -> tuple[str, float]:
+        """Count a request; the tenant that has made too many, and seconds until it may make one, else 0."""
+        for tenant in self.tenants() if identity.tenants else ():
+            limit = tenant.requests_per_minute
+            if limit is None or tenant.name not in (identity.tenants or ()):
+                continue
+            # Another limit after a reload is another count.
+            if tenant.name not in self._requests or self._requests[tenant.name][0] != limit:
+                self._requests[tenant.name] = limit, RateLimiter(limit)
+            wait_s = self._requests[tenant.name][1].take(tenant.name, self.now().timestamp())
+            if wait_s:
+                return tenant.name, wait_s
+        return "", 0.0
 
     async def sign_in(self, token: str, *, address: str) -> OpenedSession | AccessRefusal:
         """Open a session for the bearer of a token: always a new one, also where the browser has a cookie.

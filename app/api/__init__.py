@@ -7,6 +7,7 @@ an SLO, `problems.py` that of an error.
 
 from app.api.admission import leave_place
 from app.api.application import create_app
+from app.api.auditing import REFUSED_STATUSES
 from app.api.data import ApiData
 from app.api.guard import MAX_BODY_BYTES
 from app.api.needs import needs
@@ -20,6 +21,7 @@ from app.api.timeline import Timeline
 
 __all__ = [
     "MAX_BODY_BYTES",
+    "REFUSED_STATUSES",
     "AlertLog",
     "ApiData",
     "History",

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from app.access import Access, AuditTrail
 from app.api.adjustments import adjustment_routes
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
@@ -44,7 +43,7 @@ def create_app(data: ApiData, *, telemetry: TelemetryConfig | None = None) -> Fa
     prefix = path_prefix(data.external_url)
     handle_problems(app)
     describe(app, prefix=prefix)
-    return _with_layers(app, data.access, data.audit, prefix)
+    return _with_layers(app, data, prefix)
 
 
 def _routers(data: ApiData) -> Iterator[APIRouter]:
@@ -87,12 +86,12 @@ def _described(build: BuildInfo, telemetry: TelemetryConfig | None) -> FastAPI:
     )
 
 
-def _with_layers(app: FastAPI, access: Access, audit: AuditTrail, prefix: str) -> FastAPI:
-    app.state.access = access
+def _with_layers(app: FastAPI, data: ApiData, prefix: str) -> FastAPI:
+    access = app.state.access = data.access
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
-    app.add_middleware(Auditing, trail=audit, now=access.now)
+    app.add_middleware(Auditing, trail=data.audit, now=access.now, refused=data.refused)
     app.add_middleware(Identification, access=access)
     app.add_middleware(Guard)
     if prefix:

@@ -23,16 +23,23 @@ from app.api.needs import is_change, needs_of
 from app.api.problems import PROBLEM_DETAIL
 from app.slo import Tenants
 
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+REFUSED_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+"""What requests are answered that are refused for who sends them."""
 
 
 class Auditing:
-    """Begins a deed for each request: each change is noted under the name of who sends it."""
+    """Begins a deed for each request: each change is noted under the name of who sends it.
 
-    def __init__(self, app: ASGIApp, *, trail: AuditTrail, now: Callable[[], datetime]) -> None:
+    *refused* is called with the status of each request that is refused for who sends it.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, trail: AuditTrail, now: Callable[[], datetime], refused: Callable[[int], None]
+    ) -> None:
         self._app = app
         self._trail = trail
         self._now = now
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -44,6 +51,8 @@ class Auditing:
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._note(scope, deed, message["status"])
+                if message["status"] in REFUSED_STATUSES:
+                    self._refused(message["status"])
             await send(message)
 
         await self._app(scope, receive, send_noted)
@@ -51,7 +60,7 @@ class Auditing:
     def _note(self, scope: Scope, deed: Deed, status: int) -> None:
         route = scope.get("route")
         changes = route is not None and is_change(scope["method"], needs_of(route).scopes)
-        is_refused = status in _REFUSED and (changes or isinstance(identity_in(scope), AccessRefusal))
+        is_refused = status in REFUSED_STATUSES and (changes or isinstance(identity_in(scope), AccessRefusal))
         is_unnoted = changes and status < HTTPStatus.BAD_REQUEST and not deed.is_recorded and deed.actor.name
         if not (is_refused or is_unnoted):
             return

@@ -37,6 +37,7 @@ class ApiData:
         access: decides who may do what.
         alertmanager_url: gives where people reach Alertmanager, if there is one.
         report_link_secret: what links to reports are signed with.
+        refused: counts a request that is refused for who sends it, by its status.
     """
 
     board: Board
@@ -64,3 +65,4 @@ class ApiData:
     remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple
     sources: Callable[[], Sequence[SourceStatus]] = tuple
     report_link_secret: str | None = None
+    refused: Callable[[int], None] = lambda _status: None

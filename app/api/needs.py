@@ -96,9 +96,12 @@ def check_allowed(identity: Identity, request: Request, *scopes: AccessScope, ot
     """The identity of a request that needs any of *scopes*; *otherwise* is what to do instead of sending a token.
 
     Raises:
-        ProblemError: it has none of them, or makes too many changes.
+        ProblemError: it has none of them, makes too many changes, or its tenant too many requests.
     """
     access = access_in(request.scope)
+    tenant, wait_s = access.requested(identity)
+    if wait_s:
+        raise _too_many(f"the tenant {tenant} makes too many requests a minute", wait_s)
     if identity.allows(*scopes):
         wait_s = access.changed(identity) if is_change(request.method, scopes) else 0.0
         if wait_s:

@@ -36,6 +36,7 @@ class LabelValues:
 
     failure_reasons: Iterable[str] = ()
     closing_causes: Iterable[str] = ()
+    refused_statuses: Iterable[int] = ()
     request_outcomes: Iterable[str] = ()
     receivers: Iterable[str] = ()
     remote_write_receivers: Iterable[str] = ()
@@ -137,6 +138,10 @@ class Instruments:
     def connection_closed(self, cause: str) -> None:
         """A client's connection was closed because the client was slow, or there were too many."""
         self._connections_closed.labels(cause).inc()
+
+    def request_refused(self, status: int) -> None:
+        """A request was refused for who sent it, or since they sent too many."""
+        self._requests_refused.labels(str(status)).inc()
 
     def spans_exported(self, count: int) -> None:
         """The collector has accepted spans of traces."""
@@ -255,6 +260,9 @@ class Instruments:
         self._connections_closed = self._counter(
             "http_connections_closed", "Connections closed because clients were slow, or there were too many.", "cause"
         )
+        self._requests_refused = self._counter(
+            "http_requests_refused", "Requests refused for who sent them, or since they sent too many.", "status"
+        )
         self._spans_exported = self._counter("trace_spans_exported", "Spans that the collector of traces accepted.")
         self._spans_dropped = self._counter("trace_spans_dropped", "Spans of traces that are lost.", "reason")
         for reason in SPAN_LOSSES:
@@ -275,6 +283,8 @@ class Instruments:
             self._evaluation_failures.labels(reason)
         for cause in known.closing_causes:
             self._connections_closed.labels(cause)
+        for status in known.refused_statuses:
+            self._requests_refused.labels(str(status))
         for outcome in known.request_outcomes:
             self._requests.labels(outcome)
         self.know_remote_write_receivers(known.remote_write_receivers)

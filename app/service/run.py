@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from app.access import Access, AccessRules, AccessScope, ForwardRules
 from app.api import (
+    REFUSED_STATUSES,
     ApiData,
     PastTurn,
     Stream,
@@ -337,6 +338,7 @@ def _api_data(
         remote_write=lambda: engine.remote_write,
         sources=lambda: engine.sources,
         report_link_secret=_text_of(settings.report_link_secret),
+        refused=components.instruments.request_refused,
     )
 
 
@@ -554,6 +556,8 @@ def _access(engine: Engine, components: Components) -> Access:
         # Whoever may read without a proof of who they are would read of all tenants.
         anonymous_beside_tenants=frozenset({AccessScope.METRICS} if scrapes else ()),
         url=settings.public_url,
+        failures_per_minute=settings.token_failures_per_minute,
+        changes_per_minute=settings.changes_per_minute,
         forward=ForwardRules(
             networks=settings.forward_auth_networks,
             user_header=settings.forward_auth_user_header,
@@ -601,6 +605,7 @@ def _known(delivery: DeliveryConfig) -> LabelValues:
     return LabelValues(
         failure_reasons=_FAILURES,
         closing_causes=tuple(ClosingCause),
+        refused_statuses=REFUSED_STATUSES,
         request_outcomes=OUTCOMES,
         receivers=delivery.names,
         remote_write_receivers=[options.name for options in delivery.remote_write],

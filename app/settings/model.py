@@ -177,6 +177,15 @@ class Settings(BaseSettings):
     anonymous_metrics: bool | None = Field(
         None, description="The same for `/metrics` alone; by default as `SLOBURN_ANONYMOUS_READ`."
     )
+    token_failures_per_minute: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="Tokens that are not accepted, from one address, before more are answered 429.",
+    )
+    changes_per_minute: int = Field(
+        300, ge=1, le=1_000_000, description="Changes of one identity, before more are answered 429."
+    )
     forward_auth_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, parsed(parse_networks)] = Field(
         (),
         description="Networks of a proxy with a login, such as `10.0.0.7/32`, whose headers say who asks; none: no "

@@ -1,5 +1,6 @@
 """Forms that change something: what was sent, and whether the token is right."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -26,6 +27,8 @@ from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
 _MOST_FIELDS = 20
+WAIT_S = "wait_s"
+"""The key of the state of a request that is one of too many: seconds until another is allowed."""
 # More digits are more than a column of numbers holds.
 _LONGEST_NUMBER = 15
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -131,14 +134,17 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
     found: Identity | AccessRefusal = request.state.form_identity
     if isinstance(found, AccessRefusal):
+        setattr(request.state, WAIT_S, found.wait_s)
         return Refusal(status=found.status, problem=f"{refusal_words(found)}; nothing was changed.")
     if not found.name:
         return Refusal(status=HTTPStatus.UNAUTHORIZED, problem="Enter a token, or sign in; nothing was changed.")
     if not found.allows(scope):
         problem = f"{found.name!r} does not allow {scope.value}; nothing was changed."
         return Refusal(status=HTTPStatus.FORBIDDEN, problem=problem)
-    if access_in(request.scope).changed(found):
-        problem = "There were too many changes; nothing was changed. Wait a little."
+    wait_s = access_in(request.scope).changed(found)
+    if wait_s:
+        setattr(request.state, WAIT_S, wait_s)
+        problem = f"There were too many changes; nothing was changed. Try again in {math.ceil(wait_s)} s."
         return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, problem=problem)
     return None
 

@@ -1,6 +1,7 @@
 """How templates become pages: what they can call, the layout they share, and the headers of every page."""
 
 import gzip
+import math
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +18,7 @@ from app.slo import format_duration, rounded_percent
 from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
-from app.ui.forms import known_reader
+from app.ui.forms import WAIT_S, known_reader
 from app.wording.plain_text import visible
 from app.wording.sentences import rounded_exhaustion, span
 
@@ -36,8 +37,6 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-# Limits are by the minute, and some is allowed again long before it is over.
-_RETRY_AFTER_S = "10"
 # Pages repeat themselves: this level makes them a tenth in less than a millisecond.
 _GZIP_LEVEL = 3
 
@@ -78,8 +77,9 @@ class Renderer:
         common = {"reader": known_reader(request), "may_sign_in": access is not None and access.has_credentials}
         body = self._environment.get_template(template).render(common | context).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            headers["Retry-After"] = _RETRY_AFTER_S
+        wait_s: float = getattr(request.state, WAIT_S, 0.0)
+        if status == HTTPStatus.TOO_MANY_REQUESTS and wait_s:
+            headers["Retry-After"] = str(math.ceil(wait_s))
         if accepts_gzip(", ".join(request.headers.getlist("accept-encoding"))):
             # Without the time, so that what has not changed keeps its ETag.
             body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import Access, AccessRefusal, Needs, OpenedSession, access_in, credentials_in
 from app.store import StoreError
-from app.ui.forms import form_fields, refusal_words
+from app.ui.forms import WAIT_S, form_fields, refusal_words
 from app.ui.rendering import Renderer
 
 SIGN_IN_PATH = "/login"
@@ -40,6 +40,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
         try:
             opened = await access.sign_in(form.get("token", "").strip(), address=credentials_in(request.scope).address)
             if isinstance(opened, AccessRefusal):
+                setattr(request.state, WAIT_S, opened.wait_s)
                 problem = f"{refusal_words(opened)}."
                 return shown(request, target=target, problem=problem, status=opened.status)
             # What the browser had before is worth nothing from now on, no matter who set it.

@@ -432,6 +432,7 @@ class Served:
             access=self.access,
             audit=self.audit,
             report_link_secret=self.report_link_secret,
+            refused=self.instruments.request_refused,
             stream=Stream(self.board),
         )
 

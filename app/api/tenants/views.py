@@ -21,7 +21,9 @@ from app.api.tenants.service import (
 )
 
 _T = TypeVar("_T")
-SAME_FOR_ALL = frozenset({"access", "alertmanager_url", "build", "external_url", "report_link_secret", "turn"})
+SAME_FOR_ALL = frozenset(
+    {"access", "alertmanager_url", "build", "external_url", "refused", "report_link_secret", "turn"}
+)
 """What belongs to no tenant, and names none."""
 
 
