@@ -13,7 +13,7 @@ from app.documents.native import json_schema, policies_schema
 from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
 from app.documents.objects import DocumentLoader, DocumentObject, SettledObject, settle_objects, sound_objects, texts_of
 from app.documents.pyrra.windows import TIERS as PYRRA_RULES
-from app.documents.tenants import joined, load_all_documents, load_paths, part_of
+from app.documents.tenants import keeping_unsound, load_all_documents, load_paths
 
 __all__ = [
     "COUNTER_NAME",
@@ -30,14 +30,13 @@ __all__ = [
     "digest",
     "files_state",
     "holds_documents",
-    "joined",
     "json_schema",
+    "keeping_unsound",
     "lint",
     "load_all_documents",
     "load_documents",
     "load_paths",
     "name_as_written",
-    "part_of",
     "policies_schema",
     "read_proposed_rules",
     "settle_objects",

@@ -11,9 +11,9 @@ from app.documents.files import is_below
 from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
 from app.policy import BudgetPolicy
-from app.sli import Composite, Part
+from app.sli import Composite, Part, sources_of_sli
 from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, SourceKind, Tenant, in_tenant, tenant_of
-from app.yamldoc.findings import Findings, Place
+from app.yamldoc.findings import ErrorFinding, Findings, Place
 
 _NO_OBJECTS: Mapping[Path, str] = MappingProxyType({})
 TENANT_LIMIT = "tenant_limit"
@@ -92,19 +92,50 @@ def joined(results: Iterable[LoadResult]) -> LoadResult:
     )
 
 
-def part_of(loaded: LoadResult, tenant: Tenant) -> LoadResult:
+def keeping_unsound(
+    found: LoadResult, active: LoadResult, tenants: Sequence[Tenant]
+) -> tuple[LoadResult, tuple[ErrorFinding, ...]]:
+    """What was *found*, with the *active* documents of each tenant whose new ones have errors, and these errors.
+
+    So no tenant keeps the others from reloading theirs.
+    """
+    errors, kept = list(found.errors), list[LoadResult]()
+    unsound: list[ErrorFinding] = []
+    for tenant in tenants:
+        own = [error for error in errors if is_below(error.file, [tenant.documents])]
+        part = _part_of(active, tenant)
+        # Without a source that it is counted from an SLO cannot stay as it is.
+        can_stay = all(source in tenant.sources for slo in part.slos for source in sources_of_sli(slo.sli))
+        if own and can_stay:
+            kept.append(part)
+            unsound += own
+            errors = [error for error in errors if error not in own]
+            found = _without(found, tenant)
+    return joined([replace(found, errors=tuple(errors)), *kept]), tuple(unsound)
+
+
+def _part_of(loaded: LoadResult, tenant: Tenant) -> LoadResult:
     """What a result has of one tenant; without findings."""
     slos = tuple(slo for slo in loaded.slos if slo.tenant == tenant.name)
     places = {slo.id: loaded.places[slo.id] for slo in slos if slo.id in loaded.places}
-    return LoadResult(
+    return replace(
+        loaded,
         slos=slos,
         errors=(),
         warnings=(),
         files=tuple(dict.fromkeys(place.file for place in places.values())),
         places=places,
-        digest=digest(slos),
-        ignored=Ignored(),
         policies=tuple(policy for policy in loaded.policies if tenant_of(policy.name) == tenant.name),
+    )
+
+
+def _without(loaded: LoadResult, tenant: Tenant) -> LoadResult:
+    """A result without the SLOs and policies of one tenant."""
+    return replace(
+        loaded,
+        slos=tuple(slo for slo in loaded.slos if slo.tenant != tenant.name),
+        places={slo: place for slo, place in loaded.places.items() if tenant_of(slo) != tenant.name},
+        policies=tuple(policy for policy in loaded.policies if tenant_of(policy.name) != tenant.name),
     )
 
 

@@ -15,7 +15,7 @@ from app.alerting import Transition
 from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
 from app.clock import Clock
-from app.documents import DocumentLoader, FilesState, LoadResult, files_state
+from app.documents import DocumentLoader, FilesState, LoadResult, files_state, keeping_unsound
 from app.evaluation import Past, burn_down, points, recorded_budgets
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
@@ -401,13 +401,13 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         if delivery.config.tenants != self._tenants and not delivery.errors:
             self._tenants = delivery.config.tenants
             self._files = await self.current_files() or self._files
-        documents = await asyncio.to_thread(self._load_documents, delivery)
-        emptied = (
-            *emptied_documents(self._engine.documents, documents),
-            *emptied_config(self._engine.delivery, delivery, self._config_file),
-        )
+        found = await asyncio.to_thread(self._load_documents, delivery)
+        found = replace(found, errors=(*found.errors, *emptied_documents(self._engine.documents, found)))
+        documents, of_tenants = keeping_unsound(found, self._engine.documents, delivery.config.tenants)
+        emptied = emptied_config(self._engine.delivery, delivery, self._config_file)
         findings = (*documents.errors, *delivery.errors, *emptied)
         if findings:
+            findings = (*findings, *of_tenants)
             return self._note(tuple(map(str, findings)), findings)
         before = {"digest": self._engine.documents.digest, "slos": len(self._engine.documents.slos)}
         try:
@@ -419,7 +419,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         except (ValueError, OSError) as error:
             return self._note((str(error),))
         await asyncio.to_thread(self._record, before)
-        return self._note((), warnings=len(documents.warnings))
+        return self._note(tuple(map(str, of_tenants)), of_tenants, warnings=len(documents.warnings), others=True)
 
     def _record(self, before: Mapping[str, Any]) -> None:
         after = {"digest": self._engine.documents.digest, "slos": len(self._engine.documents.slos)}
@@ -453,12 +453,18 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
 
     def _note(
-        self, errors: tuple[str, ...], findings: Sequence[ErrorFinding] = (), *, warnings: int = 0
+        self,
+        errors: tuple[str, ...],
+        findings: Sequence[ErrorFinding] = (),
+        *,
+        warnings: int = 0,
+        others: bool = False,
     ) -> ReloadOutcome:
+        """Note how a reload went; with errors *others* are active, of tenants whose documents have none."""
         now = self._clock.now()
         # Errors that are found again by trying again are said once.
         if errors and not (self._quiet and errors == self._errors):
-            _log_failure(errors, findings)
+            _log_failure(errors, findings, others=others)
         is_refused = self._objects is not None and self._objects.refused
         self._instruments.reloaded(ok=not errors and not is_refused, at=now)
         if not errors:
@@ -470,7 +476,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)
 
 
-def _log_failure(errors: Sequence[str], findings: Sequence[ErrorFinding]) -> None:
+def _log_failure(errors: Sequence[str], findings: Sequence[ErrorFinding], *, others: bool) -> None:
     """Log a reload that failed, before it one line for each finding with its place in fields of their own."""
     for finding in findings[:_MOST_LOGGED]:
         place = {"line": finding.line, "column": finding.column, "field": finding.field}
@@ -482,4 +488,7 @@ def _log_failure(errors: Sequence[str], findings: Sequence[ErrorFinding]) -> Non
             remedy=finding.remedy,
         )
     why = {"errors": len(findings)} if findings else {"error": "; ".join(errors)}
-    _log.error("documents and receivers were not reloaded; the old ones stay active", **why)
+    if others:
+        _log.error("documents of a tenant were not reloaded; its old ones stay active", **why)
+    else:
+        _log.error("documents and receivers were not reloaded; the old ones stay active", **why)

@@ -100,6 +100,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "documents": {
         "not_reloaded": "documents and receivers were not reloaded; the old ones stay active",
+        "tenant_not_reloaded": "documents of a tenant were not reloaded; its old ones stay active",
         "error": "error in documents or receivers",
         "reloaded": "documents and receivers reloaded",
     },
