@@ -26,6 +26,8 @@ _METAVARS = {
     "listen_address": "HOST:PORT",
     "external_url": "URL",
     "anonymous_metrics": "BOOLEAN",
+    "token_failures_per_minute": "N",
+    "changes_per_minute": "N",
     "forward_auth_networks": "NETWORKS",
     "forward_auth_user_header": "NAME",
     "forward_auth_groups_header": "NAME",

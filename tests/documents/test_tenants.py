@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from app.documents import Defaults, LoadResult, load_all_documents, load_paths
+from app.documents import Defaults, LoadResult, keeping_unsound, load_all_documents, load_paths
 from app.documents.tenants import TENANT_LIMIT
 from app.policy import policy_for_slo
 from app.sli import Composite
@@ -168,3 +168,25 @@ def test_too_many_slos_of_a_tenant_are_refused_with_folder_and_limit(folder: Pat
     assert (error.code, error.file) == (TENANT_LIMIT, folder / "acme")
     assert "2 SLOs" in error.problem
     assert "may have 1" in error.problem
+
+
+def test_a_folder_with_errors_stays_as_it_was_and_keeps_no_other_from_changing(folder: Path) -> None:
+    active = loaded(folder)
+    write(folder, "acme/checkout.yaml", "service: checkout\nslos: [{name: broken}]")
+    write(folder, "globex/checkout.yaml", _CHECKOUT.replace("availability", "errors").replace("strict", "other"))
+    write(folder, "shared.yaml", _CHECKOUT.replace("availability", "errors"))
+
+    found, unsound = keeping_unsound(loaded(folder), active, tenants(folder))
+    assert {slo.id for slo in found.slos} == {
+        "acme/checkout-availability",
+        "globex/checkout-errors",
+        "checkout-errors",
+    }
+    assert {policy.name for policy in found.policies} == {"acme/strict", "globex/other", "strict"}
+    assert {error.file for error in unsound} == {folder / "acme" / "checkout.yaml"}
+    assert not found.errors
+    # What cannot be counted any more cannot stay.
+    moved = tenants(folder, sources=("eu",))
+    found, unsound = keeping_unsound(load_all_documents(folder, moved, defaults=_DEFAULTS), active, moved)
+    assert found.errors
+    assert not unsound
