@@ -13,9 +13,9 @@ _AT_ONCE = 65_536
 class TcpProxy:
     """Passes connections on to a port of loopback; `cut` ends all of them and refuses new ones."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
         self._upstream = ("127.0.0.1", port)
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server((host, 0))
         self.port = int(self._listening.getsockname()[1])
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -44,6 +44,11 @@ class TcpProxy:
             yield
         finally:
             self._is_cut = False
+
+    def lead_to(self, port: int) -> None:
+        """Pass new connections on to another port, and end those that there are."""
+        self._upstream = ("127.0.0.1", port)
+        self._end_all()
 
     def _accept(self) -> None:
         with suppress(OSError):

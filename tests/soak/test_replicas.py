@@ -2,21 +2,27 @@
 
 Their counts are the truth, their alerts do what those of an undisturbed process do, and everything is told, each under
 a key of its own. `SLOBURN_SOAK` says how long: 2 disturbances in `make test`, 200 in `make soak`.
+
+In `make soak` PostgreSQL suffers too: it is restarted, its disk is full, and a standby takes its place. One replica is
+behind PgBouncer in a network of its own, which loses every packet where it is cut; the others' connections are ended.
 """
 
 import logging
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import orjson
+import psycopg
 import pytest
 
 from testbed.servers import prometheus
@@ -29,16 +35,21 @@ from testbed.waiting import wait_until
 from tests.soak.news import FIRES_AFTER, Book, Heard, Key, heard, keys_of_several, read_book
 from tests.soak.services import TIERS_ONLY, document, is_judged, oldest_waiting_s, paged
 from tests.soak.weather import FAST, changing
+from tests.support.network import namespace
+from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import Postgres
-from tests.support.soak import SOAK
+from tests.support.postgres_pair import PostgresPair, postgres_pair
+from tests.support.soak import IS_SOAK, SOAK
 
-DISTURBANCES = 10 * SOAK if SOAK > 1 else 2
+DISTURBANCES = 10 * SOAK if IS_SOAK else 2
 SLOT = timedelta(seconds=5)
 SERVICES = tuple(f"plain{number}" for number in range(12))
 REPLICAS = 3
 _ENOUGH_PER_MINUTE = 100_000
 # A lease lasts a slot of five seconds: shorter freezes are pauses, longer ones lose shards.
 _FROZEN_S = (1.0, 14.0)
+# A restart takes a second; one that waits for a disk takes longer.
+_AWAY_S = (0.0, 10.0)
 # Two slots are promised; a third, since a slot on which a threshold is crossed may be judged by a sample more or less.
 _LATE = 3
 
@@ -46,24 +57,39 @@ _log = logging.getLogger(__name__)
 
 
 @pytest.mark.soak
-def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     dice = random.Random(7)
     done: Counter[str] = Counter()
-    with _running(tmp_path, postgres_server) as running:
+    with ExitStack() as stack:
+        pair = stack.enter_context(postgres_pair()) if IS_SOAK else None
+        server: Postgres = request.getfixturevalue("postgres_server") if pair is None else pair.primary
+        running = stack.enter_context(_running(tmp_path, server, pair))
         with changing(running.shop, SERVICES, dice):
             for _ in range(DISTURBANCES):
                 name, disturb = dice.choice(running.disturbances)
                 done[name] += 1
+                _log.warning("disturbance %d: %s", done.total(), name)
                 disturb(dice)
                 time.sleep(dice.uniform(0.0, 2 * SLOT.total_seconds()))
                 running.revive()
         running.settle()
         counted = running.counts()
-    replicas, spared = read_book(running.url), read_book(f"sqlite:///{tmp_path}/spared/sloburn.db")
+        for one in (*running.replicas, running.spared):
+            assert one.stop() == 0, one.log[-3000:]
+        replicas, spared = read_book(running.url), read_book(f"sqlite:///{tmp_path}/spared/sloburn.db")
     messages = heard(running.sink.received)
-    unlike = _unlike(replicas, spared)
+    unlike = [*_unlike(replicas, spared, running.away), *_unlike(spared, replicas, running.away)]
     told = {key: news for key in replicas.keys if (news := replicas.told(key))}
     first = _first_of_each_key(messages)
+    _log.warning(
+        "%s; %d transitions, of an undisturbed process %d; %d messages, %d of them repeats; %d not in the same slot",
+        dict(done),
+        len(replicas.transitions),
+        len(spared.transitions),
+        len(messages),
+        len(messages) - len(first),
+        len(unlike),
+    )
 
     assert counted == {name: [counted[name][0]] * (REPLICAS + 1) for name in SERVICES}
     assert {name: counted[name][0] for name in SERVICES} == running.truth()
@@ -72,15 +98,6 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(postgres_server: 
     assert {key: [one.news for one in first if one.alert == key] for key in told} == told
     assert replicas.firing == spared.firing
     assert not [one for one in unlike if not one.is_close]
-    _log.warning(
-        "%s; %d transitions, of an undisturbed process %d; %d messages, %d of them repeats; %d judged a slot off",
-        dict(done),
-        len(replicas.transitions),
-        len(spared.transitions),
-        len(messages),
-        len(messages) - len(first),
-        len(unlike),
-    )
     assert not [one.name for one in running.replicas if "Traceback" in one.log]
     # Otherwise all this has shown nothing.
     assert messages
@@ -91,15 +108,65 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(postgres_server: 
 class _Running:
     shop: Shop
     sink: Sink
-    url: str
+    server: Postgres
+    database: str
+    pair: PostgresPair | None
     replicas: Sequence[Server]
     proxies: Sequence[TcpProxy]
+    cuts: Sequence[Callable[[], AbstractContextManager[None]]]
     spared: Server
+    away: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The database, wherever it is now."""
+        return (self.server if self.pair is None else self.pair.primary).database_url(self.database)
 
     @property
     def disturbances(self) -> Sequence[tuple[str, Callable[[random.Random], None]]]:
-        """What may happen to one of the replicas."""
-        return (("kill", self._kill), ("freeze", self._freeze), ("restart", self._restart), ("cut", self._cut))
+        """What may happen to one of the replicas, and to a database of their own."""
+        one = (("kill", self._kill), ("freeze", self._freeze), ("restart", self._restart), ("cut", self._cut))
+        if self.pair is None:
+            return one
+        of_database = (
+            ("restart of the database", partial(self._restart_database, self.pair)),
+            ("full disk of the database", partial(self._fill_disk, self.pair)),
+            ("failover of the database", partial(self._fail_over, self.pair)),
+        )
+        return (*one, *of_database)
+
+    @contextmanager
+    def _without_database(self, pair: PostgresPair) -> Iterator[None]:
+        """Note how long the database cannot be written."""
+        since = datetime.now(UTC)
+        try:
+            yield
+        finally:
+            wait_until(partial(_can_be_written, pair), lambda: pair.primary.log[-3000:])
+            self.away.append((since, datetime.now(UTC)))
+
+    def _restart_database(self, pair: PostgresPair, dice: random.Random) -> None:
+        with self._without_database(pair):
+            pair.primary.stop()
+            time.sleep(dice.uniform(*_AWAY_S))
+            pair.primary.start()
+
+    def _fill_disk(self, pair: PostgresPair, dice: random.Random) -> None:
+        with self._without_database(pair):
+            disk = pair.disks[0]
+            disk.fill(pair.primary)
+            time.sleep(dice.uniform(*_FROZEN_S))
+            disk.free(pair.primary)
+            time.sleep(1.0)
+            pair.revive()
+
+    def _fail_over(self, pair: PostgresPair, dice: random.Random) -> None:
+        del dice
+        with self._without_database(pair):
+            port = pair.fail_over().port
+            for proxy in self.proxies:
+                proxy.lead_to(port)
+            pair.attach()
 
     def _kill(self, dice: random.Random) -> None:
         server = dice.choice(self.replicas)
@@ -120,7 +187,7 @@ class _Running:
         server.launch()
 
     def _cut(self, dice: random.Random) -> None:
-        with dice.choice(self.proxies).cut():
+        with dice.choice(self.cuts)():
             time.sleep(dice.uniform(*_FROZEN_S))
 
     def revive(self) -> None:
@@ -163,7 +230,7 @@ class _Running:
 
 
 @contextmanager
-def _running(folder: Path, server: Postgres) -> Iterator[_Running]:
+def _running(folder: Path, server: Postgres, pair: PostgresPair | None) -> Iterator[_Running]:
     """A shop, three replicas that watch it, and one undisturbed process with a database of its own."""
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
@@ -175,7 +242,8 @@ def _running(folder: Path, server: Postgres) -> Iterator[_Running]:
         config = folder / "sloburn.yaml"
         config.write_bytes(orjson.dumps({"receivers": [hook], "default": ["hook"]}))
         url = server.new_database()
-        proxies = [stack.enter_context(TcpProxy(server.port)) for _ in range(REPLICAS)]
+        database = url.rpartition("/")[2]
+        ways = [_way(stack, server, is_pooled=pair is not None and number == 1) for number in range(REPLICAS)]
         replicas = [
             stack.enter_context(
                 sloburn(
@@ -185,21 +253,72 @@ def _running(folder: Path, server: Postgres) -> Iterator[_Running]:
                     env={
                         **QUICK,
                         "SLOBURN_CONFIG": str(config),
-                        "SLOBURN_DATABASE_URL": url.replace(f":{server.port}/", f":{proxy.port}/"),
+                        "SLOBURN_DATABASE_URL": f"postgresql+psycopg://sloburn@{way.host}:{way.port}/{database}",
                     },
                     forked=True,
                 )
             )
-            for number, proxy in enumerate(proxies)
+            for number, way in enumerate(ways)
         ]
         spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK, forked=True))
         for name in SERVICES:
             for one in (*replicas, spared):
                 wait_until(partial(_is_judged, one, f"{name}-availability"), lambda: replicas[0].log[-3000:])
         shop.opens()
-        yield _Running(shop=shop, sink=sink, url=url, replicas=replicas, proxies=proxies, spared=spared)
-        for one in (*replicas, spared):
-            assert one.stop() == 0, one.log[-3000:]
+        yield _Running(
+            shop=shop,
+            sink=sink,
+            server=server,
+            database=database,
+            pair=pair,
+            replicas=replicas,
+            proxies=[way.proxy for way in ways],
+            cuts=[way.cut for way in ways],
+            spared=spared,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How a replica gets at its database: *proxy* is on it, and *cut* is what cuts it."""
+
+    host: str
+    port: int
+    proxy: TcpProxy
+    cut: Callable[[], AbstractContextManager[None]]
+
+
+def _way(stack: ExitStack, server: Postgres, *, is_pooled: bool) -> _Way:
+    """A way to a server; *is_pooled*: by PgBouncer, in a network of its own if this machine lets us make one."""
+    if not is_pooled:
+        proxy = stack.enter_context(TcpProxy(server.port))
+        return _Way(host="127.0.0.1", port=proxy.port, proxy=proxy, cut=proxy.cut)
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="sloburn-pgbouncer-")))
+    try:
+        network = stack.enter_context(namespace())
+    except (OSError, subprocess.CalledProcessError) as error:
+        _log.warning("no network of its own (%s): connections are ended where it is cut", error)
+        proxy = stack.enter_context(TcpProxy(server.port))
+        pooler = stack.enter_context(pgbouncer(folder / "pooler", server=("127.0.0.1", proxy.port)))
+        return _Way(host="127.0.0.1", port=pooler.port, proxy=proxy, cut=proxy.cut)
+    proxy = stack.enter_context(TcpProxy(server.port, host=network.outside))
+    pooler = stack.enter_context(
+        pgbouncer(
+            folder / "pooler",
+            server=(network.outside, proxy.port),
+            listen=network.inside,
+            prefix=network.prefix,
+        )
+    )
+    return _Way(host=network.inside, port=pooler.port, proxy=proxy, cut=network.cut)
+
+
+def _can_be_written(pair: PostgresPair) -> bool:
+    try:
+        pair.primary.execute("CREATE TABLE IF NOT EXISTS written (at int); INSERT INTO written VALUES (1)")
+    except psycopg.Error:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,19 +328,24 @@ class _Unlike:
     is_close: bool
 
 
-def _unlike(replicas: Book, spared: Book) -> list[_Unlike]:
-    """What the replicas have decided otherwise than the undisturbed process in the same slot.
+def _unlike(one: Book, other: Book, away: Sequence[tuple[datetime, datetime]]) -> list[_Unlike]:
+    """What one book has decided otherwise than the other in the same slot.
 
-    What was decided within some slots of it is close: a replica that dies is replaced within two.
+    What was decided within some slots of it is close: a replica that dies is replaced within two, and as long as the
+    database is *away* none takes the place of another. What lasted no longer need not be in the other at all.
     """
     found = []
-    for one in replicas.transitions:
-        key = (one.slo, one.severity.value)
-        if one.kind not in FIRES_AFTER or spared.fires(key, one.at) == FIRES_AFTER[one.kind]:
+    for what in one.transitions:
+        key = (what.slo, what.severity.value)
+        if what.kind not in FIRES_AFTER or other.fires(key, what.at) == FIRES_AFTER[what.kind]:
             continue
-        near = (one.at + number * SLOT for number in range(-_LATE, _LATE + 1))
-        is_close = any(spared.fires(key, at) == FIRES_AFTER[one.kind] for at in near)
-        found.append(_Unlike(key=key, what=one, is_close=is_close))
+        late = _LATE + sum(
+            -(-(until - since) // SLOT) for since, until in away if since - 2 * SLOT <= what.at <= until + _LATE * SLOT
+        )
+        near = [what.at + number * SLOT for number in range(-late, late + 1)]
+        is_close = any(other.fires(key, at) == FIRES_AFTER[what.kind] for at in near)
+        lasted = all(one.fires(key, at) == FIRES_AFTER[what.kind] for at in near if at >= what.at)
+        found.append(_Unlike(key=key, what=what, is_close=is_close or not lasted))
     return found
 
 

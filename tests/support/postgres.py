@@ -66,24 +66,20 @@ class Postgres(Server):
         """Run a statement outside of a transaction."""
         import psycopg  # noqa: PLC0415  each worker of pytest would import it
 
-        with psycopg.connect(self._dsn(database), autocommit=True) as connection:
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def value_of(self, query: str) -> object:
+        """The first value of the first row that a query gives; None without rows."""
+        import psycopg  # noqa: PLC0415  each worker of pytest would import it
+
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        return None if row is None else row[0]
 
     @override
     def wait_ready(self, timeout: float = PATIENCE_S) -> None:
-        import psycopg  # noqa: PLC0415  each worker of pytest would import it
-
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if not self.running:
-                raise NotReadyError(f"{self.name} ended with {self.exit_code}:\n{self.log[-3000:]}")
-            try:
-                psycopg.connect(self._dsn("postgres")).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return
-        raise NotReadyError(f"{self.name} was not ready after {timeout} s:\n{self.log[-3000:]}")
+        wait_for_postgres(self, "127.0.0.1", timeout)
 
     @override
     def stop(self, timeout: float = 15.0) -> int | None:
@@ -97,8 +93,31 @@ class Postgres(Server):
         self.kill()
         return self.exit_code
 
-    def _dsn(self, database: str) -> str:
+    def dsn(self, database: str) -> str:
+        """How a driver, or a program of PostgreSQL, finds a database."""
         return f"host=127.0.0.1 port={self.port} user=sloburn dbname={database} connect_timeout=60"
+
+
+def wait_for_postgres(server: Server, host: str, timeout: float = PATIENCE_S) -> None:
+    """Wait until something that speaks PostgreSQL's protocol lets its user in.
+
+    Raises:
+        NotReadyError: it ended, or *timeout* seconds have passed.
+    """
+    import psycopg  # noqa: PLC0415  each worker of pytest would import it
+
+    dsn = f"host={host} port={server.port} user=sloburn dbname=postgres connect_timeout=60"
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if not server.running:
+            raise NotReadyError(f"{server.name} ended with {server.exit_code}:\n{server.log[-3000:]}")
+        try:
+            psycopg.connect(dsn).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise NotReadyError(f"{server.name} was not ready after {timeout} s:\n{server.log[-3000:]}")
 
 
 @contextmanager
@@ -106,46 +125,42 @@ def postgres() -> Iterator[Postgres]:
     """A server with one user, `sloburn`, who needs no password."""
     folder = Path(tempfile.mkdtemp(prefix="sloburn-postgres-"))
     try:
-        data = folder / "data"
-        data.mkdir(mode=0o700)
-        as_user = _as_another_user(folder, data)
-        subprocess.run(
-            [
-                *as_user,
-                _binary("initdb"),
-                "-D",
-                data,
-                "-U",
-                "sloburn",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-locale",
-                "-N",
-            ],
-            check=True,
-            capture_output=True,
-            cwd=folder,
-        )
-        with _started(folder, data, as_user) as server:
-            server.execute(f"CREATE DATABASE {_TEMPLATE}")
-            open_database(server.database_url(_TEMPLATE)).close()
+        data = data_folder(folder)
+        make_cluster(data)
+        with started(data) as server:
+            make_template(server)
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _started(folder: Path, data: Path, as_user: Sequence[str]) -> Postgres:
+def make_cluster(data: Path) -> None:
+    """Fill a folder with a cluster of one user, `sloburn`."""
+    command = [*as_another_user(), program("initdb"), "-D", str(data), "-U", "sloburn", "-A", "trust"]
+    subprocess.run([*command, "-E", "UTF8", "--no-locale", "-N"], check=True, capture_output=True, cwd=data.parent)
+
+
+def make_template(server: Postgres) -> None:
+    """Make the database that `Postgres.new_database` copies."""
+    server.execute(f"CREATE DATABASE {_TEMPLATE}")
+    open_database(server.database_url(_TEMPLATE)).close()
+
+
+def started(data: Path, settings: Sequence[str] = ()) -> Postgres:
+    """A server over a folder of data, with *settings* beside those of all tests.
+
+    Raises:
+        NotReadyError: it does not start.
+    """
     for attempt in range(_STARTS):
         port = free_port()
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        given = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
         server = Postgres(
             name="postgres",
-            command=[*as_user, _binary("postgres"), "-D", str(data), "-p", str(port), *settings],
+            command=[*as_another_user(), program("postgres"), "-D", str(data), "-p", str(port), *given],
             port=port,
-            log_path=folder / "postgres.log",
-            cwd=folder,
+            log_path=data.parent / f"{data.name}.log",
+            cwd=data.parent,
         )
         try:
             server.start()
@@ -157,18 +172,33 @@ def _started(folder: Path, data: Path, as_user: Sequence[str]) -> Postgres:
     raise AssertionError("unreachable")
 
 
-def _as_another_user(folder: Path, data: Path) -> Sequence[str]:
-    """What a command begins with to run as an unprivileged user, if this is root; *data* then belongs to that user."""
+def unprivileged_user() -> pwd.struct_passwd | None:
+    """The user that servers run as where this is root; None if this is not root."""
     if os.getuid() != 0:
-        return ()
+        return None
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    user = next(known[name] for name in _USERS if name in known)
-    folder.chmod(0o755)
-    os.chown(data, user.pw_uid, user.pw_gid)
-    return ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--")
+    return next(known[name] for name in _USERS if name in known)
 
 
-def _binary(name: str) -> str:
+def data_folder(folder: Path) -> Path:
+    """A folder for the data of a server in another one, of the user that servers run as."""
+    data, user = folder / "data", unprivileged_user()
+    data.mkdir(mode=0o700)
+    if user is not None:
+        folder.chmod(0o755)
+        os.chown(data, user.pw_uid, user.pw_gid)
+    return data
+
+
+def as_another_user() -> Sequence[str]:
+    """What a command begins with to run as an unprivileged user, if this is root."""
+    user = unprivileged_user()
+    return (
+        () if user is None else ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--")
+    )
+
+
+def program(name: str) -> str:
     """A program of PostgreSQL; Debian keeps those of the server in a folder for each version."""
     chosen = os.environ.get("POSTGRES")
     if chosen:
