@@ -10,7 +10,7 @@ from app.integrations import DeliveryConfig
 from app.metrics import Instruments
 from app.service.otel import NO_TELEMETRY
 from app.settings import Settings
-from app.status import Board, RecentChanges
+from app.status import Board, IncidentMemory, RecentChanges
 from app.store import Database
 from app.store.shards import ServiceLease
 
@@ -28,4 +28,5 @@ class Components:
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     adjustments: CurrentAdjustments = field(default_factory=CurrentAdjustments)
     recent_changes: RecentChanges = field(default_factory=RecentChanges)
+    incident_memory: IncidentMemory = field(default_factory=IncidentMemory)
     service_lease: ServiceLease = field(default_factory=ServiceLease)

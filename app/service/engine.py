@@ -36,8 +36,16 @@ from app.service.replica import Replica
 from app.service.source_clients import SourceClients
 from app.sli import sources_of_sli
 from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration, ungrouped_id
-from app.status import Board, ContributorsInRange, Snapshot, SourceStatus, StoredAdjustments, StoredChanges
-from app.store import StoreError, StoreUnavailableError
+from app.status import (
+    Board,
+    ContributorsInRange,
+    ContributorsState,
+    Snapshot,
+    SourceStatus,
+    StoredAdjustments,
+    StoredChanges,
+)
+from app.store import Database, StoreError, StoreUnavailableError
 from app.store.shards import HeldShards
 
 _log = structlog.get_logger(__name__)
@@ -144,8 +152,23 @@ class Engine:
             TimeoutError: the loop has been busy for too long.
             StoreError: another replica evaluates it, and the database cannot be read.
         """
-        own = self.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
-        return own or self.stored_pasts([slo_id]).get(slo_id)
+        return self.own_past(slo_id) or self.stored_past(slo_id)
+
+    def own_past(self, slo_id: SloId) -> Past | None:
+        """As `past`, of what this process evaluates.
+
+        Raises:
+            TimeoutError: the loop has been busy for too long.
+        """
+        return self.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+
+    def stored_past(self, slo_id: SloId) -> Past | None:
+        """As `stored_pasts`, of one SLO.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        return self.stored_pasts([slo_id]).get(slo_id)
 
     def stored_pasts(self, slo_ids: Collection[SloId]) -> Mapping[SloId, Past]:
         """As `past`, of what other replicas evaluate, from the database as of their newest slot. Blocks.
@@ -160,11 +183,15 @@ class Engine:
         pasts = {} if reader is None else {slo_id: past_of(reader, slo_id) for slo_id in slo_ids}
         return {slo_id: past for slo_id, past in pasts.items() if past is not None}
 
-    def _reader(self, slo_ids: Collection[SloId]) -> Evaluator | None:
-        """An evaluator that evaluates nothing, and has what was counted of some SLOs; None if no document has them."""
+    def _reader(self, slo_ids: Collection[SloId], *, database: Database | None = None) -> Evaluator | None:
+        """An evaluator that evaluates nothing, and has what was counted of some SLOs; None if no document has them.
+
+        Raises:
+            StoreError: the database cannot be read, that of the service if no other is given.
+        """
         wanted = {ungrouped_id(slo_id) for slo_id in slo_ids}
         slos = [slo for slo in self._documents.slos if slo.id in wanted] if self._replica is not None else []
-        return self._make_evaluator(slos, held=None, board=Board()) if slos else None
+        return self._make_evaluator(slos, held=None, board=Board(), database=database) if slos else None
 
     async def _past(self, slo_id: SloId) -> Past | None:
         return self.evaluator.past(slo_id)
@@ -224,8 +251,22 @@ class Engine:
     async def contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
         """The contributors of an SLO or of a member of its group; None if it is not known."""
         own = await self.evaluator.contributors(slo_id, question)
-        reader = await asyncio.to_thread(self._reader, [slo_id]) if own is None else None
-        return own if reader is None else await reader.contributors(slo_id, question)
+        if own is not None:
+            return own
+        try:
+            reader = await asyncio.to_thread(self._reader, [slo_id])
+        except StoreUnavailableError:
+            # Prometheus is asked what is bad: only of members of groups, and of composites, the ledger knows more.
+            reader = await asyncio.to_thread(self._reader, [slo_id], database=self._memory.database)
+            found = None if reader is None else await reader.contributors(slo_id, question)
+            return found or ContributorsInRange(
+                state=ContributorsState.UNANSWERED,
+                start=question.start,
+                end=question.end,
+                by=question.by,
+                problem="the database cannot be read",
+            )
+        return None if reader is None else await reader.contributors(slo_id, question)
 
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
@@ -485,7 +526,7 @@ class Engine:
                 self._show_others()
             if not replica.is_alone:
                 await asyncio.to_thread(self._gate.refresh_exceptions)
-                await self._learn_from_others()
+            await self._learn_stored(from_others=not replica.is_alone)
         if self._did_service and not replica.is_alone:
             # For what other replicas have put into the outbox.
             self._delivery.wake()
@@ -585,18 +626,21 @@ class Engine:
         content = self._components.board.current
         return all(content.members_of(slo.id) for slo in self._documents.slos)
 
-    async def _learn_from_others(self) -> None:
-        """Read the adjustments and changes that other replicas have stored, once for each evaluation.
+    async def _learn_stored(self, *, from_others: bool) -> None:
+        """Read what pages show while the database is away, and what other replicas have stored; once a slot.
 
         Not in the evaluation, which waits for no database that hangs.
 
         Raises:
-            StoreError: they cannot be read.
+            StoreError: it cannot be read.
         """
         if self._learned_at == self.evaluated:
             return
         self._learned_at = self.evaluated
         components = self._components
+        await asyncio.to_thread(components.incident_memory.read, components.database, components.clock)
+        if not from_others:
+            return
         adjustments = StoredAdjustments(components.database, components.adjustments, components.clock)
         await asyncio.to_thread(adjustments.publish)
         changes = StoredChanges(components.database, components.recent_changes, components.clock)
@@ -730,7 +774,9 @@ class Engine:
         shown_on = board or self._components.board
         return await asyncio.to_thread(self._make_evaluator, slos, held=held, board=shown_on)
 
-    def _make_evaluator(self, slos: Sequence[Slo], *, held: HeldShards | None, board: Board) -> Evaluator:
+    def _make_evaluator(
+        self, slos: Sequence[Slo], *, held: HeldShards | None, board: Board, database: Database | None = None
+    ) -> Evaluator:
         settings, components, replica = self._components.settings, self._components, self._replica
         timing = EvaluationTiming(
             interval=settings.evaluation_interval,
@@ -744,7 +790,7 @@ class Engine:
             slos,
             source=self._prometheus(),
             background=self._in_background(),
-            database=components.database,
+            database=database or components.database,
             board=board,
             instruments=components.instruments,
             timing=timing,

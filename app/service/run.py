@@ -52,6 +52,8 @@ from app.service.adapters.api_adapters import (
     state_of_documents,
 )
 from app.service.adapters.chart_adapters import EngineContributors, EnginePasts, surroundings_of
+from app.service.adapters.impatient_reads import ImpatientReads
+from app.service.adapters.page_reports import PageReports
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
@@ -289,14 +291,20 @@ def _serve(
     """Serve the API in this thread until a signal comes."""
     settings = components.settings
     audit, reports = StoredAudit(components.database), _reports(engine, components)
+    reads = ImpatientReads(components.database)
+    page_reports = PageReports(reports, reads)
     limits = ConnectionLimits.within(allow_open_files())
     stream = Stream(components.board, most_clients=max(2, limits.connections // _STREAMS_SHARE))
+    data = _api_data(engine, components, documents, audit=audit, reports=page_reports, reads=reads, stream=stream)
     # Pages and API, and what assistants ask, get at nothing but what their readers may see.
-    data = seen_by_readers(_api_data(engine, components, documents, audit=audit, reports=reports, stream=stream))
+    data = seen_by_readers(data)
     app = create_app(data, telemetry=components.telemetry)
     app.include_router(_pages(app, engine, components, data))
     server = _server(_config(app, components, limits, stream), signals)
     beside = [*_beside(engine, components, documents, reports, audit), *_assistants(app, settings), *watching]
+    if components.database.is_shared:
+        # A file is not away while the process is there.
+        beside.append(page_reports.run(components.instruments))
     with closing(data.backtests.jobs):
         asyncio.run(_until_stopped(server, listening, documents, signals, beside))
 
@@ -307,19 +315,20 @@ def _api_data(
     documents: Documents,
     *,
     audit: StoredAudit,
-    reports: StoredReports,
+    reports: PageReports,
+    reads: ImpatientReads,
     stream: Stream,
 ) -> ApiData:
     settings, database, clock = components.settings, components.database, components.clock
-    incidents = StoredIncidents(database, clock)
+    incidents = StoredIncidents(database, clock, reads=reads, memory=components.incident_memory)
     return ApiData(
         board=components.board,
-        history=EngineHistory(engine, database),
-        pasts=EnginePasts(engine, database, components.board),
+        history=EngineHistory(engine, reads),
+        pasts=EnginePasts(engine, reads, components.board, components.incident_memory),
         contributors=EngineContributors(engine, clock),
         reports=reports,
         turn=PastTurn(),
-        alerts=StoredAlertLog(database),
+        alerts=StoredAlertLog(reads),
         incidents=incidents,
         deliveries=StoredDeliveries(database, clock, components.instruments, engine),
         timeline=_timeline(components),
@@ -518,6 +527,8 @@ def _publish_stored(components: Components) -> None:
     with components.database.unreadable_is_damaged():
         _adjustments(components).publish()
         _changes(components).note_recent()
+        if components.database.is_shared:
+            components.incident_memory.read(components.database, components.clock)
 
 
 def _adjustments(components: Components) -> StoredAdjustments:

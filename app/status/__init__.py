@@ -25,6 +25,7 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
+from app.status.known_incidents import IncidentMemory, KnownIncidents
 from app.status.objectives import Reports, StoredReports
 from app.status.operations import (
     ConfigSource,
@@ -102,7 +103,9 @@ __all__ = [
     "HealthState",
     "HistoryPoint",
     "IncidentLog",
+    "IncidentMemory",
     "IncidentState",
+    "KnownIncidents",
     "Pasts",
     "Problem",
     "ProblemCode",

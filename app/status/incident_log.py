@@ -6,13 +6,22 @@ from typing import Protocol
 
 from app.alerting import Transition
 from app.policy import PastIncident, WrittenPostmortem
+from app.status.known_incidents import KnownIncidents
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
 
 
 class IncidentLog(Protocol):
-    """Incidents and transitions that are kept; called in a worker thread."""
+    """Incidents and transitions that are kept; called in a worker thread.
+
+    Where the database cannot be read, reading raises `StoreUnavailableError`, at once if that was so a moment ago.
+    """
+
+    @property
+    def known(self) -> KnownIncidents:
+        """The newest ones as they were read last, for when the database cannot be read."""
+        ...
 
     def listed(
         self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None

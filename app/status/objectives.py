@@ -37,6 +37,10 @@ class Reports(Protocol):
         """The report that is asked for."""
         ...
 
+    def newest(self, question: ReportQuestion) -> ObjectivesReport | None:
+        """The report as it was made last, for when the database cannot be read; None if it is not known."""
+        ...
+
     def now(self) -> datetime:
         """The present, for what is asked without a date."""
         ...
@@ -57,6 +61,10 @@ class StoredReports(Reports):
         self._database = database
         self._clock = clock
         self._adjust = adjust
+
+    @override
+    def newest(self, question: ReportQuestion) -> ObjectivesReport | None:
+        return None
 
     @override
     def now(self) -> datetime:

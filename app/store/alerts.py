@@ -175,6 +175,17 @@ class TransitionFilter:
     until: datetime | None = None
     tenants: Tenants | None = None
 
+    def matches(self, one: Transition) -> bool:
+        """Whether a transition that is known otherwise is one of them, as a query of the database would find it."""
+        return (
+            (self.slos is None or one.slo in self.slos)
+            and (not self.severities or one.severity in self.severities)
+            and (not self.kinds or one.kind in self.kinds)
+            and (self.incident is None or one.incident == self.incident)
+            and (self.since is None or one.at >= self.since)
+            and (self.until is None or one.at <= self.until)
+        )
+
 
 def list_transitions(
     connection: Connection, wanted: TransitionFilter, *, limit: int, before_id: int | None = None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
@@ -98,6 +98,15 @@ class Database:
             self._backend.engine.connect().execution_options(**self._backend.read_options) as connection,
         ):
             yield connection
+
+    def ping(self) -> None:
+        """Make sure that it answers; blocks for as long as it hangs.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
 
     def check(self) -> None:
         """Look through the whole database; it may take seconds.

@@ -3,6 +3,8 @@
 They are the entries of the outbox; those that the outbox forgets are kept here, without their texts.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,30 +61,33 @@ class Delivery:
     held: bool
 
 
-def deliveries_of(connection: Connection, incident: str, *, limit: int = 1000) -> tuple[Delivery, ...]:
-    """The deliveries of an incident, oldest first."""
-    found: list[Delivery] = []
+def deliveries_of(
+    connection: Connection, incidents: Collection[str], *, limit: int = 1000
+) -> Mapping[str, tuple[Delivery, ...]]:
+    """The deliveries of each of some incidents, oldest first; *limit* is of all together."""
+    found: dict[str, list[Delivery]] = defaultdict(list)
+    left = limit
     for table in (delivery, outbox):
-        mine = select(*(table.c[name] for name in _KEPT)).where(table.c.incident == incident)
-        rows = connection.execute(mine.order_by(table.c.created_at, table.c.id).limit(limit - len(found)))
-        found += [
-            Delivery(
-                receiver=row.receiver,
-                alert_key=row.alert_key,
-                severity=Severity(row.severity),
-                status=NotificationStatus(row.status),
-                state=EntryState(row.state),
-                created_at=row.created_at,
-                failing_since=row.failing_since,
-                fallback_notified_at=row.fallback_notified_at,
-                ended_at=row.ended_at,
-                attempts=row.attempts,
-                error=row.last_error,
-                held=row.state == EntryState.WAITING.value and is_held(row.created_at, row.due_at),
+        mine = select(*(table.c[name] for name in _KEPT)).where(table.c.incident.in_(incidents))
+        for row in connection.execute(mine.order_by(table.c.created_at, table.c.id).limit(left)):
+            left -= 1
+            found[row.incident].append(
+                Delivery(
+                    receiver=row.receiver,
+                    alert_key=row.alert_key,
+                    severity=Severity(row.severity),
+                    status=NotificationStatus(row.status),
+                    state=EntryState(row.state),
+                    created_at=row.created_at,
+                    failing_since=row.failing_since,
+                    fallback_notified_at=row.fallback_notified_at,
+                    ended_at=row.ended_at,
+                    attempts=row.attempts,
+                    error=row.last_error,
+                    held=row.state == EntryState.WAITING.value and is_held(row.created_at, row.due_at),
+                )
             )
-            for row in rows
-        ]
-    return tuple(found)
+    return {incident: tuple(each) for incident, each in found.items()}
 
 
 def prune_outbox(connection: Connection, *, before: datetime) -> int:

@@ -1,5 +1,7 @@
 """What people add to incidents: whether an incident was worth its notifications, notes, and postmortems."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -96,12 +98,13 @@ def add_note(connection: Connection, incident: str, text: str, *, author: str | 
     return IncidentNote(id=id_, at=at, author=author, text=text)
 
 
-def notes_of(connection: Connection, incident: str) -> tuple[IncidentNote, ...]:
-    """The notes of an incident, oldest first."""
-    mine = select(incident_note).where(incident_note.c.incident == incident).order_by(incident_note.c.id)
-    return tuple(
-        IncidentNote(id=row.id, at=row.at, author=row.author, text=row.text) for row in connection.execute(mine)
-    )
+def notes_of(connection: Connection, incidents: Collection[str]) -> Mapping[str, tuple[IncidentNote, ...]]:
+    """The notes of each of some incidents, oldest first."""
+    mine = select(incident_note).where(incident_note.c.incident.in_(incidents)).order_by(incident_note.c.id)
+    found: dict[str, list[IncidentNote]] = defaultdict(list)
+    for row in connection.execute(mine):
+        found[row.incident].append(IncidentNote(id=row.id, at=row.at, author=row.author, text=row.text))
+    return {incident: tuple(notes) for incident, notes in found.items()}
 
 
 def set_postmortem(connection: Connection, incident_id: str, written: WrittenPostmortem | None) -> None:
@@ -115,5 +118,10 @@ def set_postmortem(connection: Connection, incident_id: str, written: WrittenPos
 
 def find_postmortem(connection: Connection, incident_id: str) -> WrittenPostmortem | None:
     """The postmortem of an incident; None if it is not written."""
-    row = connection.execute(select(postmortem).where(postmortem.c.incident == incident_id)).one_or_none()
-    return None if row is None else WrittenPostmortem(written_at=row.written_at, author=row.author, url=row.url)
+    return postmortems_of(connection, [incident_id]).get(incident_id)
+
+
+def postmortems_of(connection: Connection, incidents: Collection[str]) -> Mapping[str, WrittenPostmortem]:
+    """The postmortem of each of some incidents of which it is written."""
+    rows = connection.execute(select(postmortem).where(postmortem.c.incident.in_(incidents)))
+    return {row.incident: WrittenPostmortem(written_at=row.written_at, author=row.author, url=row.url) for row in rows}

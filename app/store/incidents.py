@@ -39,11 +39,11 @@ from app.store.deliveries import Delivery, deliveries_of, delivery
 from app.store.incident_notes import (
     IncidentMark,
     IncidentNote,
-    find_postmortem,
     incident_mark,
     incident_note,
     notes_of,
     postmortem,
+    postmortems_of,
 )
 from app.store.json_text import storable
 from app.store.moments import Moment
@@ -151,6 +151,19 @@ class IncidentFilter:
     until: datetime | None = None
     tenants: Tenants | None = None
 
+    def matches(self, one: "Incident") -> bool:
+        """Whether an incident that is known otherwise is one of them, as a query of the database would find it."""
+        return (
+            (not self.services or one.service in self.services)
+            and (not self.slos or one.slo in self.slos)
+            and self.labels <= {*one.notification.labels}
+            and (not self.severities or one.severity in self.severities)
+            and (self.active is None or self.active == (one.ended_at is None))
+            and (not (self.marks or self.unmarked) or one.mark in self.marks or (self.unmarked and one.mark is None))
+            and (self.since is None or one.ended_at is None or one.ended_at >= self.since)
+            and (self.until is None or one.started_at <= self.until)
+        )
+
 
 @dataclass(slots=True)
 class _Figures:
@@ -228,14 +241,37 @@ def load_incident(connection: Connection, id_: str) -> IncidentRecord | None:
     found = find_incident(connection, id_)
     if found is None:
         return None
-    changes = list_transitions(connection, TransitionFilter(incident=id_), limit=MOST_TRANSITIONS)
-    return IncidentRecord(
-        incident=found,
-        transitions=tuple(change for _, change in reversed(changes)),
-        deliveries=deliveries_of(connection, id_),
-        notes=notes_of(connection, id_),
-        changes=_changes_of(connection, found),
-        postmortem=find_postmortem(connection, id_),
+    changed = list_transitions(connection, TransitionFilter(incident=id_), limit=MOST_TRANSITIONS)
+    (record,) = _records(connection, [found], [change for _, change in changed])
+    return replace(record, changes=_changes_of(connection, found))
+
+
+def load_newest_incidents(
+    connection: Connection, changed: Sequence[Transition], *, limit: int
+) -> tuple[IncidentRecord, ...]:
+    """The newest incidents, newest first, with those of the transitions *changed*; without the changes around them."""
+    return _records(connection, list_incidents(connection, IncidentFilter(), limit=limit), changed)
+
+
+def _records(
+    connection: Connection, found: Sequence[Incident], changed: Sequence[Transition]
+) -> tuple[IncidentRecord, ...]:
+    """All that is kept of incidents; *changed* are transitions, newest first."""
+    ids = [one.id for one in found]
+    transitions: dict[str | None, list[Transition]] = {}
+    for change in reversed(changed):
+        transitions.setdefault(change.incident, []).append(change)
+    deliveries, notes = deliveries_of(connection, ids), notes_of(connection, ids)
+    postmortems = postmortems_of(connection, ids)
+    return tuple(
+        IncidentRecord(
+            incident=one,
+            transitions=tuple(transitions.get(one.id, ())),
+            deliveries=deliveries.get(one.id, ()),
+            notes=notes.get(one.id, ()),
+            postmortem=postmortems.get(one.id),
+        )
+        for one in found
     )
 
 

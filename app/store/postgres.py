@@ -265,8 +265,12 @@ def _engine(target: URL) -> Engine:
             "application_name": "sloburn",
             # Poolers such as PgBouncer hand each transaction to another session, which knows no statement of before.
             "prepare_threshold": None,
-            # A server that is cut off is noticed well before the lease ends.
+            # A server that is cut off is noticed well before the lease ends: by what is sent and not acknowledged, and
+            # where an answer is waited for by probes, which the kernel sends after two hours by default.
             "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
         },
         pool_size=_CONNECTIONS,
         max_overflow=_MORE_CONNECTIONS,

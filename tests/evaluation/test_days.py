@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from sqlalchemy import text
@@ -13,9 +14,9 @@ from app.evaluation import Past, days, with_older_days
 from app.evaluation.saving import ended_days
 from app.prometheus import UnreachableError
 from app.service.adapters.chart_adapters import EnginePasts
-from app.service.engine import Engine
+from app.service.adapters.impatient_reads import ImpatientReads
 from app.slo import day_starts
-from app.status import Board, DaySummary
+from app.status import Board, DaySummary, IncidentMemory
 from app.store.daily_totals import DailyTotal, load_daily_totals, prune_daily_totals
 from app.store.definitions import load_definitions
 from app.store.ledger import forget_rows
@@ -24,6 +25,9 @@ from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import Span, availability, counter, requests, slos
 from tests.evaluation.running import Running
 from tests.support.pasts import a_past
+
+if TYPE_CHECKING:
+    from app.service.engine import Engine
 
 # 2027-01-15 08:00 UTC.
 NOW = 1_800_000_000
@@ -80,7 +84,8 @@ def test_a_day_is_known_long_after_the_ledger_has_forgotten_it(tmp_path: Path) -
         found = _days(one, NOW - 30 * DAY, NOW + 4 * DAY)
         past = one.evaluator.past(one.slos[0].id)
         # As readers are answered: the evaluator has what the service's engine copies from it.
-        pasts = EnginePasts(cast("Engine", one.evaluator), one.database, Board())
+        engine = cast("Engine", SimpleNamespace(own_past=one.evaluator.past))
+        pasts = EnginePasts(engine, ImpatientReads(one.database), Board(), IncidentMemory())
         end = datetime.fromtimestamp(NOW + 4 * DAY, UTC)
         served = {day.date: day for day in pasts.days([one.slos[0].id], end - timedelta(days=34), end)}
     assert [day for day in served.values() if day.coverage] == [day for day in found.values() if day.coverage]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from app.alerting import Transition, TransitionKind
 from app.budget.forecast import NoForecast
 from app.service.adapters.chart_adapters import EnginePasts
+from app.service.adapters.impatient_reads import ImpatientReads
 from app.slo import Severity, SloId
-from app.status import Board
+from app.status import Board, IncidentMemory
 from app.store.alerts import append_transitions
 from tests.support.incidents import MINUTE, KeptIncidents, burning, ended
 from tests.support.notifications import START
@@ -39,7 +40,7 @@ def test_single_transitions_are_marks_beside_the_incidents_that_they_neither_beg
     with kept.database.begin() as tx:
         append_transitions(tx, [suppressed, frozen])
     engine = cast("Engine", SimpleNamespace(documents=SimpleNamespace(slos=()), adjustments=SimpleNamespace(all=())))
-    pasts = EnginePasts(engine, kept.database, Board())
+    pasts = EnginePasts(engine, ImpatientReads(kept.database), Board(), IncidentMemory())
     marks = pasts.marks([page.slo], START - timedelta(hours=1), START + timedelta(hours=1))
     assert [(mark.kind, mark.at, mark.path) for mark in marks] == [
         ("transition", suppressed.at, None),
@@ -51,9 +52,9 @@ def test_single_transitions_are_marks_beside_the_incidents_that_they_neither_beg
 
 def test_a_forecast_is_computed_once_for_all_who_ask_after_an_evaluation() -> None:
     computed: list[SloId] = []
-    engine = cast("Engine", SimpleNamespace(past=computed.append))
+    engine = cast("Engine", SimpleNamespace(own_past=computed.append, stored_past=lambda _: None))
     board = Board()
-    pasts = EnginePasts(engine, KeptIncidents().lazy_database, board)
+    pasts = EnginePasts(engine, ImpatientReads(KeptIncidents().database), board, IncidentMemory())
     for slo in ("a", "a", "b", "a"):
         assert pasts.forecast(SloId(slo)) is NoForecast.NO_DATA
     assert computed == ["a", "b"]

@@ -157,8 +157,8 @@ def test_an_incident_has_notes_up_to_a_bound(database: Database) -> None:
         record(tx, firing())
         add_note(tx, "5f2d", "first", author="ada", at=START)
         added = add_note(tx, "5f2d", "second", author=None, at=START + MINUTE)
-        assert [note.text for note in notes_of(tx, "5f2d")] == ["first", "second"]
-        assert added == notes_of(tx, "5f2d")[1]
+        assert [note.text for note in notes_of(tx, ["5f2d"])["5f2d"]] == ["first", "second"]
+        assert added == notes_of(tx, ["5f2d"])["5f2d"][1]
         for _ in range(MOST_NOTES - 2):
             add_note(tx, "5f2d", "more", author=None, at=START)
         with pytest.raises(TooManyNotesError):
@@ -176,9 +176,9 @@ def test_deliveries_are_known_after_the_outbox_has_forgotten_them(database: Data
                 mark_done(tx, [entry.id], at=START + MINUTE)
             else:
                 give_up(tx, entry.id, at=START + MINUTE, error="404")
-        before = deliveries_of(tx, "5f2d")
+        before = deliveries_of(tx, ["5f2d"])
         assert prune_outbox(tx, before=START + 2 * MINUTE) == 2
-        assert deliveries_of(tx, "5f2d") == before
+        assert deliveries_of(tx, ["5f2d"]) == before
     assert [(each.receiver, each.state, each.ended_at, each.error) for each in before] == [
         ("pager", EntryState.DONE, START + MINUTE, None),
         ("chat", EntryState.DEAD, START + MINUTE, "404"),
@@ -224,7 +224,7 @@ def test_transitions_live_as_long_as_their_incident(database: Database) -> None:
         assert [change.kind for change in recent_transitions(tx)] == [TransitionKind.RESOLVED, TransitionKind.FIRED]
         assert prune_incidents(tx, at=late) == 1
         assert recent_transitions(tx) == ()
-        assert notes_of(tx, "5f2d") == ()
+        assert notes_of(tx, ["5f2d"]) == {}
         assert tx.execute(select(incident_mark)).all() == []
 
 

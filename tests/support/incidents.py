@@ -19,6 +19,7 @@ from app.status import (
     AdjustmentLog,
     ChangeLog,
     IncidentLog,
+    KnownIncidents,
     RecentChanges,
     Reports,
     StoredAdjustments,
@@ -175,6 +176,11 @@ class _Lazy(IncidentLog):
     @cached_property
     def _stored(self) -> StoredIncidents:
         return StoredIncidents(self._kept.database, self._kept.clock)
+
+    @property
+    @override
+    def known(self) -> KnownIncidents:
+        return self._stored.known
 
     @override
     def listed(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments, own_health
 from app.policy import PastIncident, WrittenPostmortem
+from app.service.adapters.impatient_reads import ImpatientReads
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
@@ -34,6 +36,8 @@ from app.status import (
     DeliveryLog,
     HistoryPoint,
     IncidentLog,
+    IncidentMemory,
+    KnownIncidents,
     Readiness,
     ReceiverStatus,
     Reloader,
@@ -85,19 +89,23 @@ def state_of_documents(settings: Settings, tenants: Sequence[Tenant]) -> FilesSt
 class EngineHistory(History):
     """The past, as the evaluator's ledger has it: copied in the engine's loop, computed in this thread."""
 
-    def __init__(self, engine: Engine, database: Database) -> None:
+    def __init__(self, engine: Engine, reads: ImpatientReads) -> None:
         self._engine = engine
-        self._database = database
+        self._reads = reads
 
     @override
     def history(
         self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
     ) -> Sequence[HistoryPoint] | None:
-        past = self._engine.past(slo_id)
+        past = self._engine.own_past(slo_id) or self._reads.run(partial(self._engine.stored_past, slo_id))
         if past is None:
             return None
-        with self._database.read() as transaction:
-            recorded = recorded_budgets(transaction, slo_id, start_s=start.timestamp(), end_s=end.timestamp())
+        recorded: Sequence[tuple[float, float]] = ()
+        # What was counted is in memory: without what was shown of it the chart is still right.
+        with suppress(StoreUnavailableError):
+            recorded = self._reads.read(
+                partial(recorded_budgets, slo=slo_id, start_s=start.timestamp(), end_s=end.timestamp())
+            )
         past = past.adjusted if adjusted else past
         return points(past, start=start, end=end, step=step, recorded=recorded)
 
@@ -175,43 +183,53 @@ class EngineReadiness(Readiness):
 class StoredAlertLog(AlertLog):
     """The transitions in the database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, reads: ImpatientReads) -> None:
+        self._reads = reads
 
     @override
     async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
         return await asyncio.to_thread(self._read, limit, slos)
 
     def _read(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        with self._database.read() as transaction:
-            return recent_transitions(transaction, slos=slos, limit=limit)
+        return self._reads.read(partial(recent_transitions, slos=slos, limit=limit))
 
 
 class StoredIncidents(IncidentLog):
-    """The incidents in the database."""
+    """The incidents in the database; the newest are in *memory*, too."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        reads: ImpatientReads | None = None,
+        memory: IncidentMemory | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._reads = reads or ImpatientReads(database)
+        self._memory = memory or IncidentMemory()
+
+    @property
+    @override
+    def known(self) -> KnownIncidents:
+        return self._memory.known
 
     @override
     def listed(
         self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
     ) -> Sequence[Incident]:
-        with self._database.read() as transaction:
-            return list_incidents(transaction, wanted, limit=limit, before=before)
+        return self._reads.read(partial(list_incidents, wanted=wanted, limit=limit, before=before))
 
     @override
     def find(self, incident: str) -> IncidentRecord | None:
-        with self._database.read() as transaction:
-            return load_incident(transaction, incident)
+        return self._reads.read(partial(load_incident, id_=incident))
 
     @override
     def transitions(
         self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
     ) -> Sequence[tuple[int, Transition]]:
-        with self._database.read() as transaction:
-            return list_transitions(transaction, wanted, limit=limit, before_id=before_id)
+        return self._reads.read(partial(list_transitions, wanted=wanted, limit=limit, before_id=before_id))
 
     @override
     def past(self, slos: Collection[str], *, since: datetime, label: str) -> Sequence[PastIncident]:

@@ -3,8 +3,10 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from typing_extensions import override
 
@@ -25,6 +27,7 @@ from app.evaluation import (
     sum_of_members,
     with_older_days,
 )
+from app.service.adapters.impatient_reads import ImpatientReads
 from app.service.engine import Engine
 from app.service.source_clients import graphs_of_sources
 from app.settings import Settings
@@ -37,12 +40,13 @@ from app.status import (
     ContributorsInRange,
     ContributorsState,
     DaySummary,
+    IncidentMemory,
     Pasts,
     RangeMark,
     RangeMarkKind,
     RangeSeries,
 )
-from app.store import Database, Transaction
+from app.store import StoreUnavailableError, Transaction
 from app.store.alerts import TransitionFilter, list_transitions
 from app.store.changes import ChangeFilter, list_changes
 from app.store.daily_totals import load_daily_totals
@@ -84,10 +88,11 @@ def surroundings_of(engine: Engine, settings: Settings, alertmanager_url: Callab
 class EnginePasts(Pasts):
     """The past, as ledger and store have it: copied in the engine's loop, computed in this thread."""
 
-    def __init__(self, engine: Engine, database: Database, board: Board) -> None:
+    def __init__(self, engine: Engine, reads: ImpatientReads, board: Board, memory: IncidentMemory) -> None:
         self._engine = engine
-        self._database = database
+        self._reads = reads
         self._board = board
+        self._memory = memory
         self._forecasts: tuple[BoardContent | None, dict[SloId, Outlook | NoForecast]] = (None, {})
 
     @override
@@ -107,8 +112,11 @@ class EnginePasts(Pasts):
         recorded: Sequence[tuple[float, float]] = ()
         # What was shown was shown of each member.
         if len(members) == 1:
-            with self._database.read() as transaction:
-                recorded = recorded_budgets(transaction, members[0], start_s=start.timestamp(), end_s=end.timestamp())
+            # What was counted is in memory: without what was shown of it the chart is still right.
+            with suppress(StoreUnavailableError):
+                recorded = self._reads.read(
+                    partial(recorded_budgets, slo=members[0], start_s=start.timestamp(), end_s=end.timestamp())
+                )
         return range_series(slo_id, past, start=start, end=end, step=step, recorded=recorded)
 
     @override
@@ -134,7 +142,7 @@ class EnginePasts(Pasts):
         return known[1][slo_id]
 
     def _forecast(self, slo_id: SloId) -> Outlook | NoForecast:
-        past = self._engine.past(slo_id)
+        past = self._past(slo_id)
         if past is None:
             return NoForecast.NO_DATA
         (found,) = outlooks([past.adjusted], with_steps=True)
@@ -143,21 +151,41 @@ class EnginePasts(Pasts):
     @override
     def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
         members = self._members(slos)
-        found: list[Incident] = []
-        transitions: list[Transition] = []
-        with self._database.read() as transaction:
-            for first in range(0, len(slos), _SLOS_AT_ONCE):
-                some = frozenset(slos[first : first + _SLOS_AT_ONCE])
-                wanted = IncidentFilter(slos=some, since=start, until=end)
-                found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
-                of_alerts = TransitionFilter(slos=some, since=start, until=end)
-                transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
-            changes = self._changes(transaction, members, start, end)
+        try:
+            found, transitions, changes = self._reads.read(
+                partial(self._happened, slos=slos, members=members, start=start, end=end)
+            )
+        except StoreUnavailableError:
+            known, some = self._memory.known, frozenset(slos)
+            found = known.listed(IncidentFilter(slos=some, since=start, until=end), limit=_MOST_MARKS)
+            of_alerts = TransitionFilter(slos=some, since=start, until=end)
+            transitions = [one for _, one in known.transitions(of_alerts, limit=_MOST_MARKS)]
+            changes = ()
         # The marks of incidents have these already.
         bounds = {(one.id, at) for one in found for at in (one.started_at, one.ended_at)}
         single = [_transition_mark(one) for one in transitions if (one.incident, one.at) not in bounds]
         marks = [*map(_mark, found), *map(_change_mark, changes), *self._adjusted(members, start, end)]
         return _by_time([*_by_time(marks)[-_MOST_MARKS:], *_by_time(single)[-_MOST_MARKS:]])
+
+    def _happened(
+        self,
+        transaction: Transaction,
+        *,
+        slos: Sequence[SloId],
+        members: Sequence[AdjustedMember],
+        start: datetime,
+        end: datetime,
+    ) -> tuple[Sequence[Incident], Sequence[Transition], Sequence[Change]]:
+        """The newest incidents, transitions and changes of SLOs in a range."""
+        found: list[Incident] = []
+        transitions: list[Transition] = []
+        for first in range(0, len(slos), _SLOS_AT_ONCE):
+            some = frozenset(slos[first : first + _SLOS_AT_ONCE])
+            wanted = IncidentFilter(slos=some, since=start, until=end)
+            found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
+            of_alerts = TransitionFilter(slos=some, since=start, until=end)
+            transitions += [one for _, one in list_transitions(transaction, of_alerts, limit=_MOST_MARKS)]
+        return found, transitions, self._changes(transaction, members, start, end)
 
     def _adjusted(self, members: Sequence[AdjustedMember], start: datetime, end: datetime) -> Iterator[RangeMark]:
         """The newest occurrences of adjustments in a range that mean any of the SLOs or members."""
@@ -197,17 +225,28 @@ class EnginePasts(Pasts):
         since_s = start.timestamp() - _BEFORE_S
         for slo_id in members:
             # One by one: the engine's loop is busy with each for a moment only.
-            past = self._engine.past(slo_id)
+            past = self._past(slo_id)
             if past is None or past.row is None:
                 continue
             oldest_s = float(past.row.edges_s[0])
             if since_s < oldest_s:
-                with self._database.read() as transaction:
-                    stored = load_daily_totals(
-                        transaction, past.slo.sli.key, past.group, start_s=since_s, end_s=oldest_s
+                # While the database is away, what is in memory is better than nothing.
+                with suppress(StoreUnavailableError):
+                    stored = self._reads.read(
+                        partial(
+                            load_daily_totals,
+                            sli=past.slo.sli.key,
+                            group=past.group,
+                            start_s=since_s,
+                            end_s=oldest_s,
+                        )
                     )
-                past = with_older_days(past, stored)
+                    past = with_older_days(past, stored)
             yield past.adjusted if adjusted else past
+
+    def _past(self, slo_id: SloId) -> Past | None:
+        """The past of a member, that of another replica as the database has it."""
+        return self._engine.own_past(slo_id) or self._reads.run(partial(self._engine.stored_past, slo_id))
 
 
 def _mark(incident: Incident) -> RangeMark:

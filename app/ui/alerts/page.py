@@ -1,17 +1,22 @@
 """The routes of the page of alerts."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
+from typing import Protocol
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import AccessScope
-from app.alerting import TransitionKind
+from app.alerting import Transition, TransitionKind
 from app.slo import Severity
-from app.status import Board, IncidentState, live_incidents
+from app.status import Board, BoardContent, IncidentState, live_incidents
+from app.store import StoreUnavailableError
+from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
+from app.store.incidents import Incident, IncidentFilter
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
 from app.ui.filters import sent_by_a_form
@@ -30,18 +35,11 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
 
     def shown(request: Request, query: HistoryQuery, refused: Refusal | None = None) -> Response:
         known = board.current
-        context: dict[str, object] = {"incidents": (), "transitions": (), "older": None, "marks": Counter()}
-        if query.view == TRANSITIONS:
-            found = data.log.transitions(query.transitions, limit=_PAGE + 1, before_id=query.transition_before)
-            context["transitions"] = [(change, transition_words(change)) for _, change in found[:_PAGE]]
-            context["older"] = query.older(found, _PAGE)
-        else:
-            listed = data.log.listed(query.incidents, limit=_PAGE + 1, before=query.incident_before)
-            items = context["incidents"] = live_incidents(listed[:_PAGE], known)
-            context["marks"] = Counter(item.mark for item in items)
-            if len(listed) > _PAGE:
-                last = items[-1]
-                context["older"] = query.with_changes(before=f"{last.started_at.timestamp()!r} {last.id}")
+        try:
+            context = _history(data.log, query, known)
+        except StoreUnavailableError:
+            # What fires is on the board, and who was paged needs it now.
+            context = _history(data.log.known, query, known) | {"known": data.log.known}
         return renderer.page(
             request,
             "alerts.html",
@@ -79,6 +77,44 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         return _back(renderer, request)
 
     return router
+
+
+class _Past(Protocol):
+    """The past of alerts, as it is stored or as it is known without the database."""
+
+    def listed(
+        self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Incident]:
+        """As `IncidentLog.listed`."""
+        ...
+
+    def transitions(
+        self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        """As `IncidentLog.transitions`."""
+        ...
+
+
+def _history(past: _Past, query: HistoryQuery, known: BoardContent) -> dict[str, object]:
+    context: dict[str, object] = {
+        "incidents": (),
+        "transitions": (),
+        "older": None,
+        "marks": Counter[object](),
+        "known": None,
+    }
+    if query.view == TRANSITIONS:
+        found = past.transitions(query.transitions, limit=_PAGE + 1, before_id=query.transition_before)
+        context["transitions"] = [(change, transition_words(change)) for _, change in found[:_PAGE]]
+        context["older"] = query.older(found, _PAGE)
+        return context
+    listed = past.listed(query.incidents, limit=_PAGE + 1, before=query.incident_before)
+    items = context["incidents"] = live_incidents(listed[:_PAGE], known)
+    context["marks"] = Counter(item.mark for item in items)
+    if len(listed) > _PAGE:
+        last = items[-1]
+        context["older"] = query.with_changes(before=f"{last.started_at.timestamp()!r} {last.id}")
+    return context
 
 
 def _back(renderer: Renderer, request: Request) -> Response:

@@ -17,8 +17,19 @@ from app.alerting import Notification
 from app.changes import LONGEST_URL
 from app.policy import WrittenPostmortem
 from app.slo import SloId
-from app.status import Board, HistoryPoint, IncidentLog, has_muted_alert, live_record, postmortem_of, timeline
-from app.store import StoreError
+from app.status import (
+    Board,
+    BoardContent,
+    DataState,
+    HistoryPoint,
+    IncidentLog,
+    KnownIncidents,
+    has_muted_alert,
+    live_record,
+    postmortem_of,
+    timeline,
+)
+from app.store import StoreError, StoreUnavailableError
 from app.store.incident_notes import (
     LONGEST_AUTHOR,
     LONGEST_NOTE,
@@ -73,15 +84,43 @@ class _Draft:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """An incident; *known* is what is known without the database, if that cannot be read."""
+
+    record: IncidentRecord
+    is_kept: bool
+    known: KnownIncidents | None
+
+
+def _find(log: IncidentLog, incident: str, board: BoardContent) -> _Found | None:
+    """An incident with its newest figures; None if there is none.
+
+    Raises:
+        StoreUnavailableError: it may well be in the database, which cannot be read.
+    """
+    known = None
+    try:
+        kept = log.find(incident)
+    except StoreUnavailableError:
+        known = log.known
+        kept = known.find(incident)
+        if live_record(incident, kept, board) is None:
+            raise
+    record = live_record(incident, kept, board)
+    return None if record is None else _Found(record=record, is_kept=kept is not None, known=known)
+
+
 def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -> APIRouter:
     """The routes below ``/incidents``."""
     router = APIRouter(include_in_schema=False)
 
     def shown(request: Request, incident: str, draft: _Draft | None = None) -> Response:
-        record = live_record(incident, data.log.find(incident), board.current)
-        if record is None:
+        found = _find(data.log, incident, board.current)
+        if found is None:
             return renderer.page(request, "incident_missing.html", status=HTTPStatus.NOT_FOUND, id=incident)
         status = HTTPStatus.OK if draft is None else draft.refused.status
+        record = found.record
         snapshot = board.current.find(record.incident.slo)
         return renderer.page(
             request,
@@ -92,6 +131,9 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             is_adjusted=snapshot is not None and snapshot.counted is not None,
             lately="" if snapshot is None else falling_words(snapshot),
             may_change=may_change(request),
+            known=found.known,
+            is_kept=found.is_kept,
+            has_ended=found.known is not None and _has_ended(record, board.current),
             **_context(record, renderer.clock.now(), data),
         )
 
@@ -210,6 +252,14 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "longest_url": LONGEST_URL,
         "written": record.postmortem,
     }
+
+
+def _has_ended(record: IncidentRecord, known: BoardContent) -> bool:
+    """Whether no alert of an incident fires any more although that is not stored, by figures that are not old."""
+    snapshot = known.find(record.incident.slo)
+    if record.incident.ended_at is not None or snapshot is None or snapshot.data is DataState.STALE:
+        return False
+    return all(one.incident != record.incident.id for one in known.by_key.values())
 
 
 def _suffering(incident: Incident) -> str:

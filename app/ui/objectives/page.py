@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 
 from app.reports import (
     BY_LABEL_PREFIX,
-    ObjectivesReport,
     PeriodKind,
     PeriodVerdict,
     QuestionError,
@@ -21,6 +20,7 @@ from app.reports import (
     report_question,
 )
 from app.status import Reports
+from app.store import StoreUnavailableError
 from app.ui.filters import sent_by_a_form
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words
@@ -109,7 +109,13 @@ def objectives_page(renderer: Renderer, data: ObjectivesData) -> APIRouter:
 
 
 def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: Address) -> Response:
-    report: ObjectivesReport = data.reports.report(address.question)
+    try:
+        report, is_old = data.reports.report(address.question), False
+    except StoreUnavailableError:
+        kept = data.reports.newest(address.question)
+        if kept is None:
+            raise
+        report, is_old = kept, True
     return renderer.page(
         request,
         "objectives.html",
@@ -117,6 +123,7 @@ def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: 
         address=address,
         question=address.question,
         report=report,
+        is_old=is_old,
         summary=compliance_words(report),
         kinds=_KINDS,
         verdict=PeriodVerdict,

@@ -29,7 +29,8 @@ from app.status import (
     round_step,
     summed_group,
 )
-from app.store.incidents import Incident, IncidentFilter
+from app.store import StoreUnavailableError
+from app.store.incidents import IncidentFilter
 from app.ui import views
 from app.ui.incident import IncidentData
 from app.ui.incidents import incidents
@@ -132,9 +133,9 @@ def slo_pages(
         context["decision_states"] = STATUS_OF_DECISION
         is_one = known.find(asked.id) is not None
         context["last_incident"] = None
-        if is_one and kept is not None:
-            context["last_incident"] = await asyncio.to_thread(
-                _last_incident, kept.log, members[0], renderer.clock.now()
+        if kept is not None:
+            context |= await asyncio.to_thread(
+                _last_incident, kept.log, members[0], renderer.clock.now(), is_one=is_one
             )
         return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
 
@@ -167,6 +168,7 @@ async def _common(
         "forecast": None,
         "surroundings": Surroundings() if data is None else data.surroundings,
         "has_past": data is not None,
+        "known": None,
         "link": lambda **more: _address(asked, chosen, **more),
     }
     if data is None:
@@ -177,7 +179,11 @@ async def _common(
         )
         return context | {"contributors": found}
     async with data.turn:
-        return context | await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
+        try:
+            return context | await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
+        except StoreUnavailableError:
+            # The figures of now are on the board, and who was paged needs them now.
+            return context | {"series": RangeSeries(id=asked.id, since=None)}
 
 
 def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: ChartRange) -> dict[str, Any]:
@@ -253,10 +259,18 @@ def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
     return f"?{query}" + (f"&{urlencode(parts)}" if parts else "")
 
 
-def _last_incident(log: IncidentLog, slo: Snapshot, now: datetime) -> Incident | None:
-    """The newest incident of an SLO, or of the whole group of a member, that ended within a day."""
+def _last_incident(log: IncidentLog, slo: Snapshot, now: datetime, *, is_one: bool) -> dict[str, Any]:
+    """The newest incident of one SLO, or of the whole group of a member, that ended within a day.
+
+    And what is *known* without the database, if that cannot be read.
+    """
     wanted = IncidentFilter(slos=frozenset({slo.id, slo.slo.id}), active=False, since=now - _RECENT)
-    return next(iter(log.listed(wanted, limit=1)), None)
+    try:
+        found, known = log.listed(wanted, limit=1), None
+    except StoreUnavailableError:
+        known = log.known
+        found = known.listed(wanted, limit=1)
+    return {"last_incident": next(iter(found), None) if is_one else None, "known": known}
 
 
 def _whole(
