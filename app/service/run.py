@@ -328,7 +328,7 @@ def _api_data(
         contributors=EngineContributors(engine, clock),
         reports=reports,
         turn=PastTurn(),
-        alerts=StoredAlertLog(reads),
+        alerts=StoredAlertLog(reads, components.incident_memory),
         incidents=incidents,
         deliveries=StoredDeliveries(database, clock, components.instruments, engine),
         timeline=_timeline(components),

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,9 +46,10 @@ def test_an_incident_is_told_while_the_server_restarts_and_is_recorded_afterward
         running.assert_counts_are_the_truth("checkout")
 
 
-def test_a_second_process_shares_the_slos_and_each_answers_for_all(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_a_second_process_shares_the_slos_and_each_answers_for_all(own_server: Postgres, tmp_path: Path) -> None:
+    """Also of what the other evaluates, while the server hangs and while it is stopped: links in pages lead there."""
     specs = write_documents([document(name) for name in SERVICES], tmp_path / "slos")
-    env = {**QUICK, "SLOBURN_DATABASE_URL": postgres_server.new_database()}
+    env = {**QUICK, "SLOBURN_DATABASE_URL": own_server.new_database()}
     with ExitStack() as running:
         shop = running.enter_context(serving_shop(SERVICES))
         source = running.enter_context(prometheus(tmp_path / "prometheus", scrape=[("shop", shop.url)]))
@@ -65,6 +67,8 @@ def test_a_second_process_shares_the_slos_and_each_answers_for_all(postgres_serv
             ),
             lambda: f"{[_exposed(one) for one in both]}; {both[0].log[-2000:]}; {both[1].log[-2000:]}",
         )
+        for name in SERVICES:
+            shop.breaks(name)
         shop.opens()
         for one in both:
             wait_until(partial(_has_events, one, ids), "every SLO to have events")
@@ -72,6 +76,20 @@ def test_a_second_process_shares_the_slos_and_each_answers_for_all(postgres_serv
         for path in (f"/api/v1/slos/{other}/history?step=60s", f"/api/v1/slos/{other}/contributors", f"/slos/{other}"):
             assert _get(both[0], path).status_code == httpx.codes.OK, path
         assert len(_get(both[0], "/api/v1/status/config").json()["replicas"]) == 2
+        wait_until(partial(_pages_of, both[0], other), lambda: both[1].log[-2000:])
+        incident = _pages_of(both[0], other)[0]["incident"]
+        pages = (f"/incidents/{incident}", f"/slos/{other}", "/alerts", "/alerts?view=transitions", "/objectives")
+        assert {path: _state_of(both[0], path) for path in pages} == dict.fromkeys(pages, "read")
+        own_server.pause()
+        assert {path: _state_of(both[0], path) for path in pages} == dict.fromkeys(pages, "known")
+        own_server.stop()
+        assert {path: _state_of(both[0], path) for path in pages} == dict.fromkeys(pages, "known")
+        assert _get(both[0], f"/slos/{other}?part=contributors").status_code == httpx.codes.OK
+        assert other in {one["slo"] for one in _get(both[0], "/api/v1/alerts").json()["items"]}
+        # It may be in the database.
+        assert _get(both[0], "/incidents/unheard-of").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        own_server.start()
+        wait_until(lambda: _state_of(both[0], pages[0]) == "read", lambda: both[0].log[-2000:])
         # Handed over at once by an orderly stop.
         assert both[1].stop() == 0
         wait_until(lambda: _exposed(both[0]) == ids, lambda: both[0].log[-3000:])
@@ -85,6 +103,19 @@ def _get(service: Server, path: str) -> httpx.Response:
 def _exposed(service: Server) -> set[str]:
     lines = _get(service, "/metrics").text.splitlines()
     return {line.split('slo="')[1].split('"')[0] for line in lines if line.startswith("slo_objective_ratio{")}
+
+
+def _pages_of(service: Server, slo_id: str) -> list[dict[str, Any]]:
+    alerts = _get(service, "/api/v1/alerts").json()["items"]
+    return [one for one in alerts if (one["slo"], one["severity"], one["state"]) == (slo_id, "page", "firing")]
+
+
+def _state_of(service: Server, path: str) -> str:
+    """Whether a page is of what the database has now, or of what is known of it."""
+    answer = _get(service, path)
+    if answer.status_code != httpx.codes.OK:
+        return str(answer.status_code)
+    return "known" if 'class="problem warning" role="status"' in answer.text else "read"
 
 
 def _has_events(service: Server, ids: Collection[str]) -> bool:

@@ -176,9 +176,9 @@ def test_deliveries_are_known_after_the_outbox_has_forgotten_them(database: Data
                 mark_done(tx, [entry.id], at=START + MINUTE)
             else:
                 give_up(tx, entry.id, at=START + MINUTE, error="404")
-        before = deliveries_of(tx, ["5f2d"])
+        before = deliveries_of(tx, ["5f2d"])["5f2d"]
         assert prune_outbox(tx, before=START + 2 * MINUTE) == 2
-        assert deliveries_of(tx, ["5f2d"]) == before
+        assert deliveries_of(tx, ["5f2d"])["5f2d"] == before
     assert [(each.receiver, each.state, each.ended_at, each.error) for each in before] == [
         ("pager", EntryState.DONE, START + MINUTE, None),
         ("chat", EntryState.DEAD, START + MINUTE, "404"),

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -80,6 +80,22 @@ class Postgres(Server):
     @override
     def wait_ready(self, timeout: float = PATIENCE_S) -> None:
         wait_for_postgres(self, "127.0.0.1", timeout)
+
+    @override
+    def pause(self) -> None:
+        """Let the server hang: also its processes, of which each leads a group of its own."""
+        super().pause()
+        self._signal_children(signal.SIGSTOP)
+
+    @override
+    def resume(self) -> None:
+        self._signal_children(signal.SIGCONT)
+        super().resume()
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     @override
     def stop(self, timeout: float = 15.0) -> int | None:

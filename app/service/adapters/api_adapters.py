@@ -181,17 +181,21 @@ class EngineReadiness(Readiness):
 
 
 class StoredAlertLog(AlertLog):
-    """The transitions in the database."""
+    """The transitions in the database; the newest of the *memory* while it is away, since alerts are asked for then."""
 
-    def __init__(self, reads: ImpatientReads) -> None:
+    def __init__(self, reads: ImpatientReads, memory: IncidentMemory) -> None:
         self._reads = reads
+        self._memory = memory
 
     @override
     async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
         return await asyncio.to_thread(self._read, limit, slos)
 
     def _read(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        return self._reads.read(partial(recent_transitions, slos=slos, limit=limit))
+        try:
+            return self._reads.read(partial(recent_transitions, slos=slos, limit=limit))
+        except StoreUnavailableError:
+            return [one for _, one in self._memory.known.transitions(TransitionFilter(slos=slos), limit=limit)]
 
 
 class StoredIncidents(IncidentLog):
