@@ -34,6 +34,10 @@ async def _never(_at: datetime) -> bool:
     return False
 
 
+async def _all(slots: int, _at: datetime) -> int:
+    return slots
+
+
 class ScheduleInstruments(Protocol):
     """Counts what the schedule could not keep."""
 
@@ -86,7 +90,8 @@ class Schedule:
     slot only. At the start, and after the clock jumped ahead, *confirms_clock_jump* says whether it really is that
     late; if not, no slot is evaluated. Where slots of the future were evaluated all the same, *goes_back* to a slot
     says whether evaluation goes on from there. *resumed_after* is the newest slot that a process before this one has
-    evaluated.
+    evaluated. *missed_by_all* says how many of the slots before one, which this process has slept through, no other
+    has evaluated either.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Schedule:
         confirms_clock_jump: Callable[[], Awaitable[bool]] = _always,
         goes_back: Callable[[datetime], Awaitable[bool]] = _never,
         resumed_after: datetime | None = None,
+        missed_by_all: Callable[[int, datetime], Awaitable[int]] = _all,
     ) -> None:
         self._evaluate = evaluate
         self._interval = interval
@@ -112,6 +118,7 @@ class Schedule:
         self._confirms_clock_jump = confirms_clock_jump
         self._goes_back = goes_back
         self._resumed_after = resumed_after
+        self._missed_by_all = missed_by_all
         self.last: datetime | None = None
 
     def start(self) -> None:
@@ -169,9 +176,11 @@ class Schedule:
             _log.error("the clock has leapt ahead of Prometheus's; no slot is evaluated until they agree", slot=str(at))
             return
         if missed:
+            missed = await self._missed_by_all(missed, at)
+        if missed:
             self._instruments.missed(missed)
             _log.warning(
-                "slots without an evaluation of their own; later ones, or other replicas, count their events",
+                "slots without an evaluation of their own; later ones count their events",
                 slots=missed,
             )
         self.last = at

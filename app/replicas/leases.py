@@ -8,14 +8,21 @@ from datetime import datetime, timedelta
 
 # Below it a slow transaction would lose leases; above it, a crash is noticed late.
 _SHORTEST_S, _LONGEST_S = 3.0, 15.0
+# Of what is done once for all SLOs: who takes it has nothing to load, and pages wait for it.
+_SERVICE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerm:
-    """How long leases last without a renewal, and how often replicas renew them and look for free ones."""
+    """How long leases of shards of SLOs last without a renewal, and how often replicas look for free ones."""
 
     lease_s: float
     look_every_s: float
+
+    @property
+    def service_s(self) -> float:
+        """How long the lease of the service lasts, and a replica counts as living; both are renewed at each look."""
+        return min(self.lease_s, _SERVICE_S)
 
     @classmethod
     def of(cls, interval: timedelta) -> "LeaseTerm":

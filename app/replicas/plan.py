@@ -16,8 +16,19 @@ class Plan:
     give_back: frozenset[int] = frozenset()
 
 
-def plan(leases: Iterable[Lease], living: Collection[str], me: str, *, held: Mapping[int, int], now_s: float) -> Plan:
+def plan(
+    leases: Iterable[Lease],
+    living: Collection[str],
+    me: str,
+    *,
+    held: Mapping[int, int],
+    now_s: float,
+    may_replace: bool = True,
+) -> Plan:
     """The plan of the replica *me*, which holds the shards *held*, each by its epoch.
+
+    Only where it *may_replace* others it takes what they have not renewed in time: not after an outage of the database,
+    in which none could, until each that is there has had the time to.
 
     It takes only what is free, and gives back what another living replica should own. So a replica that joins waits
     until the owner has evaluated a slot and given back, and a shard is never without an owner for longer than it takes
@@ -28,7 +39,7 @@ def plan(leases: Iterable[Lease], living: Collection[str], me: str, *, held: Map
     mine = {shard for shard, owner in preferred.items() if owner == me}
     lost = {lease.shard for lease in known if lease.shard in held and not lease.allows(me, held[lease.shard])}
     kept = set(held) - lost
-    free = {lease.shard for lease in known if lease.is_free(now_s)}
+    free = {lease.shard for lease in known if lease.owner is None or (may_replace and lease.is_free(now_s))}
     return Plan(
         lost=frozenset(lost),
         take=frozenset((mine & free) - kept),

@@ -461,6 +461,7 @@ class Engine:
                 confirms_clock_jump=self._is_that_late,
                 goes_back=self._goes_back,
                 resumed_after=self.evaluator.stepped,
+                missed_by_all=self._missed_by_all,
             )
             schedule.start()
             self._delivery.start()
@@ -613,10 +614,7 @@ class Engine:
         """Give back shards that another replica should evaluate, now that it has a whole interval to load them."""
         if self._replica is not None:
             async with self._swapping:
-                try:
-                    await self._replica.give_back()
-                except StoreError as error:
-                    _log.warning("shards could not be given back", error=str(error))
+                await self._replica.give_back()
 
     @property
     def _shows_everything(self) -> bool:
@@ -689,6 +687,9 @@ class Engine:
             return self._clock_source().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
         self._compare_clocks()
         return self._clock_source().clock_skew >= -_FAR_AHEAD_S
+
+    async def _missed_by_all(self, slots: int, at: datetime) -> int:
+        return slots if self._replica is None else await asyncio.to_thread(self._replica.missed, slots, at)
 
     async def _goes_back(self, at: datetime) -> bool:
         """Go on from the slot *at* although later ones were evaluated, if Prometheus's clock agrees with ours now."""

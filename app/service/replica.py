@@ -5,9 +5,11 @@ then evaluates with the rest; what another should have it gives back after an ev
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -18,7 +20,7 @@ from app.replicas import ALL_SHARDS, SERVICE_SHARD, LeaseTerm, Plan, plan
 from app.service.components import Components
 from app.slo import Slo, SloId
 from app.status.shown import ShownSlos, decode_shown
-from app.store import Database, StoreError, Transaction
+from app.store import Database, StoreError, StoreUnavailableError, Transaction
 from app.store.shards import (
     HeldShards,
     LeaseTable,
@@ -74,13 +76,15 @@ class Replica:
         self._interval: timedelta = components.settings.evaluation_interval
         self._evaluating = evaluating
         self.term = LeaseTerm.of(self._interval)
-        self.held = HeldShards(owner=self._database.instance, epochs={}, lease_s=self.term.lease_s)
+        self.held = HeldShards(owner=self._database.instance, epochs={}, term=self.term)
         self._service.hold(self.held)
         # Taken, and not evaluated here yet; each with its newest slot.
         self._waiting: dict[int, tuple[int, datetime | None]] = {}
         self.seen = LeaseTable(now_s=0.0, leases=(), living={})
         self.others: dict[int, ShownSlos] = {}
         self._renewed_s = self._read_not_before_s = 0.0
+        # A process that starts has missed nothing: what has ended then is free.
+        self._looked_s, self._replaces_from_s = math.inf, 0.0
         self._failing = False
 
     @property
@@ -160,12 +164,20 @@ class Replica:
                 async with swapping:
                     return await self.join()
         except StoreError as error:
-            if not self._failing:
-                _log.warning("the leases of the replicas cannot be read or written", error=str(error))
-            self._failing = True
+            self._failed(error)
             return False
+        if self._failing:
+            _log.info("the leases of the replicas can be read and written again")
         self._failing = False
         return bool(wanted.lost)
+
+    def _failed(self, error: StoreError) -> None:
+        """Log the first failure of an outage; its end is logged too."""
+        if not self._failing:
+            _log.warning("the leases of the replicas cannot be read or written", error=str(error))
+        self._failing = True
+        if isinstance(error, StoreUnavailableError):
+            self._looked_s = -math.inf
 
     async def lose(self) -> None:
         """Evaluate only what is left, after another replica has taken shards. No evaluation may be under way.
@@ -175,14 +187,31 @@ class Replica:
         """
         await self._lose((await asyncio.to_thread(self._look)).lost)
 
+    def missed(self, slots: int, at: datetime) -> int:
+        """How many of the last *slots* before the slot *at* no replica has evaluated all SLOs in; blocks.
+
+        Of a process that slept others have taken the shards meanwhile.
+        """
+        with suppress(StoreError):
+            with self._database.read() as transaction:
+                stepped = [one.stepped_at for one in load_leases(transaction, ALL_SHARDS).leases]
+            known = [one for one in stepped if one is not None]
+            return max(0, min(slots, (at - min(known)) // self._interval - 1)) if known else slots
+        return slots
+
     async def give_back(self) -> bool:
         """Give back what another replica should evaluate, if everything is written; whether something was.
 
-        After an evaluation, so that the other has a whole interval. No evaluation may be under way.
-
-        Raises:
-            StoreError: it cannot be given back.
+        After an evaluation, so that the other has a whole interval. No evaluation may be under way. What cannot be
+        given back now is after a later one.
         """
+        try:
+            return await self._give_back_some()
+        except StoreError as error:
+            self._failed(error)
+            return False
+
+    async def _give_back_some(self) -> bool:
         was_alone = self.is_alone
         wanted = (await asyncio.to_thread(self._look)).give_back & self.held.epochs.keys()
         # Not before an evaluation has written what it shows, so that every replica knows all SLOs at any time.
@@ -258,17 +287,28 @@ class Replica:
 
     def _look(self) -> Plan:
         owner, now_s = self.held.owner, time.monotonic()
-        if now_s - self._renewed_s >= self.term.lease_s / _RENEWALS:
-            with self._database.begin() as transaction:
-                renew_leases(transaction, owner, lease_s=self.term.lease_s)
-            self._renewed_s = now_s
+        if now_s - self._looked_s > self.term.lease_s:
+            # The database was away, or this process slept: what others could not renew is still theirs.
+            self._replaces_from_s = now_s + self.term.lease_s
+        is_all_due = now_s - self._renewed_s >= self.term.lease_s / _RENEWALS
+        with self._database.begin() as transaction:
+            renew_leases(transaction, owner, term=self.term, only_service=not is_all_due)
+        self._renewed_s = now_s if is_all_due else self._renewed_s
         with self._database.read() as transaction:
             self.seen = load_leases(transaction, ALL_SHARDS)
-        return plan(self.seen.leases, self.seen.living, owner, held=self._taken, now_s=self.seen.now_s)
+        self._looked_s = time.monotonic()
+        return plan(
+            self.seen.leases,
+            self.seen.living,
+            owner,
+            held=self._taken,
+            now_s=self.seen.now_s,
+            may_replace=self._looked_s >= self._replaces_from_s,
+        )
 
     def _take(self, shards: Iterable[int]) -> Mapping[int, tuple[int, datetime | None]]:
         with self._database.begin() as transaction:
-            epochs = take_shards(transaction, self.held.owner, sorted(shards), lease_s=self.term.lease_s)
+            epochs = take_shards(transaction, self.held.owner, sorted(shards), term=self.term)
             stepped = {one.shard: one.stepped_at for one in load_leases(transaction, sorted(epochs)).leases}
         if epochs:
             _log.info("shards taken", shards=len(epochs), service=SERVICE_SHARD in epochs)

@@ -26,6 +26,7 @@ from typing_extensions import override
 from app.extras import is_installed
 from app.store import json_text
 from app.store.backend import Backend
+from app.store.database_clock import database_now_s
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance, forget_dead_instances, instance, renew_instance
 from app.store.migrate import check_revision, migrate
@@ -93,7 +94,12 @@ class PostgresBackend(Backend):
 
     @override
     def living(self, connection: Connection) -> frozenset[str]:
-        return frozenset(connection.execute(select(instance.c.id)).scalars())
+        now_s = database_now_s(connection)
+        # A replica that dies is known sooner by its evaluations; one that stops has ended them, and still delivers.
+        evaluates = instance.c.evaluates_until_s.is_(None) | (instance.c.evaluates_until_s > now_s)
+        return frozenset(
+            connection.execute(select(instance.c.id).where(evaluates & (instance.c.expires_at_s > now_s))).scalars()
+        )
 
     @override
     def put_aside(self) -> None:

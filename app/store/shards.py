@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    case,
     func,
     or_,
     select,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.replicas import SERVICE_SHARD, Lease
+from app.replicas import SERVICE_SHARD, Lease, LeaseTerm
 from app.store.database_clock import database_now_s
 from app.store.errors import StoreFencedError
 from app.store.instances import instance
@@ -64,16 +65,20 @@ def load_leases(connection: Connection, shards: Iterable[int]) -> LeaseTable:
     )
 
 
-def renew_leases(connection: Connection, owner: str, *, lease_s: float) -> None:
-    """Note that a replica lives and evaluates; what it owns it owns for *lease_s* from now on."""
-    until_s = database_now_s(connection) + lease_s
-    connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=until_s))
+def renew_leases(connection: Connection, owner: str, *, term: LeaseTerm, only_service: bool = False) -> None:
+    """Note that a replica lives and evaluates; what it owns it owns for a *term* from now on."""
+    living_until_s = database_now_s(connection) + term.service_s
+    connection.execute(update(instance).where(instance.c.id == owner).values(evaluates_until_s=living_until_s))
     mine = shard.c.owner == owner
-    _lock(connection, mine)
-    connection.execute(update(shard).where(mine).values(expires_at_s=until_s))
+    if only_service:
+        mine &= shard.c.shard == SERVICE_SHARD
+    # What is locked is written by an evaluation of the same replica, which renews it too, or is being taken.
+    unlocked = connection.execute(select(shard.c.shard).where(mine).with_for_update(skip_locked=True)).scalars().all()
+    renewed = mine & shard.c.shard.in_(unlocked)
+    connection.execute(update(shard).where(renewed).values(expires_at_s=_until_s(connection, term)))
 
 
-def take_shards(connection: Connection, owner: str, shards: Collection[int], *, lease_s: float) -> Mapping[int, int]:
+def take_shards(connection: Connection, owner: str, shards: Collection[int], *, term: LeaseTerm) -> Mapping[int, int]:
     """Take those of *shards* that are free now; the epoch of each that was taken."""
     now_s = database_now_s(connection)
     # Not those that are there: PostgreSQL waits for who writes them.
@@ -83,7 +88,7 @@ def take_shards(connection: Connection, owner: str, shards: Collection[int], *, 
     # What another is taking, or is still written by its owner, is left for the next look: one that waits holds up all.
     unlocked = select(shard.c.shard).where(shard.c.shard.in_(shards) & is_free).with_for_update(skip_locked=True)
     mine = shard.c.shard.in_(connection.execute(unlocked).scalars().all()) & is_free
-    values = {"owner": owner, "epoch": shard.c.epoch + 1, "expires_at_s": now_s + lease_s}
+    values = {"owner": owner, "epoch": shard.c.epoch + 1, "expires_at_s": _until_s(connection, term)}
     taken = connection.execute(update(shard).where(mine).values(values).returning(shard.c.shard, shard.c.epoch))
     return {row.shard: row.epoch for row in taken}
 
@@ -102,7 +107,7 @@ def leave(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
 
 
 def fence(
-    connection: Connection, owner: str, held: Mapping[int, int], *, lease_s: float, stepped: datetime | None = None
+    connection: Connection, owner: str, held: Mapping[int, int], *, term: LeaseTerm, stepped: datetime | None = None
 ) -> None:
     """Make sure that a replica may write the shards *held*, each by an epoch, until the transaction ends.
 
@@ -114,7 +119,8 @@ def fence(
     if not held:
         return
     _lock(connection, _is_held(owner, held))
-    values: dict[str, object] = {"expires_at_s": database_now_s(connection) + lease_s}
+    # Also that of the service, which is not renewed before this transaction ends.
+    values: dict[str, object] = {"expires_at_s": database_now_s(connection) + term.lease_s}
     if stepped is not None:
         values["stepped_at"] = stepped
     kept = connection.execute(update(shard).where(_is_held(owner, held)).values(values)).rowcount
@@ -128,7 +134,7 @@ class HeldShards:
 
     owner: str
     epochs: Mapping[int, int]
-    lease_s: float
+    term: LeaseTerm
 
     def check(self, connection: Connection, *, stepped: datetime | None = None) -> None:
         """As `fence`.
@@ -136,7 +142,7 @@ class HeldShards:
         Raises:
             StoreFencedError: another has taken some of them.
         """
-        fence(connection, self.owner, self.epochs, lease_s=self.lease_s, stepped=stepped)
+        fence(connection, self.owner, self.epochs, term=self.term, stepped=stepped)
 
 
 class ServiceLease:
@@ -181,6 +187,12 @@ def load_stepped_of(connection: Connection, shards: Collection[int]) -> datetime
     return connection.execute(
         select(func.max(shard.c.stepped_at, type_=Moment)).where(shard.c.shard.in_(shards))
     ).scalar()
+
+
+def _until_s(connection: Connection, term: LeaseTerm) -> ColumnElement[float]:
+    """When the lease of each shard ends that begins now."""
+    lasts_s = case((shard.c.shard == SERVICE_SHARD, term.service_s), else_=term.lease_s)
+    return database_now_s(connection) + lasts_s
 
 
 def _lock(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -14,7 +14,7 @@ from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackMessageR
 from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import Failed, FailureReason, Rejected
 from app.integrations import StoredAlertsToRepeat
-from app.replicas import SERVICE_SHARD
+from app.replicas import SERVICE_SHARD, LeaseTerm
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
@@ -446,12 +446,13 @@ def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
 
 
 def test_only_the_replica_that_has_the_shard_of_the_service_claims(database: Database) -> None:
+    term = LeaseTerm(lease_s=60.0, look_every_s=1.0)
     with database.begin() as tx:
         enqueue(tx, [firing()], receivers=["pager"], at=START)
-        (epoch,) = take_shards(tx, database.instance, [SERVICE_SHARD], lease_s=60.0).values()
+        (epoch,) = take_shards(tx, database.instance, [SERVICE_SHARD], term=term).values()
     lease = ServiceLease()
     stored = StoredOutbox(database=database, service_lease=lease)
-    held = HeldShards(owner=database.instance, epochs={0: 1}, lease_s=60.0)
+    held = HeldShards(owner=database.instance, epochs={0: 1}, term=term)
     lease.hold(held)
     assert stored.next_due("pager") is None
     assert stored.claim("pager", at=START) == ()

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.alerting import Routing
 from app.evaluation import EvaluationTiming, Evaluator
-from app.replicas import ALL_SHARDS
+from app.replicas import ALL_SHARDS, LeaseTerm
 from app.slo import Slo
 from app.status import Board
 from app.store import Database, StoreUnavailableError, open_database
@@ -25,6 +25,7 @@ from tests.evaluation.running import INTERVAL_S, Figures, Noted, Running, figure
 from tests.support.postgres import Postgres
 
 AT, HOUR = 1_772_323_200.0, 3600.0
+TERM = LeaseTerm(lease_s=15.0, look_every_s=1.0)
 END = AT + 1.2 * HOUR
 JOBS = ("a", "b", "c", "d")
 BROKEN = ("a", "d")
@@ -51,7 +52,7 @@ class Replica:
 
     def take(self, shards: Sequence[int]) -> None:
         with self.database.begin() as tx:
-            epochs = take_shards(tx, self.name, shards, lease_s=15.0)
+            epochs = take_shards(tx, self.name, shards, term=TERM)
         self.evaluator = Evaluator(
             self._slos,
             source=self._source,
@@ -64,7 +65,7 @@ class Replica:
                 timeout=timedelta(seconds=20),
                 routing=Routing(always=("pager",)),
             ),
-            held=HeldShards(owner=self.name, epochs=epochs, lease_s=15.0),
+            held=HeldShards(owner=self.name, epochs=epochs, term=TERM),
         )
 
 

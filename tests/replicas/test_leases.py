@@ -27,6 +27,9 @@ class Replica:
         self.held: dict[int, int] = {}
         self.alive = True
         self.asleep = False
+        # When it looked last, and from when on it takes what others have not renewed.
+        self.looked_s: float | None = None
+        self.replaces_from_s = 0.0
 
 
 class Leases(RuleBasedStateMachine):
@@ -85,6 +88,20 @@ class Leases(RuleBasedStateMachine):
             self.seen_s.pop(name, None)
             replica.alive, self.calm_s = False, 0.0
 
+    @precondition(lambda self: all(one.alive and not one.asleep for one in self.replicas.values()))
+    @rule(seconds=st.floats(1.0, 600.0), order=st.permutations(NAMES), between_s=st.floats(0.0, TERM.lease_s / 3))
+    def outage(self, seconds: float, order: list[str], between_s: float) -> None:
+        """The database is away; afterwards all find it again, one after the other, and nothing changes hands."""
+        self.two_intervals_without_trouble()
+        before = {shard: (lease.owner, lease.epoch) for shard, lease in self.leases.items()}
+        for replica in self.replicas.values():
+            replica.looked_s = -1e9
+        self.now_s += seconds
+        for name in order:
+            self._exchange(name, self.replicas[name])
+            self.now_s += between_s
+        assert {shard: (lease.owner, lease.epoch) for shard, lease in self.leases.items()} == before
+
     @rule(seconds=st.floats(0.1, 20.0))
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
@@ -127,12 +144,22 @@ class Leases(RuleBasedStateMachine):
         self.newest_written[shard] = epoch
 
     def _exchange(self, name: str, replica: Replica) -> None:
-        self.seen_s[name] = self.now_s + TERM.lease_s
+        if replica.looked_s is not None and self.now_s - replica.looked_s > TERM.lease_s:
+            replica.replaces_from_s = self.now_s + TERM.lease_s
+        replica.looked_s = self.now_s
+        self.seen_s[name] = self.now_s + TERM.service_s
         for shard, epoch in replica.held.items():
             kept = renewed(self.leases[shard], name, epoch, now_s=self.now_s, lease_s=TERM.lease_s)
             self.leases[shard] = kept or self.leases[shard]
         living = [one for one, until_s in self.seen_s.items() if until_s > self.now_s]
-        wanted = plan(self.leases.values(), living, name, held=replica.held, now_s=self.now_s)
+        wanted = plan(
+            self.leases.values(),
+            living,
+            name,
+            held=replica.held,
+            now_s=self.now_s,
+            may_replace=self.now_s >= replica.replaces_from_s,
+        )
         for shard in wanted.lost:
             del replica.held[shard]
         for shard in wanted.give_back:

@@ -19,6 +19,7 @@ from app.settings import load_settings
 from app.status import Board, DataState
 from app.status.shown import ShownSlos, encode_shown
 from app.store import StoreUnavailableError, open_database
+from app.store.instances import instance
 from app.store.shards import HeldShards, shard
 from app.store.shown import ShownShard, save_shown
 from tests.support.postgres import Postgres
@@ -250,3 +251,57 @@ def test_what_others_show_is_read_once_and_stale_when_they_are_away(pair: tuple[
     one.look()
     one.replica.read_others(slos, stale_after=STALE_AFTER)
     assert one.replica.others == {}
+
+
+def test_after_an_outage_of_the_database_each_has_the_time_to_renew(
+    pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds it again first would else take what is of all others, and give it back after an evaluation."""
+    one, other = pair
+    one.look()
+    other.look()
+    one.give_back()
+    one.give_back()
+    other.look()
+    before = one.shards, other.shards
+    for each in pair:
+        each.dies()
+
+    def fail() -> None:
+        raise StoreUnavailableError("the database is away")
+
+    with capture_logs() as logs, monkeypatch.context() as away:
+        for each in pair:
+            away.setattr(each.database, "begin", fail)
+        for each in (*pair, *pair):
+            assert not each.look()
+            assert not each.give_back()
+    assert [entry["log_level"] for entry in logs] == ["warning"] * len(pair), "once for each outage"
+    assert not one.look()
+    assert not other.look()
+    assert (one.shards, other.shards) == before
+    # Who does not come back is replaced after that.
+    one.dies()
+    with one.database.begin() as tx:
+        tx.execute(update(instance).where(instance.c.id == one.database.instance).values(evaluates_until_s=1.0))
+    other.look()
+    assert other.shards == before[1]
+    other.replica._replaces_from_s = 0.0
+    other.look()
+    assert other.shards > before[1]
+
+
+def test_slots_that_others_have_evaluated_were_not_missed(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    one.look()
+    one.stepped(SLOT)
+    later = SLOT + 5 * INTERVAL
+    assert one.replica.missed(4, later) == 4
+    one.dies()
+    other.look()
+    other.stepped(SLOT + 3 * INTERVAL)
+    assert one.shards | other.shards == set(ALL_SHARDS)
+    assert one.replica.missed(4, later) == 4, "what the other has not taken"
+    with one.database.begin() as tx:
+        tx.execute(update(shard).values(stepped_at=SLOT + 3 * INTERVAL))
+    assert one.replica.missed(4, later) == 1

@@ -84,13 +84,14 @@ class Postgres(Server):
     @override
     def pause(self) -> None:
         """Let the server hang: also its processes, of which each leads a group of its own."""
-        super().pause()
+        # `super()` does not work in dataclasses with slots.
+        Server.pause(self)
         self._signal_children(signal.SIGSTOP)
 
     @override
     def resume(self) -> None:
         self._signal_children(signal.SIGCONT)
-        super().resume()
+        Server.resume(self)
 
     def _signal_children(self, number: signal.Signals) -> None:
         for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
