@@ -106,6 +106,7 @@ class Engine:
         self._knew_everything = self._replica is None
         self._began_s = components.clock.monotonic()
         self._learned_at: datetime | None = None
+        self._stored_changes = StoredChanges(components.database, components.recent_changes, components.clock)
         self._gate = Gate(
             components.board,
             components.database,
@@ -641,8 +642,7 @@ class Engine:
             return
         adjustments = StoredAdjustments(components.database, components.adjustments, components.clock)
         await asyncio.to_thread(adjustments.publish)
-        changes = StoredChanges(components.database, components.recent_changes, components.clock)
-        await asyncio.to_thread(changes.note_recent)
+        await asyncio.to_thread(self._stored_changes.note_recent)
 
     def _evaluated_slot(self, at: datetime) -> EvaluatedSlot:
         """What remote write sends of a slot: figures of all replicas, and where their history is."""

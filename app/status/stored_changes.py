@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from typing_extensions import override
 
@@ -16,6 +17,8 @@ from app.store.changes import ChangeFilter, delete_changes, find_change, list_ch
 
 # A start reads no more: the newest of busy services.
 _MOST_RECENT = 10_000
+# Clocks of replicas differ by seconds, and a transaction ends after the time that it writes.
+_NOTED_LATE = timedelta(minutes=2)
 # Of one service, around a deploy.
 _MOST_NEAR = 500
 
@@ -27,18 +30,20 @@ class StoredChanges(ChangeLog):
         self._database = database
         self._recent = recent
         self._clock = clock
+        self._noted_until: datetime | None = None
 
     def note_recent(self) -> None:
-        """Let evaluations know what was reported before the start."""
-        now = self._clock.now()
+        """Let evaluations know what was reported before the start, and after it by others: each time what is new."""
+        now, since = self._clock.now(), None if self._noted_until is None else self._noted_until - _NOTED_LATE
         with self._database.read() as transaction:
-            known = list_changes(transaction, ChangeFilter(since=now - RECENT), limit=_MOST_RECENT)
+            known = list_changes(transaction, ChangeFilter(since=now - RECENT, noted_since=since), limit=_MOST_RECENT)
         self._recent.add(reversed(known), at=now)
+        self._noted_until = now
 
     @override
     def add(self, change: Change) -> tuple[Change, bool]:
         with self._database.begin() as transaction:
-            kept, known = save_change(transaction, change)
+            kept, known = save_change(transaction, change, at=self._clock.now())
             if kept != known:
                 before = None if known is None else asdict(known)
                 now = self._clock.now()
@@ -64,7 +69,7 @@ class StoredChanges(ChangeLog):
         with self._database.begin() as transaction:
             if any(is_same_deploy(change, one) for one in _near(transaction, change)):
                 return False
-            kept, known = save_change(transaction, change)
+            kept, known = save_change(transaction, change, at=self._clock.now())
         self._recent.add([kept], at=self._clock.now())
         return known is None
 

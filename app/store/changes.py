@@ -41,10 +41,14 @@ change = Table(
     Column("url", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("labels", String, nullable=False),
+    # When it was written, by the clock of who wrote it: others read what is new.
+    Column("noted_at", Moment, nullable=False),
+    Index("change_by_noting", "noted_at"),
     Index("change_by_start", "started_at", "id"),
     Index("change_by_service", "service", "started_at"),
 )
 
+_ENCODED = frozenset({"labels", "noted_at"})
 CHANGES_KEPT = timedelta(days=2 * 366)
 """As long as a review looks back, and the year before it."""
 MOST_CHANGES = 200_000
@@ -53,7 +57,10 @@ MOST_CHANGES = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFilter:
-    """Which changes are wanted: those that began in [*since*, *until*], and have any of the values of each set."""
+    """Which changes are wanted: those that began in [*since*, *until*], and have any of the values of each set.
+
+    *noted_since* asks for those that were written since then.
+    """
 
     services: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset()
@@ -62,15 +69,16 @@ class ChangeFilter:
     since: datetime | None = None
     until: datetime | None = None
     tenants: Tenants | None = None
+    noted_since: datetime | None = None
 
 
-def save_change(connection: Connection, reported: Change) -> tuple[Change, Change | None]:
+def save_change(connection: Connection, reported: Change, *, at: datetime) -> tuple[Change, Change | None]:
     """Write a change; as it is now and as it was before, None if it is new. Later reports add what they know."""
     known = find_change(connection, reported.id)
     merged = reported if known is None else _merged(known, reported)
     if merged != known:
-        values = {column.name: getattr(merged, column.name) for column in change.columns if column.name != "labels"}
-        upsert(connection, change, [{**values, "labels": serialize(merged.labels)}])
+        values = {column.name: getattr(merged, column.name) for column in change.c if column.name not in _ENCODED}
+        upsert(connection, change, [{**values, "labels": serialize(merged.labels), "noted_at": at}])
     return merged, known
 
 
@@ -133,6 +141,8 @@ def _conditions(wanted: ChangeFilter) -> Iterator[ColumnElement[bool]]:
         yield change.c.started_at >= wanted.since
     if wanted.until is not None:
         yield change.c.started_at <= wanted.until
+    if wanted.noted_since is not None:
+        yield change.c.noted_at >= wanted.noted_since
 
 
 def _change(row: Row[tuple[object, ...]]) -> Change:

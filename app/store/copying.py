@@ -14,13 +14,14 @@ from app.store.database import Database
 from app.store.errors import StoreError
 from app.store.instances import instance
 from app.store.ledger import evaluation, load_stepped
+from app.store.migrate import schema_support
 from app.store.shards import shard
 from app.store.shown import shown_shard
 from app.store.tables import metadata
 from app.store.upsert import insert_missing
 
 # Of each process, and of who evaluates what: the new database has its own.
-_NOT_COPIED = frozenset({instance, shard, shown_shard, evaluation})
+_NOT_COPIED = frozenset({instance, shard, shown_shard, evaluation, schema_support})
 # Chunks of the ledger are kilobytes each.
 _ROWS_AT_ONCE = 1_000
 _SUM_BYTES = 16

@@ -17,6 +17,8 @@ instance = Table(
     Column("name", String, nullable=False),
     # By the clock of the database; null where the lock on the file says it.
     Column("expires_at_s", Float(53)),
+    # The revision of the tables that its code is of.
+    Column("revision", String),
     # Of a replica that evaluates: another takes its shards when it has not renewed this in time.
     Column("evaluates_until_s", Float(53)),
 )
@@ -35,9 +37,9 @@ class Instance:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}, process {os.getpid()}")
 
 
-def renew_instance(connection: Connection, mine: Instance, *, lease_s: float) -> None:
-    """Note that a process works on the database, for *lease_s* from now on."""
+def renew_instance(connection: Connection, mine: Instance, *, lease_s: float, revision: str) -> None:
+    """Note that a process works on the database, for *lease_s* from now on; its code is of a *revision*."""
     until_s = database_now_s(connection) + lease_s
     renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=until_s)
     if not connection.execute(renewal).rowcount:
-        connection.execute(insert(instance).values(id=mine.id, name=mine.name, expires_at_s=until_s))
+        connection.execute(insert(instance).values(id=mine.id, name=mine.name, expires_at_s=until_s, revision=revision))

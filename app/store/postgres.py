@@ -29,7 +29,7 @@ from app.store.backend import Backend
 from app.store.database_clock import database_now_s
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance, forget_dead_instances, instance, renew_instance
-from app.store.migrate import check_revision, migrate
+from app.store.migrate import REVISION, check_revision, migrate
 
 _log = structlog.get_logger(__name__)
 LEASE_S = 15.0
@@ -74,7 +74,7 @@ class PostgresBackend(Backend):
 
     def _note_alive(self, connection: Connection) -> None:
         # One that was frozen, and forgotten by the others, is there again.
-        renew_instance(connection, self.instance, lease_s=LEASE_S)
+        renew_instance(connection, self.instance, lease_s=LEASE_S, revision=REVISION)
 
     @override
     def check_usable(self) -> None:

@@ -16,6 +16,7 @@ from app.store.instances import instance
 from app.store.kubernetes import kubernetes_object, kubernetes_watch
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
+from app.store.migrate import schema_support
 from app.store.outbox import outbox
 from app.store.policies import policy_change, policy_state
 from app.store.remote_write import remote_write_part, remote_write_receiver
@@ -59,6 +60,7 @@ __all__ = [
     "remote_write_part",
     "remote_write_receiver",
     "report_delivery",
+    "schema_support",
     "shard",
     "shown_shard",
     "sli_provisional",

@@ -18,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with one.database.begin() as transaction:
             for version, ago in (("v1", 3 * DAY), ("v2", 7_200), ("v3", 7_100)):
                 deploy = a_change("shop", version=version, started_at=datetime.fromtimestamp(NOW - ago, UTC))
-                save_change(transaction, deploy)
+                save_change(transaction, deploy, at=deploy.started_at)
         one.tick(NOW + 30)
     return found
 

@@ -8,6 +8,8 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+# The oldest code that works on these tables.
+works_with = "0001"
 
 
 def upgrade() -> None:
@@ -76,10 +78,17 @@ def _make_kubernetes() -> None:
 
 def _make_replicas() -> None:
     op.create_table(
+        "schema_support",
+        sa.Column("revision", sa.String, nullable=False),
+        sa.Column("works_with", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("revision", name="pk_schema_support"),
+    )
+    op.create_table(
         "instance",
         sa.Column("id", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("expires_at_s", sa.Float(53)),
+        sa.Column("revision", sa.String),
         sa.Column("evaluates_until_s", sa.Float(53)),
         sa.PrimaryKeyConstraint("id", name="pk_instance"),
     )
@@ -403,8 +412,10 @@ def _make_changes() -> None:
         sa.Column("url", sa.String, nullable=False),
         sa.Column("actor", sa.String, nullable=False),
         sa.Column("labels", sa.String, nullable=False),
+        sa.Column("noted_at", sa.Float(53), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_change"),
     )
+    op.create_index("change_by_noting", "change", ["noted_at"])
     op.create_index("change_by_start", "change", ["started_at", "id"])
     op.create_index("change_by_service", "change", ["service", "started_at"])
 
