@@ -628,13 +628,13 @@ class Evaluator:
         if self._shown is not None:
             self._shown.note(shown, self._notifications, self.member_histories, at)
 
-    async def find_top_contributors(self) -> None:
-        """Ask for the top contributors of what has begun to burn, and add them to its notification.
+    async def find_top_contributors(self) -> Sequence[Notification]:
+        """Ask for the top contributors of what has begun to burn; the notifications that got some.
 
         Never under the lock: neither an evaluation nor a page waits for it.
         """
         if self._judged is None:
-            return
+            return ()
         (at, members, figures), self._judged = self._judged, None
         young = [
             notification
@@ -646,7 +646,7 @@ class Evaluator:
         )
         texts = await self._contributor_queries.ask(at, deadline_s=min(FOUND_WITHIN_S, self._timeout_s))
         if not texts or self._retired:
-            return
+            return ()
         unexplained = [
             notification
             for notification in self._notifications.values()
@@ -659,6 +659,7 @@ class Evaluator:
         if explained:
             self._notifications = {**self._notifications, **explained}
             self._board.set_notifications(self._notifications)
+        return [*explained.values()]
 
 
 def _announce(transitions: Sequence[Transition]) -> None:

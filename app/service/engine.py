@@ -46,6 +46,7 @@ from app.status import (
     StoredChanges,
 )
 from app.store import Database, StoreError, StoreUnavailableError
+from app.store.outbox import complete_waiting
 from app.store.shards import HeldShards
 
 _log = structlog.get_logger(__name__)
@@ -96,7 +97,8 @@ class Engine:
         self._memory: FallbackMemory
         self._remote_write: RemoteWriters
         self._retiring: set[asyncio.Task[None]] = set()
-        self._explaining: asyncio.Task[None] | None = None
+        self._explaining: asyncio.Task[Sequence[Notification] | None] | None = None
+        self._completing: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
         self._reading_history = False
         # Without it this process evaluates everything.
@@ -476,7 +478,8 @@ class Engine:
             with suppress(StoreError):
                 await asyncio.to_thread(self._gate.write_decisions)
             self.evaluator.stop_asking()
-            await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
+            beside = [one for one in (self._explaining, self._completing) if one is not None]
+            await _cancelled((*others, *beside))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
@@ -591,6 +594,8 @@ class Engine:
                 await self._swap(self._documents)
         self._wake()
         self._compare_clocks()
+        if self._explaining is not None and not self._components.service_lease.is_mine:
+            self._completing = asyncio.create_task(self._complete_waiting(self._explaining))
         if self._components.service_lease.is_mine and self._shows_everything:
             await asyncio.to_thread(self._gate.step, at)
         else:
@@ -670,6 +675,17 @@ class Engine:
             asked, instruments = self.evaluator.find_top_contributors(), self._components.instruments
             work = guarded("asking for top contributors", asked, instruments=instruments)
             self._explaining = asyncio.create_task(work)
+
+    async def _complete_waiting(self, explaining: asyncio.Task[Sequence[Notification] | None]) -> None:
+        """Add top contributors to what waits for the replica that delivers, which does not know them yet."""
+        explained = await asyncio.shield(explaining)
+        if explained:
+            with suppress(StoreError):
+                await asyncio.to_thread(self._write_completed, explained)
+
+    def _write_completed(self, explained: Sequence[Notification]) -> None:
+        with self._components.database.begin() as transaction:
+            complete_waiting(transaction, explained, at=self._components.clock.now())
 
     def _compare_clocks(self) -> None:
         before, self._last_skew = self._last_skew, self._clock_source().clock_skew
@@ -871,7 +887,7 @@ def _trouble_with_prometheus(evaluator: Evaluator) -> Sequence[str]:
     return [] if evaluator.partial is None else [evaluator.partial]
 
 
-async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

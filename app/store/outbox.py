@@ -405,6 +405,24 @@ def release_beginnings(connection: Connection, notifications: Iterable[Notificat
         connection.execute(update(outbox).where(held & (outbox.c.alert_key == key)).values(due_at=at))
 
 
+def complete_waiting(connection: Connection, notifications: Iterable[Notification], *, at: datetime) -> int:
+    """Write what has become known of alerts into the notifications that they fire and that wait; how many there were.
+
+    What is being sent is left alone.
+    """
+    completed = 0
+    for notification in notifications:
+        waiting = (
+            is_of(notification)
+            & (outbox.c.state == EntryState.WAITING.value)
+            & (outbox.c.status == NotificationStatus.FIRING.value)
+            & or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
+        )
+        written = update(outbox).where(waiting).values(notification=encoded(notification))
+        completed += connection.execute(written).rowcount
+    return completed
+
+
 def withdraw_beginning(connection: Connection, notification: Notification, *, at: datetime) -> frozenset[str]:
     """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it.
 

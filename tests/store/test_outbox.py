@@ -16,6 +16,7 @@ from app.store.dead_letters import dead_letters, requeue_dead_letter
 from app.store.deliveries import prune_outbox
 from app.store.outbox import (
     claim,
+    complete_waiting,
     defer_until,
     enqueue,
     give_up,
@@ -99,6 +100,18 @@ def test_what_a_process_had_claimed_that_is_no_more_is_due_at_once_when_released
         assert release(tx, living=["the living"]) == 1
         (again,) = claim(tx, "am", owner="the living", at=START, lease=LEASE)
     assert (again.id, again.idempotency_key) == (first.id, first.idempotency_key)
+
+
+def test_what_waits_is_completed_and_what_is_being_sent_is_left_alone(database: Database) -> None:
+    begun = firing()
+    known = replace(begun, top_contributors='route="/pay": 82% of the errors')
+    _put(database, begun, receivers=("am", "chat"))
+    with database.begin() as tx:
+        (sent,) = claim(tx, "am", owner="a", at=START, lease=LEASE)
+        assert complete_waiting(tx, [known], at=START) == 1
+        (completed,) = claim(tx, "chat", owner="a", at=START, lease=LEASE)
+    assert (sent.notification, completed.notification) == (begun, known)
+    assert sent.idempotency_key == completed.idempotency_key
 
 
 def test_an_entry_whose_worker_died_is_claimed_again_under_the_same_key(database: Database) -> None:
