@@ -1,6 +1,7 @@
 """Signing in with a token and out again, for browsers: pages and forms then work without a token in each."""
 
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -43,11 +44,13 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
                 setattr(request.state, WAIT_S, opened.wait_s)
                 problem = f"{refusal_words(opened)}."
                 return shown(request, target=target, problem=problem, status=opened.status)
-            # What the browser had before is worth nothing from now on, no matter who set it.
-            await access.sign_out(credentials_in(request.scope).session)
         except StoreError as error:
             problem = f"Signing in is not possible now: {error}"
             return shown(request, target=target, problem=problem, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        # What the browser had before is worth nothing from now on, no matter who set it. While the database is away that
+        # cannot be written, and who was paged signs in all the same.
+        with suppress(StoreError):
+            await access.sign_out(credentials_in(request.scope).session)
         answer = RedirectResponse(f"{renderer.prefix}{target}", HTTPStatus.SEE_OTHER)
         _set_cookie(answer, access, opened)
         return answer

@@ -96,7 +96,17 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.F
     assert set(replicas.sent) == {"done"}
     assert not keys_of_several(messages)
     heard_of = {key: [one.news for one in first if one.alert == key] for key in told}
-    assert [(key, heard_of[key], told[key]) for key in told if heard_of[key] != told[key]] == []
+    unheard = {key: (heard_of[key], told[key]) for key in told if heard_of[key] != told[key]}
+    for key, (came, wanted) in unheard.items():
+        _log.warning(
+            "%s: came and was not decided: %s; was decided and did not come: %s; in order: %s",
+            key,
+            [one for one in came if one not in wanted],
+            [one for one in wanted if one not in came],
+            [one for one in came if one in wanted] == [one for one in wanted if one in came],
+        )
+    _log.warning("away: %s", running.away)
+    assert not unheard
     assert replicas.firing == spared.firing
     assert not [one for one in unlike if not one.is_close]
     assert not [one.name for one in running.replicas if "Traceback" in one.log]
