@@ -12,8 +12,8 @@ from app.status.change_costs import ChangeCost, costs_of_change
 from app.status.change_log import ChangeLog
 from app.status.contributors import MOST_LABELS, ContributorShare, ContributorsInRange, ContributorsState
 from app.status.groups import GroupSummary, summed_group
-from app.status.incident_log import IncidentLog
-from app.status.incidents import (
+from app.status.incident_views.known import IncidentMemory, KnownIncidents
+from app.status.incident_views.live import (
     IncidentState,
     TimelineEntry,
     TimelineKind,
@@ -25,7 +25,7 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
-from app.status.known_incidents import IncidentMemory, KnownIncidents
+from app.status.incident_views.log import IncidentLog
 from app.status.objectives import Reports, StoredReports
 from app.status.operations import (
     ConfigSource,

@@ -47,8 +47,8 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
         except StoreError as error:
             problem = f"Signing in is not possible now: {error}"
             return shown(request, target=target, problem=problem, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        # What the browser had before is worth nothing from now on, no matter who set it. While the database is away that
-        # cannot be written, and who was paged signs in all the same.
+        # What the browser had before is worth nothing from now on, no matter who set it. While the database is away,
+        # that cannot be written, and who was paged signs in all the same.
         with suppress(StoreError):
             await access.sign_out(credentials_in(request.scope).session)
         answer = RedirectResponse(f"{renderer.prefix}{target}", HTTPStatus.SEE_OTHER)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.alerting import Transition
 from app.policy import PastIncident, WrittenPostmortem
-from app.status.known_incidents import KnownIncidents
+from app.status.incident_views.known import KnownIncidents
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
