@@ -370,16 +370,19 @@ class Engine:
             # What was given back is shown until its replica shows it.
             self._show_others(before)
 
-    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
-        """Evaluate the slot *at* of these shards alone, as their replica would have; whether that is written.
+    async def catch_up(self, held: HeldShards, slots: Sequence[datetime]) -> bool:
+        """Evaluate slots of these shards alone, oldest first, as their replica would have; whether that is written.
 
         Raises:
             StoreError: they cannot be loaded.
         """
         alone = await self._new_evaluator(self._documents.slos, held, board=Board())
-        await guarded("catching up", alone.evaluate(at), instruments=self._components.instruments)
+        for at in slots:
+            await guarded("catching up", alone.evaluate(at), instruments=self._components.instruments)
+            if alone.last_commit != at:
+                break
         await alone.retire()
-        return alone.last_commit == at
+        return alone.last_commit == slots[-1]
 
     def reasons_not_ready(self) -> Sequence[str]:
         """Why the service cannot serve, in words; empty if it can.

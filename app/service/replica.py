@@ -35,6 +35,8 @@ from app.store.shown import load_shown, load_shown_slots
 _log = structlog.get_logger(__name__)
 # Renewed so often in the time of a lease that one renewal may fail.
 _RENEWALS = 3
+# What a dead replica leaves is taken within two intervals; what lasted longer is judged as it is now.
+_MOST_CAUGHT_UP = 3
 # Of all time, for reading what others show: it takes the interpreter from the evaluations.
 _READING_SHARE = 0.1
 
@@ -57,8 +59,8 @@ class Evaluating(Protocol):
             StoreError: they cannot be loaded; those of before are evaluated further.
         """
 
-    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
-        """Evaluate the slot *at* of these shards alone; whether that is written."""
+    async def catch_up(self, held: HeldShards, slots: Sequence[datetime]) -> bool:
+        """Evaluate some slots of these shards alone, oldest first; whether that is written."""
 
 
 class Replica:
@@ -134,15 +136,29 @@ class Replica:
             # This process has still to evaluate that slot: its own alerts would miss it.
             return False
         target = last or newest
-        lagging = {
-            number: epoch
-            for number, (epoch, stepped) in self._waiting.items()
-            if stepped is not None and target is not None and stepped < target
-        }
-        if lagging and target is not None and not await self._evaluating.catch_up(self._held(lagging), target):
-            return False
+        lagging: dict[datetime, dict[int, int]] = {}
+        for number, (epoch, stepped) in self._waiting.items():
+            if stepped is not None and target is not None and stepped < target:
+                lagging.setdefault(stepped, {})[number] = epoch
+        for stepped, epochs in lagging.items():
+            if target is not None and not await self._catch_up(epochs, stepped, target):
+                return False
         await self._use(self._taken)
         self._waiting.clear()
+        return True
+
+    async def _catch_up(self, epochs: Mapping[int, int], stepped: datetime, target: datetime) -> bool:
+        """Evaluate the slots of some shards that nobody has evaluated, or the newest of many; whether that is written.
+
+        Each of few: who had them may have sent pages of them from memory, and these would be others than those of a
+        later slot.
+        """
+        first = max(stepped + self._interval, target - (_MOST_CAUGHT_UP - 1) * self._interval)
+        slots = [first + number * self._interval for number in range((target - first) // self._interval + 1)]
+        if not await self._evaluating.catch_up(self._held(epochs), slots):
+            return False
+        for number in epochs:
+            self._waiting[number] = (self._waiting[number][0], target)
         return True
 
     async def look(self, swapping: asyncio.Lock) -> bool:

@@ -1,7 +1,7 @@
 """When a replica takes shards, brings them up, and gives them back, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -38,15 +38,15 @@ class Evaluations:
     can_switch: bool = True
     fails: bool = False
     used: list[frozenset[int]] = field(default_factory=list)
-    caught_up: list[tuple[frozenset[int], datetime]] = field(default_factory=list)
+    caught_up: list[tuple[frozenset[int], list[datetime]]] = field(default_factory=list)
 
     async def use(self, held: HeldShards) -> None:
         if self.fails:
             raise StoreUnavailableError("the database is away")
         self.used.append(frozenset(held.epochs))
 
-    async def catch_up(self, held: HeldShards, at: datetime) -> bool:
-        self.caught_up.append((frozenset(held.epochs), at))
+    async def catch_up(self, held: HeldShards, slots: Sequence[datetime]) -> bool:
+        self.caught_up.append((frozenset(held.epochs), [*slots]))
         return not self.fails
 
 
@@ -150,7 +150,7 @@ def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
     assert other.shards == set(ALL_SHARDS) - left, "they are tried again"
     other.evaluations.fails = False
     assert other.look()
-    assert other.evaluations.caught_up == [(frozenset(left), SLOT + INTERVAL)] * 2
+    assert other.evaluations.caught_up == [(frozenset(left), [SLOT + INTERVAL])] * 2
     assert other.shards == set(ALL_SHARDS)
     assert other.components.service_lease.is_mine
 
@@ -305,3 +305,21 @@ def test_slots_that_others_have_evaluated_were_not_missed(pair: tuple[Process, P
     with one.database.begin() as tx:
         tx.execute(update(shard).values(stepped_at=SLOT + 3 * INTERVAL))
     assert one.replica.missed(4, later) == 1
+
+
+@pytest.mark.parametrize(("behind", "slots"), [(1, 1), (2, 2), (9, 3)])
+def test_of_few_slots_that_were_left_each_is_evaluated(pair: tuple[Process, Process], behind: int, slots: int) -> None:
+    """Who had them may have sent pages of them from memory."""
+    one, other = pair
+    one.look()
+    other.look()
+    one.give_back()
+    one.give_back()
+    other.look()
+    now = SLOT + behind * INTERVAL
+    one.stepped(SLOT)
+    other.stepped(now)
+    one.replica.leave()
+    other.look()
+    ((_, caught_up),) = other.evaluations.caught_up
+    assert caught_up == [now - number * INTERVAL for number in reversed(range(slots))]
