@@ -21,7 +21,7 @@ class LeaseTerm:
 
     @property
     def service_s(self) -> float:
-        """How long the lease of the service lasts, and a replica counts as living; both are renewed at each look."""
+        """How long the lease of the service lasts, and a replica counts as living without a word of it."""
         return min(self.lease_s, _SERVICE_S)
 
     @classmethod

@@ -84,7 +84,7 @@ class Replica:
         self._waiting: dict[int, tuple[int, datetime | None]] = {}
         self.seen = LeaseTable(now_s=0.0, leases=(), living={})
         self.others: dict[int, ShownSlos] = {}
-        self._renewed_s = self._read_not_before_s = 0.0
+        self._renewed_s = self._lived_s = self._read_not_before_s = 0.0
         # A process that starts has missed nothing: what has ended then is free.
         self._looked_s, self._replaces_from_s = math.inf, 0.0
         self._failing = False
@@ -307,9 +307,10 @@ class Replica:
             # The database was away, or this process slept: what others could not renew is still theirs.
             self._replaces_from_s = now_s + self.term.lease_s
         is_all_due = now_s - self._renewed_s >= self.term.lease_s / _RENEWALS
-        with self._database.begin() as transaction:
-            renew_leases(transaction, owner, term=self.term, only_service=not is_all_due)
-        self._renewed_s = now_s if is_all_due else self._renewed_s
+        if is_all_due or now_s - self._lived_s >= self.term.service_s / _RENEWALS:
+            with self._database.begin() as transaction:
+                renew_leases(transaction, owner, term=self.term, only_service=not is_all_due)
+            self._renewed_s, self._lived_s = now_s if is_all_due else self._renewed_s, now_s
         with self._database.read() as transaction:
             self.seen = load_leases(transaction, ALL_SHARDS)
         self._looked_s = time.monotonic()
