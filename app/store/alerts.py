@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from app.alerting import Alert, Definition, End, EndCode, Notification, Transition, TransitionKind
-from app.slo import AlertState, Cause, FrozenCause, Severity, SloId, Tenants
+from app.slo import AlertState, Cause, FrozenCause, Severity, SloId, Tenants, tenant_of
 from app.store.json_text import serialize, storable
 from app.store.moments import Moment, stored_moment
 from app.store.notification_documents import decode_notification
@@ -184,6 +184,7 @@ class TransitionFilter:
             and (self.incident is None or one.incident == self.incident)
             and (self.since is None or one.at >= self.since)
             and (self.until is None or one.at <= self.until)
+            and (self.tenants is None or tenant_of(one.slo) in self.tenants)
         )
 
 

@@ -32,7 +32,7 @@ from app.alerting import Alert, Notification, NotificationStatus, Transition, Tr
 from app.changes import Change, concerns
 from app.policy import WrittenPostmortem
 from app.reports import IncidentFacts
-from app.slo import AlertState, Severity, SloId, Tenants
+from app.slo import AlertState, Severity, SloId, Tenants, tenant_of
 from app.store.alerts import TransitionFilter, alert, list_transitions, transition
 from app.store.changes import ChangeFilter, list_changes
 from app.store.deliveries import Delivery, deliveries_of, delivery
@@ -162,6 +162,7 @@ class IncidentFilter:
             and (not (self.marks or self.unmarked) or one.mark in self.marks or (self.unmarked and one.mark is None))
             and (self.since is None or one.ended_at is None or one.ended_at >= self.since)
             and (self.until is None or one.started_at <= self.until)
+            and (self.tenants is None or tenant_of(one.slo) in self.tenants)
         )
 
 

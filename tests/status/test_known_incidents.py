@@ -1,11 +1,14 @@
 """What is known of incidents without the database is what the database would answer."""
 
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import timedelta
 
 import pytest
 
+from app.access import Actor, IdentityKind, begin_deed
 from app.alerting import TransitionKind
+from app.api.tenants.logs import SeenIncidents
 from app.slo import Severity, SloId
 from app.status import IncidentMemory, KnownIncidents
 from app.store.alerts import TransitionFilter
@@ -29,6 +32,8 @@ INCIDENTS = [
     IncidentFilter(unmarked=True),
     IncidentFilter(since=START + HOUR),
     IncidentFilter(until=START),
+    IncidentFilter(tenants=frozenset({"acme"})),
+    IncidentFilter(tenants=frozenset()),
 ]
 TRANSITIONS = [
     TransitionFilter(),
@@ -39,6 +44,7 @@ TRANSITIONS = [
     TransitionFilter(incident="5f2d"),
     TransitionFilter(since=START + MINUTE),
     TransitionFilter(until=START),
+    TransitionFilter(tenants=frozenset({"acme"})),
 ]
 
 
@@ -49,6 +55,7 @@ def kept() -> Iterator[KeptIncidents]:
     kept.record(page)
     kept.record(ended(page))
     kept.record(burning(incident="6a3e", slo=SloId("checkout-latency"), starts_at=START + 2 * HOUR))
+    kept.record(burning(incident="7b4f", slo=SloId("acme/checkout-availability"), starts_at=START + HOUR))
     kept.log.set_mark("5f2d", IncidentMark.USEFUL)
     kept.log.add_note("5f2d", "the cache", author=None)
     kept.deliver(page, "pager", at=START + MINUTE)
@@ -89,3 +96,16 @@ def test_pages_go_on_where_the_page_before_ended(kept: KeptIncidents, known: Kno
 def test_an_incident_is_known_with_all_that_belongs_to_it(kept: KeptIncidents, known: KnownIncidents) -> None:
     assert known.find("5f2d") == kept.log.find("5f2d")
     assert known.find("unheard-of") is None
+
+
+def test_a_reader_of_a_tenant_knows_what_belongs_to_it(kept: KeptIncidents, known: KnownIncidents) -> None:
+    kept.memory.known = known
+
+    def seen() -> KnownIncidents:
+        begin_deed(Actor(kind=IdentityKind.TOKEN), tenants=frozenset({"acme"}))
+        return SeenIncidents(kept.log).known
+
+    found = copy_context().run(seen)
+    assert [one.incident.id for one in found.records] == ["7b4f"]
+    assert {one.slo for _, one in found.changes} == {"acme/checkout-availability"}
+    assert found.at == known.at

@@ -19,6 +19,7 @@ from app.status import (
     AdjustmentLog,
     ChangeLog,
     IncidentLog,
+    IncidentMemory,
     KnownIncidents,
     RecentChanges,
     Reports,
@@ -44,6 +45,7 @@ class KeptIncidents:
     """A database in memory with incidents, made when it is first used."""
 
     clock: SetClock = field(default_factory=lambda: SetClock(START + 30 * MINUTE))
+    memory: IncidentMemory = field(default_factory=IncidentMemory)
 
     @cached_property
     def database(self) -> Database:
@@ -179,7 +181,7 @@ class _Lazy(IncidentLog):
 
     @cached_property
     def _stored(self) -> StoredIncidents:
-        return StoredIncidents(self._kept.database, self._kept.clock)
+        return StoredIncidents(self._kept.database, self._kept.clock, memory=self._kept.memory)
 
     @property
     @override

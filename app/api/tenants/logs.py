@@ -17,7 +17,8 @@ from app.api.tenants.reading import are_seen, is_seen, tenant_for, whole_name
 from app.changes import Change
 from app.policy import PastIncident, WrittenPostmortem
 from app.slo import TENANT_LABEL, SloId, in_tenant
-from app.status import AdjustmentLog, ChangeLog, IncidentLog
+from app.status import AdjustmentLog, ChangeLog, IncidentLog, KnownIncidents
+from app.store import StoreUnavailableError
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter
 from app.store.changes import ChangeFilter
@@ -39,7 +40,11 @@ class SeenAlerts(AlertLog):
     async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
         if seen_tenants() is None:
             return await self.whole.recent(limit, slos)
-        found = await asyncio.to_thread(self.incidents.transitions, TransitionFilter(slos=slos), limit=limit)
+        wanted = TransitionFilter(slos=slos)
+        try:
+            found = await asyncio.to_thread(self.incidents.transitions, wanted, limit=limit)
+        except StoreUnavailableError:
+            found = self.incidents.known.transitions(wanted, limit=limit)
         return [transition for _, transition in found]
 
 
@@ -48,6 +53,18 @@ class SeenIncidents(IncidentLog):
     """Incidents of the reader's tenants; of others there are none."""
 
     whole: IncidentLog
+
+    @property
+    @override
+    def known(self) -> KnownIncidents:
+        known = self.whole.known
+        if seen_tenants() is None:
+            return known
+        return replace(
+            known,
+            records=tuple(one for one in known.records if is_seen(one.incident.slo)),
+            changes=tuple((number, one) for number, one in known.changes if is_seen(one.slo)),
+        )
 
     @override
     def listed(

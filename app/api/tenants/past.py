@@ -114,5 +114,9 @@ class SeenReports(Reports):
         return self.whole.report(replace(question, tenants=seen_tenants()))
 
     @override
+    def newest(self, question: ReportQuestion) -> ObjectivesReport | None:
+        return self.whole.newest(replace(question, tenants=seen_tenants()))
+
+    @override
     def now(self) -> datetime:
         return self.whole.now()

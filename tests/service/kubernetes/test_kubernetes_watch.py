@@ -13,7 +13,7 @@ import pytest
 from app.documents import DocumentLoader, LoadResult
 from app.integrations import DeliveryConfig, LoadedConfig
 from app.kubernetes import DOCUMENT_KIND, ApiServer
-from app.replicas import SERVICE_SHARD
+from app.replicas import SERVICE_SHARD, LeaseTerm
 from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader
 from app.settings import Settings, load_settings
 from app.store import Database, open_database
@@ -329,6 +329,7 @@ async def _steps(watch: KubernetesWatch) -> None:
 
 def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster, postgres_server: Postgres) -> None:
     """Fenced as everything that is done once for all: the lease of the shard of the service."""
+    term = LeaseTerm(lease_s=0.0, look_every_s=1.0)
     with ExitStack() as closing:
         url = postgres_server.new_database()
         first, second = open_database(url), open_database(url)
@@ -337,9 +338,9 @@ def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster,
 
         def take(database: Database) -> ServiceLease:
             with database.begin() as transaction:
-                epochs = take_shards(transaction, database.instance, [SERVICE_SHARD], lease_s=0.0)
+                epochs = take_shards(transaction, database.instance, [SERVICE_SHARD], term=term)
             lease = ServiceLease()
-            lease.hold(HeldShards(owner=database.instance, epochs=epochs, lease_s=0.0))
+            lease.hold(HeldShards(owner=database.instance, epochs=epochs, term=term))
             return lease
 
         cluster.database = first
@@ -365,7 +366,7 @@ def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster,
         # One without the lease asks the API server for nothing.
         asked = len(cluster.api.asked)
         idle = ServiceLease()
-        idle.hold(HeldShards(owner="other", epochs={}, lease_s=1.0))
+        idle.hold(HeldShards(owner="other", epochs={}, term=term))
 
         async def looks() -> None:
             await cluster.watch(lease=idle).step()
