@@ -273,6 +273,7 @@ def test_after_an_outage_of_the_database_each_has_the_time_to_renew(
     with capture_logs() as logs, monkeypatch.context() as away:
         for each in pair:
             away.setattr(each.database, "begin", fail)
+            away.setattr(each.database, "read", fail)
         for each in (*pair, *pair):
             assert not each.look()
             assert not each.give_back()
