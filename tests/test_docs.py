@@ -18,7 +18,6 @@ from typer.main import get_command
 
 from app.alerting import EndCode, TransitionKind, sent_labels
 from app.alerting.conditions import ALERTNAMES
-from app.cli.application import app
 from app.metrics import FAMILIES, RESERVED_LABELS, BuildInfo, Instruments
 from app.remote_write.requests import PROBE
 from app.settings import Settings
@@ -28,6 +27,7 @@ from app.status import ProblemCode
 from app.wording.annotations import annotations
 from bench.__main__ import application as bench
 from tests.support.api import Served
+from tests.support.cli import app
 from tests.support.messages import printed_texts
 from tests.support.notifications import firing
 

@@ -1,39 +1,41 @@
-"""The commands of `sloburn`, in the order in which `--help` lists them."""
+"""The commands of `sloburn`, in the order in which `--help` lists them; one that is named imports no others."""
 
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
-from app.cli.adjust import app as adjust
-from app.cli.alerts import app as alerts
-from app.cli.audit import audit
-from app.cli.backtest import backtest
-from app.cli.check import check
 from app.cli.console import EXIT_USAGE, fail, output
-from app.cli.convert import convert
-from app.cli.database import app as database
-from app.cli.export import export
-from app.cli.gate import GateCommand, canary, gate
-from app.cli.notify import app as notify
-from app.cli.policy import policy
-from app.cli.report import report
-from app.cli.rules import rules
-from app.cli.serve import serve
-from app.cli.status import status
-from app.cli.suggest import suggest
-from app.cli.token import app as token
-from app.metrics import BuildInfo
 
-app = typer.Typer(
-    name="sloburn",
-    help="SLO error budgets over Prometheus: exact, cheap, and honest about missing data.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # Plain help: Rich cuts long options at 80 columns and shows types of Python.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+_COMMANDS = (
+    "serve",
+    "check",
+    "status",
+    "report",
+    "rules",
+    "policy",
+    "convert",
+    "suggest",
+    "backtest",
+    "export",
+    "audit",
+    "version",
+    "gate",
+    "canary",
+    "notify",
+    "alerts",
+    "adjust",
+    "token",
+    "db",
+    "demo",
 )
+# The modules of this package are named as their commands, but for these.
+_MODULES = {"canary": "gate", "db": "database"}
 
 
 def version() -> None:
@@ -41,6 +43,9 @@ def version() -> None:
 
     Example: sloburn version
     """
+    # The package has all metrics, which take a tenth of a second.
+    from app.metrics import BuildInfo  # noqa: PLC0415
+
     build = BuildInfo.current()
     output().print(f"sloburn {build.version} (Python {build.python})")
 
@@ -51,7 +56,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     *,
     version: Annotated[
@@ -61,32 +65,53 @@ def options(
     """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
-for command in (serve, check, status, report, rules, policy, convert, suggest, backtest, export, audit, version):
-    app.command()(command)
-app.command(cls=GateCommand)(gate)
-app.command(cls=GateCommand)(canary)
-app.add_typer(notify)
-app.add_typer(alerts)
-app.add_typer(adjust)
-app.add_typer(token)
-app.add_typer(database)
+def missing_demo() -> None:
+    """Say where the demo is.
 
-# The demo is part of the repository and of the image, not of the package.
-if find_spec("demo") is not None:
-    from demo.cli import app as demo
+    Example: sloburn demo
+    """
+    fail("the demo is not part of the package: run `make demo` in a clone of the repository", code=EXIT_USAGE)
 
-    app.add_typer(demo, name="demo")
-else:
 
-    @app.command("demo", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-    def missing_demo() -> None:
-        """Say where the demo is.
+def application(names: Iterable[str] = _COMMANDS) -> typer.Typer:
+    """The program with the commands of these names."""
+    app = typer.Typer(
+        name="sloburn",
+        help="SLO error budgets over Prometheus: exact, cheap, and honest about missing data.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # Plain help: Rich cuts long options at 80 columns and shows types of Python.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name in names:
+        if name == "version":
+            app.command()(version)
+        elif name == "demo":
+            _add_demo(app)
+        else:
+            _add(app, name, import_module(f"app.cli.{_MODULES.get(name, name)}"))
+    return app
 
-        Example: sloburn demo
-        """
-        fail("the demo is not part of the package: run `make demo` in a clone of the repository", code=EXIT_USAGE)
+
+def _add_demo(app: typer.Typer) -> None:
+    # The demo is part of the repository and of the image, not of the package.
+    if find_spec("demo") is not None:
+        app.add_typer(import_module("demo.cli").app, name="demo")
+    else:
+        more = {"ignore_unknown_options": True, "allow_extra_args": True}
+        app.command("demo", hidden=True, context_settings=more)(missing_demo)
+
+
+def _add(app: typer.Typer, name: str, module: ModuleType) -> None:
+    if hasattr(module, "app"):
+        app.add_typer(module.app)
+    else:
+        app.command(cls=getattr(module, "GateCommand", TyperCommand))(getattr(module, name))
 
 
 def run_command() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line: pipelines run the gate often, and should not wait for what the others import."""
+    named = sys.argv[1:2]
+    application(named if named and named[0] in _COMMANDS else _COMMANDS)()

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 
 from app.changes import moment_of_text
 from app.cli.backtest_figures import backtest_tables
-from app.cli.configuration import settings_for, sound_config
+from app.cli.config_file import sound_config
+from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json, progress_bar
 from app.cli.documents import show, sound_documents_of
 from app.clock import SystemClock

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.console import EXIT_USAGE, fail
-from app.integrations import DeliveryConfig, load_config
-from app.settings import Settings, SettingsError, environment, load_settings
+from app.settings import Settings, SettingsError, load_settings
 
 TokenOption = Annotated[
     str | None, typer.Option("--token-file", help="File with the API token.", metavar="FILE", show_default=False)
@@ -20,14 +19,6 @@ def settings_for(flags: Mapping[str, object]) -> Settings:
         return load_settings({name: value for name, value in flags.items() if value is not None})
     except SettingsError as error:
         fail(str(error), code=EXIT_USAGE)
-
-
-def sound_config(settings: Settings) -> DeliveryConfig:
-    """What `config/sloburn.yaml` says; ends the command if something is wrong with it."""
-    loaded = load_config(settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
-    if loaded.errors:
-        fail("\n".join(map(str, loaded.errors)), code=EXIT_USAGE)
-    return loaded.config
 
 
 def api_token(file: object) -> str:

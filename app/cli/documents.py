@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.configuration import settings_for, sound_config
+from app.cli.config_file import sound_config
+from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, errors, fail
 from app.documents import Defaults, LoadResult, load_all_documents, load_documents
 from app.settings import Settings

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from app.alerting import Notification, NotificationStatus, resolve
-from app.cli.configuration import TokenOption, api_token, settings_for, sound_config
+from app.cli.config_file import sound_config
+from app.cli.configuration import TokenOption, api_token, settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from app.cli.configuration import settings_for, sound_config
+from app.cli.config_file import sound_config
+from app.cli.configuration import settings_for
 from app.cli.console import (
     EXIT_FAILED,
     EXIT_USAGE,

@@ -19,7 +19,8 @@ from app.access import (
 )
 from app.access.scopes import OF_THE_SERVICE
 from app.api.token_routes import token_document
-from app.cli.configuration import settings_for, sound_config
+from app.cli.config_file import sound_config
+from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration

@@ -11,7 +11,6 @@ from app.metrics.exposition import Exposition, Page, PageForm, accepts_gzip
 from app.metrics.families import FAMILIES, RESERVED_LABELS, Family
 from app.metrics.instruments import Instruments, LabelValues
 from app.metrics.own_health import OwnHealth, own_health
-from app.metrics.sloth_lines import MetricNames
 
 __all__ = [
     "FAMILIES",
@@ -21,7 +20,6 @@ __all__ = [
     "Family",
     "Instruments",
     "LabelValues",
-    "MetricNames",
     "OwnHealth",
     "Page",
     "PageForm",

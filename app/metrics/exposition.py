@@ -16,8 +16,8 @@ from app.metrics.change_samples import render_changes
 from app.metrics.collector import render_families
 from app.metrics.instruments import Instruments
 from app.metrics.slo_lines import KnownTexts
-from app.metrics.sloth_lines import MetricNames, SlothTexts
-from app.slo import Tenants
+from app.metrics.sloth_lines import SlothTexts
+from app.slo import MetricNames, Tenants
 from app.status import Board, Snapshot
 
 # Of the text format and of OpenMetrics: the library encodes no other for what asks for them.

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import lru_cache
 
 from app.metrics.build import BuildInfo
@@ -29,13 +28,6 @@ _REMAINING = Family(sloth_names.BUDGET_REMAINING, "gauge", "Unspent share of the
 _INFO = Family(sloth_names.INFO, "gauge", "The SLO's labels and objective; always 1.")
 # Prometheus makes this of its own alerting rules; Sloth's dashboards show the alerts of an SLO by it.
 _ALERTS = Family("ALERTS", "gauge", "1 for each page or ticket on a burn that is pending, or fires and is not muted.")
-
-
-class MetricNames(StrEnum):
-    """Under which names the SLOs are exposed: our own, or those of Sloth beside them."""
-
-    SLOBURN = "sloburn"
-    SLOTH = "sloth"
 
 
 class SlothTexts:

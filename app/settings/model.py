@@ -12,7 +12,6 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.access import EVERYBODY, AccessScope, AccessScopes
-from app.metrics import MetricNames
 from app.prometheus import HttpConfig, Limits, PartialPolicy
 from app.settings.masking import shown, without_password
 from app.settings.values import (
@@ -35,6 +34,7 @@ from app.settings.values import (
     parse_watch_interval,
     parsed,
 )
+from app.slo import MetricNames
 
 PREFIX = "SLOBURN_"
 DOTENV = Path(".env")

@@ -21,6 +21,7 @@ from app.slo.days import day_starts, find_time_zone
 from app.slo.durations import DurationError, duration_with_weeks, format_duration, format_seconds, parse_duration
 from app.slo.environments import is_in_environment
 from app.slo.label_names import classic_label_name
+from app.slo.metric_names import MetricNames
 from app.slo.model import (
     Alerting,
     GroupKey,
@@ -84,6 +85,7 @@ __all__ = [
     "Labels",
     "MatchOp",
     "Matcher",
+    "MetricNames",
     "MissingData",
     "NoData",
     "NoTraffic",

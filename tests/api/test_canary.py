@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from typing_extensions import override
 
 from app.api.gate.models import CanaryModel
-from app.cli.application import app
 from app.slo import Labels, SloId
 from app.status import ContributorsInRange, ContributorsState
 from tests.deploy.test_gate_integrations import DEPLOY, measured_by_argo
 from tests.support.api import ListedContributors, Served, listening
+from tests.support.cli import app
 from tests.support.snapshots import AS_OF, a_snapshot
 
 COUNTS = {"v1": (100_000.0, 20.0), "good": (10_000.0, 2.0), "bad": (10_000.0, 200.0), "new": (12.0, 1.0)}

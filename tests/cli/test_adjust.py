@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.snapshots import AS_OF, a_snapshot
 
 TOKEN = "right"  # noqa: S105  a made-up token

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from app.slo import Severity
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.incidents import burning, ended
 from tests.support.notifications import firing
 

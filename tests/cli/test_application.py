@@ -10,9 +10,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.settings import Settings
 from testbed.waiting import PATIENCE_S
+from tests.support.cli import app
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  mypy sees a plain command
@@ -89,6 +89,19 @@ def test_a_mistake_in_the_command_line_is_no_traceback() -> None:
         result = CliRunner().invoke(app, args)
         assert result.exit_code == 2
         assert "Traceback" not in result.output
+
+
+def test_the_gate_waits_for_no_import_of_another_command() -> None:
+    """Pipelines run it for each deploy; the service and the database take a second to import."""
+    program = (
+        "import sys; from app.cli import run_command; sys.argv = ['sloburn', 'gate', 'shop', '--url', 'nonsense']\n"
+        "try: run_command()\n"
+        "except SystemExit as end: print(end.code, sorted({'sqlalchemy', 'fastapi', 'alembic'} & {*sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
+    assert done.stdout == "3 []\n"
 
 
 def test_the_package_is_the_command() -> None:

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from app.documents import NAMES
 from testbed.fault_proxy import Edit, FaultProxy
 from testbed.process import closed_port
 from testbed.servers import prometheus
 from testbed.waiting import wait_until
+from tests.support.cli import app
 
 GOOD = """
 service: checkout

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
+from tests.support.cli import app
 from tests.support.fake_count_services import (
     ACCOUNT,
     API_KEY,

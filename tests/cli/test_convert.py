@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
+from tests.support.cli import app
 
 SLOTH = """\
 version: prometheus/v1

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.store import open_database
 from app.store.ledger import save_stepped
+from tests.support.cli import app
 from tests.support.notifications import START
 from tests.support.postgres import Postgres
 

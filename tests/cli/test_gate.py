@@ -10,13 +10,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from app.cli.gate import command
 from app.cli.remote import RemoteError, ask_gate
 from app.gate import ExceptionRequest
 from app.status import DataState
 from tests.gate.test_gate import spent
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.snapshots import a_snapshot, an_slo
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from testbed.servers import promtool_binary
+from tests.support.cli import app
 
 ROOT = Path(__file__).parents[2]
 SECTION = re.compile(r"^## (Sloth|Pyrra|OpenSLO|Nobl9)\n(.*?)(?=^## )", re.MULTILINE | re.DOTALL)

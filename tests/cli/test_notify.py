@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from app.store.dead_letters import DeadLetter
 from testbed.servers import Sink, alertmanager
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.scripted_server import Reply, Scripted
 
 CANARY = "canary-88d1"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from testbed.process import closed_port
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.reports import Documents, count_days
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from testbed.servers import promtool_binary
 from tests.cli.test_check import BAD, GOOD, write
+from tests.support.cli import app
 
 
 @pytest.mark.parametrize("names", ["sloburn", "sloth", "pyrra"])

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.documents import load_documents
 from app.slo import Events, Selector, Slo
 from testbed.servers import promtool_binary
 from tests.cli.test_check import GOOD, write
+from tests.support.cli import app
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "config" / "slos", ROOT / "demo" / "slos"]

@@ -3,8 +3,8 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.settings import Settings
+from tests.support.cli import app
 
 SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
 

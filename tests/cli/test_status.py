@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from app.access import AccessRules
 from app.alerting import SLO_REMOVED, End, EndCode
-from app.cli.application import app
 from app.slo import UNKNOWN_FIGURE, AlertState, Severity
 from app.status import AlertView, DataState, HealthState, Problem, ProblemCode, ProblemLevel
 from testbed.process import closed_port
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.forecasts import an_outlook
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 

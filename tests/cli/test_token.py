@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.access import is_well_formed
-from app.cli.application import app
 from app.store import open_database
+from tests.support.cli import app
 
 
 @pytest.fixture

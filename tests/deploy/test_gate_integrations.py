@@ -27,7 +27,6 @@ from typer.testing import CliRunner
 from typing_extensions import override
 
 from app.changes import ChangeKind, ChangeStatus
-from app.cli.application import app
 from app.metrics import FAMILIES
 from app.promql.selector_text import parse_promql
 from app.status import DataState
@@ -35,6 +34,7 @@ from app.store.changes import ChangeFilter
 from demo.shop import create_shop
 from tests.gate.test_gate import spent
 from tests.support.api import Served, listening
+from tests.support.cli import app
 from tests.support.snapshots import a_snapshot, an_slo
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

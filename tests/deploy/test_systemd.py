@@ -5,8 +5,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.settings.model import Settings
+from tests.support.cli import app
 
 UNIT = Path(__file__).parents[2] / "deploy/systemd/sloburn.service"
 

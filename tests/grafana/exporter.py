@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from app.metrics import BuildInfo, Exposition, Instruments, MetricNames
-from app.slo import AlertState, Severity
+from app.metrics import BuildInfo, Exposition, Instruments
+from app.slo import AlertState, MetricNames, Severity
 from app.status import AlertView, Board, Snapshot
 from testbed.metrics_page import serving_page
 from tests.support.changes import a_change

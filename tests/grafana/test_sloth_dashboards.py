@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from app.metrics import MetricNames
+from app.slo import MetricNames
 from testbed.openmetrics import create_blocks
 from testbed.servers import prometheus, scrape_config
 from testbed.traces import Samples

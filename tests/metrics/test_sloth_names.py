@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from app.metrics import BuildInfo, Exposition, Instruments, MetricNames
-from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, RollingWindow, Severity
+from app.metrics import BuildInfo, Exposition, Instruments
+from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, MetricNames, RollingWindow, Severity
 from app.status import AlertView, Board, Snapshot
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.past_metrics import StoredLedger
 from app.replay import BacktestPlan, BacktestQuestion, backtest_document, run_backtest
 from app.store import open_database_beside
 from app.store.incident_notes import IncidentMark, set_mark
 from tests.past_metrics.shop import DAY, HOUR, INCIDENT, NOW, SLO, shop_slos, shop_source
+from tests.support.cli import app
 from tests.support.incidents import burning, ended, record
 
 

@@ -8,11 +8,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from typer.testing import CliRunner, Result
 
-from app.cli.application import app
 from testbed.servers import prometheus, promtool_binary
 from testbed.service import write_documents
 from tests.evaluation.plain import availability
 from tests.past_metrics.shop import BEGAN, DAY, INCIDENT, NOW, SLO, drawn_budget
+from tests.support.cli import app
 
 _LABELS = ("--label", "job=sloburn", "--label", "instance=sloburn:9720")
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.application import app
 from app.documents import ProposedRules, read_proposed_rules
 from app.replay import (
     TODAY,
@@ -24,6 +23,7 @@ from testbed.process import closed_port
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
+from tests.support.cli import app
 
 END_S = 1_800_000_000
 END = datetime.fromtimestamp(END_S, UTC)

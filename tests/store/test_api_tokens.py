@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typer.testing import CliRunner
 
 from app.access import AccessScope, NewToken, is_well_formed
-from app.cli.application import app
 from app.status import made_token
 from app.store import Database
 from app.store.api_tokens import add_token, load_tokens, note_use
+from tests.support.cli import app
 
 
 def test_the_command_line_makes_and_revokes_tokens_beside_the_service(database: Database, database_url: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind
-from app.cli.application import app
 from app.store import Database, audit
 from app.store.audit import AuditFilter, append_audit, list_audit, prune_audit, record_change
 from tests.evaluation.running import INTERVAL_S
 from tests.past_metrics.shop import NOW, run_shop
+from tests.support.cli import app
 
 _AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -15,7 +15,6 @@ from typer.testing import CliRunner, Result
 
 from app.cli import live
 from app.cli import suggest as command
-from app.cli.application import app
 from app.clock import SystemClock
 from app.prometheus import HttpConfig, Limits, open_client
 from app.suggestions import Suggestions, suggest_slos
@@ -27,6 +26,7 @@ from testbed.servers import prometheus
 from testbed.waiting import PATIENCE_S, wait_until
 from tests.suggestions.memory import MemoryExplorer, Series, Span, counter, gauge, histogram
 from tests.suggestions.suggesting import WINDOW, Counted, alternatives, proposals, slis, suggestions
+from tests.support.cli import app
 
 NOW = datetime.fromtimestamp(time.time() // 300 * 300, UTC)
 AHEAD = timedelta(hours=1)
