@@ -47,8 +47,8 @@ def _go(value: float) -> str:
 def test_they_never_enter_the_ledger_and_are_said_until_they_end(tmp_path: Path, impossible: float) -> None:
     """The other samples count on, and every figure stays finite."""
     good, bad = (
-        counter(requests("checkout"), (END - 3600, END)),
-        counter(requests("checkout", "500"), (END - 3600, END)),
+        counter(requests("checkout"), (END - 3600, END + 450)),
+        counter(requests("checkout", "500"), (END - 3600, END + 450)),
     )
     times = bad.times.tolist()
     bad.values[times.index(END - 600 + 7)] = impossible
@@ -58,7 +58,8 @@ def test_they_never_enter_the_ledger_and_are_said_until_they_end(tmp_path: Path,
             running.tick(at)
         running.tick(END - 570)
         assert ProblemCode.IMPOSSIBLE_SAMPLES in _codes(running)
-        for at in range(END - 540, END, 30):
+        # Seen once more where what was counted is read again, after the late-sample grace.
+        for at in range(END - 540, END + 450, 60):
             running.tick(at)
         assert ProblemCode.IMPOSSIBLE_SAMPLES not in _codes(running)
         shown = running.snapshot("checkout-availability")
@@ -89,14 +90,16 @@ def test_errors_beside_a_counter_of_good_events_that_cannot_be_are_not_all_event
     tmp_path: Path, impossible: float
 ) -> None:
     """A signed counter of 32 bits goes on below zero: what the target counts is unknown, and pages nobody."""
-    good = counter(requests("checkout"), (END - 7200, END), per_second=100.0)
-    bad = counter(requests("checkout", "500"), (END - 7200, END), per_second=0.05)
+    good = counter(requests("checkout"), (END - 7200, END), per_second=100.0, every=60)
+    bad = counter(requests("checkout", "500"), (END - 7200, END), per_second=0.05, every=60)
     values = np.where(good.times > END - 1800, impossible, good.values)
     source = OverJson([Series(labels=good.labels, times=good.times, values=values), bad])
     with Running(slos([availability("checkout")], tmp_path / "slos"), source, tmp_path / "live.db") as running:
-        running.run(END - 3600, END - 900, every=60)
+        running.run(END - 3600, END - 960, every=60)
+        for at in (END - 930, END - 900):
+            running.tick(at)
+            assert ProblemCode.IMPOSSIBLE_SAMPLES in _codes(running), "also where a slot has no scrape"
         shown = running.snapshot("checkout-availability")
         assert shown.data is DataState.STALE
-        assert ProblemCode.IMPOSSIBLE_SAMPLES in _codes(running)
         assert {alert.state for alert in shown.alerts if alert.severity is Severity.PAGE} == {AlertState.FROZEN}
         assert shown.total > 1_000 * shown.bad

@@ -18,6 +18,8 @@ from app.prometheus import (
 from app.slo import DEFAULT_SOURCE
 
 _log = structlog.get_logger(__name__)
+# Not each slot has a scrape; they are at most five minutes apart.
+_SEEN_FOR_S = 330.0
 _HISTORY_REMEDY = (
     "what there is counts meanwhile, and is counted again when it is whole; "
     "SLOBURN_PROMETHEUS_PARTIAL=accept takes it for whole"
@@ -130,9 +132,10 @@ class QueryHealth:
 
     def _note_impossible(self, answered: Sequence[TrackedSli], impossible: Collection[str], at_s: float) -> None:
         for tracked in answered:
-            before, tracked.impossible_samples = tracked.impossible_samples, tracked.key in impossible
-            if tracked.impossible_samples:
+            if tracked.key in impossible:
                 tracked.impossible_seen_s = at_s
+            before = tracked.impossible_samples
+            tracked.impossible_samples = at_s - tracked.impossible_seen_s <= _SEEN_FOR_S
             if tracked.impossible_samples and not before:
                 _log.error("samples are negative, infinite or beyond 64 bits and are not counted", query=tracked.query)
 
