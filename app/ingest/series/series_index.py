@@ -136,7 +136,7 @@ class SeriesIndex:
     def until_broken(self, samples: Samples, broken: Mapping[int, float]) -> Samples:
         """The samples without those beside *broken* counters: of a target whose good events are not known.
 
-        Its bad events alone would be all of its events. It is as if the target had not been scraped since.
+        Its bad events alone would be all of its events. It is as if the target had not been scraped since (ADR-0103).
         """
         arrays, kept = self.registry.arrays, np.ones(len(samples.time), dtype=bool)
         for counter, since_s in broken.items():
