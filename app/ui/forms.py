@@ -124,6 +124,12 @@ def known_reader(request: Request) -> Identity | None:
     return found if isinstance(found, Identity) and found.is_ambient else None
 
 
+def sees_service(request: Request) -> bool:
+    """Whether who reads a page may see what is about the whole service, and not only their tenants."""
+    found = request.scope.get("state", {}).get(IDENTITY)
+    return not isinstance(found, Identity) or found.tenants is None
+
+
 def refusal(request: Request, scope: AccessScope) -> Refusal | None:
     """Why a form changes nothing, since who sends it may not do what needs *scope*; None if it may.
 

@@ -18,7 +18,7 @@ from app.slo import format_duration, rounded_percent
 from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
-from app.ui.forms import WAIT_S, known_reader
+from app.ui.forms import WAIT_S, known_reader, sees_service
 from app.wording.plain_text import visible
 from app.wording.sentences import rounded_exhaustion, span
 
@@ -59,12 +59,12 @@ class Renderer:
         self.assets = Assets()
         self.prefix = prefix
         self.clock = clock
+        self._navigation = [link for link in NAVIGATION if link[1] not in left_out]
         self._environment = _environment(clock)
         self._environment.globals |= {
             "prefix": prefix,
             "health": HealthState,
             "unhealthy": unhealthy,
-            "navigation": tuple(link for link in NAVIGATION if link[1] not in left_out),
             "has_libraries": self.assets.has_libraries,
             "asset": lambda name: prefix + self.assets.path(name),
             "now": clock.now,
@@ -74,7 +74,11 @@ class Renderer:
         """The page that a template makes of *context*."""
         # Pages may be served without an API, as of a board that a test shows.
         access: Access | None = getattr(request.app.state, "access", None)
-        common = {"reader": known_reader(request), "may_sign_in": access is not None and access.has_credentials}
+        common = {
+            "reader": known_reader(request),
+            "may_sign_in": access is not None and access.has_credentials,
+            "navigation": [link for link in self._navigation if sees_service(request) or link[1] != "/status"],
+        }
         body = self._environment.get_template(template).render(common | context).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
         wait_s: float = getattr(request.state, WAIT_S, 0.0)

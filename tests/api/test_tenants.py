@@ -6,6 +6,7 @@ What is asked is made of the routes themselves, so that a new one is asked too.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,13 @@ from app.api import ApiData
 from app.api.needs import declared_needs
 from app.api.tenants import SAME_FOR_ALL, seen_by_readers
 from app.changes import Change
+from app.reports import SHARED_PATH, report_question, signed_query
 from app.slo import Tenants
 from app.store.changes import ChangeFilter
 from tests.mcp.test_endpoint import play
 from tests.support.api import Served
 from tests.support.sites import site_of
+from tests.support.snapshots import AS_OF
 from tests.support.tenants import ADJUSTMENTS, ASKS, INCIDENTS, OTHER, PASSED, TENANTS, WORDS, two_tenants
 from tests.support.tokens import token_of
 
@@ -267,8 +270,30 @@ def test_a_tenant_sees_of_its_own_what_an_administrator_sees_of_any(world: World
         "/api/v1/gate/decisions",
         "/api/v1/gate/exceptions",
         "/api/v1/reports",
+        "/api/v1/policies/{name}/page",
+        "/api/v1/slos/{id}/history",
         "/api/v1/status/sources",
     }
+
+
+def test_figures_of_all_are_those_of_the_tenant(world: World, token: str) -> None:
+    """Numbers name nobody, and say something of others all the same."""
+    stream = {"params": {"events": "1"}}
+    for who, slos in ((token, 3), ("for all", 6)):
+        assert f'"slos":{slos},' in world.ask(who, "get", "/api/v1/stream", stream).text
+    links = {who: '/status"' in world.ask(who, "get", "/", {}).text for who in (token, "for all")}
+    assert links == {token: False, "for all": True}
+
+
+def test_a_signed_link_shows_what_it_was_signed_for(world: World) -> None:
+    """Who opens it has no token: its labels, which are signed too, say whose report it is."""
+    question = report_question(period="month", at="2026-02-11", now=AS_OF, labels=frozenset({("tenant", ASKS)}))
+    secret = world.served.report_link_secret or ""
+    query = signed_query(question, secret=secret, expires_at=AS_OF + timedelta(days=1))
+    page = world.ask(None, "get", f"{SHARED_PATH}?{query}", {})
+    assert (page.status_code, f"{ASKS}/checkout" in page.text, OTHER in page.text) == (200, True, False)
+    other = query.replace(ASKS, OTHER)
+    assert world.ask(None, "get", f"{SHARED_PATH}?{other}", {}).status_code == 403
 
 
 def test_tools_of_assistants_see_what_their_token_does(world: World, token: str) -> None:

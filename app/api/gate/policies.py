@@ -25,6 +25,7 @@ from app.gate import Gate
 from app.policy import DEFAULT_POLICY, BudgetPolicy, policy_page, postmortems_due
 from app.status import IncidentLog, live_past
 
+# That of a tenant has a slash.
 _Name = Annotated[str, Path(max_length=200, description="The name of the policy.", examples=["payments"])]
 # As far back as incidents of one class are added up.
 _LONGEST = timedelta(days=366)
@@ -50,7 +51,7 @@ def policy_routes(gate: Gate, incidents: IncidentLog, *, clock: Clock) -> APIRou
         return JsonResponse(PoliciesModel(items=[policy_document(one, slos_in[one.name]) for one in known]))
 
     @router.get(
-        "/policies/{name}/page",
+        "/policies/{name:path}/page",
         operation_id="getPolicyPage",
         response_class=PlainTextResponse,
         responses={**text_answer("text/markdown", "A page in Markdown"), **problem_answers(not_found="No such policy")},
@@ -68,7 +69,7 @@ def _add_postmortems(
     router: APIRouter, gate: Gate, incidents: IncidentLog, clock: Clock, find: Callable[[str], BudgetPolicy]
 ) -> None:
     @router.get(
-        "/policies/{name}/postmortems",
+        "/policies/{name:path}/postmortems",
         operation_id="listPostmortemsDue",
         responses=answers(PostmortemsModel, "The postmortems", not_found="No such policy"),
     )
