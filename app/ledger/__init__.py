@@ -5,7 +5,7 @@ several resolutions) and `ledger.py`, which holds them together. Why samples are
 ADR-0001.
 """
 
-from app.ledger.added_rows import Addend, SourceRows, add_up
+from app.ledger.added_rows import Addend, SourceRows, add_up, measured_of_sources
 from app.ledger.adjusted_time import AdjustedTime
 from app.ledger.codec import pack_cells, unpack_cells
 from app.ledger.counting.count import Count, count, positions_at, united
@@ -81,6 +81,7 @@ __all__ = [
     "fingerprint",
     "link_series_to_older",
     "link_targets_to_older",
+    "measured_of_sources",
     "pack_cells",
     "past_slots",
     "positions_at",

@@ -73,19 +73,24 @@ def add_up(ledger: Ledger, row: int, addends: Sequence[Addend], *, since_s: floa
 
 
 def _measured(ledger: Ledger, resolution: Resolution, addends: Sequence[Addend], cells: Ints) -> Floats:
-    """How many seconds of some cells were measured, as the mean of the sources that count."""
+    """How many seconds of some cells were measured."""
     width_s = float(resolution.width_s)
-    ends_s = cells * width_s
-    seconds, sources = np.zeros(len(cells)), np.zeros(len(cells))
-    for addend in addends:
-        began_s = addend.source.began_s
-        # Before it had anything to count, nothing was missing.
+    sources = [(_measured_of(ledger, resolution, one, cells), one.source.began_s) for one in addends]
+    return measured_of_sources(sources, cells.astype(np.float64) * width_s, width_s)
+
+
+def measured_of_sources(sources: Iterable[tuple[Floats, float]], ends_s: Floats, width_s: float) -> Floats:
+    """How many seconds of cells of *width_s* that end at *ends_s* were measured, as the mean of the sources that count.
+
+    Each has its measured seconds, and when it began: before it had anything to count, nothing was missing.
+    """
+    seconds, counting = np.zeros(len(ends_s)), np.zeros(len(ends_s))
+    for measured_s, began_s in sources:
         before_s = np.clip(began_s - (ends_s - width_s), 0.0, width_s)
         counts: Bools = ends_s > began_s
-        measured_s = _measured_of(ledger, resolution, addend, cells) + before_s
-        seconds += np.where(counts, np.minimum(measured_s, width_s), 0.0)
-        sources += counts
-    return np.divide(seconds, sources, out=np.zeros(len(cells)), where=sources > 0)
+        seconds += np.where(counts, np.minimum(measured_s + before_s, width_s), 0.0)
+        counting += counts
+    return np.divide(seconds, counting, out=np.zeros(len(ends_s)), where=counting > 0)
 
 
 def _measured_of(ledger: Ledger, resolution: Resolution, addend: Addend, cells: Ints) -> Floats:

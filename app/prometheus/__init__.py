@@ -8,6 +8,7 @@ from app.prometheus.access import OpensSource, SourceAccess, open_sources
 from app.prometheus.breaker import Breaker
 from app.prometheus.client import Limits, PrometheusClient, open_client
 from app.prometheus.cloud import (
+    AMAZON_PROMETHEUS,
     CloudLogin,
     GoogleLogin,
     ManagedIdentityLogin,
@@ -47,6 +48,7 @@ from app.prometheus.send import decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild
 
 __all__ = [
+    "AMAZON_PROMETHEUS",
     "MOST_POINTS",
     "OUTCOMES",
     "PEER",

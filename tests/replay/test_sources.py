@@ -1,13 +1,17 @@
 """The past of SLOs of any source, and of several at once."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from app.documents import load_documents
+from app.ingest import Source
+from app.prometheus import Matrix, UnreachableError
 from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader
 from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource
@@ -58,6 +62,53 @@ def test_the_past_of_several_sources_is_the_sum_of_theirs(tmp_path: Path, detail
     total, bad = _events(found["all-availability-all"])
     assert (total / seconds, bad / seconds) == pytest.approx((2 * 11 + 2 * 3.3, 2 * 1 + 2 * 0.3), rel=0.01)
     assert _events(found["here-availability:route=/pay"])[0] / seconds == pytest.approx(1.1, rel=0.01)
+
+
+@dataclass(slots=True)
+class _Away(Source):
+    """A source that answers nothing about what is later than *from_s*."""
+
+    source: MemorySource
+    from_s: float
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        if at.timestamp() > self.from_s:
+            raise UnreachableError("connection refused")
+        return await self.source.instant(expr, at, deadline=deadline)
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        raise UnreachableError("connection refused")
+
+
+def test_what_one_source_lacks_is_missing_and_said(tmp_path: Path) -> None:
+    """The events of the others count meanwhile; before a source had samples nothing is missing of it."""
+    documents = [
+        {**availability("shop"), "service": "away", "source": ["eu", "us"]},
+        {**availability("shop"), "service": "young", "source": ["eu", "new"]},
+    ]
+    loaded = load_documents(write_documents(documents, tmp_path))
+    reader = PastReader(
+        sources={
+            "eu": _source(10.0, ("/pay",)),
+            "us": _Away(_source(3.0, ("/pay",)), END_S - 3_000.0),
+            "new": MemorySource([counter(requests("shop", "200"), (END_S - 5_000.0, float(END_S)), per_second=3.0)]),
+        },
+        start=datetime.fromtimestamp(START_S, UTC),
+        end=datetime.fromtimestamp(END_S, UTC),
+        interval_s=30,
+        detail=HistoryDetail.RAW,
+    )
+    found = {member.slo.service: member for member in asyncio.run(reader.read(loaded.slos))}
+    assert reader.problems == {found["away"].slo.sli.key: "source us: connection refused"}
+    away, young = (found[name].history.slots for name in ("away", "young"))
+    assert (away.total[60], away.measured_s[60]) == pytest.approx((30 * 11 + 30 * 3.3, 30.0), rel=0.01)
+    assert (away.total[-60], away.measured_s[-60]) == pytest.approx((30 * 11, 15.0), rel=0.01)
+    # Half of the first hour and a half would be missing otherwise.
+    assert young.measured_s.mean() == pytest.approx(30.0, rel=0.01)
 
 
 def test_a_source_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from app.ledger import (
     Samples,
     SlotColumns,
     count,
+    measured_of_sources,
 )
+from app.slo.arrays import Floats
 
 
 class HistoryCounter:
@@ -83,34 +85,40 @@ class HistoryCounter:
         rows = rows_of((*leaves, *composites)).tolist()
         slots = self._slots(increments, rows, since_s=since_s, until_s=until_s)
         for tracked in sums:
-            slots |= self._sums(tracked, slots)
+            slots |= self._sums(tracked, slots, since_s=since_s)
         return slots
 
-    def _sums(self, tracked: TrackedSli, slots: Mapping[int, SlotColumns]) -> dict[int, SlotColumns]:
+    def _sums(self, tracked: TrackedSli, slots: Mapping[int, SlotColumns], *, since_s: float) -> dict[int, SlotColumns]:
         """The slots of an SLI of several sources by row, from those of its parts.
 
-        As in `app.ledger.add_up` so much is measured as of all sources on average, of which those count that have been
-        seen; where a member is not in a source, the others of its group show that it is measured.
+        Where a member is not in a source, the others of its group show that it is measured.
         """
         found: dict[int, SlotColumns] = {}
         parts = []
         for part in tracked.parts:
             seen = {one: slots[one].measured_s for one in part.rows.values() if one in self._first_sample_s}
             if seen:
-                parts.append((part, seen, np.max([*seen.values()], axis=0)))
+                began_s = min(self._first_sample_s[one] for one in seen)
+                parts.append((part, seen, np.max([*seen.values()], axis=0), began_s))
         for group in tracked.groups_of_parts:
             row = self._writer.series_index.row(tracked, group)
             if not parts:
                 continue
             rows = tracked.rows_of_parts(group)
-            measured = [seen.get(part.rows.get(group, -1), of_all) for part, seen, of_all in parts]
+            sources = [(seen.get(part.rows.get(group, -1), of_all), began_s) for part, seen, of_all, began_s in parts]
+            total = np.sum([slots[one].total for one in rows], axis=0)
             found[row] = SlotColumns(
-                np.sum([slots[one].total for one in rows], axis=0),
+                total,
                 np.sum([slots[one].bad for one in rows], axis=0),
-                np.mean(measured, axis=0),
+                self._measured_s(sources, len(total), since_s=since_s),
             )
             self._note_sum(row, rows)
         return found
+
+    def _measured_s(self, sources: Sequence[tuple[Floats, float]], slots: int, *, since_s: float) -> Floats:
+        """How many seconds of each of some slots were measured, as the ledger says it of rows that are sums."""
+        ends_s = since_s + np.arange(1, slots + 1, dtype=np.float64) * self._interval_s
+        return measured_of_sources(sources, ends_s, self._interval_s)
 
     def _note_sum(self, row: int, rows: Sequence[int]) -> None:
         """Note when a sum was first seen, and how far apart samples are at most."""

@@ -168,7 +168,13 @@ def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> Query
     for tracked in tracked_slis:
         leaves = leaves_of(tracked)
         error = next((failed[leaf.key] for leaf in leaves if leaf.key in failed), None)
-        if error is not None:
+        if tracked.of_sources and any(leaf.key in answered for leaf in leaves):
+            # As live: the others count, and what is missing is said by the name of its source.
+            results.answered.append(tracked)
+            missing = [f"source {leaf.sli.source}: {failed[leaf.key]}" for leaf in leaves if leaf.key in failed]
+            if missing:
+                results.partial[tracked.key] = "; ".join(missing)
+        elif error is not None:
             results.failed.append((tracked, error))
         elif all(leaf.key in answered for leaf in leaves):
             results.answered.append(tracked)

@@ -11,6 +11,7 @@ from app.http.secrets import FileSecret, Secret
 from app.integrations.config.fields import FilePath, Model, OneOrMore, Text, Url
 from app.integrations.config.secret_loader import SecretLoader
 from app.prometheus import (
+    AMAZON_PROMETHEUS,
     CloudLogin,
     GoogleLogin,
     ManagedIdentityLogin,
@@ -38,7 +39,7 @@ class SigV4Model(Model):
     """As `sigv4` of Prometheus's remote_write: what signs requests for AWS."""
 
     region: Text
-    service: Text = "aps"
+    service: Text = AMAZON_PROMETHEUS
     access_key: Text | None = None
     secret_key_file: FilePath | None = None
     secret_key_env: Text | None = None

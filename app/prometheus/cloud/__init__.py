@@ -6,6 +6,7 @@ imported where they are used only.
 
 from app.prometheus.cloud.authorizing import Authorizer, authorizer_of
 from app.prometheus.cloud.options import (
+    AMAZON_PROMETHEUS,
     CloudLogin,
     GoogleLogin,
     ManagedIdentityLogin,
@@ -15,6 +16,7 @@ from app.prometheus.cloud.options import (
 )
 
 __all__ = [
+    "AMAZON_PROMETHEUS",
     "Authorizer",
     "CloudLogin",
     "GoogleLogin",

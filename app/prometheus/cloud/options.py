@@ -7,6 +7,8 @@ from pathlib import Path
 from app.extras import is_installed
 from app.http.secrets import Secret
 
+AMAZON_PROMETHEUS = "aps"
+"""The name of Amazon Managed Service for Prometheus in signatures."""
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/monitoring.read"
 """What Google Cloud Managed Service for Prometheus wants of who queries it."""
 IMDS_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
@@ -24,7 +26,7 @@ class SigV4Login:
     """
 
     region: str
-    service: str = "aps"
+    service: str = AMAZON_PROMETHEUS
     access_key: str | None = None
     secret_key: Secret | None = None
     profile: str | None = None
