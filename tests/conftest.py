@@ -58,11 +58,13 @@ _LAST = ("tests/acceptance/test_refusals",)
 
 
 def _only_waits(worker: int, workers: int) -> bool:
-    """Whether a worker runs tests that wait and no others: there is one that computes for each core.
+    """Whether a worker runs tests that wait and no others, and need not import those: six seconds for each worker."""
+    return _computing() <= worker < workers
 
-    It need not import the others: with six of those workers that is a minute of a core.
-    """
-    return len(os.sched_getaffinity(0)) <= worker < workers
+
+def _computing() -> int:
+    """How many workers run the tests that compute: one for each core, and one for what these wait for themselves."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -90,7 +92,7 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
 
     @override
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """As many workers as there are cores begin with tests that compute, and the others have those that wait."""
+        """Those that compute have tests that wait at the end, if any are left; the others have no other ones."""
         scope = self._next_scope(node)
         if scope is not None:
             self.workqueue.move_to_end(scope, last=False)

@@ -67,13 +67,17 @@ async def a_client(
 
 
 @asynccontextmanager
-async def a_client_with(breaker: Breaker, url: str) -> AsyncIterator[PrometheusClient]:
+async def a_client_with(
+    breaker: Breaker, url: str, *, recorder: Recorder | None = None
+) -> AsyncIterator[PrometheusClient]:
     """A client with a circuit breaker of the test's own."""
     config = HttpConfig(url=url)
     verify = config.ssl_context()
     pool = ConnectionPool(lambda: http_transport(verify), count=8)
     try:
-        yield PrometheusClient(config, pool=pool, clock=SystemClock(), limits=PATIENT, breaker=breaker)
+        yield PrometheusClient(
+            config, pool=pool, clock=SystemClock(), instruments=recorder, limits=PATIENT, breaker=breaker
+        )
     finally:
         await pool.aclose()
 

@@ -9,12 +9,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.prometheus import BadQueryError, ExecutionError, RuntimeInfo, ServerBuild, TimedOutError, UnreachableError
+from app.prometheus import (
+    BadQueryError,
+    Breaker,
+    ExecutionError,
+    RuntimeInfo,
+    ServerBuild,
+    TimedOutError,
+    UnreachableError,
+)
 from testbed.fault_proxy import FaultProxy
 from testbed.openmetrics import make_visible
 from testbed.process import Server, closed_port
 from testbed.servers import prometheus, prometheus_binary, victoria_metrics
-from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, openmetrics
+from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, a_client_with, openmetrics
 
 pytestmark = pytest.mark.anyio
 
@@ -114,10 +122,11 @@ async def test_connections_are_kept_open(proxy: FaultProxy) -> None:
     assert proxy.connections == 1
 
 
-async def test_nobody_listening_is_said_at_once_and_tried_again_until_the_deadline() -> None:
+async def test_nobody_listening_is_said_at_once_and_tried_again_until_its_breaker_opens() -> None:
     recorder = Recorder()
     port = closed_port()
-    async with a_client(f"http://127.0.0.1:{port}", recorder=recorder) as client:
+    # After five attempts, which takes a second.
+    async with a_client_with(Breaker(patience=0.0), f"http://127.0.0.1:{port}", recorder=recorder) as client:
         with pytest.raises(UnreachableError, match=rf"cannot reach http://127.0.0.1:{port}: .*refused"):
             await client.instant("1", END, deadline=60)
     assert recorder.outcomes[:2] == ["unreachable", "unreachable"]
