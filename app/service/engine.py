@@ -556,13 +556,17 @@ class Engine:
         if is_mine == self._did_service:
             return
         async with self._swapping:
-            self._did_service = is_mine
             await self._remote_write.stop()
             self._remote_write = self._new_remote_write(self._delivery.config)
             if is_mine:
-                await asyncio.to_thread(self._gate.load)
-                await self._delivery.take_over()
+                try:
+                    await asyncio.to_thread(self._gate.load)
+                    await self._delivery.take_over()
+                except StoreError:
+                    # All of it is tried again at the next look; that the database is away is logged there.
+                    return
                 self._remote_write.start()
+            self._did_service = is_mine
 
     def _work_beside(self, client: PrometheusClient) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """What is done beside evaluations, each by itself."""
