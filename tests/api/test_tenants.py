@@ -301,12 +301,13 @@ def test_tools_of_assistants_see_what_their_token_does(world: World, token: str)
         listed = await assistant.client.list_tools()
         asked = 0
         for tool in listed.tools:
-            for name in world.names[OTHER]:
+            # One of each kind: tools ask routes, which the sweep has asked for everything.
+            for name in (world.names[OTHER][0], world.names[OTHER][3], INCIDENTS[OTHER]):
                 result = await assistant.client.call_tool(tool.name, _arguments(tool.input_schema, name))
                 text = repr(result)
                 assert WORDS[OTHER] not in text, (tool.name, name, text)
                 asked += 1
-        assert asked > 100
+        assert asked > 30
         own = await assistant.ask("explain_slo", slo=f"{ASKS}/checkout-availability")
         assert WORDS[ASKS] in repr(own)
 
