@@ -98,6 +98,13 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, s
     )
 
 
+def needs_query(read: Read) -> bool:
+    """Whether a read asks for anything; between two ends of intervals nothing is known of these."""
+    if read.first or read.settle_s is not None:
+        return True
+    return any(not tracked.is_replaced or _has_new_interval(tracked, read.until_s) for tracked in read.tracked_slis)
+
+
 def _has_new_interval(tracked: TrackedSli, at_s: float) -> bool:
     """Whether an interval has ended since an SLI was counted whose numbers are replaced while they are not final."""
     every = None if tracked.sli.evaluated is None or not tracked.is_replaced else tracked.sli.evaluated.every

@@ -27,11 +27,15 @@ from app.tracing import trace_span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedSlot:
-    """What came of asking a source for the slot *at*, and how long it took."""
+    """What came of asking a source for the slot *at*, and how long it took.
+
+    *is_asked* says whether a query was needed: of counts of intervals that is so once an interval has ended.
+    """
 
     at: datetime
     answers: Sequence[tuple[Read, QueryResults]]
     seconds: float
+    is_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class SourceIngest:
 
     Attributes:
         answered_at: the newest slot that was answered, None before the first; other threads may read it.
-        seconds: how long the last slot took to be answered, or not to be.
+        seconds: how long the last slot that was asked for took to be answered, or not to be.
         failing: how many of its SLIs have no answer to their newest queries.
     """
 
@@ -108,17 +112,19 @@ class SourceIngest:
         settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
         look_back(writer, self.tracked_slis, at_s=at_s, settled_up_to=settled)
         reads = slot_queries.reads(self.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
+        is_asked = any(map(slot_queries.needs_query, reads))
         answers = await slot_queries.ask_all(reads, self._batcher, self._live, deadline=self.timeout_s)
         # Not under the lock, and before counting: what has just begun counts in its own slot.
         await self._look_up_starts(answers, at)
-        return AskedSlot(at=at, answers=answers, seconds=loop.time() - began)
+        return AskedSlot(at=at, answers=answers, seconds=loop.time() - began, is_asked=is_asked)
 
     def enter(self, asked: AskedSlot) -> None:
         """Count what was answered, and note what was not."""
         for read, answers in asked.answers:
             slot_queries.enter(read, answers, self._ledger_writer)
         self.health.note(*(answers for _, answers in asked.answers), at_s=asked.at.timestamp())
-        self.seconds = asked.seconds
+        if asked.is_asked:
+            self.seconds = asked.seconds
         self.failing = sum(tracked.problem is not None for tracked in self.tracked_slis if not tracked.parts)
         if any(answers.answered for _, answers in asked.answers):
             self.answered_at = asked.at

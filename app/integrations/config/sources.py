@@ -109,7 +109,7 @@ def _resolve(model: SourceEntryModel, at: FieldPath, http: HttpReader, loader: S
     durations = {
         "query_offset": (model.query_offset, "1s", "1h"),
         "timeout": (model.timeout, "1s", "5m"),
-        "settle": (model.settle, "5m", "3h"),
+        "settle": (model.settle, "5m", "1h"),
     }
     loader.check_durations(durations, at)
     if model.concurrency > _MOST_AT_ONCE:
