@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.budget import base_rates
+from app.budget.base_rate import normal_share
 
 DAYS = 30
 HOURS = 24 * DAYS
@@ -65,6 +66,19 @@ def test_nothing_bad_so_far_is_not_never() -> None:
     assert np.isnan(found.share[1])
     assert found.share[2] == pytest.approx(0.5 / 1.5)
     assert found.expected_bad(total)[1].sum() == 0
+
+
+@pytest.mark.parametrize(("failures", "left_out"), [(1.0, []), (2.0, [100])])
+def test_two_failures_in_an_hour_are_an_incident_where_hardly_any_fail(failures: float, left_out: list[int]) -> None:
+    total, bad = np.full((1, HOURS), 100.0), np.zeros((1, HOURS))
+    bad[0, 100] = failures
+    assert np.flatnonzero(base_rates(total, bad).left_out[0]).tolist() == left_out
+
+
+@pytest.mark.parametrize(("per_hour", "known"), [(0.0, None), (10.0, (0.5 / 240.5, 240.0))])
+def test_a_normal_share_is_known_from_events_only(per_hour: float, known: tuple[float, float] | None) -> None:
+    found = normal_share(np.full(24, per_hour), np.zeros(24))
+    assert found == (None if known is None else pytest.approx(known))
 
 
 def test_the_rows_do_not_depend_on_each_other() -> None:

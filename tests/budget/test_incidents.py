@@ -26,3 +26,17 @@ def test_an_incident_goes_on_while_the_last_half_hour_fails_half_as_much(*, late
     assert found.count.tolist() == [1]
     assert (found.ongoing_share[0] > 0) == goes_on
     assert found.ongoing_hours.tolist() == [0.5 if goes_on else 0.0]
+
+
+def test_a_quiet_hour_between_two_that_fail_belongs_to_their_incident_and_adds_nothing() -> None:
+    """Half of the requests of two hours failed: one incident of three hours, as large as one hour without answers."""
+    total, bad = np.full((1, HOURS), 1000.0), np.zeros((1, HOURS))
+    bad[0, [100, 102]] = 500.0
+    rates = base_rates(total, bad)
+    nothing = np.zeros((1, HOURS))
+    found = left_out_incidents(
+        total, bad, rates, expected=nothing, lately_total=np.array([500.0]), lately_bad=np.array([0.0])
+    )
+    assert found.count.tolist() == [1]
+    assert found.hours[0, 0] == 3
+    assert found.size[0, 0] == pytest.approx(1.0, abs=1e-9)
