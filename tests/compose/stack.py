@@ -1,6 +1,7 @@
 """The files of the composed stack, read for the tests."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,22 @@ def services() -> dict[str, dict[str, Any]]:
     """The services of docker-compose.yml, anchors resolved."""
     found: dict[str, dict[str, Any]] = load("docker-compose.yml")["services"]
     return found
+
+
+def replicated() -> dict[str, dict[str, Any]]:
+    """The services of docker-compose.yml with docker-compose.replicas.yml over it."""
+    found: dict[str, dict[str, Any]] = merged(load("docker-compose.yml"), load("docker-compose.replicas.yml"))[
+        "services"
+    ]
+    return found
+
+
+def merged(base: Any, over: Any) -> Any:
+    """As `docker compose -f BASE -f OVERLAY config` merges: mappings by their keys, lists one after the other."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        both = {key: merged(base[key], over[key]) for key in base.keys() & over.keys()}
+        return {**base, **over, **both}
+    return [*base, *over] if isinstance(base, list) and isinstance(over, list) else over
 
 
 def load(path: str) -> Any:

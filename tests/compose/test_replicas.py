@@ -1,23 +1,14 @@
 """docker-compose.replicas.yml over docker-compose.yml: two equal replicas on one PostgreSQL, both scraped."""
 
 import json
-from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
 import jsonschema
 
-from tests.compose.stack import ROOT, load
+from tests.compose.stack import ROOT, load, merged
 
 OVERLAY = "docker-compose.replicas.yml"
-
-
-def merged(base: Any, over: Any) -> Any:
-    """As `docker compose -f BASE -f OVERLAY config` merges: mappings by their keys, lists one after the other."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        both = {key: merged(base[key], over[key]) for key in base.keys() & over.keys()}
-        return {**base, **over, **both}
-    return [*base, *over] if isinstance(base, list) and isinstance(over, list) else over
 
 
 def stack() -> dict[str, Any]:

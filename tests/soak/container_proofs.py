@@ -7,12 +7,13 @@ Grafana is not part of it: Debian has no package of it.
 import json
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from testbed.waiting import wait_until
-from tests.compose.stack import ROOT
+from tests.compose.stack import ROOT, replicated
 from tests.soak import containers
 from tests.soak.containers import PREFIX, Container, settings
 
@@ -128,3 +129,39 @@ def test_the_stack_of_compose() -> None:
         running[name].start()
     sloburn.wait_until_healthy()
     wait_until(lambda: set(_budgets(sloburn)) == set(before), lambda: sloburn.log)
+
+
+def test_two_replicas_of_compose_share_one_postgresql() -> None:
+    """Each shows all SLOs; when one is killed, the other evaluates what it had."""
+    containers.make_postgres()
+    specs = replicated()
+    postgres = containers.start_service("postgres", spec=specs["postgres"])
+    postgres.wait_until_healthy()
+    # Both are in one network here, and listen on one address each.
+    ports = {"sloburn": "9720", "sloburn-2": "9730"}
+    running = {
+        name: containers.start_service(name, spec=specs[name], SLOBURN_LISTEN_ADDRESS=f"0.0.0.0:{port}")
+        for name, port in ports.items()
+    }
+    for container in running.values():
+        container.wait_until_healthy()
+
+    def replicas(name: str) -> str:
+        status = _ask(running[name], f"http://127.0.0.1:{ports[name]}/api/v1/status/config")
+        return str(status["replicas"])
+
+    def shows_everything(name: str) -> bool:
+        page = _ask(running[name], f"http://127.0.0.1:{ports[name]}/api/v1/slos")
+        return len(page["items"]) == 7  # type: ignore[arg-type]
+
+    def is_shared(name: str) -> bool:
+        return replicas(name).count("of 65 shards") == 2 and ": 0 of" not in replicas(name)
+
+    for name in ports:
+        wait_until(partial(is_shared, name), partial(replicas, name))
+        wait_until(partial(shows_everything, name), partial(replicas, name))
+    running["sloburn"].remove()
+    wait_until(lambda: "65 of 65" in replicas("sloburn-2"), lambda: replicas("sloburn-2"))
+    assert shows_everything("sloburn-2")
+    assert running["sloburn-2"].stop() == 0
+    assert postgres.stop() == 0

@@ -4,6 +4,7 @@ Nothing is pulled from a registry: the bases that the Dockerfile and docker-comp
 of Debian, under the same names. All containers share one network that only has loopback.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 
 from testbed.servers import alertmanager_binary, prometheus_binary, promtool_binary
 from testbed.waiting import wait_until
-from tests.compose.stack import ROOT, services, stages
+from tests.compose.stack import ROOT, replicated, services, stages
 
 PREFIX = "sloburn-proof-"
 NETWORK = f"{PREFIX}network"
@@ -24,6 +25,19 @@ _PYTHON = stages()["runtime"]
 _HOSTS = Path(tempfile.gettempdir()) / f"{PREFIX}hosts"
 _TEMPLATES = "/usr/share/prometheus/alertmanager"
 """Where the Alertmanager of Debian has the default templates that others have built in."""
+_START_POSTGRES = """\
+#!/bin/sh
+# As the image of PostgreSQL on Docker Hub starts, as far as docker-compose.replicas.yml needs it.
+set -eu
+export PGDATA=/var/lib/postgresql/data PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  printf %s "$POSTGRES_PASSWORD" > /tmp/password
+  initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 >&2
+  echo "CREATE DATABASE $POSTGRES_DB" | postgres --single postgres >&2
+  echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
+fi
+exec postgres -c listen_addresses='*' -c unix_socket_directories=/run/postgresql
+"""
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
 
 
@@ -57,6 +71,30 @@ def make_bases() -> None:
             _commit(
                 _PYTHON, image, files, ["--entrypoint", f'["/bin/{name}"]', "--user", "65534:65534"], own=f"/{name}"
             )
+
+
+def make_postgres() -> None:
+    """Make the image of PostgreSQL that docker-compose.replicas.yml names, where it is missing, of Debian's package."""
+    image = replicated()["postgres"]["image"]
+    if run("podman", "image", "exists", image, check=False).returncode == 0:
+        return
+    container = run("buildah", "from", _PYTHON).stdout.strip()
+    for command in (
+        "apt-get -qq update",
+        "apt-get -qq -y --no-install-recommends install postgresql",
+        "usermod --uid 999 postgres",
+        "groupmod --gid 999 postgres",
+        "install -d -o 999 -g 999 -m 1777 /var/lib/postgresql/data /run/postgresql",
+    ):
+        run("buildah", "run", "--isolation=chroot", container, "sh", "-c", command)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "start")
+        script.write_text(_START_POSTGRES)
+        script.chmod(0o755)
+        run("buildah", "copy", container, script, "/usr/local/bin/start")
+    run("buildah", "config", "--entrypoint", '["/usr/local/bin/start"]', "--user", "999:999", container)
+    run("buildah", "commit", container, f"docker.io/library/{image}")
+    run("buildah", "rm", container)
 
 
 def _commit(
@@ -107,7 +145,7 @@ class Container:
 
     def is_healthy(self) -> bool:
         """Whether its health check passes: that of docker-compose.yml, with Python in the place of wget."""
-        test = services()[self.name]["healthcheck"]["test"][1:]
+        test = replicated()[self.name]["healthcheck"]["test"][1:]
         if test[0] == "wget":
             test = ["python", "-c", f"import urllib.request; urllib.request.urlopen('{test[-1]}', timeout=4)"]
         return self.execute(*test, check=False).returncode == 0
@@ -149,20 +187,27 @@ def start(name: str, *options: str, image: str | None = None, command: Sequence[
     # Those that share a network do not share its names.
     hosts = [f"--volume={_HOSTS}:/etc/hosts:ro"]
     network = ["--network=none"] if name == "network" else [f"--network=container:{NETWORK}"]
-    run("podman", "run", *common, *network, *hosts, *options, image or services()[name]["image"], *command)
+    run("podman", "run", *common, *network, *hosts, *options, image or replicated()[name]["image"], *command)
     return Container(name)
 
 
-def start_service(name: str) -> Container:
-    """Start a service as docker-compose.yml has it."""
-    spec = services()[name]
-    options = [f"--env={key}={value}" for key, value in spec.get("environment", {}).items()]
+def start_service(name: str, *, spec: Mapping[str, Any] | None = None, **environment: str) -> Container:
+    """Start a service as docker-compose.yml has it, or as *spec*, with more variables of its *environment*."""
+    spec = services()[name] if spec is None else spec
+    variables = {**spec.get("environment", {}), **environment}
+    options = [f"--env={key}={_interpolated(value)}" for key, value in variables.items()]
+    options += [f"--user={spec['user']}"] if "user" in spec else []
     options += [f"--volume={_volume(volume)}" for volume in spec.get("volumes", [])]
     options += [f"--tmpfs={path}" for path in spec.get("tmpfs", [])]
     options += [f"--cap-drop={capability}" for capability in spec.get("cap_drop", [])]
     options += [f"--security-opt={option.partition(':')[0]}" for option in spec.get("security_opt", [])]
     options += ["--read-only"] if spec.get("read_only") else []
     return start(name, *options, command=spec.get("command", []))
+
+
+def _interpolated(value: str) -> str:
+    """With the default of each variable, as `docker compose` has it without a file `.env`."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
 
 
 def _volume(volume: str) -> str:
@@ -175,7 +220,7 @@ def network() -> Iterator[None]:
     """The network of all containers, where each name of a service is loopback; what was started is removed."""
     remove_all()
     try:
-        _HOSTS.write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", *services())))
+        _HOSTS.write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", *replicated())))
         start(
             "network",
             image=_PYTHON,
