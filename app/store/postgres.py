@@ -269,6 +269,8 @@ def _engine(target: URL) -> Engine:
         connect_args={
             "connect_timeout": _CONNECT_WITHIN_S,
             "application_name": "sloburn",
+            # Of a database in SQL_ASCII, as a cluster made in the locale C has, texts would come as bytes.
+            "client_encoding": "utf8",
             # Poolers such as PgBouncer hand each transaction to another session, which knows no statement of before.
             "prepare_threshold": None,
             # A server that is cut off is noticed well before the lease ends: by what is sent and not acknowledged, and

@@ -32,11 +32,11 @@ set -eu
 export PGDATA=/var/lib/postgresql/data PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   printf %s "$POSTGRES_PASSWORD" > /tmp/password
-  initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 >&2
+  initdb --encoding=UTF8 --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 >&2
   echo "CREATE DATABASE $POSTGRES_DB" | postgres --single postgres >&2
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
 fi
-exec postgres -c listen_addresses='*' -c unix_socket_directories=/run/postgresql
+exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp
 """
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
 
@@ -84,7 +84,7 @@ def make_postgres() -> None:
         "apt-get -qq -y --no-install-recommends install postgresql",
         "usermod --uid 999 postgres",
         "groupmod --gid 999 postgres",
-        "install -d -o 999 -g 999 -m 1777 /var/lib/postgresql/data /run/postgresql",
+        "install -d -o 999 -g 999 -m 1777 /var/lib/postgresql/data",
     ):
         run("buildah", "run", "--isolation=chroot", container, "sh", "-c", command)
     with tempfile.TemporaryDirectory() as folder:

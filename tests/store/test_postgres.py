@@ -25,6 +25,14 @@ def test_tables_are_made_in_an_empty_database(postgres_server: Postgres) -> None
     open_database(url).close()
 
 
+def test_a_database_without_an_encoding_holds_utf_8(postgres_server: Postgres) -> None:
+    postgres_server.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    database = open_database(postgres_server.database_url("ascii"))
+    with database.read() as tx:
+        assert tx.execute(text("SELECT 'Müller'")).scalar_one() == "Müller"
+    database.close()
+
+
 def test_several_processes_work_on_a_database_and_one_that_slept_is_there_again(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
