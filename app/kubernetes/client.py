@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from app.http.failures import AttemptError
 from app.http.request_options import HttpOptions, Login, TlsOptions
 from app.http.secrets import FileSecret
 from app.http.sending import Sender
+from app.kubernetes.objects import DEEPEST
 
 # Objects are 1.5 MiB at most, and a page has a hundred.
 _PAGE = 100
@@ -25,6 +27,8 @@ _LARGEST_LINE = 4 * 1024 * 1024
 _REQUEST_WITHIN = timedelta(seconds=30)
 # A server ends a watch in time; where nothing comes for this much longer, the connection is dead.
 _WATCH_SLACK = timedelta(seconds=15)
+# Brackets, and texts as wholes, which may have some.
+_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]')
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "sloburn"}
 
 
@@ -231,12 +235,36 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
 
 def _parsed(text: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(text)
+        value = _loaded(text)
     except (ValueError, RecursionError):
         raise ApiServerError("the answer is not JSON") from None
     if not isinstance(value, Mapping):
         raise ApiServerError("the answer is not a JSON object")
     return value
+
+
+def _loaded(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        # An API server takes 10,000 levels: one such object must not keep all others from being read.
+        return json.loads(_shallow(text))
+
+
+def _shallow(text: bytes) -> bytes:
+    """JSON with null for what is deeper than any document."""
+    kept: list[bytes] = []
+    depth = begin = 0
+    for found in _BRACKET.finditer(text):
+        if found[0] in b"[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept += (text[begin : found.start()], b"null")
+        elif found[0] in b"]}":
+            if depth == DEEPEST + 1:
+                begin = found.end()
+            depth -= 1
+    return b"".join((*kept, text[begin:]))
 
 
 def _error_of(content: Mapping[str, Any], *, fallback: int | None, retry_after: str | None = None) -> ApiServerError:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from typing_extensions import override
@@ -16,6 +16,8 @@ _LEFT_OUT = frozenset({"status"})
 _WITHOUT_VERSION = ""
 _SUFFIXES = (".yaml", ".yml", ".json")
 _ONE_LINE = 10**6
+DEEPEST: Final = 100
+"""More levels than any document may have; what is deeper is left out, so that a document is refused for its depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,16 @@ def _printed(kind: WatchedKind, content: Mapping[str, Any]) -> str:
     shown = {key: value for key, value in content.items() if key not in _LEFT_OUT}
     api_version = kind.root.removeprefix("/apis/").removeprefix("/api/")
     whole = {**shown, "apiVersion": api_version, "kind": kind.kind, "metadata": metadata}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=_ONE_LINE)
+    return yaml.dump(_cut(whole), Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=_ONE_LINE)
+
+
+def _cut(value: Any, levels: int = DEEPEST) -> Any:
+    """A value without what is deeper, of which writing it would need more stack than there is."""
+    if not levels:
+        return None
+    if isinstance(value, Mapping):
+        return {key: _cut(one, levels - 1) for key, one in value.items()}
+    return [_cut(one, levels - 1) for one in value] if isinstance(value, list) else value
 
 
 class _Dumper(yaml.SafeDumper):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.documents import Defaults, load_documents
 from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
 from testbed.kubernetes_api import KubernetesApi
 from testbed.waiting import reaches
@@ -236,6 +237,36 @@ def test_an_answer_of_something_else_removes_nothing(api: KubernetesApi, answer:
             api.intercept = lambda _: False
             api.apply(PLURAL, "a/two", _SPEC)
             await reaches(lambda: len(feed.objects) == 2)
+
+    run(work)
+
+
+@pytest.mark.parametrize("levels", [600, 5_000])
+def test_an_object_of_many_levels_keeps_no_other_from_being_read(api: KubernetesApi, levels: int) -> None:
+    """It is read without them, and refused as a document that nests too deeply."""
+    items = [
+        f'{{"metadata": {{"name": "{name}", "namespace": "a"}}, "spec": {inner}}}'
+        for name, inner in (("deep", '{"a": [' * levels + r'"]\"}"' + "]}" * levels), ("sound", '{"service": "shop"}'))
+    ]
+    answer = f'{{"metadata": {{"resourceVersion": "1"}}, "items": [{", ".join(items)}]}}'.encode()
+
+    def listed(handler: Any) -> bool:
+        if "watch=1" in handler.path:
+            return False
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+        return True
+
+    async def work() -> None:
+        api.intercept = listed
+        async with watching(api) as feed:
+            await reaches(lambda: feed.is_listed)
+            deep, sound = (feed.objects[f"SloDocument a/{name}"] for name in ("deep", "sound"))
+            assert "service: shop" in sound.texts[sound.name]
+            objects = {Path(name): text for name, text in deep.texts.items()}
+            assert load_documents(defaults=Defaults(), objects=objects).errors
 
     run(work)
 
