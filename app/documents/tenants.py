@@ -1,6 +1,6 @@
 """Documents of tenants: each folder is read by itself, and all that it names becomes the tenant's (ADR-0101)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
@@ -140,22 +140,33 @@ def _without(loaded: LoadResult, tenant: Tenant) -> LoadResult:
 
 
 def _refuse_names_of(found: DocumentSet, tenants: set[str]) -> None:
-    """Note the SLOs outside of all tenants that would be taken for one of a tenant."""
+    """Note the SLOs outside of all tenants that would be taken for one of a tenant, by routes and adjustments, too."""
     for placed in found.placed:
         for name in (placed.slo.id, placed.slo.service):
             if tenant_of(name) in tenants:
                 problem = f"{name} is a name of the tenant {tenant_of(name)}"
                 found.findings.error(placed.place, problem, "write a name without a slash", field=placed.field)
+        given = {value for name, value in _labels(placed.slo) if name == TENANT_LABEL}
+        if given & tenants or TENANT_LABEL in placed.slo.sli.by:
+            _say_label(placed, found.findings)
 
 
 def _refuse_label(placed: PlacedSlo, findings: Findings) -> None:
     """Note an SLO that sets the label of tenants itself: routes and adjustments rely on it."""
-    slo = placed.slo
-    policies = (policy.labels for policy in slo.alerting.policies)
-    given = {name for labels in (slo.labels, slo.alerting.labels, *policies) for name, _ in labels}
-    if TENANT_LABEL in given | {*slo.sli.by}:
-        problem = f"the label {TENANT_LABEL} is set by the service"
-        findings.error(placed.place, problem, "write another name", field=placed.field)
+    given = {name for name, _ in _labels(placed.slo)}
+    if TENANT_LABEL in given | {*placed.slo.sli.by}:
+        _say_label(placed, findings)
+
+
+def _say_label(placed: PlacedSlo, findings: Findings) -> None:
+    problem = f"the label {TENANT_LABEL} is set by the service"
+    findings.error(placed.place, problem, "write another name", field=placed.field)
+
+
+def _labels(slo: Slo) -> Iterator[tuple[str, str]]:
+    """The labels that an SLO and its alerts are given."""
+    for labels in (slo.labels, slo.alerting.labels, *(policy.labels for policy in slo.alerting.policies)):
+        yield from labels
 
 
 def _of_tenant(slo: Slo, tenant: str) -> Slo:

@@ -112,7 +112,8 @@ def test_a_policy_is_for_slos_of_its_tenant_only(folder: Path) -> None:
     "spoofed",
     ["labels: {tenant: globex}", "by: [tenant]", "alerting: {labels: {tenant: globex}}"],
 )
-def test_the_label_of_tenants_cannot_be_set_by_a_document(folder: Path, spoofed: str) -> None:
+@pytest.mark.parametrize("file", ["acme/pay.yaml", "pay.yaml"])
+def test_the_label_of_tenants_cannot_be_set_by_a_document(folder: Path, spoofed: str, file: str) -> None:
     text = f"""
         service: pay
         slos:
@@ -122,11 +123,11 @@ def test_the_label_of_tenants_cannot_be_set_by_a_document(folder: Path, spoofed:
             sli: {{total: requests_total, bad: errors_total}}
             {spoofed}
     """
-    write(folder, "acme/pay.yaml", text)
+    write(folder, file, text)
     (error,) = loaded(folder).errors
-    assert error.file == folder / "acme" / "pay.yaml"
+    assert error.file == folder / file
     # Without tenants the label is theirs.
-    assert not load_all_documents(folder / "acme", (), defaults=_DEFAULTS).errors
+    assert not load_all_documents(folder / file, (), defaults=_DEFAULTS).errors
 
 
 def test_a_document_outside_of_all_tenants_cannot_take_the_name_of_one(folder: Path) -> None:
