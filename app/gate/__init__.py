@@ -14,7 +14,7 @@ from app.gate.exception_requests import (
     checked_exception,
     written_line,
 )
-from app.gate.gate import Gate, GateAnswer, GateCaller
+from app.gate.gate import Gate, GateAnswer, GateCaller, subject_of
 from app.gate.states import PolicyStates
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "PolicyStates",
     "checked_exception",
     "written_line",
+    "subject_of",
 ]

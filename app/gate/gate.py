@@ -32,7 +32,7 @@ from app.policy import (
     combined,
     judge_change,
 )
-from app.slo import SloId, Tenants
+from app.slo import SloId, Tenants, tenant_of
 from app.status import Board, BoardContent, DataState, HealthState, Snapshot, burn_now
 from app.store import Database, StoreError
 from app.store.gate import (
@@ -435,7 +435,7 @@ def _record(answer: GateAnswer, caller: GateCaller, about: str) -> DecisionRecor
         caller=caller.name,
         address=caller.address,
         # As callers wrote them: a NUL among them could never be written, nor could what waits with it.
-        service=one_line(question.service or ",".join(question.slos) or about),
+        service=one_line(question.service or subject_of(question.slos) or about),
         environment=one_line(question.environment),
         change=one_line(question.change),
         decision=verdict.decision,
@@ -444,6 +444,15 @@ def _record(answer: GateAnswer, caller: GateCaller, about: str) -> DecisionRecor
         exception=exception,
         figures=tuple(figures_of(one) for one in verdict.slos[:_MOST_FIGURES]),
     )
+
+
+def subject_of(names: Sequence[str]) -> str:
+    """Services or SLOs as one text in the log, whose beginning says of which tenant they are.
+
+    What is about several tenants is of none of them: its figures are those of all.
+    """
+    text = ",".join(names)
+    return text if len({tenant_of(one) for one in names}) <= 1 else f"several: {text}"
 
 
 def _concerns(question: GateQuestion, snapshot: Snapshot) -> bool:

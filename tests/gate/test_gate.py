@@ -119,6 +119,16 @@ def test_an_slo_that_does_not_exist_is_unknown_beside_one_that_is_healthy(bench:
     assert (verdict.decision, verdict.reason) == ("unknown", "checkout-latncy: no SLO has this id")
 
 
+def test_an_answer_about_several_tenants_is_in_the_log_of_none_of_them(bench: Bench) -> None:
+    slos = ("acme/checkout-availability", "globex/checkout-availability")
+    bench.ask(GateQuestion(slos=slos))
+    bench.ask(GateQuestion(slos=slos[:1]))
+    bench.gate.step(bench.clock.at)
+    for tenants, many in ((None, 2), ({"acme"}, 1), ({"globex"}, 0)):
+        seen = None if tenants is None else frozenset(tenants)
+        assert len(bench.gate.decisions(DecisionFilter(tenants=seen), limit=10)) == many
+
+
 def test_no_question_hinders_the_log_of_decisions(bench: Bench) -> None:
     """PostgreSQL refuses a NUL, and with it everything that waits to be written."""
     bench.evaluate(spent(0.1))

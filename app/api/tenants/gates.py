@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from app.access import seen_tenants
 from app.api.tenants.reading import are_seen, is_seen, tenant_for, whole_name
-from app.gate import ExceptionRequest, Gate, GateAnswer, GateCaller
+from app.gate import ExceptionRequest, Gate, GateAnswer, GateCaller, subject_of
 from app.policy import BudgetPolicy, GateException, GateQuestion, GateVerdict, StateOfSlo
 from app.replay import BacktestJob, BacktestJobs, BacktestPlan
 from app.slo import in_tenant
@@ -38,7 +38,7 @@ class SeenGate(Gate):
         self, question: GateQuestion, *, caller: GateCaller, content: BoardContent | None = None, about: str = ""
     ) -> GateAnswer:
         tenants = seen_tenants()
-        about = "" if tenants is None else ",".join(in_tenant(tenant, "*") for tenant in sorted(tenants))
+        about = "" if tenants is None else subject_of([in_tenant(tenant, "*") for tenant in sorted(tenants)])
         return self._gate.ask(_whole(question), caller=caller, content=self.board.current, about=about)
 
     @override
