@@ -55,7 +55,7 @@ def read_datadog(text: str) -> DatadogCount:
     """
     found = list(_TERM.finditer(text))
     around = _TERM.sub(_PLACE, text)
-    if not found:
+    if not found or _PLACE in text:
         raise CountQueryError("is not a metric query of Datadog", _AS_COUNT)
     if not _AROUND.fullmatch(around):
         left = " ".join(around.replace(_PLACE, " ").split())

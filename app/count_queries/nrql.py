@@ -14,6 +14,7 @@ _CLAUSES = re.compile(
     r"\b(since|until|timeseries|facet|limit|compare\s+with|slide\s+by|order\s+by|extrapolate|with\s+timezone)\b",
     re.IGNORECASE,
 )
+_COMMENT = re.compile(r"--|//|/\*")
 _FUNCTIONS = ("count", "sum", "filter")
 _CALL = re.compile(r"\s*(\w+)\s*\(", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -55,6 +56,8 @@ def read_nrql(text: str) -> NrqlCount:
     if found is None:
         raise CountQueryError("is not NRQL that counts", "write SELECT count(*) FROM TYPE WHERE CONDITION")
     masked = _QUOTED.sub("''", spaced)
+    if _COMMENT.search(masked):
+        raise CountQueryError("has a comment, which would hide what Sloburn writes after it", "remove it")
     clause = _CLAUSES.search(masked)
     if clause is not None:
         word = " ".join(clause[1].upper().split())

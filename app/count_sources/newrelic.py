@@ -58,7 +58,9 @@ def counts_in_answer(body: Mapping[str, Any], queries: Sequence[str], intervals:
         try:
             found.append(matrix_of(_counted(account[name]["results"], intervals)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadAnswerError(f"the answer is not one of NerdGraph: {type(error).__name__} {error}"[:200]) from None
+            # A query that NRQL understands otherwise than we do is no reason not to count the others.
+            problem = f"the answer is not one of NerdGraph: {type(error).__name__} {error}"[:200]
+            found.append(BadAnswerError(problem, query=text))
     return found
 
 

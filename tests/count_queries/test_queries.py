@@ -45,6 +45,7 @@ def test_queries_of_datadog_are_terms_and_a_formula(
         "sum:a{*}.as_count().fill(zero)",
         "sum:a{*}.as_count() / sum:b{*}.as_count()",
         "per_second(sum:a{*}.as_count())",
+        "sum:a{*}.as_count() + \0",
         "sum:a{*} by {x}.as_count() + sum:b{*}.as_count()",
     ],
 )
@@ -74,6 +75,9 @@ def test_nrql_is_asked_for_intervals() -> None:
         "SELECT count(*) FROM Transaction SINCE 1 day ago",
         "SELECT count(*) FROM Transaction FACET name",
         "SELECT count(*) FROM Transaction limit 5",
+        "SELECT count(*) FROM Transaction -- all",
+        "SELECT count(*) FROM Transaction // all",
+        "SELECT count(*) FROM Transaction /* all",
     ],
 )
 def test_what_counts_no_events_in_nrql_is_refused(text: str) -> None:
@@ -82,5 +86,5 @@ def test_what_counts_no_events_in_nrql_is_refused(text: str) -> None:
 
 
 def test_functions_within_a_filter_are_not_functions_of_the_query() -> None:
-    text = "SELECT filter(count(*), WHERE numeric(code) < 500) FROM Log WHERE message NOT LIKE '%since%'"
+    text = "SELECT filter(count(*), WHERE numeric(code) < 500) FROM Log WHERE message NOT LIKE '%since -- //%'"
     assert read_nrql(text).text == text

@@ -12,6 +12,7 @@ from app.prometheus import (
     BadAnswerError,
     BadQueryError,
     HttpConfig,
+    HttpStatusError,
     Limits,
     Matrix,
     PrometheusError,
@@ -140,6 +141,26 @@ def test_errors_are_of_our_own_kinds(kind: SourceKind, status: int, body: bytes,
         (found,) = _run(kind, server.url, _asking(GOOD[kind]))
     assert isinstance(found, error)
     assert not any(key in str(found) for key in HEADERS.values())
+
+
+def test_keys_go_to_no_other_host() -> None:
+    """Wherever an answer points."""
+    with Scripted() as other, Scripted(otherwise=Reply(status=307, headers={"Location": other.url})) as server:
+        (found,) = _run(SourceKind.DATADOG, server.url, _asking(GOOD[SourceKind.DATADOG]))
+        assert isinstance(found, HttpStatusError)
+        assert len(server.requests) == 1
+        assert not other.requests
+
+
+def test_an_odd_answer_to_one_query_is_none_to_the_others() -> None:
+    """Such as that to NRQL that New Relic understands otherwise than we do: it is asked with those of other SLOs."""
+    bucket = b'{"beginTimeSeconds": 0, "endTimeSeconds": 60, "events": 2}'
+    body = b'{"data":{"actor":{"account":{"q0":{"results":[{"events":7}]},"q1":{"results":[' + bucket + b"]}}}}}"
+    with Scripted(otherwise=Reply(body=body)) as server:
+        odd, other = _run(SourceKind.NEWRELIC, server.url, _asking("SELECT count(*) FROM a", "SELECT count(*) FROM b"))
+    assert isinstance(odd, BadAnswerError)
+    assert isinstance(other, Matrix)
+    assert other.values.tolist() == [2]
 
 
 def test_a_server_in_trouble_is_asked_again() -> None:
