@@ -29,6 +29,6 @@ __all__ = [
     "InvalidExceptionError",
     "PolicyStates",
     "checked_exception",
-    "written_line",
     "subject_of",
+    "written_line",
 ]
