@@ -5,7 +5,8 @@ its increments add to the row's total and bad events. A *target* is what is scra
 `instance`: whether a counter is new or merely new to us is decided for the target as a whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -96,7 +97,8 @@ class Registry:
     """Hands out the indexes of rows, targets and counters; they are never reused while it lives.
 
     Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
-    of which the first went on as the second, in order. *uncompared* are the counters that have not been compared with
+    of which the first went on as the second, in order, and *moved* all that had been counted as the first, itself at
+    the beginning. *uncompared* are the counters that have not been compared with
     others of their target yet; *small* are those that were, and showed too little to prove anything. *whole_rows* are
     rows of which no older history is to be read.
     """
@@ -115,6 +117,7 @@ class Registry:
         self._target_alias: list[int] = []
         self._members: dict[int, list[int]] = {}
         self.unions: list[tuple[int, int]] = []
+        self.moved: list[tuple[int, ...]] = []
         self._relabelled: dict[int, list[float]] = {}
         self._by_base: dict[tuple[int, int], list[int]] = {}
         self._copies: dict[int, int] = {}
@@ -284,18 +287,32 @@ class Registry:
         labels = self._labels[counter]
         return self.newest_labels_of(counter) if labels is None else labels
 
+    def own_labels_of(self, counter: int) -> Labels | None:
+        """The labels of a counter, but for those in which copies of series differ in its row.
+
+        Which of its copies came first is chance, and so is what it has of these labels.
+        """
+        labels, copied = self.labels_of(counter), self._copy_labels.get(self.counter_keys[counter][0])
+        if labels is None or not copied:
+            return labels
+        return tuple(pair for pair in labels if pair[0] not in copied)
+
     def newest_labels_of(self, counter: int) -> Labels | None:
         """The labels that a counter has gone on under, None if it was not seen since the service started."""
         members = self._labelled(counter)
         return self._labels[members[-1]] if members else None
 
-    def unite(self, new: int, old: int) -> None:
-        """Count *new* and all that was counted with it as *old* from now on, and their targets as one."""
+    def unite(self, new: int, old: int) -> tuple[int, int] | None:
+        """Count *new* and all that was counted with it as *old* from now on, and their targets as one.
+
+        Gives the counters that they were counted as until now; None if that was one already.
+        """
         new, old = self._stream[new], self._stream[old]
         if new == old:
-            return
+            return None
         self.unions.append((new, old))
         moved = self._members.pop(new, [new])
+        self.moved.append(tuple(moved))
         for counter in moved:
             self._stream[counter] = old
         self._members.setdefault(old, [old]).extend(moved)
@@ -303,6 +320,20 @@ class Registry:
         if gone != kept:
             self._target_alias = [kept if alias == gone else alias for alias in self._target_alias]
         self._arrays = None
+        return new, old
+
+    @contextmanager
+    def counted_apart(self, moved: Iterable[Sequence[int]]) -> Iterator[None]:
+        """Count those that have *moved* as they were before, meanwhile; they have the same targets now."""
+        united = self._stream
+        self._stream, self._arrays = united.copy(), None
+        for counters in moved:
+            for counter in counters:
+                self._stream[counter] = counters[0]
+        try:
+            yield
+        finally:
+            self._stream, self._arrays = united, None
 
     def note_relabelling(self, counter: int, at: float) -> None:
         """Note that a *counter* went on under other labels at a time."""

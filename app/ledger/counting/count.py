@@ -18,7 +18,7 @@ from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, furthe
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
 from app.ledger.counting.first_samples import FirstSighting, NewSeries, count_first_samples, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
-from app.ledger.counting.sampled import apart, count_sampled
+from app.ledger.counting.sampled import count_sampled, sampled_apart
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.series_links import find_links
 from app.ledger.counting.starts import Starts
@@ -65,12 +65,14 @@ def count(
     gap_s: Floats | float = LOOKBACK_S,
     starts: Starts | None = None,
     known_s: float | None = None,
+    finds_links: bool = True,
 ) -> Count:
     """Count the samples after *cursor* up to *until*; further apart than *gap_s*, by row, they have a hole between.
 
     Later samples are hindsight: they help to judge and are not counted. Samples at or before the cursor are ignored,
     so that reading twice never counts twice. *starts* is what is known of when processes and series began. Of what
-    came up to *known_s* nothing is missing; None where samples may be late.
+    came up to *known_s* nothing is missing; None where samples may be late. If not *finds_links*, no counters prove to
+    be others.
     """
     if known_s is not None:
         samples = samples.until(known_s)
@@ -79,13 +81,13 @@ def count(
     # Series that came with these samples may have proved by their labels to be others.
     cursor.merge_united(registry)
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
-    sampled, samples = apart(samples, registry)
+    sampled, samples = sampled_apart(samples, registry)
     of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
     original, samples = samples, _without_late_of_restarted(united(samples, registry), cursor, registry)
     steps = Steps.of(cursor.fresh(samples), cursor)
     links: tuple[Link, ...] = ()
     # Each union may show another one: a series that ended continues in one that is itself a copy.
-    for _ in range(_LINK_PASSES):
+    for _ in range(_LINK_PASSES if finds_links else 0):
         found = _link(steps, cursor, registry, until=until, known_s=known_s)
         if not found:
             break
@@ -104,7 +106,7 @@ def count(
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
-    doubled = _doubled(original, registry)
+    doubled = _doubled(original, registry) if finds_links else ()
     cursor.merge_united(registry)
     return Count(
         increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
@@ -125,15 +127,17 @@ def positions_at(
     within_s: float = np.inf,
     starts: Starts | None = None,
     known_s: float | None = None,
+    finds_links: bool = True,
 ) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
     Later *samples* are hindsight, as in `count`, so that both judge alike. Targets that were not seen in the last
     *within_s* are left out: too little of them is known to go on from.
     """
-    sampled, samples = apart(samples, registry)
-    # What is found to be a copy further back is counted again from there, which is not known here.
-    _link_before(samples.after(until - WARM_UP_S), registry, until=until, known_s=known_s)
+    sampled, samples = sampled_apart(samples, registry)
+    if finds_links:
+        # What is found to be a copy further back is counted again from there, which is not known here.
+        _link_before(samples.after(until - WARM_UP_S), registry, until=until, known_s=known_s)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
     count_sampled(sampled, cursor, registry, until=until, gap_s=np.full(registry.sizes[0], LOOKBACK_S))
@@ -200,7 +204,7 @@ def _link(
     known_s: float | None,
     after: float = -np.inf,
 ) -> tuple[Link, ...]:
-    """Unite counters that prove to be one, in the registry and in the cursor."""
+    """Unite counters that prove to be one, in the registry and in the cursor; gives those that were two until now."""
     appears = np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter])
     # A series that was away may have gone on under other labels meanwhile.
     first_samples = np.flatnonzero(appears | _returns(steps, cursor, registry))
@@ -215,13 +219,17 @@ def _link(
     known = {link.new for link in found}
     found += [link for link in find_links(context, first_samples, registry) if link.new not in known]
     found += further_copies(context, registry, found)
+    proved = []
     for link in found:
-        registry.unite(link.new, link.old)
-        cursor.merge(link.new, link.old)
+        # Several links may prove the same: what is united already has one position, and must keep it.
+        pair = registry.unite(link.new, link.old)
+        if pair is not None:
+            cursor.merge(*pair)
+            proved.append(Link(*pair, duplicate=link.duplicate, at=link.at))
         if not link.duplicate:
             registry.note_relabelling(link.old, link.at)
     cursor.merge_targets(registry)
-    return tuple(found)
+    return tuple(proved)
 
 
 def _returns(steps: Steps, cursor: LastSamples, registry: Registry) -> Bools:
@@ -323,8 +331,11 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFall
         totals = arrays.total[samples.counter] > 0
         cursor.note_rows_seen(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
     cursor.dips = {counter: dip for counter, dip in found.dips.items() if counter not in found.forgotten}
-    for counter, value in found.runs.items():
-        cursor.value[counter] = value
+    for counter, run in found.runs.items():
+        cursor.value[counter] = run.newest
+        if run.moved_at == run.at:
+            # While it was taken for a dip, its steps told no pace: it has stood still.
+            cursor.latest[counter], cursor.earlier[counter] = run.still_steps(float(cursor.time[counter]))
     for counter, dip in cursor.dips.items():
         if not dip.counted:
             cursor.value[counter] = dip.high

@@ -62,12 +62,12 @@ class JudgedFalls:
     """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
 
     *came_back* are targets of which counters came back to levels of before a restart, and when. *hindsight* are events
-    that belong to an earlier time than the sample that proved them; *runs* are counters that later samples proved to be
-    of batch jobs, with their values.
+    that belong to an earlier time than the sample that proved them; *runs* are falls of counters that later samples
+    proved to be of batch jobs.
     """
 
     hindsight: list[Hindsight] = field(default_factory=list)
-    runs: dict[int, float] = field(default_factory=dict)
+    runs: dict[int, Dip] = field(default_factory=dict)
     dipped: list[tuple[int, float]] = field(default_factory=list)
     restarted: list[tuple[int, float]] = field(default_factory=list)
     came_back: list[tuple[int, float]] = field(default_factory=list)
@@ -117,12 +117,13 @@ class Falls:
             value=value,
             gap_s=gap_s,
         )
-        expired = self._expired(target, begin, since=steps.since[members], before=before, value=value)
+        seen_s = context.seen_before(target, begin)
+        expired = has_expired(since=steps.since[members], seen_s=seen_s, at=begin, before=before, value=value)
         if expired.any():
             # It begins again, as a new series does, since the last scrape of its target.
             new_pace = context.target_pace(target, begin)
             pace = np.where(expired, np.nan if new_pace is None else new_pace, pace)
-            gap_s = np.where(expired, begin - context.seen_before(target, begin), gap_s)
+            gap_s = np.where(expired, begin - seen_s, gap_s)
         # A counter that wraps around went on: it is no evidence of a restart.
         wrapped = (value < before) & has_wrapped(before, value, gap_s=gap_s, pace=pace)
         before = np.where(wrapped, before - WRAP, before)
@@ -149,7 +150,7 @@ class Falls:
         self._judged[members] |= judgement.reset | judgement.dip
         # A counter that was missing for a while counted from zero since the target was last seen.
         resets = members[judgement.reset & (expired | judgement.whole)]
-        steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
+        steps.since[resets] = np.fmax(steps.since[resets], seen_s)
         if judgement.whole:
             self._restart(target, at, steps.samples.counter[scrape])
         still = np.full(len(members), self._stood_still(counters, begin))
@@ -188,8 +189,7 @@ class Falls:
         older = list(cursor.last_steps(counter)[:2])
         if dip is not None and dip.moved_at == dip.at:
             # What a dip shows is part of no pace.
-            passed_s = float(cursor.time[counter]) - dip.at
-            older = [0.0 if passed_s > scrapes * dip.gap_s else np.nan for scrapes in (0.5, 1.5)]
+            older = dip.still_steps(float(cursor.time[counter]))
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
     def _note_falls(
@@ -233,16 +233,6 @@ class Falls:
                 self._found.dipped.append((of, when))
             self._go_on(of, dip, index + 1, last)
 
-    def _expired(self, target: int, begin: float, *, since: Floats, before: Floats, value: Floats) -> Bools:
-        """Which counters of a scrape at *begin*, last seen at *since*, were missing while their target went on.
-
-        One that was missing for a few scrapes only, and comes back with nearly its old value, is a copy that lags.
-        """
-        seen = self._context.seen_before(target, begin)
-        missed_some = (begin - since > _MISSED_SCRAPES * (begin - seen)) & ~is_near(before, value)
-        expired: Bools = (since < seen) & (missed_some | (begin - since > LOOKBACK_S))
-        return expired
-
     def _restart(self, target: int, at: float, there: Ints) -> None:
         """A whole target restarted: its counters that are not *there* begin from zero when they are seen again."""
         steps, context = self._steps, self._context
@@ -269,7 +259,7 @@ class Falls:
             return
         if not standing.counted and self._proves_run(standing, last, later):
             self._found.hindsight.append(_run_of(counter, standing))
-            self._found.runs[counter] = standing.newest
+            self._found.runs[counter] = standing
         else:
             self._found.dips[counter] = standing
 
@@ -434,6 +424,16 @@ class Falls:
         """Events per second of a counter *before* it fell, or at its lower level up to each step if that is faster."""
         passed_s, counted = self._steps.since[first:last] - dip.at, self._steps.raw[first:last] - dip.low
         return np.maximum(before, np.where(passed_s > 0, counted / np.maximum(passed_s, 1.0), 0.0))
+
+
+def has_expired(*, since: Floats, seen_s: float, at: float, before: Floats, value: Floats) -> Bools:
+    """Which counters, last seen at *since*, were missing in their target's scrape at *seen_s*, before that *at* a time.
+
+    One that was missing for a few scrapes only, and comes back with nearly its old value, is a copy that lags.
+    """
+    missed_some = (at - since > _MISSED_SCRAPES * (at - seen_s)) & ~is_near(before, value)
+    expired: Bools = (since < seen_s) & (missed_some | (at - since > LOOKBACK_S))
+    return expired
 
 
 def _is_run(dip: Dip, value: float, *, lasted_s: float) -> bool:

@@ -8,11 +8,12 @@ counted since its last scrape, or nothing; unless older history knows the series
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
 
-from app.ledger.counting.falls import JudgedFalls
+from app.ledger.counting.falls import JudgedFalls, has_expired
 from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.plausibility import (
@@ -31,7 +32,7 @@ from app.ledger.counting.takeovers import Stood, grown_since_ended
 from app.ledger.increments import Increments
 from app.ledger.registry import CounterArrays, Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 # Series of one scrape, however their timestamps differ, are looked for so far around a first sample.
 _SAME_SCRAPE_S = 15.0
@@ -229,12 +230,12 @@ def _has_value_of_ended(
     """
     samples, arrays = context.steps.samples, context.arrays
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
-    labels = registry.labels_of(counter)
+    labels = registry.own_labels_of(counter)
     if labels is None or value <= SLACK_EVENTS:
         return False
     restarted = float(context.cursor.restarted[arrays.target[counter]])
     for other, seen in expired.with_value(value, at):
-        theirs = registry.labels_of(other)
+        theirs = registry.own_labels_of(other)
         if (
             other != counter
             and theirs is not None
@@ -294,14 +295,21 @@ def _events_since_older(
     served_s = sighting.first_scrape.served_s
     restarted = served_s is not None and sighting.at - served_s > target_seen
     if (delta < 0).any():
-        judgement = _judge_fall_since(
-            sighting, older, counters[known], values[known], target_pace=target_pace, restarted=restarted
+        judgement, expired = _judge_fall_since(
+            sighting,
+            older,
+            counters[known],
+            values[known],
+            seen_s=target_seen,
+            target_pace=target_pace,
+            restarted=restarted,
         )
         delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
         if judgement.whole:
             restarted = True
             older.restarted[target] = sighting.at
-            since[known] = np.where(judgement.reset, target_seen, since[known])
+        # As where both are in one stretch: what was missing counts from zero since the target was last seen.
+        since[known] = np.where(judgement.reset & (expired | judgement.whole), target_seen, since[known])
     new = Stood(counter=counters[~known], value=values[~known])
     # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
     scrape = _Scrape.of(
@@ -336,29 +344,35 @@ def _judge_fall_since(
     counters: Ints,
     values: Floats,
     *,
+    seen_s: float,
     target_pace: float | None,
     restarted: bool,
-) -> ScrapeJudgement:
-    """Judge a *sighting* in which some of the *counters* that *older* knows fell; shapes (counters,).
+) -> tuple[ScrapeJudgement, Bools]:
+    """Judge a *sighting* in which some of the *counters* that *older* knows fell, as `Falls` does; shapes (counters,).
 
-    *restarted*: its process is known to have begun since the target was seen.
+    Gives also which of them were missing while their target went on to *seen_s*. *restarted*: its process is known to
+    have begun since then.
     """
     before, gap_s = older.value[counters], sighting.at - older.time[counters]
-    return judge_fall(
+    pace = pace_of_fall(
+        long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
+        steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
         before=before,
         value=values,
         gap_s=gap_s,
-        pace=pace_of_fall(
-            long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
-            steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
-            before=before,
-            value=values,
-            gap_s=gap_s,
-        ),
-        followed_pace=sighting.first_scrape.followed_pace,
-        target_pace=target_pace,
+    )
+    expired = has_expired(since=older.time[counters], seen_s=seen_s, at=sighting.at, before=before, value=values)
+    followed = sighting.first_scrape.followed_pace
+    judgement = judge_fall(
+        before=before,
+        value=values,
+        gap_s=np.where(expired, sighting.at - seen_s, gap_s),
+        pace=np.where(expired, np.nan if target_pace is None else target_pace, pace),
+        followed_pace=followed,
+        target_pace=None if followed else target_pace,
         restarted=restarted,
     )
+    return judgement, expired
 
 
 def count_first_samples(
@@ -397,20 +411,30 @@ def link_series_to_older(
     """
     older.grow(registry.sizes)
     found: list[tuple[NewSeries, float, float]] = []
-    pending = []
-    for series in new_series:
-        counter = int(registry.arrays.stream[series.counter])
-        seen, before = float(older.time[counter]), float(older.value[counter])
-        restarted = float(older.restarted[registry.arrays.alias[series.target]])
-        if restarted > seen or (np.isnan(seen) and not np.isnan(restarted)):
-            found.append((series, series.since, series.events))
-        elif not np.isnan(before):
-            found.append((series, *_events_of_returned(series, before, older, counter)))
-        elif not np.isnan(seen):
-            found.append((series, series.since, series.events))
-        else:
-            pending.append(series)
+    pending: list[NewSeries] = []
+    # Those that appear in one scrape are judged by each other, and what they prove holds for those that come later.
+    for _, together in groupby(sorted(new_series, key=_by_scrape), key=_by_scrape):
+        returned: list[NewSeries] = []
+        for series in together:
+            counter = int(registry.arrays.stream[series.counter])
+            seen = float(older.time[counter])
+            restarted = float(older.restarted[registry.arrays.alias[series.target]])
+            if restarted > seen or (np.isnan(seen) and restarted <= series.at):
+                found.append((series, series.since, series.events))
+            elif not np.isnan(older.value[counter]):
+                returned.append(series)
+            elif not np.isnan(seen):
+                found.append((series, series.since, series.events))
+            else:
+                pending.append(series)
+        if returned:
+            found += _events_of_returned(returned, older, registry)
     return _increments(found, registry), tuple(pending)
+
+
+def _by_scrape(series: NewSeries) -> tuple[float, int]:
+    """Since when the target of a series had been seen, by which those of one scrape are known."""
+    return series.since, series.target
 
 
 def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Registry) -> Increments:
@@ -429,22 +453,32 @@ def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Regis
     )
 
 
-def _events_of_returned(series: NewSeries, before: float, older: LastSamples, counter: int) -> tuple[float, float]:
-    """Since when a series that returns has counted, and how many events; it was seen *before* in *older* time."""
-    seen = float(older.time[counter])
-    befores, values, gap_s = (np.array([each]) for each in (before, series.value, series.at - seen))
-    if series.value >= before or is_rounded(befores, values)[0]:
-        return seen, max(series.value - before, 0.0)
-    pace = pace_of_fall(
-        long=np.array([steadiest(older.newest_paces(counter))]),
-        steps=last_steps([older.last_steps(counter)]),
-        before=befores,
-        value=values,
-        gap_s=gap_s,
-    )
-    judgement = judge_scrape(before=befores, value=values, gap_s=gap_s, pace=pace)
-    # It began from zero while its target went on: since that was scraped last.
-    return (series.since, series.value) if judgement.reset[0] else (seen, 0.0)
+def _events_of_returned(
+    returned: Sequence[NewSeries], older: LastSamples, registry: Registry
+) -> Iterable[tuple[NewSeries, float, float]]:
+    """Since when each series that *returned* in one scrape has counted, and how many events; *older* has seen all."""
+    counters = registry.arrays.stream[np.array([series.counter for series in returned], dtype=np.int64)]
+    seen, before = older.time[counters], older.value[counters]
+    value = np.array([series.value for series in returned])
+    value = np.where(is_rounded(before, value), before, value)
+    since, events = seen.copy(), np.maximum(value - before, 0.0)
+    if (value < before).any():
+        gap_s = np.array([series.at for series in returned]) - seen
+        pace = pace_of_fall(
+            long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
+            steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
+            before=before,
+            value=value,
+            gap_s=gap_s,
+        )
+        judgement = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace)
+        reset = judgement.reset
+        if judgement.whole:
+            older.restarted[registry.arrays.alias[returned[0].target]] = min(series.at for series in returned)
+        # They began from zero while their target went on: since that was scraped last.
+        since = np.where(reset, [series.since for series in returned], since)
+        events = np.where(reset, value, events)
+    return zip(returned, since.tolist(), events.tolist(), strict=True)
 
 
 def _first_scrape_until(context: SampleContext, target: int) -> float:

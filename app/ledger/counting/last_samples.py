@@ -42,6 +42,13 @@ class Dip:
     grown_from_low: float = 0.0
     moved_at: float = float("nan")
 
+    def still_steps(self, at: float) -> list[float]:
+        """The paces of the last two steps up to a time, newest first, of a counter that has not grown since it fell.
+
+        NaN where the step is that of the fall or before it.
+        """
+        return [0.0 if at - self.at > scrapes * self.gap_s else float("nan") for scrapes in (0.5, 1.5)]
+
 
 def _no_runs() -> SeenRuns:
     return SeenRuns(np.empty(0), np.empty(0), np.empty(0))

@@ -13,7 +13,7 @@ from app.ledger.registry import Registry
 from app.slo.arrays import Floats
 
 
-def apart(samples: Samples, registry: Registry) -> tuple[Samples, Samples]:
+def sampled_apart(samples: Samples, registry: Registry) -> tuple[Samples, Samples]:
     """The samples that are events themselves, and those of counters."""
     sampled = registry.arrays.sampled
     if not sampled.any():

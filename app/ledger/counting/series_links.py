@@ -248,7 +248,7 @@ class _Round:
 
         Targets are apart: what kube-state-metrics counts goes from shard to shard.
         """
-        labels = self._registry.labels_of(int(self._context.steps.samples.counter[sample])) or ()
+        labels = self._registry.own_labels_of(int(self._context.steps.samples.counter[sample])) or ()
         return any(
             name in change and name not in _TARGET_LABELS and (name, value) in self._known_labels
             for name, value in labels
@@ -257,7 +257,7 @@ class _Round:
     @cached_property
     def _known_labels(self) -> frozenset[tuple[str, str]]:
         """The labels of the others, with their values."""
-        others = (self._registry.labels_of(counter) or () for counter in self._others.counter.tolist())
+        others = (self._registry.own_labels_of(counter) or () for counter in self._others.counter.tolist())
         return frozenset(pair for labels in others for pair in labels)
 
     def _consistent(self, sample: int, change: frozenset[str]) -> Link | None:
@@ -383,7 +383,7 @@ class _Round:
         new, old = int(samples.counter[sample]), int(self._others.counter[place])
         if arrays.total[new] != arrays.total[old] or arrays.bad[new] != arrays.bad[old]:
             return None
-        mine, theirs = self._registry.labels_of(new), self._registry.labels_of(old)
+        mine, theirs = self._registry.own_labels_of(new), self._registry.own_labels_of(old)
         if mine is None or theirs is None:
             return frozenset()
         differing = frozenset(name for name, _ in set(mine) ^ set(theirs))
@@ -399,11 +399,11 @@ class _Round:
         if known is None:
             known = self._by_signature[change] = {}
             for place, counter in enumerate(self._others.counter.tolist()):
-                labels = self._registry.labels_of(counter)
+                labels = self._registry.own_labels_of(counter)
                 if labels is not None:
                     known.setdefault(_without(labels, change), []).append(place)
         new = int(self._context.steps.samples.counter[sample])
-        labels = self._registry.labels_of(new)
+        labels = self._registry.own_labels_of(new)
         if labels is None:
             return []
         arrays = self._context.arrays
@@ -444,9 +444,11 @@ class _Round:
         if certain:
             return growth <= tolerance and stood >= _CERTAIN_RATIO * max(tolerance, -growth)
         target = int(self._context.arrays.target[old])
-        return growth <= tolerance or is_first_value_plausible(
-            growth, gap_s=gap_s, pace=self._context.target_pace(target, self._begin)
-        )
+        target_pace = self._context.target_pace(target, self._begin)
+        if target_pace is None and target != int(self._context.arrays.target[samples.counter[sample]]):
+            # A job that was scraped once shows no pace by which the next one could be its continuation.
+            return growth <= tolerance
+        return growth <= tolerance or is_first_value_plausible(growth, gap_s=gap_s, pace=target_pace)
 
     def _goes_on(self, sample: int, place: int) -> bool:
         """Whether a small first value may be that of a counter of a target whose others keep their labels."""

@@ -46,7 +46,7 @@ def grown_since_ended(new: Stood, ended: Stood, registry: Registry) -> dict[int,
     Each ended counter is continued by one: by that which differs in the fewest labels and grew least.
     """
     arrays, pairs = registry.arrays, []
-    labels = {counter: registry.labels_of(counter) for counter in (*new.counter.tolist(), *ended.counter.tolist())}
+    labels = {counter: registry.own_labels_of(counter) for counter in (*new.counter.tolist(), *ended.counter.tolist())}
     for counter, value in zip(new.counter.tolist(), new.value.tolist(), strict=True):
         may_be = _count_alike(arrays, ended.counter, counter) & (value >= ended.value - NEAR_EVENTS)
         for other, before in zip(ended.counter[may_be].tolist(), ended.value[may_be].tolist(), strict=True):
