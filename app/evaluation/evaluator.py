@@ -254,6 +254,8 @@ class Evaluator:
             return await self._read_piece(history, now)
 
     async def _read_piece(self, history: SourceHistory, now: datetime) -> bool:
+        if await self._count_copies_again(history, now):
+            return True
         time_range, answers = await history.backfill.read(now)
         if time_range is None or answers is None:
             return await self._read_window_edges(history, now)
@@ -296,6 +298,18 @@ class Evaluator:
 
         burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
         return await self.forecasting.step(members, past_of, at=at, burning=burning)
+
+    async def _count_copies_again(self, history: SourceHistory, now: datetime) -> bool:
+        found = await history.copy_recounts.read(now)
+        if found is None:
+            return False
+        async with self._turn:
+            if self._retired:
+                return False
+            history.copy_recounts.enter(found)
+            # That they are one is stored already: after a restart they are not found to have been two.
+            await self._writer.save_history(now)
+        return True
 
     async def _read_window_edges(self, history: SourceHistory, now: datetime) -> bool:
         found = await history.window_edges.read(now)

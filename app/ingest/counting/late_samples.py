@@ -147,7 +147,9 @@ def _look_back_further(ledger_writer: LedgerWriter, tracked_slis: Sequence[Track
         first = min((float(first_s[one]) for one in tracked.rows.values()), default=math.inf)
         if first < tracked.settled_s:
             since = first // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
-            tracked.settle_from_s = min(tracked.settle_from_s, max(since, tracked.settled_s - _LONGEST_S))
+            # What is older is read as history: of counters that have ended since, the cursor does not know it.
+            oldest_s = max(tracked.settled_s - _LONGEST_S, tracked.complete_from_s)
+            tracked.settle_from_s = min(tracked.settle_from_s, max(since, oldest_s))
 
 
 def _newest(row_seen_s: Sequence[float], tracked: TrackedSli) -> float:

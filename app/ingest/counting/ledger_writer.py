@@ -6,13 +6,14 @@ the samples, so a service that has run for hours and one that has just started a
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
 from app.ingest.counting.ended_series import EndedSeries
 from app.ingest.series.series_index import SeriesIndex
-from app.ingest.series.tracked_slis import TrackedSli, take_turns
+from app.ingest.series.tracked_slis import CountedApart, TrackedSli, take_turns
 from app.ledger import (
     COARSE_WIDTH_S,
     FINE_REACH_S,
@@ -208,7 +209,7 @@ class LedgerWriter:
         """Take back all that is final of an SLI, to count it again."""
         tracked.history_recounts += 1
         tracked.complete_from_s = tracked.settled_s
-        tracked.pending_targets, tracked.pending_series = [], []
+        tracked.pending_targets, tracked.pending_series, tracked.copies = [], [], []
         for row in tracked.rows.values():
             self.ledger.forget_until(row, tracked.complete_from_s)
         self.set_history_progress(tracked)
@@ -226,11 +227,47 @@ class LedgerWriter:
             self.set_history_progress(tracked)
         self._record(past.increments, Stage.PARTIAL_PAST)
 
-    def _count_range(self, samples: Samples, *, since_s: float, until_s: float, starts: Starts | None = None) -> Count:
+    def count_copies_again(
+        self, tracked: TrackedSli, samples: Samples, counters: Sequence[CountedApart], *, since_s: float, until_s: float
+    ) -> None:
+        """Count in (since, until] once what *counters* counted for good beside those that they are copies of.
+
+        Only the difference is recorded: what else was counted may go on from what was long before *samples*.
+        """
+        registry, found = self.ledger.registry, []
+        samples = self.only(samples, [tracked])
+        for sign, moved in ((-1.0, [one.counters for one in counters]), (1.0, [])):
+            with registry.counted_apart(moved):
+                counted = self._count_range(
+                    samples, since_s=since_s, until_s=until_s, starts=self.starts, finds_links=False
+                ).with_first_samples(registry)
+            # The time was measured, whichever of the copies was seen.
+            seen = np.zeros(len(counted.row), dtype=bool)
+            found.append(replace(counted, total=sign * counted.total, bad=sign * counted.bad, seen=seen))
+        self.ledger.record(Increments.joined(found), Stage.FINAL)
+        tracked.copies = [one for one in tracked.copies if one not in counters]
+
+    def _count_range(
+        self,
+        samples: Samples,
+        *,
+        since_s: float,
+        until_s: float,
+        starts: Starts | None = None,
+        finds_links: bool = True,
+    ) -> Count:
         """Count *samples* of history after *since_s*; those before show where the counters stood then."""
         registry = self.ledger.registry
         known_s = until_s + LOOKBACK_S
-        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=starts, known_s=known_s)
+        positions = positions_at(
+            samples,
+            registry,
+            until=since_s,
+            within_s=PACE_GRID_S,
+            starts=starts,
+            known_s=known_s,
+            finds_links=finds_links,
+        )
         return count(
             samples.after(since_s),
             positions,
@@ -239,6 +276,7 @@ class LedgerWriter:
             gap_s=self.ledger.gap_s,
             starts=starts,
             known_s=known_s,
+            finds_links=finds_links,
         )
 
     def forget_partial_past(self, tracked: TrackedSli) -> None:
@@ -360,7 +398,22 @@ class LedgerWriter:
         for link in counted.links:
             if link.duplicate:
                 self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[registry.arrays.stream[link.old]]))
+        self._note_copies(counted)
         self._unite()
+
+    def _note_copies(self, counted: Count) -> None:
+        """Note which of the counters that have just proved to be others had been counted for good beside them."""
+        registry = self.ledger.registry
+        self.settled.grow(registry.sizes)
+        # One that goes on as another, which has ended, was no copy of it.
+        ended = {(link.new, link.old) for link in counted.links if not link.duplicate}
+        unions, moved = registry.unions[self._united :], registry.moved[self._united :]
+        for pair, counters in zip(unions, moved, strict=True):
+            tracked = self._tracked_of[registry.rows[int(registry.arrays.row[pair[0]])].sli]
+            # What is older is read as history, in which they count once.
+            since_s, until_s = tracked.complete_from_s, tracked.settled_s
+            if pair not in ended and since_s < until_s and not np.isnan(self.settled.time[list(pair)]).any():
+                tracked.copies.append(CountedApart(counters, since_s, until_s))
 
     def _unite(self) -> None:
         """Go on with counters that proved to be others."""

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.brackets import Interpolated
@@ -44,6 +45,14 @@ class LateSamples:
     seen_s: float
 
 
+class CountedApart(NamedTuple):
+    """Counters that were counted for good in (since, until] beside the one that they have proved to be copies of."""
+
+    counters: tuple[int, ...]
+    since_s: float
+    until_s: float
+
+
 # By identity: there is one for each SLI, and thousands are looked up in every evaluation.
 @dataclass(slots=True, kw_only=True, eq=False)
 class TrackedSli:
@@ -59,7 +68,8 @@ class TrackedSli:
     have been asked for. *refusal* is why the SLI is not evaluated at all. *partial* says what is missing from what was
     read last, which is then not final, and *partial_since_s* since when. *partial_history* says what is missing from
     the history before *complete_from_s*, which has been counted back to *partial_history_from_s* all the same, and is
-    counted again once it is whole; None where it is not so. All history was counted again *history_recounts* times. It
+    counted again once it is whole; None where it is not so. All history was counted again *history_recounts* times.
+    *copies* of counters were counted for good beside them until they proved to be copies. It
     is *partial_history_apart* if no cell holds events of it
     beside others. The next reads begin at *read_from_s* and *settle_from_s*,
     where samples may be *late*; newest samples of some series were *lag_s* old when such were last seen at
@@ -102,6 +112,7 @@ class TrackedSli:
     partial_history_from_s: float | None = None
     partial_history_apart: bool = False
     history_recounts: int = 0
+    copies: list[CountedApart] = field(default_factory=list)
     read_from_s: float = 0.0
     settle_from_s: float = 0.0
     late: LateSamples | None = None

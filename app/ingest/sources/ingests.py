@@ -12,6 +12,7 @@ import structlog
 from app.ingest.counting.composites import leaves_of
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history.backfill import Backfill
+from app.ingest.history.copy_recounts import CopyRecounts
 from app.ingest.history.history_reader import SourceReaders
 from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, NamedSource, Source
@@ -40,6 +41,7 @@ class SourceHistory:
     ingests: Sequence[SourceIngest]
     backfill: Backfill
     window_edges: WindowEdges
+    copy_recounts: CopyRecounts
     health: QueryHealth
 
 
@@ -76,7 +78,9 @@ class Ingests:
         )
         self.by_name: Mapping[str, SourceIngest] = {ingest.name: ingest for ingest in self.all}
         histories = [
-            SourceHistory(ingest.name, (ingest,), ingest.backfill, ingest.window_edges, ingest.health)
+            SourceHistory(
+                ingest.name, (ingest,), ingest.backfill, ingest.window_edges, ingest.copy_recounts, ingest.health
+            )
             for ingest in self.all
         ]
         mixed = by_home.get("", [])
@@ -85,7 +89,8 @@ class Ingests:
         if mixed:
             reader = SourceReaders({ingest.name: ingest.reader for ingest in self.all})
             backfill, window_edges = Backfill(ledger_writer, mixed, reader), WindowEdges(ledger_writer, mixed, reader)
-            histories.append(SourceHistory("", self.all, backfill, window_edges, QueryHealth(instruments)))
+            copies = CopyRecounts(ledger_writer, mixed, reader)
+            histories.append(SourceHistory("", self.all, backfill, window_edges, copies, QueryHealth(instruments)))
         self.histories = tuple(histories)
         self._asking: dict[str, asyncio.Task[AskedSlot]] = {}
         self._late: set[str] = set()

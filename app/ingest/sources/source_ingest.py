@@ -12,6 +12,7 @@ from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.counting.slot_queries import Read
 from app.ingest.counting.start_times import StartTimes
 from app.ingest.history.backfill import Backfill, leaving_room
+from app.ingest.history.copy_recounts import CopyRecounts
 from app.ingest.history.history_reader import OneSource
 from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, NamedSource
@@ -81,6 +82,7 @@ class SourceIngest:
         name = "" if source.name == DEFAULT_SOURCE else source.name
         self.backfill = Backfill(ledger_writer, self.tracked_slis, self.reader, name=name)
         self.window_edges = WindowEdges(ledger_writer, self.tracked_slis, self.reader)
+        self.copy_recounts = CopyRecounts(ledger_writer, self.tracked_slis, self.reader)
         self.start_times = StartTimes(ledger_writer, self._live, past=past, name=source.name)
         self.health = QueryHealth(instruments, source.name)
         self.inspection = None if source.metrics is None else Inspection(self.tracked_slis, source.metrics)

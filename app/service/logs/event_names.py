@@ -84,6 +84,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "unreadable": "history cannot be read now",
         "complete": "history is complete",
         "whole_again": "history is whole again and is counted again",
+        "copies_counted_again": "copies of series are counted again as one",
         "reading": "reading history",
         "retention_short": (
             "Prometheus keeps less than the windows of some SLOs; their first budgets cover what it has, "
