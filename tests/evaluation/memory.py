@@ -14,6 +14,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import BadQueryError, HistogramSeries, Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left
+from testbed.increase import joined
 from testbed.traces import Samples
 
 Floats = NDArray[np.float64]
@@ -212,16 +213,13 @@ def _selects(matchers: Sequence[tuple[str, str, str]], labels: Mapping[str, str]
 
 def series_of(samples: Iterable[Samples]) -> list[Series]:
     """The series of synthetic traces; two lives of one instance are one series."""
-    parts: dict[tuple[tuple[str, str], ...], list[Samples]] = {}
-    for one in samples:
-        parts.setdefault((("__name__", one.metric), *one.labels), []).append(one)
     return [
         Series(
-            labels=dict(labels),
-            times=np.concatenate([part.times_ms for part in of_one]) / 1000,
-            values=np.concatenate([part.values for part in of_one]).astype(np.float64),
+            labels={"__name__": one.metric, **dict(one.labels)},
+            times=one.times_ms / 1000,
+            values=one.values.astype(np.float64),
         )
-        for labels, of_one in parts.items()
+        for one in joined(samples)
     ]
 
 

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         found += outcome.points
         worse += len({each.history.seed for each in outcome.worse})
         differing += len(outcome.differing)
-        for line in (*map(str, outcome.worse), *_differing(outcome)):
+        unknowable = (f"not to be known: {name}: {why}" for name, why in outcome.unknowable.items())
+        for line in (*map(str, outcome.worse), *unknowable, *_differing(outcome)):
             print(line)  # noqa: T201  a report
         if options.off is not None:
             for each in (*outcome.live, *outcome.backfilled):

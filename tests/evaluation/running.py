@@ -186,6 +186,10 @@ class Running(AbstractContextManager["Running"]):
             await self.evaluator.evaluate(datetime.fromtimestamp(at, UTC))
             if backfill:
                 await self.evaluator.backfill(datetime.fromtimestamp(at, UTC))
+            else:
+                # What waits for history is not looked for; what has proved to be counted twice is.
+                for history in self.evaluator._ingests.histories:
+                    await self.evaluator._count_copies_again(history, datetime.fromtimestamp(at, UTC))
 
     async def _backfill(self, now: float) -> None:
         while await self.evaluator.backfill(datetime.fromtimestamp(now, UTC)):

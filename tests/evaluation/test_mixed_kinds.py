@@ -76,6 +76,18 @@ def test_a_copy_of_what_was_relabelled_before_a_restart(tmp_path: Path) -> None:
     assert errors == pytest.approx(72, abs=2)
 
 
+def test_a_second_server_counts_once_from_its_first_sample(tmp_path: Path) -> None:
+    """What both have counted for good until it proved to be one is counted again, also if Sloburn is restarted then."""
+    good = counter(requests("api", vantage="one"), (START - 7200, LATER), per_second=5, past=1e6)
+    bad = counter(requests("api", "500", vantage="one"), (START - 7200, LATER), per_second=0.05, past=500)
+    twins = [_twin(one, {"vantage": "two"}, since=START + 300) for one in (good, bad)]
+    live, history = _both([good, bad, *twins], tmp_path, restarts=(START + 1500,))
+    assert differences(live, history) == {}
+    total, errors, _ = live["api-availability 1:00:00"]
+    assert total == pytest.approx(3600 * 5.05, abs=160)
+    assert errors == pytest.approx(180, abs=3)
+
+
 def _twin(one: Series, more: dict[str, str], *, since: float, until: float = LATER, late_s: float = 11.0) -> Series:
     """A series once more, under *more* labels; scraped *late_s* after the other one, at its pace."""
     kept = (one.times >= since) & (one.times < until)

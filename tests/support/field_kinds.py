@@ -124,10 +124,18 @@ def state_metrics_restart(draft: Draft) -> None:
     draft.routes = 6
     draft.outages.append((cut, cut + down))
 
-    def rescheduled(labels: Labels) -> Labels:
-        return tuple((name, "10.0.7.9:8080" if name == "instance" else value) for name, value in labels)
+    def rescheduled(every: list[Samples]) -> list[Samples]:
+        # Beside pods of other kinds: no two targets have one address.
+        own = dict(every[0].labels).get("instance") if every else None
 
-    draft.views.append(relabelling(draft, rescheduled, at=cut))
+        def renamed(labels: Labels) -> Labels:
+            return tuple(
+                (name, "10.0.7.9:8080" if (name, value) == ("instance", own) else value) for name, value in labels
+            )
+
+        return relabelling(draft, renamed, at=cut)(every)
+
+    draft.views.append(rescheduled)
 
 
 def collector_restarts(draft: Draft) -> None:
@@ -291,7 +299,7 @@ def batch_jobs(draft: Draft) -> None:
     for number in range(int(draft.rng.integers(3, 15))):
         born = draft.moment()
         died = min(draft.seconds, born + int(draft.interval_s * draft.rng.uniform(1, 3.5)))
-        job = draft.process(f"job-{number}:80", born, died, pace=draft.pace * draft.rng.uniform(0.1, 2))
+        job = draft.process(f"cron-{number}:80", born, died, pace=draft.pace * draft.rng.uniform(0.1, 2))
         draft.others.append(job)
 
 
