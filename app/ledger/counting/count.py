@@ -71,8 +71,7 @@ def count(
 
     Later samples are hindsight: they help to judge and are not counted. Samples at or before the cursor are ignored,
     so that reading twice never counts twice. *starts* is what is known of when processes and series began. Of what
-    came up to *known_s* nothing is missing; None where samples may be late. If not *finds_links*, no counters prove to
-    be others.
+    came up to *known_s* nothing is missing; None: samples may be late. *finds_links*: counters may prove to be others.
     """
     if known_s is not None:
         samples = samples.until(known_s)

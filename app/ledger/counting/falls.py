@@ -101,8 +101,7 @@ class Falls:
     def _judge(self, fall: int) -> None:
         """Judge the scrape in which a counter fell."""
         steps, context = self._steps, self._context
-        counter, at = int(steps.samples.counter[fall]), float(steps.samples.time[fall])
-        target = int(context.arrays.target[counter])
+        at, target = float(steps.samples.time[fall]), int(context.arrays.target[steps.samples.counter[fall]])
         scrape = self._scrape_of(fall)
         members = scrape[~self._judged[scrape] & ~steps.is_first[scrape]]
         begin = float(steps.samples.time[members].min())
