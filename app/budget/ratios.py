@@ -50,7 +50,7 @@ def sli(bad: Floats, total: Floats) -> Floats:
     return 1.0 - bad_ratio(bad, total)
 
 
-def burn_rate(bad: Floats, total: Floats, *, error_budget: Floats) -> Floats:
+def burn_rate(bad: Floats, total: Floats, *, error_budget: Floats | float) -> Floats:
     """Bad ratio / error budget: 1 spends the budget in exactly one SLO window; NaN where there were no events.
 
     Source: https://sre.google/workbook/alerting-on-slos/ (4: alert on burn rate)

@@ -6,11 +6,13 @@ from state to state, `decide.py` answers whether a change may go ahead, `page.py
 
 from app.policy.canary import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
 from app.policy.decide import (
+    BriefVerdict,
     GateQuestion,
     GateVerdict,
     SloFacts,
     SloVerdict,
     combined,
+    in_brief,
     judge_change,
 )
 from app.policy.exceptions import GateException, covering
@@ -30,6 +32,7 @@ from app.policy.states import StateOfSlo, step_state
 
 __all__ = [
     "DEFAULT_POLICY",
+    "BriefVerdict",
     "BudgetPolicy",
     "CanaryVerdict",
     "CanaryVerdictKind",
@@ -51,6 +54,7 @@ __all__ = [
     "combined",
     "compare_versions",
     "covering",
+    "in_brief",
     "judge_change",
     "policy_for_slo",
     "policy_page",

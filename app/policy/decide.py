@@ -1,9 +1,12 @@
 """Whether a change may go ahead: a verdict for each SLO that it may hurt, and one for the whole."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple, overload
+
+from typing_extensions import override
 
 from app.policy.exceptions import GateException, covering
 from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
@@ -70,25 +73,55 @@ class SloVerdict:
     dry_runs: tuple[tuple[str, GateDecision], ...] = ()
 
 
+class BriefVerdict(NamedTuple):
+    """What decides between many SLOs; *whole* makes the verdict of one, which costs more than all of this."""
+
+    slo: str
+    remaining: float
+    decision: GateDecision
+    until: datetime | None
+    whole: Callable[[], SloVerdict]
+
+
+class OrderedVerdicts(Sequence[SloVerdict]):
+    """Verdicts, the worst first; each is made when it is looked at: of 10,000 SLOs an answer shows fifty."""
+
+    def __init__(self, ordered: Sequence[BriefVerdict] = ()) -> None:
+        self._ordered = ordered
+
+    @overload
+    def __getitem__(self, place: int) -> SloVerdict: ...
+    @overload
+    def __getitem__(self, place: slice) -> "OrderedVerdicts": ...
+    @override
+    def __getitem__(self, place: int | slice) -> "SloVerdict | OrderedVerdicts":
+        if isinstance(place, slice):
+            return OrderedVerdicts(self._ordered[place])
+        return self._ordered[place].whole()
+
+    @override
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """The decision about a change, with the verdict for each SLO, the worst first."""
+    """The decision about a change, with the verdict for each SLO, the worst first.
+
+    *budget_remaining* is the least budget that is left of all SLOs, a ratio; NaN where none is known.
+    """
 
     decision: GateDecision
     reason: str
-    slos: tuple[SloVerdict, ...] = ()
+    slos: Sequence[SloVerdict] = ()
     until: datetime | None = None
     question: GateQuestion = field(default_factory=GateQuestion)
+    budget_remaining: float = math.nan
 
     @property
     def policy(self) -> str | None:
         """The policy that decided; None where no SLO was judged."""
         return self.slos[0].policy.name if self.slos else None
-
-    @property
-    def budget_remaining(self) -> float:
-        """The least budget that is left of all SLOs, a ratio; NaN where none is known."""
-        return min((one.facts.remaining for one in self.slos if not math.isnan(one.facts.remaining)), default=math.nan)
 
 
 def judge_change(
@@ -123,7 +156,13 @@ def judge_change(
     )
 
 
-def combined(question: GateQuestion, verdicts: Iterable[SloVerdict], *, nothing: str) -> GateVerdict:
+def in_brief(verdict: SloVerdict) -> BriefVerdict:
+    """What decides between many, of one that is made already."""
+    facts = verdict.facts
+    return BriefVerdict(facts.slo, facts.remaining, verdict.decision, verdict.until, lambda: verdict)
+
+
+def combined(question: GateQuestion, verdicts: Iterable[BriefVerdict], *, nothing: str) -> GateVerdict:
     """The decision about the whole change: the worst of all SLOs, *unknown* with the reason *nothing* without any.
 
     One that denies is worse than one of which nothing is known.
@@ -134,15 +173,19 @@ def combined(question: GateQuestion, verdicts: Iterable[SloVerdict], *, nothing:
     worst = ordered[0]
     same = [one for one in ordered if one.decision is worst.decision]
     others = f" (and {len(same) - 1} more)" if len(same) > 1 and worst.decision is not GateDecision.ALLOW else ""
-    reason = worst.reason
+    reason = worst.whole().reason
     if worst.decision is GateDecision.ALLOW:
         reason = reason if len(ordered) == 1 else f"{len(ordered)} SLOs; the least budget: {reason}"
     untils = [one.until for one in same]
     known = [until for until in untils if until is not None]
-    # What denies together ends with the last of them.
-    until = max(known) if known and len(known) == len(untils) else None
     return GateVerdict(
-        decision=worst.decision, reason=f"{reason}{others}", slos=tuple(ordered), until=until, question=question
+        decision=worst.decision,
+        reason=f"{reason}{others}",
+        slos=OrderedVerdicts(ordered),
+        # What denies together ends with the last of them.
+        until=max(known) if known and len(known) == len(untils) else None,
+        question=question,
+        budget_remaining=min((one.remaining for one in ordered if not math.isnan(one.remaining)), default=math.nan),
     )
 
 
@@ -154,9 +197,9 @@ _RANKS = {
 }
 
 
-def _badness(verdict: SloVerdict) -> tuple[int, float, str]:
-    remaining = verdict.facts.remaining
-    return _RANKS[verdict.decision], math.inf if math.isnan(remaining) else remaining, verdict.facts.slo
+def _badness(verdict: BriefVerdict) -> tuple[int, float, str]:
+    remaining = verdict.remaining
+    return _RANKS[verdict.decision], math.inf if math.isnan(remaining) else remaining, verdict.slo
 
 
 def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> SloVerdict:

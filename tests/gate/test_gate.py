@@ -10,8 +10,16 @@ from app.alerting import Notification, NotificationStatus, Routing
 from app.delivery.message_refs import StoredMessageRefs
 from app.gate import ExceptionRequest, Gate, GateCaller
 from app.integrations.active_alerts import StoredAlertsToRepeat
-from app.policy import DEFAULT_POLICY, BudgetPolicy, Escalation, GateDecision, GateQuestion, PolicyState
-from app.slo import Severity
+from app.policy import (
+    DEFAULT_POLICY,
+    BudgetPolicy,
+    Escalation,
+    GateDecision,
+    GateQuestion,
+    GateRule,
+    PolicyState,
+)
+from app.slo import AlertState, Severity, SloId
 from app.status import Board, DataState, HealthState, Snapshot
 from app.store import Database, StoreUnavailableError, open_database_in_memory
 from app.store.gate import DecisionFilter
@@ -297,3 +305,50 @@ def test_states_of_groups_and_environments(bench: Bench) -> None:
     assert [(one.facts.slo, one.decision) for one in answer.verdict.slos] == [(pay.id, "deny"), (cart.id, "allow")]
     assert bench.ask(GateQuestion(slos=(str(grouped.id),))) is GateDecision.DENY
     assert bench.ask(GateQuestion(labels=(("route", "/cart"),))) is GateDecision.ALLOW
+
+
+@pytest.mark.parametrize("change", ["feature", "schema", "fix"])
+def test_many_slos_are_decided_as_each_of_them_alone(bench: Bench, change: str) -> None:
+    """Those that are alike are looked at once: by state, alerts, data, the labels of rules, and exceptions."""
+    rules = (
+        GateRule(name="schemas", decision=GateDecision.DENY, changes=("schema",), labels=(("team", ("pay*",)),)),
+        *DEFAULT_POLICY.rules,
+    )
+    bench.policies = (replace(DEFAULT_POLICY, rules=rules),)
+    base = a_snapshot()
+    page = replace(base.alerts[0], state=AlertState.FIRING, severity=Severity.PAGE)
+    snapshots = []
+    for number in range(48):
+        slo = replace(
+            an_slo(),
+            id=SloId(f"slo-{number}"),
+            service=f"service-{number % 6}",
+            labels=(("tier", "1"), ("team", "payments" if number % 3 else "search")),
+        )
+        data = DataState.STALE if number % 11 == 0 else DataState.FRESH
+        own = replace(base, id=slo.id, slo=slo, alerts=(page,) if number % 7 == 0 else ())
+        snapshots.append(spent(0.5 + number * 0.013, own, data=data))
+    # Half of the states began ten minutes later: a freeze lasts an hour.
+    for some in (snapshots[::2], snapshots):
+        bench.evaluate(*some, after=timedelta(minutes=10))
+    now = bench.clock.at
+    provider = ExceptionRequest(
+        reason="the new provider",
+        owner="ada",
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        services=("service-5",),
+    )
+    bench.gate.add_exception(provider)
+    question = GateQuestion(labels=(("tier", "1"),), environment="prod", change=change)
+    whole = bench.gate.verdict(question, at=now)
+    alone = {one.id: bench.gate.verdict(replace(question, slos=(one.id,)), at=now) for one in snapshots}
+    assert len(whole.slos) == len(snapshots)
+    for one in whole.slos:
+        (own_verdict,) = alone[SloId(one.facts.slo)].slos
+        assert one == own_verdict
+    same = [verdict for verdict in alone.values() if verdict.decision is whole.decision]
+    untils = [verdict.until for verdict in same]
+    assert whole.until == (None if None in untils else max(until for until in untils if until is not None))
+    assert [one.decision for one in whole.slos].count(whole.decision) == len(same)
+    assert whole.budget_remaining == pytest.approx(min(one.budget.remaining_ratio for one in snapshots))

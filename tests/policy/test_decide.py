@@ -16,6 +16,7 @@ from app.policy import (
     SloVerdict,
     StateOfSlo,
     combined,
+    in_brief,
     judge_change,
     policy_for_slo,
     policy_page,
@@ -109,9 +110,9 @@ def test_the_worst_of_all_slos_decides() -> None:
     allows, denies = judge(facts()), judge(facts("freeze", remaining=-0.1, slo="checkout-latency"))
     unknown = judge(replace(facts(slo="checkout-jobs"), doubt="its data is stale"))
     question = GateQuestion(service="checkout")
-    both = combined(question, [allows, unknown], nothing="")
+    both = combined(question, map(in_brief, [allows, unknown]), nothing="")
     assert both.decision is GateDecision.UNKNOWN
-    whole = combined(question, [allows, unknown, denies], nothing="")
+    whole = combined(question, map(in_brief, [allows, unknown, denies]), nothing="")
     assert (whole.decision, whole.slos[0], whole.budget_remaining) == (GateDecision.DENY, denies, -0.1)
     assert combined(question, [], nothing="no SLO").decision is GateDecision.UNKNOWN
 

@@ -47,11 +47,15 @@ class WindowSeries:
     def places(self) -> Ints:
         """How many slots have been measured up to each slot, the newest being the end of its windows; 0: none yet."""
         places = np.arange(1, len(self.history) + 1)
-        measured = self.history.slots.measured_s > 0
-        if measured.all():
+        if self._is_whole:
             return places
-        newest: Ints = np.maximum.accumulate(np.where(measured, places, 0))
+        newest: Ints = np.maximum.accumulate(np.where(self.history.slots.measured_s > 0, places, 0))
         return newest
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether something was measured in every slot, so that windows end with each."""
+        return bool((self.history.slots.measured_s > 0).all())
 
     @cached_property
     def ends_s(self) -> Floats:
@@ -116,18 +120,22 @@ class WindowSeries:
 
     def _sum(self, length_s: float) -> WindowColumns:
         history = self.history
+        slots = length_s / history.interval_s
+        if self._is_whole and slots.is_integer():
+            total, bad, measured_s = (_lately(column, int(slots)) for column in self._before)
+        else:
+            starts = self.places.astype(np.float64) - slots
+            total, bad, measured_s = (_between(column, starts, self.places) for column in self._before)
         ends = self.places.astype(np.float64)
-        starts = ends - length_s / history.interval_s
-        total, bad, measured_s = (_between(column, starts, self.places) for column in self._before)
         # Of a window that begins before the first sample only the time since then can be measured.
         first = (history.first_sample_s - history.start_s) / history.interval_s
-        expected_s = (ends - np.fmax(starts, first)) * history.interval_s
+        expected_s = (ends - np.fmax(ends - slots, first)) * history.interval_s
         coverage = np.divide(measured_s, expected_s, out=np.zeros(len(ends)), where=expected_s > 0)
         sums = WindowSums.of(total, _rounded(bad), np.clip(coverage, 0.0, 1.0))
         return WindowColumns(
             total=sums.total,
             bad=sums.bad,
-            burn_rate=burn_rate(sums.bad, sums.total, error_budget=np.full(len(ends), self.error_budget)),
+            burn_rate=burn_rate(sums.bad, sums.total, error_budget=self.error_budget),
             coverage=sums.coverage,
         )
 
@@ -177,6 +185,13 @@ class WindowsAt:
     def normal_rate(self) -> NormalRate | None:
         """What share of the events is normally bad."""
         return self.series.normal_rate(self.place)
+
+
+def _lately(before: Floats, slots: int) -> Floats:
+    """The sums of the last *slots* slots at each slot, as `_between` has them: by slices, in a fifth of the time."""
+    sums = before[1:].copy()
+    sums[slots:] -= before[1:-slots]
+    return sums
 
 
 def _between(before: Floats, starts: Floats, ends: Ints) -> Floats:
