@@ -7,18 +7,22 @@ happens in such months. It pages while that chance is above a threshold. No rule
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 
 import numpy as np
 
+from app.alerting import LONGEST_HISTORY_DAYS, default_policies
+from app.slo import Evidence, RollingWindow, format_percent
 from app.slo.arrays import Floats
 from bench.simulated_months import DESERVES_A_PAGE, SLOTS, Kind, Month, Trouble, month, troubles
-from bench.simulation import LEVELS, Score
+from bench.simulation import LEVELS, Score, pages
 
 _HOUR = 120
 _HALF_A_DAY = 12 * _HOUR
 _THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+_EVIDENCE = (0.999, 0.99, 0.98, 0.95)
 _PARTS = 4
 # Burn rates of varied months are taken in so many steps.
 _GRID = 6
@@ -40,18 +44,24 @@ class _Lengths:
 
 
 def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIKE) -> None:
-    """Print what can be reached: recall at each precision, where each incident counts once."""
-    print("| objective | traffic | pages while the chance is above | once | recall |")
-    print("|---|---|---|---|---|")
+    """Print what can be reached, and what alerts reach in the same months: recall at each precision."""
+    print("| objective | traffic | who | precision | once | recall |")
+    print("|---|---|---|---|---|---|")
     for objective, level in (cell for cell in _CELLS if cell[1] in levels):
         tasks = [(objective, level, months // _PARTS, seed * _PARTS + part, kind) for part in range(_PARTS)]
         with ProcessPoolExecutor() as workers:
             parts = list(workers.map(_scores, tasks))
-        for threshold, scores in zip(_THRESHOLDS, zip(*parts, strict=True), strict=True):
+        for who in parts[0]:
+            scores = [part[who] for part in parts]
             told = sum(len(score.detection) for score in scores)
-            wrong = sum(score.pages - score.right for score in scores)
+            sent = sum(score.pages for score in scores)
+            wrong = sent - sum(score.right for score in scores)
             recall = told / sum(score.incidents for score in scores)
-            print(f"| {objective * 100:.4g} % | {level} | {threshold} | {told / (told + wrong):.2f} | {recall:.2f} |")
+            print(
+                f"| {format_percent(objective)} | {level} | {who} | {1 - wrong / max(sent, 1):.2f} "
+                f"| {told / max(told + wrong, 1):.2f} | {recall:.2f} |",
+                flush=True,
+            )
 
 
 def chances(lived: Month, *, objective: float, kind: Kind = Kind.ALIKE) -> Floats:
@@ -133,13 +143,23 @@ def _pages(chance: Floats, threshold: float) -> Iterator[tuple[int, int]]:
             yield int(part[0]), int(part[-1])
 
 
-def _scores(task: tuple[float, str, int, int, Kind]) -> Sequence[Score]:
+def _scores(task: tuple[float, str, int, int, Kind]) -> dict[str, Score]:
     objective, level, months, seed, kind = task
     source = np.random.default_rng(seed)
-    scores = [Score() for _ in _THRESHOLDS]
+    policy = default_policies(RollingWindow(timedelta(days=30)), objective)[0]
+    asked = {"plain": None} | {f"evidence {format_percent(one)}": Evidence(level=one) for one in _EVIDENCE}
+    scores = {who: Score() for who in (*asked, *(_knowing(threshold) for threshold in _THRESHOLDS))}
     for _ in range(months):
-        lived = month(source, objective=objective, per_second=LEVELS[level], kind=kind)
+        lived = month(
+            source, objective=objective, per_second=LEVELS[level], kind=kind, days_before=LONGEST_HISTORY_DAYS
+        )
+        for who, evidence in asked.items():
+            scores[who].add(list(pages(lived, replace(policy, evidence=evidence), objective)), lived.incidents)
         chance = chances(lived, objective=objective, kind=kind)
-        for threshold, score in zip(_THRESHOLDS, scores, strict=True):
-            score.add(list(_pages(chance, threshold)), lived.incidents)
+        for threshold in _THRESHOLDS:
+            scores[_knowing(threshold)].add(list(_pages(chance, threshold)), lived.incidents)
     return scores
+
+
+def _knowing(threshold: float) -> str:
+    return f"knows all, above {threshold}"

@@ -16,6 +16,8 @@ from bench.exporter import Fleet
 from testbed.process import Server
 from testbed.service import sloburn, write_documents
 
+# A label that all SLOs have: the gate judges every one of them for one answer.
+_LABEL = ("fleet", "all")
 LIMITS = {1_000: (1.0, 400), 10_000: (4.0, 800)}
 """At most so many seconds for a tick (p99) and megabytes resident, by number of SLOs."""
 
@@ -28,6 +30,8 @@ class Watch:
     metrics_s: list[float] = field(default_factory=list)
     slos_s: list[float] = field(default_factory=list)
     overview_s: list[float] = field(default_factory=list)
+    gate_s: list[float] = field(default_factory=list)
+    gate_of_all_s: list[float] = field(default_factory=list)
     resident: int = 0
     missed: float = 0
     failures: float = 0
@@ -35,19 +39,17 @@ class Watch:
     _evaluated: tuple[float, float] | None = None
 
     def look(self, client: httpx.Client, service: Server) -> None:
-        """Scrape the service, ask for a page of 100 SLOs and for the overview, with a stop-watch."""
+        """Scrape the service, ask for a page of 100 SLOs, for the overview and the gate, with a stop-watch."""
         started = time.monotonic()
         with client.stream("GET", "/metrics") as response:
             # To unpack 60 MB is the reader's part.
             packed = b"".join(response.raise_for_status().iter_raw())
         self.metrics_s.append(time.monotonic() - started)
         text = gzip.decompress(packed).decode()
-        started = time.monotonic()
-        client.get("/api/v1/slos", params={"limit": "100"}).raise_for_status()
-        self.slos_s.append(time.monotonic() - started)
-        started = time.monotonic()
-        client.get("/").raise_for_status()
-        self.overview_s.append(time.monotonic() - started)
+        _ask(client, "/api/v1/slos?limit=100", self.slos_s)
+        _ask(client, "/", self.overview_s)
+        _ask(client, "/api/v1/gate?service=shop0000&change=feature", self.gate_s)
+        _ask(client, f"/api/v1/gate?label={_LABEL[0]}={_LABEL[1]}&change=feature", self.gate_of_all_s)
         self.resident = max(self.resident, service.resident_bytes())
         self.missed = _value(text, "sloburn_evaluations_missed_total")
         self.failures = _value(text, "sloburn_evaluation_failures_total")
@@ -61,12 +63,19 @@ class Watch:
         self._evaluated = (count, total)
 
 
+def _ask(client: httpx.Client, path: str, into: list[float]) -> None:
+    started = time.monotonic()
+    client.get(path).raise_for_status()
+    into.append(time.monotonic() - started)
+
+
 def run(*, services: int, minutes: float, own_metric_names: bool, burning: float) -> None:
     """Measure, and print."""
     fleet = Fleet(services, own_metric_names, burning)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder:
         work_dir = Path(folder)
-        specs = write_documents(harness.documents(fleet), work_dir / "slos")
+        documents = [{**document, "labels": dict([_LABEL])} for document in harness.documents(fleet)]
+        specs = write_documents(documents, work_dir / "slos")
         with (
             harness.exporting(fleet, work_dir) as exporter,
             harness.quiet_prometheus(work_dir / "data", harness.scraping(fleet, exporter)) as prometheus,
@@ -102,6 +111,8 @@ def _table(services: int, minutes: float, watch: Watch) -> Table:
     table.add_row("GET /metrics", *_spread(watch.metrics_s), "0.2 s at 1,000, 0.3 s at 10,000")
     table.add_row("GET /api/v1/slos?limit=100", *_spread(watch.slos_s), "0.05 s at 1,000")
     table.add_row("GET /, the overview", *_spread(watch.overview_s), "0.3 s at 10,000")
+    table.add_row("GET /api/v1/gate?service=", *_spread(watch.gate_s), "0.1 s")
+    table.add_row("GET /api/v1/gate?label=, of all SLOs", *_spread(watch.gate_of_all_s), "0.1 s")
     table.add_row("resident memory", "", "", f"{watch.resident / 1e6:.0f} MB", f"{megabytes} MB")
     table.add_row(
         "CPU of the service", "", "", f"{1000 * watch.cpu_s / minutes / services:.2f} ms a minute and SLO", ""

@@ -11,6 +11,7 @@ from app.alerting import (
     Alert,
     EndCode,
     IncidentErrors,
+    NormalRate,
     Notification,
     NotificationStatus,
     Reading,
@@ -39,6 +40,7 @@ from app.slo import (
     Slo,
     SloId,
 )
+from app.wording.sentences import description
 from tests.alerting.scripts import PAGE, SLO, SLOT, slot
 
 TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"),))
@@ -62,6 +64,17 @@ QUIET = Reading(rules=(RuleReading(long_burn_rate=0.0, short_burn_rate=0.0),))
 def _fire() -> Alert:
     alerts, _ = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
     return alerts[0]
+
+
+def test_what_is_normal_is_said_to_the_end_of_an_incident_whose_errors_become_many() -> None:
+    few = replace(BURNING, normal=NormalRate(ratio=0.0002, events=40_000.0, days=28))
+    first = compose(_fire(), few, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(0))
+    many = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1), last=first)
+    assert [(one.normal_ratio, one.normal_days) for one in (first, many)] == [(0.0002, 28), (0.0002, 28)]
+    assert "0.02%, from 28 days" in description(many)
+    unknown = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
+    assert math.isnan(unknown.normal_ratio)
+    assert "normal" not in description(unknown)
 
 
 def test_a_notification_holds_the_facts_of_its_slot() -> None:

@@ -52,7 +52,9 @@ class Notification:
     since then. *unconfirmed* says that nothing
     was evaluated for long, and that no fresh data has shown since then that it fires. *unaccepted_by* is the receiver
     in whose place a fallback is notified, *unaccepted_since* its first failed attempt, *unaccepted_error* the last.
-    *budget_estimated* is as in `is_estimated`: the budget is that of the events so far, not of a whole window.
+    *normal_ratio* is the share of events that is normally bad, from *normal_days* of history; NaN where that was not
+    asked for, as errors are many. *budget_estimated* is as in `is_estimated`: the budget is that of the events so far,
+    not of a whole window.
     """
 
     status: NotificationStatus
@@ -92,6 +94,8 @@ class Notification:
     last_bad_at: datetime | None = None
     incident_bad: float = _NAN
     spent: float = _NAN
+    normal_ratio: float = _NAN
+    normal_days: int = 0
     cause: Cause = Cause.BURN
     condition: str = ""
     relabelled_at: datetime | None = None
@@ -217,6 +221,7 @@ def compose(
     # The ledger is asked only while it burns; in between the last known figures of this incident stand, never
     # another's.
     errors = errors or _errors_of(same_incident)
+    normal_ratio, normal_days = _normal(reading, same_incident)
     # All fields at once: each evaluation composes one for each active alert, and every copy would cost as much again.
     return firing_notification(
         alert,
@@ -245,6 +250,8 @@ def compose(
         last_bad_at=errors.last_bad_at,
         incident_bad=errors.bad,
         spent=errors.spent,
+        normal_ratio=normal_ratio,
+        normal_days=normal_days,
         relabelled_at=same_incident.relabelled_at if same_incident is not None else None,
     )
 
@@ -283,6 +290,13 @@ def notifications_for(
         elif change.key in last:
             found.append(resolve(last[change.key], at=change.at, end=change.end))
     return tuple(found)
+
+
+def _normal(reading: Reading, last: Notification | None) -> tuple[float, int]:
+    """What is normal, from how many days; as it was last said of this incident once its errors are many."""
+    if reading.normal is not None:
+        return reading.normal.ratio, reading.normal.days
+    return (_NAN, 0) if last is None else (last.normal_ratio, last.normal_days)
 
 
 def _errors_of(notification: Notification | None) -> IncidentErrors:
