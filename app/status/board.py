@@ -27,10 +27,8 @@ class BoardContent:
     by_service: Mapping[str, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_group: Mapping[SloId, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_key: Mapping[str, Notification] = field(default_factory=lambda: MappingProxyType({}))
-    # Not of `__init__`: what is seen of a content by somebody else must not show the snapshots of all.
-    _by_label: dict[str, Mapping[str, Sequence[Snapshot]]] = field(
-        default_factory=dict, init=False, compare=False, repr=False
-    )
+    # Not of `__init__`: what somebody else sees of a content must not show the snapshots of all.
+    _by_label: dict[str, Mapping[str, Sequence[Snapshot]]] = field(default_factory=dict, init=False, compare=False)
 
     def with_label(self, name: str, value: str) -> Sequence[Snapshot]:
         """The snapshots with a label, of documents or groups; those of each label are found once."""
@@ -38,10 +36,8 @@ class BoardContent:
         if values is None:
             found: dict[str, list[Snapshot]] = {}
             for snapshot in self.snapshots:
-                own = dict((*snapshot.slo.labels, *snapshot.group)).get(name)
-                if own is not None:
+                for own in (each for label, each in (*snapshot.slo.labels, *snapshot.group) if label == name):
                     found.setdefault(own, []).append(snapshot)
-            # Any thread may ask: two that do at once find the same.
             values = self._by_label[name] = found
         return values.get(value, ())
 
