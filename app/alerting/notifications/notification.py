@@ -218,10 +218,8 @@ def compose(
         return replace(last.redescribed(slo, group, policy), stale=alert.frozen, stale_cause=alert.frozen_cause)
     rule, measured = _tripped(alert, reading, policy.rules)
     same_incident = last if last is not None and last.incident == alert.incident else None
-    # The ledger is asked only while it burns; in between the last known figures of this incident stand, never
-    # another's.
+    # The ledger is asked only while it burns; in between the last known figures stand, of this incident alone.
     errors = errors or _errors_of(same_incident)
-    normal_ratio, normal_days = _normal(reading, same_incident)
     # All fields at once: each evaluation composes one for each active alert, and every copy would cost as much again.
     return firing_notification(
         alert,
@@ -250,8 +248,7 @@ def compose(
         last_bad_at=errors.last_bad_at,
         incident_bad=errors.bad,
         spent=errors.spent,
-        normal_ratio=normal_ratio,
-        normal_days=normal_days,
+        **_normal(reading, same_incident),
         relabelled_at=same_incident.relabelled_at if same_incident is not None else None,
     )
 
@@ -292,11 +289,11 @@ def notifications_for(
     return tuple(found)
 
 
-def _normal(reading: Reading, last: Notification | None) -> tuple[float, int]:
+def _normal(reading: Reading, last: Notification | None) -> dict[str, float]:
     """What is normal, from how many days; as it was last said of this incident once its errors are many."""
     if reading.normal is not None:
-        return reading.normal.ratio, reading.normal.days
-    return (_NAN, 0) if last is None else (last.normal_ratio, last.normal_days)
+        return {"normal_ratio": reading.normal.ratio, "normal_days": reading.normal.days}
+    return {} if last is None else {"normal_ratio": last.normal_ratio, "normal_days": last.normal_days}
 
 
 def _errors_of(notification: Notification | None) -> IncidentErrors:
