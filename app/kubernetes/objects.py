@@ -53,16 +53,17 @@ class WatchedObject:
     @property
     def generation(self) -> int:
         """How often what people write of it has changed."""
-        return int(self.content["metadata"].get("generation", 0))
+        known = self.content["metadata"].get("generation")
+        return known if isinstance(known, int) else 0
 
     @property
     def created_at(self) -> datetime:
         """When it was made, to the second; long ago where the object does not say."""
         try:
             made = datetime.fromisoformat(self.content["metadata"]["creationTimestamp"])
-        except (KeyError, TypeError, ValueError):
-            made = datetime.fromtimestamp(0, tz=UTC)
-        return made if made.tzinfo is not None else made.replace(tzinfo=UTC)
+            return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return datetime.fromtimestamp(0, tz=UTC)
 
 
 def watched_object(kind: WatchedKind, content: Mapping[str, Any]) -> WatchedObject:
