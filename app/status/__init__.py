@@ -9,7 +9,7 @@ from app.status.adjusted_events import UncountedEventsError, UnknownAdjustedSloE
 from app.status.adjustment_log import AdjustmentLog, TooManyAdjustmentsError
 from app.status.board import Board, BoardContent, content_of
 from app.status.change_costs import ChangeCost, costs_of_change
-from app.status.change_log import ChangeLog
+from app.status.change_log import ChangeLog, OtherServiceError
 from app.status.contributors import MOST_LABELS, ContributorShare, ContributorsInRange, ContributorsState
 from app.status.groups import GroupSummary, summed_group
 from app.status.incident_views.known import IncidentMemory, KnownIncidents
@@ -106,6 +106,7 @@ __all__ = [
     "IncidentMemory",
     "IncidentState",
     "KnownIncidents",
+    "OtherServiceError",
     "Pasts",
     "Problem",
     "ProblemCode",

@@ -1,6 +1,6 @@
 """The changes in the database, the newest also in memory for evaluations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from typing_extensions import override
 from app.access import note_unchanged
 from app.changes import FOUND_SOURCE, SAME_DEPLOY, SEEN_WITHIN, Change, is_same_deploy
 from app.clock import Clock
-from app.status.change_log import ChangeLog
+from app.status.change_log import ChangeLog, OtherServiceError
 from app.status.recent_changes import RECENT, RecentChanges
 from app.store import Database, Transaction
 from app.store.audit import record_change
@@ -41,9 +41,12 @@ class StoredChanges(ChangeLog):
         self._noted_until = now
 
     @override
-    def add(self, change: Change) -> tuple[Change, bool]:
+    def add(self, change: Change, *, allows: Callable[[str], bool] | None = None) -> tuple[Change, bool]:
         with self._database.begin() as transaction:
             kept, known = save_change(transaction, change, at=self._clock.now())
+            if known is not None and allows is not None and not allows(known.service):
+                # Ids are made by senders: by one that others use, a change would be taken from their service.
+                raise OtherServiceError
             if kept != known:
                 before = None if known is None else asdict(known)
                 now = self._clock.now()

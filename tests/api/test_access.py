@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -164,6 +165,14 @@ def test_a_token_of_a_service_asks_the_gate_and_reports_deploys_for_it_only() ->
     assert http.get("/api/v1/gate?slo=checkout-availability").status_code == 403
     assert http.post("/api/v1/events", json={"service": "search", "version": "1"}).status_code == 403
     assert http.post("/api/v1/events", json={"service": "checkout", "version": "1"}).status_code == 201
+    # By the id of a change of another service it does not become one of its own.
+    report, changes = {"service": "checkout", "id": "7", "version": "1"}, served.incidents.changes
+    id_ = http.post("/api/v1/events", json=report).json()["event"]["id"]
+    known = changes.find(id_)
+    assert known is not None
+    changes.add(replace(known, service="search"))
+    assert http.post("/api/v1/events", json=report).status_code == 403
+    assert changes.find(id_) == replace(known, service="search")
     # It has no `read`.
     assert http.get("/api/v1/slos").status_code == 403
 

@@ -1,6 +1,6 @@
 """Incidents as evaluations and deliveries write them, and the log of them that pages and the API read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -132,8 +132,8 @@ class _LazyChanges(ChangeLog):
         return StoredChanges(self._kept.database, RecentChanges(), self._kept.clock)
 
     @override
-    def add(self, change: Change) -> tuple[Change, bool]:
-        return self._stored.add(change)
+    def add(self, change: Change, *, allows: Callable[[str], bool] | None = None) -> tuple[Change, bool]:
+        return self._stored.add(change, allows=allows)
 
     @override
     def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:

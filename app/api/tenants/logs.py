@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -110,12 +110,12 @@ class SeenChanges(ChangeLog):
     whole: ChangeLog
 
     @override
-    def add(self, change: Change) -> tuple[Change, bool]:
+    def add(self, change: Change, *, allows: Callable[[str], bool] | None = None) -> tuple[Change, bool]:
         service = whole_name(change.service)
         tenant = tenant_for([service])
         # Two tenants may report the deploy of a repository that both know by the same id.
         id_ = _id_within(tenant, change.id)
-        return self.whole.add(replace(change, service=service, id=id_))
+        return self.whole.add(replace(change, service=service, id=id_), allows=allows)
 
     @override
     def listed(self, wanted: ChangeFilter, *, limit: int, before: tuple[float, str] | None = None) -> Sequence[Change]:

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from app.access import AccessScope
 from app.api.needs import check_service, needs
 from app.api.openapi import problem_answers
-from app.api.problems import invalid
+from app.api.problems import ProblemError, invalid
 from app.api.responses import JsonResponse
 from app.api.timeline.documents import change_document
 from app.api.timeline.models import ReportedModel, ReportModel
 from app.api.timeline.senders import check_sender
 from app.changes import IgnoredChange, MalformedChangeError, Received, read_change
-from app.status import AdjustmentLog, ChangeLog
+from app.status import AdjustmentLog, ChangeLog, OtherServiceError
 
 _Service = Annotated[str, Query(max_length=200, description="The service, in place of the one in the report.")]
 _Environment = Annotated[str, Query(max_length=200, description="The environment, in place of the one in the report.")]
@@ -76,7 +76,11 @@ def add_report_route(router: APIRouter, timeline: Timeline, *, external_url: str
             ignored: ReportedModel = {"event": None, "ignored": found.reason}
             return JsonResponse(ignored, status_code=HTTPStatus.ACCEPTED)
         check_service(sender, found.service)
-        kept, is_new = await asyncio.to_thread(timeline.log.add, found)
+        try:
+            kept, is_new = await asyncio.to_thread(timeline.log.add, found, allows=sender.allows_service)
+        except OtherServiceError:
+            detail = f"a change of another service has this id; {sender.name} may not report for it"
+            raise ProblemError(HTTPStatus.FORBIDDEN, detail) from None
         answer: ReportedModel = {"event": change_document(kept, external_url=external_url), "ignored": None}
         # Clients of PagerDuty take nothing but 202 for a success.
         status = HTTPStatus.ACCEPTED if is_pagerduty else HTTPStatus.CREATED if is_new else HTTPStatus.OK
