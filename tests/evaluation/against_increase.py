@@ -18,7 +18,7 @@ from app.slo import Slo
 from app.slo.arrays import Floats
 from app.status import Snapshot
 from testbed.histories import History, but_server
-from testbed.increase import summed_increase
+from testbed.increase import joined, summed_increase
 from testbed.traces import EventCounts, Labels, Samples, Trace
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.running import Running, slos_of
@@ -308,7 +308,7 @@ def _increase(series: Sequence[Samples], *, at: float, window_s: float) -> Count
 def _undecided(series: Sequence[Samples], at: float) -> EventCounts:
     """The good and bad events that series show since they fell by next to nothing, in the look-back before *at*."""
     events = [0, 0]
-    for one in series:
+    for one in joined(series):
         newest = one.values[(one.times_ms / 1000 > at - LOOKBACK_S - _LONGEST_SCRAPE_S)]
         fell = np.flatnonzero(np.diff(newest) < 0)
         if len(fell):
