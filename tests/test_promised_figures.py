@@ -34,6 +34,7 @@ from app.ledger import LOOKBACK_S, ledger, runs
 from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility
 from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
+from app.replicas import leases
 from app.service import engine, http_server, memory
 from app.service.logs import repeats
 from app.service.run import _READERS
@@ -76,7 +77,7 @@ PROMISES = (
     ("faults.md", "two large ones at once", large_answers.LARGE_AT_ONCE, 2),
     ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
     ("faults.md", "batches of 256 to Alertmanager", peer.BATCH, 256),
-    ("faults.md", "waits for its row to expire, 15 s", postgres.LEASE_S, 15.0),
+    ("faults.md", "that it has claimed waits five seconds", leases._SERVICE_S, 5.0),
     ("deploy.md", "**Stopping** takes at most ten seconds", engine._STOP_WITHIN_S, 6.0),
     ("troubleshooting.md", "take longer than their interval, three times in a row", engine._LATE_SLOTS, 3),
     ("deploy.md", "renewed every five seconds", postgres._HEARTBEAT_S, 5.0),
