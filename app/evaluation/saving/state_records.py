@@ -72,6 +72,7 @@ DIP = np.dtype(
         ("counted", "?"),
         ("alone", "?"),
         ("still", "?"),
+        ("turns", "?"),
     ]
 )
 NEW_SERIES = np.dtype(

@@ -19,6 +19,7 @@ from app.ledger.counting.plausibility import (
     SLACK_EVENTS,
     UNKNOWN_EVENTS,
     WRAP,
+    LastSteps,
     ScrapeJudgement,
     has_returned,
     has_wrapped,
@@ -26,6 +27,7 @@ from app.ledger.counting.plausibility import (
     is_correction,
     is_growth_plausible,
     is_near,
+    is_other_level,
     is_other_server,
     is_reset_proven,
     is_run_of_job,
@@ -57,6 +59,38 @@ class Hindsight(NamedTuple):
     spread: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scrape:
+    """The samples of one scrape of a target that are judged together, and how fast their counters were before.
+
+    *begin* is the first of their times, *seen_s* when the target was seen before. The arrays have shape (members,).
+    """
+
+    begin: float
+    seen_s: float
+    last_steps: LastSteps
+    members: Ints
+    counters: Ints
+    before: Floats
+    value: Floats
+    gap_s: Floats
+    pace: Floats
+    expired: Bools
+
+    def only(self, kept: Bools) -> "_Scrape":
+        """Some of the members; of *last_steps* nothing is asked any more."""
+        return replace(
+            self,
+            members=self.members[kept],
+            counters=self.counters[kept],
+            before=self.before[kept],
+            value=self.value[kept],
+            gap_s=self.gap_s[kept],
+            pace=self.pace[kept],
+            expired=self.expired[kept],
+        )
+
+
 @dataclass(slots=True)
 class JudgedFalls:
     """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
@@ -84,26 +118,60 @@ class Falls:
         self._until = until
         self._judged = np.zeros(len(self._steps.before), dtype=bool)
         self._found = JudgedFalls()
+        # By target, the times of scrapes in which a large counter shows the level of another process.
+        self._elsewhere: dict[int, list[float]] = {}
 
     def judge(self) -> JudgedFalls:
         """Set what every step is counted from."""
+        samples, raw = self._steps.samples, self._steps.raw
+        fell = np.flatnonzero((samples.value < raw) & (samples.time <= self._until))
+        fell = fell[np.argsort(samples.time[fell], kind="stable")]
+        large = raw[fell] > UNKNOWN_EVENTS
+        dips = sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high)
         # The largest first: what they prove of a scrape holds for all counters in it.
-        for counter, dip in sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high):
-            first, last = self._context.span(counter)
-            self._go_on(counter, dip, first, last)
-        fell = np.flatnonzero((self._steps.samples.value < self._steps.raw) & (self._steps.samples.time <= self._until))
-        fell = fell[np.argsort(self._steps.samples.time[fell], kind="stable")]
-        for index in fell.tolist():
-            if not self._judged[index]:
-                self._judge(index)
+        for is_large, indexes in ((True, fell[large]), (False, fell[~large])):
+            for counter, dip in dips:
+                if (dip.high > UNKNOWN_EVENTS) == is_large:
+                    self._go_on(counter, dip, *self._context.span(counter))
+            for index in indexes.tolist():
+                if not self._judged[index]:
+                    self._judge(index, is_large=is_large)
         return self._found
 
-    def _judge(self, fall: int) -> None:
-        """Judge the scrape in which a counter fell."""
+    def _judge(self, fall: int, *, is_large: bool) -> None:
+        """Judge the scrape in which a counter fell; *is_large*: it is a large one, which proves something of others."""
         steps, context = self._steps, self._context
         at, target = float(steps.samples.time[fall]), int(context.arrays.target[steps.samples.counter[fall]])
-        scrape = self._scrape_of(fall)
-        members = scrape[~self._judged[scrape] & ~steps.is_first[scrape]]
+        around = self._scrape_of(fall)
+        scrape = self._evidence(around[~self._judged[around] & ~steps.is_first[around]], target)
+        if not (scrape.value < scrape.before).any():
+            return
+        restarted = context.process_began(target, float(steps.since[fall]), at)
+        elsewhere = not restarted and self._is_elsewhere(fall)
+        judgement = self._verdict(scrape, target, at, restarted=restarted, elsewhere=elsewhere)
+        still = self._stood_still(scrape.counters, scrape.begin)
+        if is_large and not (restarted or still) and (judgement.dip & (scrape.value > UNKNOWN_EVENTS)).any():
+            self._elsewhere.setdefault(target, []).append(at)
+            # Small counters that fell with it are judged again when all large ones are followed to the end.
+            kept = (scrape.before > UNKNOWN_EVENTS) | (scrape.value >= scrape.before)
+            scrape = scrape.only(kept)
+            judgement = replace(judgement, reset=judgement.reset[kept], dip=judgement.dip[kept])
+        members = scrape.members
+        steps.before[members[judgement.reset]] = 0.0
+        self._judged[members] |= judgement.reset | judgement.dip
+        # A counter that was missing for a while counted from zero since the target was last seen.
+        resets = members[judgement.reset & (scrape.expired | judgement.whole)]
+        steps.since[resets] = np.fmax(steps.since[resets], scrape.seen_s)
+        if judgement.whole:
+            self._restart(target, at, steps.samples.counter[around])
+        stood_still = np.full(len(members), still)
+        if still and self._trickles(target, scrape.begin):
+            stood_still &= ~(is_near(scrape.before, scrape.value) & (scrape.value > UNKNOWN_EVENTS))
+        self._note_falls(scrape, judgement, still=stood_still, turns=elsewhere)
+
+    def _evidence(self, members: Ints, target: int) -> "_Scrape":
+        """What is known of the samples *members* of one scrape; counters that wrapped around have not fallen."""
+        steps, context = self._steps, self._context
         begin = float(steps.samples.time[members].min())
         counters = steps.samples.counter[members]
         before, value = steps.before[members], steps.samples.value[members]
@@ -128,36 +196,47 @@ class Falls:
         before = np.where(wrapped, before - WRAP, before)
         steps.before[members[wrapped]] = before[wrapped]
         self._judged[members[wrapped]] = True
-        if not (value < before).any():
-            return
-        levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
-        followed = context.followed_pace(target, at, levels)
-        restarted = context.process_began(target, float(steps.since[fall]), at)
-        if not restarted and is_other_server(last_steps, before=before, value=value, gap_s=gap_s):
-            judgement = judge_other_server(before=before, value=value)
-        else:
-            judgement = judge_fall(
-                before=before,
-                value=value,
-                gap_s=gap_s,
-                pace=pace,
-                followed_pace=followed,
-                target_pace=None if followed else context.target_pace(target, begin),
-                restarted=restarted,
-            )
-        steps.before[members[judgement.reset]] = 0.0
-        self._judged[members] |= judgement.reset | judgement.dip
-        # A counter that was missing for a while counted from zero since the target was last seen.
-        resets = members[judgement.reset & (expired | judgement.whole)]
-        steps.since[resets] = np.fmax(steps.since[resets], seen_s)
-        if judgement.whole:
-            self._restart(target, at, steps.samples.counter[scrape])
-        still = np.full(len(members), self._stood_still(counters, begin))
-        if still.any() and self._trickles(target, begin):
-            still &= ~(is_near(before, value) & (value > UNKNOWN_EVENTS))
-        self._note_falls(
-            members, before=before, value=value, pace=pace, judgement=judgement, expired=expired, still=still
+        return _Scrape(
+            begin=begin,
+            seen_s=seen_s,
+            last_steps=last_steps,
+            members=members,
+            counters=counters,
+            before=before,
+            value=value,
+            gap_s=gap_s,
+            pace=pace,
+            expired=expired,
         )
+
+    def _verdict(
+        self, scrape: "_Scrape", target: int, at: float, *, restarted: bool, elsewhere: bool
+    ) -> ScrapeJudgement:
+        context, before, value = self._context, scrape.before, scrape.value
+        if elsewhere or (
+            not restarted and is_other_server(scrape.last_steps, before=before, value=value, gap_s=scrape.gap_s)
+        ):
+            return judge_other_server(before=before, value=value)
+        fell = value < before
+        levels = dict(zip(scrape.counters[fell].tolist(), before[fell].tolist(), strict=True))
+        followed = context.followed_pace(target, at, levels)
+        return judge_fall(
+            before=before,
+            value=value,
+            gap_s=scrape.gap_s,
+            pace=scrape.pace,
+            followed_pace=followed,
+            target_pace=None if followed else context.target_pace(target, scrape.begin),
+            restarted=restarted,
+        )
+
+    def _is_elsewhere(self, index: int) -> bool:
+        """Whether large counters prove that the scrape of a sample shows another process than the one before."""
+        steps = self._steps
+        times = self._elsewhere.get(int(self._context.arrays.target[steps.samples.counter[index]]), ())
+        at = float(steps.samples.time[index])
+        apart_s = min(0.49 * (at - float(steps.since[index])), _SAME_SCRAPE_S)
+        return any(abs(time - at) <= apart_s for time in times)
 
     def _scrape_of(self, fall: int) -> Ints:
         """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
@@ -191,24 +270,15 @@ class Falls:
             older = dip.still_steps(float(cursor.time[counter]))
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
-    def _note_falls(
-        self,
-        members: Ints,
-        *,
-        before: Floats,
-        value: Floats,
-        pace: Floats,
-        judgement: ScrapeJudgement,
-        expired: Bools,
-        still: Bools,
-    ) -> None:
-        """Follow each counter that fell among *members* at its lower level; shapes (members,)."""
+    def _note_falls(self, scrape: "_Scrape", judgement: ScrapeJudgement, *, still: Bools, turns: bool) -> None:
+        """Follow each counter of a scrape that fell at its lower level; *still* has shape (members,)."""
+        before, value, pace = scrape.before, scrape.value, scrape.pace
         steps, context = self._steps, self._context
         known = np.nan_to_num(pace)
         together = float(known[value < before].sum())
         fell = np.flatnonzero(value < before)
         for place in fell[np.argsort(-before[fell], kind="stable")].tolist():
-            index, of = int(members[place]), int(steps.samples.counter[members[place]])
+            index, of = int(scrape.members[place]), int(scrape.counters[place])
             _, last = context.span(of)
             when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(judgement.reset[place])
             if when > self._until:
@@ -223,8 +293,9 @@ class Falls:
                 expires_s=when + LOOKBACK_S if reset else np.inf,
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
-                alone=judgement.alone and not expired[place],
+                alone=judgement.alone and not scrape.expired[place],
                 still=bool(still[place]),
+                turns=turns,
                 moved_at=when,
             )
             if not reset:
@@ -279,27 +350,52 @@ class Falls:
         if self._judged[index]:
             return None
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
-        if _is_run(dip, value, lasted_s=at - dip.at):
+        if not dip.turns and _is_run(dip, value, lasted_s=at - dip.at):
             # The next change is judged as that of any counter.
             self._found.hindsight.append(_run_of(counter, dip))
             steps.before[index] = dip.newest
             return None
         self._judged[index] = True
+        if self._changes_level(counter, dip, index):
+            steps.count_from(index, value if value < dip.high else min(dip.high + dip.grown, value))
+            at_level = replace(dip, at=at, low=value, newest=value, grown_from_low=0.0, turns=True)
+            return at_level if value < dip.high else None
         # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
         if unseen_s > LOOKBACK_S and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted_s):
             steps.count_from(index, 0.0)
             return None
         if value >= dip.high:
-            corrected = is_correction(
-                high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.own_pace
-            )
-            if corrected:
-                steps.count_from(index, min(dip.low + dip.grown_from_low, value))
-                return replace(dip, counted=True, newest=value, expires_s=at + LEVEL_KEPT_S)
-            steps.count_from(index, min(dip.high + dip.grown, value))
-            return None
+            return self._go_on_above(dip, index, at=at, value=value)
         return self._judge_lower_level(counter, dip, index, at=at, value=value)
+
+    def _go_on_above(self, dip: Dip, index: int, *, at: float, value: float) -> Dip | None:
+        """Count a sample above the level that a counter fell from: from there, or from below if it was corrected."""
+        corrected = is_correction(
+            high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.own_pace
+        )
+        if corrected:
+            self._steps.count_from(index, min(dip.low + dip.grown_from_low, value))
+            return replace(dip, counted=True, newest=value, expires_s=at + LEVEL_KEPT_S)
+        self._steps.count_from(index, min(dip.high + dip.grown, value))
+        return None
+
+    def _changes_level(self, counter: int, dip: Dip, index: int) -> bool:
+        """Whether a sample of a counter that dipped is of another process than the sample before."""
+        steps = self._steps
+        if dip.high <= UNKNOWN_EVENTS:
+            return self._is_elsewhere(index)
+        at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
+        changes = not dip.still and is_other_level(
+            value - dip.newest,
+            value=value,
+            gap_s=at - float(steps.since[index]),
+            pace=max(dip.pace, dip.own_pace),
+            turns=dip.turns,
+        )
+        if changes:
+            self._elsewhere.setdefault(int(self._context.arrays.target[counter]), []).append(at)
+        return changes
 
     def _judge_lower_level(self, counter: int, dip: Dip, index: int, *, at: float, value: float) -> Dip:
         """Look at one more sample at the lower level: was it counted from zero, or is it there to stay?"""
@@ -313,7 +409,9 @@ class Falls:
                 return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
             steps.count_from(index, value)
             return replace(dip, low=value, newest=value, grown_from_low=0.0)
-        if is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
+        # A small value of another process proves nothing: any pace explains it.
+        is_small = dip.turns and dip.high <= UNKNOWN_EVENTS
+        if not is_small and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
             steps.count_from(index, dip.low + dip.grown_from_low)
             self._found.hindsight.append(Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False))
             return replace(dip, counted=True, at=dip.at - dip.gap_s, low=0.0, newest=value, expires_s=at + LOOKBACK_S)

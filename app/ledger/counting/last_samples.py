@@ -25,6 +25,7 @@ class Dip:
     *expires_s*.
     *pace* is that of the counter, or of all that fell with it, before the fall, events per second; *own_pace* is its
     own. *alone*: other counters of its target went on. *still*: its target had not grown for two steps before the fall.
+    *turns*: scrapes of its target show several processes by turns.
     """
 
     high: float
@@ -38,6 +39,7 @@ class Dip:
     own_pace: float
     alone: bool = False
     still: bool = False
+    turns: bool = False
     grown: float = 0.0
     grown_from_low: float = 0.0
     moved_at: float = float("nan")

@@ -1,0 +1,66 @@
+"""Processes that answer scrapes of one address by turns, as workers without a shared registry do."""
+
+import numpy as np
+import pytest
+
+from app.slo.arrays import Floats
+from tests.ledger.histories import History, Labels, Points
+from tests.ledger.test_kinds_that_meet import series
+
+END, SINCE, UNTIL = 14_400.0, 600.0, 13_800.0
+SCRAPE_S = 15.0
+PACE = 5.0
+LEVELS = (130_000.0, 100_000.0, 70_000.0, 90_000.0)
+
+
+def answered_by_turns(
+    seed: int, errors: tuple[float, ...], *, pace: float = 0.0, workers: int = 4
+) -> list[tuple[Labels, Points]]:
+    """Requests and *errors* of workers, of which each scrape shows one by chance; errors grow at a *pace*, 1/s each."""
+    at = np.arange(7.0, END, SCRAPE_S)
+    which = np.random.default_rng(seed).integers(0, workers, len(at))
+    return [
+        series(at, np.array(LEVELS)[which] + PACE * at),
+        series(at, np.array(errors)[which] + pace * at, "500"),
+    ]
+
+
+def worst_minutes(history: History) -> float:
+    """The highest share of bad events within any five minutes, of what was counted last."""
+    at, total, bad = history.counted.at, history.counted.total, history.counted.bad
+    ends: Floats = np.arange(SINCE + 300, UNTIL, 60)
+    within = [(at > end - 300) & (at <= end) for end in ends.tolist()]
+    return max(float(bad[here].sum()) / max(float(total[here].sum()), 1.0) for here in within)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_old_errors_of_two_workers_are_never_new(seed: int) -> None:
+    shown = answered_by_turns(seed, (3.0, 0.0), workers=2)
+    total, bad = History(shown).final(SINCE, UNTIL)
+    assert bad == 0
+    assert total == pytest.approx(PACE * (UNTIL - SINCE), rel=0.01)
+    assert History(shown).backwards(SINCE, UNTIL) == (total, bad)
+
+
+def test_old_errors_of_four_workers_count_once_at_most() -> None:
+    history = History(answered_by_turns(5, (3.0, 0.0, 7.0, 2.0)))
+    total, bad = history.final(SINCE, UNTIL)
+    assert bad <= 7
+    assert total == pytest.approx(PACE * (UNTIL - SINCE), rel=0.01)
+    assert worst_minutes(history) < 0.0144
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7, 8])
+def test_old_errors_page_at_no_turn(seed: int) -> None:
+    """Without the samples that follow, as alerts see them, and where levels look like traffic at first."""
+    history = History(answered_by_turns(seed, (3.0, 0.0, 7.0, 2.0)))
+    history.live(SINCE, UNTIL)
+    # A page asks for 14.4 times the pace of a budget of 0.1%, in five minutes and in an hour.
+    assert history.counted.bad.sum() < 0.001 * history.counted.total.sum()
+
+
+def test_an_outage_of_all_workers_shows() -> None:
+    """Errors at two a second for each worker, beside requests at five."""
+    total, bad = History(answered_by_turns(5, (3.0, 0.0, 7.0, 2.0), pace=2.0)).final(SINCE, UNTIL)
+    assert bad == pytest.approx(2.0 * (UNTIL - SINCE), rel=0.01)
+    assert total == pytest.approx((2.0 + PACE) * (UNTIL - SINCE), rel=0.01)
