@@ -29,6 +29,10 @@ def _ids(service: Server) -> set[str]:
     return {one["id"] for one in _get(service, "/api/v1/slos")["items"]}
 
 
+def _metrics(service: Server) -> str:
+    return httpx.get(f"{service.url}/metrics", timeout=60.0, trust_env=False).text
+
+
 def test_objects_of_a_cluster_are_the_documents(tmp_path: Path) -> None:
     good, broken = document("checkout"), document("checkout")
     broken["slos"][0]["objective"] = 120
@@ -51,8 +55,7 @@ def test_objects_of_a_cluster_are_the_documents(tmp_path: Path) -> None:
             api.apply(PLURAL, "shop/checkout", {"spec": broken})
             wait_for_reason(service, "SloDocument shop/checkout is refused, and its last good version stays active")
             # The rule on refused documents goes by it.
-            metrics = httpx.get(f"{service.url}/metrics", timeout=60.0, trust_env=False).text
-            assert "\nsloburn_config_last_reload_successful 0" in metrics
+            wait_until(lambda: "\nsloburn_config_last_reload_successful 0" in _metrics(service))
             assert "slos[0].objective" in _get(service, "/api/v1/status/config")["last_reload_errors"][0]
             assert _ids(service) == wanted
             assert "Traceback" not in service.log
