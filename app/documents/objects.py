@@ -102,9 +102,9 @@ class _Settling:
 
     def settle(self) -> Mapping[str, SettledObject]:
         changes = [name for name, one in self._objects.items() if one.offered != one.active]
-        known = self.load(self.base).errors if changes else {}
-        accepted = self._accept(self.base, changes, known)
-        found = self.load(accepted)
+        base = self.base
+        found = self.load(base)
+        accepted, found = self._accept(base, found, changes, known=found.errors)
         # An object that was sound may be wrong since a file or the version of Sloburn has changed.
         findings = {**found.errors, **self._refused}
         return {
@@ -139,24 +139,33 @@ class _Settling:
         return self._owners.get(str(file), "")
 
     def _accept(
-        self, base: Mapping[str, Texts], changes: Sequence[str], known: Mapping[str, tuple[ErrorFinding, ...]]
-    ) -> Mapping[str, Texts]:
-        """*base* with those of the *changes* that add no error to those *known* of it."""
+        self,
+        base: Mapping[str, Texts],
+        found: _Found,
+        changes: Sequence[str],
+        *,
+        known: Mapping[str, tuple[ErrorFinding, ...]],
+    ) -> tuple[Mapping[str, Texts], _Found]:
+        """*base* with those of the *changes* that add no error to those *known*, and what that comes to.
+
+        *found* is what *base* comes to: all documents are loaded for that, which takes the longest of all here.
+        """
         while changes:
             candidate = self._changed(base, changes)
-            found = self.load(candidate).errors
-            new = {name: errors for name, errors in found.items() if not set(errors) <= set(known.get(name, ()))}
+            tried = self.load(candidate)
+            new = {name: errors for name, errors in tried.errors.items() if not set(errors) <= set(known.get(name, ()))}
             if not new:
-                return candidate
+                return candidate, tried
             blamed = [name for name in changes if name in new]
             if not blamed and len(changes) > 1:
                 # Others are wrong because of some of them: half is tried, then the other half with what was accepted.
                 half = len(changes) // 2
-                return self._accept(self._accept(base, changes[:half], known), changes[half:], known)
+                base, found = self._accept(base, found, changes[:half], known=known)
+                return self._accept(base, found, changes[half:], known=known)
             every = tuple(error for errors in new.values() for error in errors)
             self._refused |= {name: new.get(name, every) for name in blamed or changes}
             changes = [name for name in changes if name not in self._refused]
-        return base
+        return base, found
 
     def _changed(self, base: Mapping[str, Texts], changes: Sequence[str]) -> Mapping[str, Texts]:
         offered = {name: self._objects[name].offered for name in changes}

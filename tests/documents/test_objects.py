@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from app.documents import DocumentLoader, DocumentObject, SettledObject, load_documents, settle_objects, sound_objects
+from app.documents import (
+    DocumentLoader,
+    DocumentObject,
+    LoadResult,
+    SettledObject,
+    load_documents,
+    settle_objects,
+    sound_objects,
+)
 
 _AT = datetime(2026, 5, 4, tzinfo=UTC)
 _SLO = "  - {{name: {name}, objective: {objective}, window: 30d, sli: {{total: a_total, bad: b_total}}}}\n"
@@ -55,6 +63,19 @@ def test_a_broken_object_keeps_its_last_good_version_and_others_go_on() -> None:
     (finding,) = found["a"].findings
     assert (str(finding.file), finding.line, finding.field) == ("SloDocument shop/a", 3, "slos[0].objective")
     assert (found["a"].slos, found["b"].slos, found["b"].findings) == (1, 1, ())
+
+
+@pytest.mark.parametrize(("text", "loads"), [(document("up"), 1), (document("up", "fast"), 2), ("service: [", 2)])
+def test_no_version_is_loaded_twice(text: str, loads: int) -> None:
+    """Loading all documents of a large cluster takes seconds."""
+    loaded: list[Mapping[Path, str]] = []
+
+    def load(objects: Mapping[Path, str]) -> LoadResult:
+        loaded.append(objects)
+        return load_documents(objects=objects)
+
+    settle_objects([one("a", text, active=document("up"))], load)
+    assert len(loaded) == loads
 
 
 @pytest.mark.parametrize("text", ["", "service: [", "kind: ConfigMap", "{{ template }}", "a\n" * 10])
