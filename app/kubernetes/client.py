@@ -99,7 +99,7 @@ class KubernetesClient:
             ApiServerError: the request failed.
         """
         query = _given(limit=_PAGE, labelSelector=label, **{"continue": onward})
-        answer = await self._ask(self._sender, "GET", path, query, _whole)
+        answer: Mapping[str, Any] = await self._ask("GET", path, query, _whole)
         metadata = answer.get("metadata") or {}
         version, items = metadata.get("resourceVersion"), answer.get("items") or []
         if not version or not isinstance(items, list):
@@ -144,24 +144,17 @@ class KubernetesClient:
             ApiServerError: it is not written; by its status 409 where the object has changed meanwhile.
         """
         kind = {"Content-Type": "application/merge-patch+json"}
-        await self._exchange(
-            self._sender, "PATCH", path, "", _refuse_errors, content=json.dumps(content).encode(), headers=kind
-        )
+        await self._ask("PATCH", path, "", _refuse_errors, content=json.dumps(content).encode(), headers=kind)
 
     async def _ask(
-        self,
-        sender: Sender,
-        method: str,
-        path: str,
-        query: str,
-        receive: Callable[[httpx.Response], Any],
-    ) -> Mapping[str, Any]:
+        self, method: str, path: str, query: str, receive: Callable[[httpx.Response], Any], **sent: Any
+    ) -> Any:
+        """As `_exchange`, of a request whose whole answer comes at once."""
         try:
             async with asyncio.timeout(_REQUEST_WITHIN.total_seconds()):
-                answer: Mapping[str, Any] = await self._exchange(sender, method, path, query, receive)
+                return await self._exchange(self._sender, method, path, query, receive, **sent)
         except TimeoutError:
             raise ApiServerError(f"no whole answer within {_REQUEST_WITHIN.total_seconds():g} s") from None
-        return answer
 
     async def _exchange(
         self,
