@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import httpx
 
 from app.http.client_options import ClientOptions
+from app.http.dates import retry_after
 from app.http.failures import AttemptError
 from app.http.request_options import HttpOptions, Login, TlsOptions
 from app.http.secrets import FileSecret
@@ -25,6 +26,7 @@ _PAGE = 100
 _LARGEST_ANSWER = 192 * 1024 * 1024
 _LARGEST_LINE = 4 * 1024 * 1024
 _REQUEST_WITHIN = timedelta(seconds=30)
+_LONGEST_WAIT_S = 3600.0
 # A server ends a watch in time; where nothing comes for this much longer, the connection is dead.
 _WATCH_SLACK = timedelta(seconds=15)
 # Brackets, and texts as wholes, which may have some.
@@ -207,7 +209,9 @@ async def _refuse_errors(response: httpx.Response) -> None:
     except ApiServerError:
         # A proxy on the way has answered.
         content = {}
-    raise _error_of(content, fallback=response.status_code, retry_after=response.headers.get("retry-after"))
+    seconds = retry_after(response.headers.get("retry-after"), date=response.headers.get("date"))
+    wait = None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
+    raise _error_of(content, fallback=response.status_code, wait=wait)
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -260,12 +264,11 @@ def _shallow(text: bytes) -> bytes:
     return b"".join((*kept, text[begin:]))
 
 
-def _error_of(content: Mapping[str, Any], *, fallback: int | None, retry_after: str | None = None) -> ApiServerError:
+def _error_of(content: Mapping[str, Any], *, fallback: int | None, wait: timedelta | None = None) -> ApiServerError:
     """The error in an answer or an event: an object of the kind Status."""
     code = content.get("code")
     status = code if isinstance(code, int) else fallback
     said = str(content.get("message") or content.get("reason") or "no reason given")[:500]
     if status == HTTPStatus.GONE:
         return ExpiredVersionError(said, status=status)
-    wait = timedelta(seconds=min(int(retry_after), 3600)) if retry_after and retry_after.isdecimal() else None
     return ApiServerError(f"{status}: {said}", status=status, retry_after=wait)
