@@ -69,18 +69,20 @@ class ObjectFeed:
     async def run(self) -> None:
         """List and watch again and again, until cancelled."""
         while True:
-            wait = _BACKOFF.delay(self._failures, random.uniform)
+            asked = timedelta(0)
             try:
                 if self._version is None:
                     await self._list()
                 await self._watch()
             except ExpiredVersionError as error:
-                # Also where the first list is gone at once: it is asked anew, not without a pause.
+                # Also where the first list is gone at once: it is asked for again, not without a pause.
                 self._version = None
                 self._failed(error, quietly=True)
             except ApiServerError as error:
                 self._failed(error)
-                wait = max(_BACKOFF.delay(self._failures, random.uniform), error.retry_after or timedelta(0))
+                asked = error.retry_after or asked
+            # By the failures as they are now: a watch that has ended well after an outage goes on soon.
+            wait = max(_BACKOFF.delay(self._failures, random.uniform), asked)
             await self._sleep(wait.total_seconds())
 
     async def _list(self) -> None:

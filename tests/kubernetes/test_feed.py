@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from app.documents import Defaults, load_documents
 from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
+from app.kubernetes.client import ObjectPage
 from testbed.kubernetes_api import KubernetesApi
 from testbed.waiting import reaches
 
@@ -158,6 +159,29 @@ def test_a_watch_that_ends_or_is_cut_goes_on_from_the_newest_bookmark(api: Kuber
         assert api.count("list", PLURAL) == 1
 
     run(work)
+
+
+def test_after_an_outage_a_watch_that_ends_goes_on_as_soon_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    failures, pauses = [ApiServerError("the API server cannot be reached")] * 5, list[float]()
+
+    class Recovering:
+        async def list_page(self, *_: Any, **__: Any) -> ObjectPage:
+            return ObjectPage(items=(), version="1", onward="")
+
+        async def watch(self, *_: Any, **__: Any) -> None:
+            if failures:
+                raise failures.pop()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 7:
+            raise asyncio.CancelledError
+
+    feed = ObjectFeed(cast("KubernetesClient", Recovering()), DOCUMENT_KIND, sleep=pause)
+    with pytest.raises(asyncio.CancelledError):
+        run(feed.run)
+    assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 1.0, 1.0]
 
 
 def test_what_is_forbidden_is_said_and_works_once_it_is_allowed(api: KubernetesApi) -> None:
