@@ -17,11 +17,12 @@ from app.api.coalescing import Coalesced
 from app.api.ports import AlertLog, History
 from app.clock import Clock
 from app.documents import DocumentLoader, FilesState, LoadResult, files_state, keeping_unsound
-from app.evaluation import Past, burn_down, points, recorded_budgets
+from app.evaluation import Past, burn_down, points
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments, own_health
 from app.policy import PastIncident, WrittenPostmortem
+from app.service.adapters.engine_reads import past_of, recorded_of
 from app.service.adapters.impatient_reads import ImpatientReads
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
@@ -97,15 +98,10 @@ class EngineHistory(History):
     def history(
         self, slo_id: SloId, start: datetime, end: datetime, step: timedelta, *, adjusted: bool = True
     ) -> Sequence[HistoryPoint] | None:
-        past = self._engine.own_past(slo_id) or self._reads.run(partial(self._engine.stored_past, slo_id))
+        past = past_of(self._engine, self._reads, slo_id)
         if past is None:
             return None
-        recorded: Sequence[tuple[float, float]] = ()
-        # What was counted is in memory: without what was shown of it the chart is still right.
-        with suppress(StoreUnavailableError):
-            recorded = self._reads.read(
-                partial(recorded_budgets, slo=slo_id, start_s=start.timestamp(), end_s=end.timestamp())
-            )
+        recorded = recorded_of(self._reads, slo_id, start=start, end=end)
         past = past.adjusted if adjusted else past
         return points(past, start=start, end=end, step=step, recorded=recorded)
 

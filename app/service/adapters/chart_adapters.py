@@ -23,10 +23,10 @@ from app.evaluation import (
     days,
     outlooks,
     range_series,
-    recorded_budgets,
     sum_of_members,
     with_older_days,
 )
+from app.service.adapters.engine_reads import past_of, recorded_of
 from app.service.adapters.impatient_reads import ImpatientReads
 from app.service.engine import Engine
 from app.service.source_clients import graphs_of_sources
@@ -109,14 +109,8 @@ class EnginePasts(Pasts):
         past = sum_of_members(self._pasts(members, start, adjusted=adjusted))
         if past is None:
             return RangeSeries(id=slo_id, since=None)
-        recorded: Sequence[tuple[float, float]] = ()
         # What was shown was shown of each member.
-        if len(members) == 1:
-            # What was counted is in memory: without what was shown of it the chart is still right.
-            with suppress(StoreUnavailableError):
-                recorded = self._reads.read(
-                    partial(recorded_budgets, slo=members[0], start_s=start.timestamp(), end_s=end.timestamp())
-                )
+        recorded = recorded_of(self._reads, members[0], start=start, end=end) if len(members) == 1 else ()
         return range_series(slo_id, past, start=start, end=end, step=step, recorded=recorded)
 
     @override
@@ -142,7 +136,7 @@ class EnginePasts(Pasts):
         return known[1][slo_id]
 
     def _forecast(self, slo_id: SloId) -> Outlook | NoForecast:
-        past = self._past(slo_id)
+        past = past_of(self._engine, self._reads, slo_id)
         if past is None:
             return NoForecast.NO_DATA
         (found,) = outlooks([past.adjusted], with_steps=True)
@@ -225,7 +219,7 @@ class EnginePasts(Pasts):
         since_s = start.timestamp() - _BEFORE_S
         for slo_id in members:
             # One by one: the engine's loop is busy with each for a moment only.
-            past = self._past(slo_id)
+            past = past_of(self._engine, self._reads, slo_id)
             if past is None or past.row is None:
                 continue
             oldest_s = float(past.row.edges_s[0])
@@ -243,10 +237,6 @@ class EnginePasts(Pasts):
                     )
                     past = with_older_days(past, stored)
             yield past.adjusted if adjusted else past
-
-    def _past(self, slo_id: SloId) -> Past | None:
-        """The past of a member, that of another replica as the database has it."""
-        return self._engine.own_past(slo_id) or self._reads.run(partial(self._engine.stored_past, slo_id))
 
 
 def _mark(incident: Incident) -> RangeMark:
