@@ -525,7 +525,9 @@ class Engine:
     async def _look(self, replica: Replica) -> None:
         if await replica.look(self._swapping):
             self._wake()
-        await self._do_service_or_not()
+        # As what is read below: where the database is busy or away, all of it is tried again at the next look.
+        with suppress(StoreError):
+            await self._do_service_or_not()
         shards = len(replica.held.epochs)
         self._components.instruments.replicas(len(replica.seen.living), shards=shards, unowned=replica.unowned)
         slos = {slo.id: slo for slo in self._documents.slos}
@@ -551,7 +553,11 @@ class Engine:
         )
 
     async def _do_service_or_not(self) -> None:
-        """Begin to do what is done once for all SLOs, or stop it, if the shard of the service has changed hands."""
+        """Begin to do what is done once for all SLOs, or stop it, if the shard of the service has changed hands.
+
+        Raises:
+            StoreError: it has not begun, and does at a later look.
+        """
         is_mine = self._components.service_lease.is_mine
         if is_mine == self._did_service:
             return
@@ -559,12 +565,8 @@ class Engine:
             await self._remote_write.stop()
             self._remote_write = self._new_remote_write(self._delivery.config)
             if is_mine:
-                try:
-                    await asyncio.to_thread(self._gate.load)
-                    await self._delivery.take_over()
-                except StoreError:
-                    # All of it is tried again at the next look; that the database is away is logged there.
-                    return
+                await asyncio.to_thread(self._gate.load)
+                await self._delivery.take_over()
                 self._remote_write.start()
             self._did_service = is_mine
 
