@@ -169,9 +169,7 @@ class KubernetesApi(HttpThread):
             state = self._state
             onward = query.get("continue")
             if onward is not None and onward not in state.parts:
-                _answer(
-                    handler, HTTPStatus.GONE, _status(HTTPStatus.GONE, "the provided continue parameter is too old")
-                )
+                answer(handler, HTTPStatus.GONE, _status(HTTPStatus.GONE, "the provided continue parameter is too old"))
                 return
             if onward is not None:
                 items = state.parts.pop(onward)
@@ -186,14 +184,14 @@ class KubernetesApi(HttpThread):
                 state.parts[metadata["continue"]] = items[limit:]
             body = {"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items[:limit]}
             text = json.dumps(body).encode()
-        _answer(handler, HTTPStatus.OK, text)
+        answer(handler, HTTPStatus.OK, text)
 
     def _watch(self, handler: BaseHTTPRequestHandler, plural: str, namespace: str, query: Mapping[str, str]) -> None:
         version, streams = int(query["resourceVersion"]), self._streams
         is_gone = version < self._state.oldest
         gone = _status(HTTPStatus.GONE, "too old resource version")
         if is_gone and not self.gone_in_stream:
-            _answer(handler, HTTPStatus.GONE, gone)
+            answer(handler, HTTPStatus.GONE, gone)
             return
         handler.send_response_only(HTTPStatus.OK)
         handler.end_headers()
@@ -242,18 +240,18 @@ class KubernetesApi(HttpThread):
         with self._changed:
             known = self._state.objects.get(key)
             if known is None:
-                _answer(handler, HTTPStatus.NOT_FOUND, _status(HTTPStatus.NOT_FOUND, "not found"))
+                answer(handler, HTTPStatus.NOT_FOUND, _status(HTTPStatus.NOT_FOUND, "not found"))
                 return
             given = content.get("metadata", {}).get("resourceVersion")
             if given is not None and given != known["metadata"]["resourceVersion"]:
                 said = "the object has been modified; please apply your changes to the latest version"
-                _answer(handler, HTTPStatus.CONFLICT, _status(HTTPStatus.CONFLICT, said))
+                answer(handler, HTTPStatus.CONFLICT, _status(HTTPStatus.CONFLICT, said))
                 return
             self._state.version += 1
             known["status"] = {**known.get("status", {}), **content["status"]}
             known["metadata"]["resourceVersion"] = str(self._state.version)
             self._note(key[0], "MODIFIED", known)
-        _answer(handler, HTTPStatus.OK, json.dumps(known).encode())
+        answer(handler, HTTPStatus.OK, json.dumps(known).encode())
 
     def refusal(self, verb: str, plural: str, authorization: str | None) -> tuple[HTTPStatus, bytes] | None:
         """Why a request is refused; None if it is not."""
@@ -290,7 +288,8 @@ def _status(code: HTTPStatus, message: str) -> bytes:
     return json.dumps({"kind": "Status", "status": "Failure", "message": message, "code": int(code)}).encode()
 
 
-def _answer(handler: BaseHTTPRequestHandler, code: HTTPStatus, body: bytes) -> None:
+def answer(handler: BaseHTTPRequestHandler, code: HTTPStatus, body: bytes) -> None:
+    """Send a whole answer."""
     handler.send_response_only(code)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
@@ -335,7 +334,7 @@ def _handler(server: KubernetesApi) -> type[BaseHTTPRequestHandler]:
                 return True
             refused = server.refusal(verb, plural, self.headers.get("Authorization"))
             if refused is not None:
-                _answer(self, *refused)
+                answer(self, *refused)
             return refused is not None
 
     return Handler

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from app.documents import Defaults, load_documents
 from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
 from app.kubernetes.client import ObjectPage
-from testbed.kubernetes_api import KubernetesApi
+from testbed.kubernetes_api import KubernetesApi, answer
 from testbed.waiting import reaches
 
 PLURAL = DOCUMENT_KIND.plural
@@ -239,15 +239,12 @@ def test_the_token_is_read_again_for_each_request(api: KubernetesApi, tmp_path: 
     run(work)
 
 
-@pytest.mark.parametrize("answer", [b"<html>login</html>", b"[]", b'{"items": []}', b'{"metadata": {"resourceVersion'])
-def test_an_answer_of_something_else_removes_nothing(api: KubernetesApi, answer: bytes) -> None:
+@pytest.mark.parametrize("body", [b"<html>login</html>", b"[]", b'{"items": []}', b'{"metadata": {"resourceVersion'])
+def test_an_answer_of_something_else_removes_nothing(api: KubernetesApi, body: bytes) -> None:
     api.apply(PLURAL, "a/one", _SPEC)
 
     def other(handler: Any) -> bool:
-        handler.send_response_only(200)
-        handler.send_header("Content-Length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
+        answer(handler, HTTPStatus.OK, body)
         return True
 
     async def work() -> None:
@@ -272,15 +269,12 @@ def test_an_object_of_many_levels_keeps_no_other_from_being_read(api: Kubernetes
         f'{{"metadata": {{"name": "{name}", "namespace": "a"}}, "spec": {inner}}}'
         for name, inner in (("deep", '{"a": [' * levels + r'"]\"}"' + "]}" * levels), ("sound", '{"service": "shop"}'))
     ]
-    answer = f'{{"metadata": {{"resourceVersion": "1"}}, "items": [{", ".join(items)}]}}'.encode()
+    body = f'{{"metadata": {{"resourceVersion": "1"}}, "items": [{", ".join(items)}]}}'.encode()
 
     def listed(handler: Any) -> bool:
         if "watch=1" in handler.path:
             return False
-        handler.send_response_only(200)
-        handler.send_header("Content-Length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
+        answer(handler, HTTPStatus.OK, body)
         return True
 
     async def work() -> None:
@@ -297,7 +291,7 @@ def test_an_object_of_many_levels_keeps_no_other_from_being_read(api: Kubernetes
 
 def test_a_status_goes_to_the_version_that_it_is_about(api: KubernetesApi) -> None:
     api.apply(PLURAL, "a/one", _SPEC)
-    client = KubernetesClient(replace(ApiServer(url=api.url), url=api.url))
+    client = KubernetesClient(ApiServer(url=api.url))
     path = DOCUMENT_KIND.path("a", "one", status=True)
 
     async def work() -> None:

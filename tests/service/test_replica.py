@@ -99,6 +99,17 @@ def pair(postgres_server: Postgres) -> Iterator[tuple[Process, Process]]:
         yield Process(url, closing), Process(url, closing)
 
 
+def shared(pair: tuple[Process, Process]) -> tuple[Process, Process]:
+    """The pair once each has its share: the first gives back at the second evaluation, when it has shown all."""
+    one, other = pair
+    one.look()
+    other.look()
+    one.give_back()
+    one.give_back()
+    other.look()
+    return pair
+
+
 def test_shards_are_shared_and_each_is_of_one(pair: tuple[Process, Process]) -> None:
     one, other = pair
     assert one.look()
@@ -134,12 +145,7 @@ def test_shards_are_shared_and_each_is_of_one(pair: tuple[Process, Process]) -> 
 def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
     pair: tuple[Process, Process],
 ) -> None:
-    one, other = pair
-    one.look()
-    other.look()
-    one.give_back()
-    one.give_back()
-    other.look()
+    one, other = shared(pair)
     left = one.shards
     one.stepped(SLOT)
     other.stepped(SLOT + INTERVAL)
@@ -157,12 +163,7 @@ def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
 
 def test_shards_that_are_a_slot_ahead_wait_for_it(pair: tuple[Process, Process]) -> None:
     """Else the alerts of the replica that takes them would miss that slot."""
-    one, other = pair
-    one.look()
-    other.look()
-    one.give_back()
-    one.give_back()
-    other.look()
+    one, other = shared(pair)
     mine = other.shards
     one.stepped(SLOT + INTERVAL)
     other.stepped(SLOT)
@@ -257,12 +258,7 @@ def test_after_an_outage_of_the_database_each_has_the_time_to_renew(
     pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who finds it again first would else take what is of all others, and give it back after an evaluation."""
-    one, other = pair
-    one.look()
-    other.look()
-    one.give_back()
-    one.give_back()
-    other.look()
+    one, other = shared(pair)
     before = one.shards, other.shards
     for each in pair:
         each.dies()
@@ -311,12 +307,7 @@ def test_slots_that_others_have_evaluated_were_not_missed(pair: tuple[Process, P
 @pytest.mark.parametrize(("behind", "slots"), [(1, 1), (2, 2), (9, 3)])
 def test_of_few_slots_that_were_left_each_is_evaluated(pair: tuple[Process, Process], behind: int, slots: int) -> None:
     """Who had them may have sent pages of them from memory."""
-    one, other = pair
-    one.look()
-    other.look()
-    one.give_back()
-    one.give_back()
-    other.look()
+    one, other = shared(pair)
     now = SLOT + behind * INTERVAL
     one.stepped(SLOT)
     other.stepped(now)
