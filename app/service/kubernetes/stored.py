@@ -156,7 +156,8 @@ class ObjectDocuments:
         with self._database.read() as transaction:
             self._state = load_watch_state(transaction)
             found = load_objects(transaction)
-        changed = {one.name for one in found} - {one.name for one in self._objects if one in found}
+        before = {one.name: one for one in self._objects}
+        changed = {one.name for one in found if one != before.get(one.name)}
         self._objects = [one for one in found if is_watched(self._settings, one.name)]
         self._unsound = {name: why for name, why in self._unsound.items() if name not in changed}
 
