@@ -1,4 +1,4 @@
-"""Objects of Kubernetes that hold SLO documents: listed, watched, and told what became of them.
+"""Objects of Kubernetes that hold SLO documents: listed, watched, and their status written.
 
 A small list and watch over our own HTTP client (ADR-0095). Start at `feed.py`, which keeps the objects of one kind up
 to date; `client.py` sends requests, `objects.py` writes an object as kubectl prints it, `status.py` is what is written

@@ -25,7 +25,7 @@ class WatchedObject:
     """An object as it was last seen.
 
     Attributes:
-        name: kind, namespace and name, as people are told: ``SloDocument shop/checkout``.
+        name: kind, namespace and name, as messages show it: ``SloDocument shop/checkout``.
         texts: its documents by what findings call them: the name, for a ConfigMap with the key.
         content: the object itself.
     """
@@ -80,7 +80,7 @@ def watched_object(kind: WatchedKind, content: Mapping[str, Any]) -> WatchedObje
 
 
 def object_name(kind: WatchedKind, metadata: Mapping[str, Any]) -> str:
-    """Kind, namespace and name, as people are told."""
+    """Kind, namespace and name, as messages show it."""
     return f"{kind.kind} {metadata.get('namespace')}/{metadata.get('name')}"
 
 

@@ -148,7 +148,7 @@ class Replica:
         return True
 
     async def _catch_up(self, epochs: Mapping[int, int], stepped: datetime, target: datetime) -> bool:
-        """Evaluate the slots of some shards that nobody has evaluated, or the newest of many; whether that is written.
+        """Evaluate the slots of some shards that no replica has, or the newest of many; whether that is written.
 
         Each of few: who had them may have sent pages of them from memory, and these would be others than those of a
         later slot.

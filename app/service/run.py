@@ -564,7 +564,7 @@ def _access(engine: Engine, components: Components) -> Access:
         api_token=_text_of(settings.api_token),
         events_token=_text_of(settings.events_token),
         anonymous=frozenset(scope for scope, is_open in anonymous.items() if is_open),
-        # Whoever may read without a proof of who they are would read of all tenants.
+        # A reader without a proof of identity would read of all tenants.
         anonymous_beside_tenants=frozenset({AccessScope.METRICS} if scrapes else ()),
         url=settings.public_url,
         failures_per_minute=settings.token_failures_per_minute,

@@ -121,7 +121,7 @@ class KubernetesWatch:
         self._start()
         crashed = [task for task in self._tasks if task.done()]
         if crashed:
-            # All begin anew at the next step; the error is logged by who looks.
+            # All start again at the next step; the caller logs the error.
             await self.close()
             crashed[0].result()
         if self._is_due():
