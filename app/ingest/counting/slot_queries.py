@@ -16,6 +16,7 @@ from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Samples
 from app.promql.samples import raw_samples
+from app.sli import IntervalCounts
 
 # An SLI whose query fails is found in three halvings; with more pieces a server in trouble gets a flood of queries.
 _MOST_PIECES = 8
@@ -107,8 +108,10 @@ def needs_query(read: Read) -> bool:
 
 def _has_new_interval(tracked: TrackedSli, at_s: float) -> bool:
     """Whether an interval has ended since an SLI was counted whose numbers are replaced while they are not final."""
-    every = None if tracked.sli.evaluated is None or not tracked.is_replaced else tracked.sli.evaluated.every
-    return every is not None and at_s // every.total_seconds() > tracked.counted_s // every.total_seconds()
+    if not isinstance(tracked.sli, IntervalCounts):
+        return False
+    every_s = tracked.sli.every.total_seconds()
+    return at_s // every_s > tracked.counted_s // every_s
 
 
 def _since(counted_s: float, look_back_s: float, tracked: TrackedSli) -> float:

@@ -11,7 +11,7 @@ from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.brackets import Interpolated
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
-from app.sli import SeveralSources
+from app.sli import IntervalCounts, SeveralSources
 from app.slo import Composition, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 # Living members of one grouped SLO; more are refused, those that have a place stay.
@@ -156,7 +156,7 @@ class TrackedSli:
     @property
     def is_replaced(self) -> bool:
         """Whether what is not final yet is read again with each interval, since its source may have other numbers."""
-        return self.sli.evaluated is not None and self.sli.evaluated.counts is not None
+        return isinstance(self.sli, IntervalCounts)
 
     @property
     def is_composite(self) -> bool:
