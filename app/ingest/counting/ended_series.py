@@ -67,8 +67,9 @@ class EndedSeries:
         return found
 
     def _note(self, time: Floats, value: Floats) -> None:
-        more = np.full(max(len(time) - len(self._first_s), 0), np.nan)
-        self._first_s, self._first_value = np.append(self._first_s, more), np.append(self._first_value, more)
+        if len(self._first_s) < len(time):
+            more = np.full(len(time) - len(self._first_s), np.nan)
+            self._first_s, self._first_value = np.append(self._first_s, more), np.append(self._first_value, more)
         new = np.flatnonzero(np.isnan(self._first_s[: len(time)]) & ~np.isnan(time))
         self._first_s[new], self._first_value[new] = time[new], value[new]
 
