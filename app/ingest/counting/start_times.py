@@ -121,7 +121,7 @@ class StartTimes:
                 if labels.get(NAME) == PROCESS_START:
                     starts.note_process(fingerprint(labels).target, value)
                 for series in by_created.get(_key(labels.get(NAME, ""), labels), ()):
-                    if (labels.get("job", ""), labels.get("instance", "")) not in wrong:
+                    if _target(labels) not in wrong:
                         starts.note_series(series, value)
             first += length
 
