@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from app.count_sources.client import CountClient
 from app.count_sources.service import CountService, datadog_service, newrelic_service
 from app.count_sources.service_limit import ServiceLimit
-from app.http import FollowedContext
 from app.prometheus import (
     ClientInstruments,
-    ConnectionPool,
     HttpConfig,
     Limits,
-    MisconfiguredError,
     NoClientInstruments,
     WallClock,
-    http_transport,
+    open_pool,
 )
 from app.slo import SourceKind
 
@@ -58,23 +55,18 @@ async def open_count_client(
     Raises:
         MisconfiguredError: a certificate or key cannot be read, or a header cannot be sent.
     """
-    config = access.http
-    try:
-        tls = FollowedContext(config.ssl_context, config.tls_files)
-    except OSError as error:
-        raise MisconfiguredError(f"cannot use the TLS files of a source: {error.strerror or error}") from None
-    pool = ConnectionPool(lambda: http_transport(tls.context), count=access.limits.at_once, tls=tls)
-    client = CountClient(
-        access.service,
-        config,
-        pool=pool,
-        instruments=instruments or NoClientInstruments(),
-        limits=access.limits,
-        rate=ServiceLimit() if beside is None else beside.rate,
-        background=background,
-    )
-    try:
-        yield client
-    finally:
-        await client.aclose()
-        await pool.aclose()
+    service = access.service
+    async with open_pool(access.http, count=access.limits.at_once, server=service.name) as pool:
+        client = CountClient(
+            service,
+            access.http,
+            pool=pool,
+            instruments=instruments or NoClientInstruments(),
+            limits=access.limits,
+            rate=ServiceLimit() if beside is None else beside.rate,
+            background=background,
+        )
+        try:
+            yield client
+        finally:
+            await client.aclose()

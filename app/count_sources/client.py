@@ -34,11 +34,9 @@ from app.prometheus import (
     retrying,
     send,
 )
-from app.tracing import trace_child
 
 _OK, _BAD_REQUEST, _UNPROCESSABLE, _TOO_MANY, _SERVER_ERROR = 200, 400, 422, 429, 500
 _DENIED = frozenset({401, 403})
-_CONNECT_S = 3.0
 
 
 class CountClient:
@@ -128,18 +126,9 @@ class CountClient:
             problem = f"not asked for {pause_s:.0f} s: the limit of {self.service.name} is reached"
             raise RateLimitedError(problem, status=_TOO_MANY, retryable=pause_s < until - now_s(), retry_after=pause_s)
         request = await self._request(content)
-        attributes = {
-            "http.request.method": "POST",
-            "server.address": request.url.host,
-            "url.template": self.service.path,
-        }
         async with self._large_answers.turn() as turn:
-            with trace_child(f"POST {self.service.path}", attributes, client=True) as span:
-                seconds = min(self._timeout, until - now_s())
-                answer = await send(connection, request, seconds=seconds, limit=self._largest, turn=turn)
-                span.add({"http.response.status_code": answer.status, "http.response.body.size": len(answer.body)})
-                if answer.status != _OK:
-                    span.fail(str(answer.status))
+            seconds = min(self._timeout, until - now_s())
+            answer = await send(connection, request, self.service.path, seconds=seconds, limit=self._largest, turn=turn)
             self.rate.note(answer.headers, now_s())
             body = _decoded(decompressed(answer, limit=self._largest))
         if answer.status != _OK:
@@ -154,8 +143,7 @@ class CountClient:
     async def _request(self, content: bytes) -> httpx.Request:
         headers = httpx.Headers(await self._credentials.headers())
         headers["Content-Type"] = "application/json"
-        extensions = {"timeout": {"connect": min(_CONNECT_S, self._timeout)}}
-        return httpx.Request("POST", self._url, headers=headers, content=content, extensions=extensions)
+        return httpx.Request("POST", self._url, headers=headers, content=content)
 
     def _status_error(self, status: int, headers: httpx.Headers, body: Mapping[str, Any] | None) -> PrometheusError:
         said = None if body is None else self.service.words(body)

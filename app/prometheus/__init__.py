@@ -6,7 +6,7 @@ Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `error
 
 from app.prometheus.access import OpensSource, SourceAccess, open_sources
 from app.prometheus.breaker import Breaker
-from app.prometheus.client import Limits, PrometheusClient, open_client
+from app.prometheus.client import Limits, PrometheusClient, open_client, open_pool
 from app.prometheus.cloud import (
     AMAZON_PROMETHEUS,
     CloudLogin,
@@ -16,7 +16,7 @@ from app.prometheus.cloud import (
     SigV4Login,
     missing_extra,
 )
-from app.prometheus.connections import Connection, ConnectionPool, http_transport
+from app.prometheus.connections import Connection, ConnectionPool
 from app.prometheus.credentials import Credentials
 from app.prometheus.decode import PartialPolicy, decode_matrix, not_expected, partial_data
 from app.prometheus.errors import (
@@ -97,11 +97,11 @@ __all__ = [
     "WallClock",
     "decode_matrix",
     "decompressed",
-    "http_transport",
     "kind_of",
     "missing_extra",
     "not_expected",
     "open_client",
+    "open_pool",
     "open_sources",
     "partial_data",
     "retrying",

@@ -41,10 +41,7 @@ from app.prometheus.send import ApiResponse, decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
 from app.promql.selector_text import with_escaped_names
-from app.tracing import trace_child
 
-# A host that drops packets must not use up the whole deadline of an attempt; an unanswered SYN is repeated after 1 s.
-_CONNECT_S = 3.0
 # Decoding a larger body would block the event loop for longer than handing it to a thread costs.
 _DECODE_IN_THREAD = 1024 * 1024
 _OK = 200
@@ -238,7 +235,7 @@ class PrometheusClient:
         sent = self._clock.now()
         request = self._request(api_request, headers, timeout)
         await self._credentials.authorize(request)
-        answer = await self._sent(connection, request, api_request.path, seconds=timeout, turn=turn)
+        answer = await send(connection, request, api_request.path, seconds=timeout, limit=self._largest, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
             # Some servers and proxies allow GET only; remembered, or every request would be made twice.
             self._post = False
@@ -246,26 +243,13 @@ class PrometheusClient:
         self._compare_clocks(answer, sent)
         return answer
 
-    async def _sent(
-        self, connection: Connection, request: httpx.Request, path: str, *, seconds: float, turn: Turn
-    ) -> ApiResponse:
-        # Not the whole path: a proxy may have a key in it. Nor the query, which has values of labels.
-        attributes = {"http.request.method": request.method, "server.address": request.url.host, "url.template": path}
-        with trace_child(f"{request.method} {path}", attributes, client=True) as span:
-            answer = await send(connection, request, seconds=seconds, limit=self._largest, turn=turn)
-            span.add({"http.response.status_code": answer.status, "http.response.body.size": len(answer.body)})
-            if answer.status != _OK:
-                span.fail(str(answer.status))
-        return answer
-
     def _request(self, api_request: ApiRequest, headers: httpx.Headers, timeout: float) -> httpx.Request:
         url = self._base_url + api_request.path
         form = api_request.form(timeout=timeout)
-        extensions = {"timeout": {"connect": min(_CONNECT_S, timeout)}}
         try:
             if not self._post or api_request.expr is None:
-                return httpx.Request("GET", f"{url}?{form}", headers=headers, extensions=extensions)
-            request = httpx.Request("POST", url, headers=headers, content=form.encode(), extensions=extensions)
+                return httpx.Request("GET", f"{url}?{form}", headers=headers)
+            request = httpx.Request("POST", url, headers=headers, content=form.encode())
         except (httpx.InvalidURL, ValueError):
             raise MisconfiguredError("cannot build a request: the address of Prometheus is not a URL") from None
         request.headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -338,12 +322,7 @@ async def open_client(
     Raises:
         MisconfiguredError: a certificate or key cannot be read, or a header cannot be sent.
     """
-    try:
-        tls = FollowedContext(config.ssl_context, config.tls_files)
-    except OSError as error:
-        raise MisconfiguredError(f"cannot use the TLS files for Prometheus: {error.strerror or error}") from None
-    pool = ConnectionPool(lambda: http_transport(tls.context), count=limits.at_once, tls=tls)
-    try:
+    async with open_pool(config, count=limits.at_once, server="Prometheus") as pool:
         yield PrometheusClient(
             config,
             pool=pool,
@@ -353,5 +332,21 @@ async def open_client(
             partial=partial,
             known_series=None if beside is None else beside.known_series,
         )
+
+
+@asynccontextmanager
+async def open_pool(config: HttpConfig, *, count: int, server: str) -> AsyncIterator[ConnectionPool]:
+    """Connections to a *server*, at most *count* at once, which close at the end.
+
+    Raises:
+        MisconfiguredError: a certificate or key cannot be read.
+    """
+    try:
+        tls = FollowedContext(config.ssl_context, config.tls_files)
+    except OSError as error:
+        raise MisconfiguredError(f"cannot use the TLS files for {server}: {error.strerror or error}") from None
+    pool = ConnectionPool(lambda: http_transport(tls.context), count=count, tls=tls)
+    try:
+        yield pool
     finally:
         await pool.aclose()

@@ -10,10 +10,14 @@ from app.prometheus.connections import Connection
 from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, excerpt
 from app.prometheus.large_answers import Turn
 from app.prometheus.translate import translated_errors
+from app.tracing import trace_child
 
 # The offset that lets zlib expect the header of gzip instead of its own.
 _GZIP = 16 + zlib.MAX_WBITS
 _MIB = 1024 * 1024
+_OK = 200
+# A host that drops packets must not use up the whole deadline of an attempt; an unanswered SYN is repeated after 1 s.
+_CONNECT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +35,14 @@ class ApiResponse:
 
 
 async def send(
-    connection: Connection, request: httpx.Request, *, seconds: float, limit: int, turn: Turn
+    connection: Connection, request: httpx.Request, path: str, *, seconds: float, limit: int, turn: Turn
 ) -> ApiResponse:
-    """Send the request and read the whole answer.
+    """Send the request and read the whole answer, as a span of the trace.
 
     Args:
         connection: used exclusively until the answer is read.
         request: what to send.
+        path: the part of its path that is no secret, for the trace.
         seconds: how long all of it may take.
         limit: bytes of the body above which reading stops.
         turn: waited for once the body proves large.
@@ -45,7 +50,21 @@ async def send(
     Raises:
         PrometheusError: it failed on the way; any status is an answer.
     """
+    # Not the whole path: a proxy may have a key in it. Nor the query, which has values of labels.
+    attributes = {"http.request.method": request.method, "server.address": request.url.host, "url.template": path}
+    with trace_child(f"{request.method} {path}", attributes, client=True) as span:
+        answer = await _answered(connection, request, seconds=seconds, limit=limit, turn=turn)
+        span.add({"http.response.status_code": answer.status, "http.response.body.size": len(answer.body)})
+        if answer.status != _OK:
+            span.fail(str(answer.status))
+    return answer
+
+
+async def _answered(
+    connection: Connection, request: httpx.Request, *, seconds: float, limit: int, turn: Turn
+) -> ApiResponse:
     address = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    request.extensions["timeout"] = {"connect": min(_CONNECT_S, seconds)}
     with translated_errors(address):
         async with asyncio.timeout(seconds):
             try:
