@@ -111,6 +111,8 @@ class CountClient:
 
     async def _attempt(self, connection: Connection, content: bytes, until: float) -> Mapping[str, Any]:
         try:
+            # Before the breaker: it takes any error of a limit for an answer, and here nothing is asked.
+            self._check_limit(until)
             async with self._breaker.attempt(until):
                 body = await self._answered(connection, content, until)
         except PrometheusError as error:
@@ -119,12 +121,15 @@ class CountClient:
         self._instruments.requested(SUCCESS)
         return body
 
-    async def _answered(self, connection: Connection, content: bytes, until: float) -> Mapping[str, Any]:
-        now_s = asyncio.get_running_loop().time
-        pause_s = self.rate.pause_s(now_s(), background=self._background)
+    def _check_limit(self, until: float) -> None:
+        now_s = asyncio.get_running_loop().time()
+        pause_s = self.rate.pause_s(now_s, background=self._background)
         if pause_s:
             problem = f"not asked for {pause_s:.0f} s: the limit of {self.service.name} is reached"
-            raise RateLimitedError(problem, status=_TOO_MANY, retryable=pause_s < until - now_s(), retry_after=pause_s)
+            raise RateLimitedError(problem, status=_TOO_MANY, retryable=pause_s < until - now_s, retry_after=pause_s)
+
+    async def _answered(self, connection: Connection, content: bytes, until: float) -> Mapping[str, Any]:
+        now_s = asyncio.get_running_loop().time
         request = await self._request(content)
         async with self._large_answers.turn() as turn:
             seconds = min(self._timeout, until - now_s())
