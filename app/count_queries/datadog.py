@@ -4,6 +4,7 @@ Sums and differences of them are sent as formulas, which Datadog's own SLOs have
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.count_queries.errors import CountQueryError
@@ -36,8 +37,11 @@ class DatadogCount:
     @property
     def text(self) -> str:
         """The query as it is shown, and known by: without what does not matter to what is counted."""
-        parts = re.split(r"q(\d+)", self.formula)
-        return "".join(self.terms[int(part)] if place % 2 else part for place, part in enumerate(parts))
+        return self.formula_of(self.terms)
+
+    def formula_of(self, names: Sequence[str]) -> str:
+        """The formula with a name in the place of each term, in their order."""
+        return re.sub(r"q(\d+)", lambda found: names[int(found[1])], self.formula)
 
     def rolled_up(self, seconds: int) -> tuple[str, ...]:
         """The terms as they are asked for intervals of some length."""

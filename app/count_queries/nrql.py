@@ -9,6 +9,7 @@ from app.count_queries.errors import CountQueryError
 
 _QUERY = re.compile(r"select\s+(?P<what>.+?)\s+from\s+(?P<rest>.+)", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`")
+_QUOTED_OR_SPACE = re.compile(rf"(?P<quoted>{_QUOTED.pattern})|\s+")
 # What we set ourselves, or what would make other numbers than counts of the intervals.
 _CLAUSES = re.compile(
     r"\b(since|until|timeseries|facet|limit|compare\s+with|slide\s+by|order\s+by|extrapolate|with\s+timezone)\b",
@@ -73,7 +74,7 @@ def read_nrql(text: str) -> NrqlCount:
 
 def in_intervals(text: str, since_ms: int, until_ms: int, every: timedelta) -> str:
     """A query, as `faceted` gives it, for the intervals from one time to another."""
-    what, rest = re.split(r" FROM ", text.removeprefix("SELECT "), maxsplit=1)
+    what, _, rest = text.removeprefix("SELECT ").partition(" FROM ")
     seconds = round(every.total_seconds())
     length = f"{seconds // 60} minutes" if seconds % 60 == 0 else f"{seconds} seconds"
     # Without a limit there are the ten largest facets only.
@@ -83,12 +84,7 @@ def in_intervals(text: str, since_ms: int, until_ms: int, every: timedelta) -> s
 
 def _outside_quotes(text: str) -> str:
     """The text on one line with single spaces, but for what is in quotes."""
-    parts: list[str] = []
-    end = 0
-    for quoted in _QUOTED.finditer(text):
-        parts += [re.sub(r"\s+", " ", text[end : quoted.start()]), quoted[0]]
-        end = quoted.end()
-    return "".join([*parts, re.sub(r"\s+", " ", text[end:])])
+    return _QUOTED_OR_SPACE.sub(lambda found: found["quoted"] or " ", text)
 
 
 def _has_several(what: str) -> bool:

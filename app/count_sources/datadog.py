@@ -6,7 +6,7 @@ Source: https://docs.datadoghq.com/api/latest/metrics/#query-timeseries-data-acr
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.count_queries import CountQueryError, label_of_tag, read_datadog
+from app.count_queries import CountQueryError, DatadogCount, label_of_tag, read_datadog
 from app.count_sources.ranges import Answer, Counted, Intervals, matrix_of
 from app.prometheus import BadAnswerError, BadQueryError, ExecutionError
 
@@ -28,13 +28,7 @@ def request(queries: Sequence[str], intervals: Intervals) -> Mapping[str, Any]:
     for text in queries:
         count = _read(text)
         names = [metrics.setdefault(term, f"q{len(metrics)}") for term in count.rolled_up(intervals.every_s)]
-        formula = count.formula
-        # From the last on, so that q1 is not taken for the beginning of q10.
-        for place in reversed(range(len(names))):
-            formula = formula.replace(f"q{place}", f"<{place}>")
-        for place, name in enumerate(names):
-            formula = formula.replace(f"<{place}>", name)
-        formulas.append({"formula": formula})
+        formulas.append({"formula": count.formula_of(names)})
     attributes = {
         "from": intervals.since_ms,
         "to": intervals.until_ms,
@@ -78,7 +72,7 @@ def error_words(body: Mapping[str, Any]) -> str | None:
     return _said(errors) if errors else None
 
 
-def _read(text: str) -> Any:
+def _read(text: str) -> DatadogCount:
     try:
         return read_datadog(text)
     except CountQueryError as error:
