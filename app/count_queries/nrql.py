@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from app.count_queries.errors import CountQueryError
 
-_QUERY = re.compile(r"select\s+(?P<what>.+?)\s+from\s+(?P<rest>.+)", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`")
+# The first FROM outside quotes: that of a value, as in 'sent from b', is no clause.
+_QUERY = re.compile(rf"select\s+(?P<what>(?:{_QUOTED.pattern}|[^'\"`])+?)\s+from\s+(?P<rest>.+)", re.IGNORECASE)
 _QUOTED_OR_SPACE = re.compile(rf"(?P<quoted>{_QUOTED.pattern})|\s+")
 # What we set ourselves, or what would make other numbers than counts of the intervals.
 _CLAUSES = re.compile(
@@ -74,12 +75,14 @@ def read_nrql(text: str) -> NrqlCount:
 
 def in_intervals(text: str, since_ms: int, until_ms: int, every: timedelta) -> str:
     """A query, as `faceted` gives it, for the intervals from one time to another."""
-    what, _, rest = text.removeprefix("SELECT ").partition(" FROM ")
+    found = _QUERY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not a query that was read: {text[:60]}")
     seconds = round(every.total_seconds())
     length = f"{seconds // 60} minutes" if seconds % 60 == 0 else f"{seconds} seconds"
     # Without a limit there are the ten largest facets only.
     time = f"SINCE {since_ms} UNTIL {until_ms} TIMESERIES {length}"
-    return " ".join(("SELECT", what, f"AS '{EVENTS}'", "FROM", rest, time, "LIMIT MAX"))
+    return " ".join(("SELECT", found["what"], f"AS '{EVENTS}'", "FROM", found["rest"], time, "LIMIT MAX"))
 
 
 def _outside_quotes(text: str) -> str:

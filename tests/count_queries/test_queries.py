@@ -85,6 +85,15 @@ def test_what_counts_no_events_in_nrql_is_refused(text: str) -> None:
         read_nrql(text)
 
 
+def test_from_in_a_value_is_no_clause() -> None:
+    text = "SELECT filter(count(*), WHERE message = 'sent  from b') FROM Log WHERE app = 'FROM a'"
+    assert read_nrql(text).text == text
+    assert in_intervals(text, 60_000, 120_000, timedelta(minutes=1)) == (
+        "SELECT filter(count(*), WHERE message = 'sent  from b') AS 'events' FROM Log WHERE app = 'FROM a' "
+        "SINCE 60000 UNTIL 120000 TIMESERIES 1 minutes LIMIT MAX"
+    )
+
+
 def test_functions_within_a_filter_are_not_functions_of_the_query() -> None:
     text = "SELECT filter(count(*), WHERE numeric(code) < 500) FROM Log WHERE message NOT LIKE '%since -- //%'"
     assert read_nrql(text).text == text
