@@ -51,8 +51,10 @@ def _written(notification: Notification, templates: Templates) -> tuple[dict[str
     own = {
         name: text for name, text in (("summary", templates.summary), ("description", templates.description)) if text
     }
-    work, known = Work(), _cut(figures(notification))
-    for name, text in (*notification.annotations, *own.items()):
+    texts = (*notification.annotations, *own.items())
+    # Most alerts have no template, and pages of many alerts ask for all their annotations.
+    work, known = Work(), _cut(figures(notification)) if any(is_template(text) for _, text in texts) else {}
+    for name, text in texts:
         try:
             written = render_template(text, {**known, **_cut(_words(said))}, work) if is_template(text) else text
         except TemplateProblemError as error:
