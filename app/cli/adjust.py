@@ -9,7 +9,7 @@ import typer
 
 from app.adjustments import AdjustmentCategory, AdjustmentEffect
 from app.cli.configuration import TokenOption, api_token
-from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_items
 from app.cli.remote import (
     DEFAULT_URL,
     RemoteError,
@@ -70,13 +70,7 @@ def list_adjustments(*, url: Url = DEFAULT_URL, format: FormatOption = Format.TE
         found = list(fetch_adjustments(url))
     except RemoteError as error:
         fail(str(error))
-    if format is Format.JSON:
-        print_json({"items": found})
-        return
-    for one in found:
-        output().print(_line(one), markup=False, soft_wrap=True)
-    if not found:
-        errors().print("no time is adjusted")
+    print_items(found, format, line=_line, none="no time is adjusted")
 
 
 @app.command()

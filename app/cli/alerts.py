@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.configuration import TokenOption, api_token
-from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.console import Format, FormatOption, choice_of, fail, output, print_items
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_incidents, mark_incident
 from app.store.incident_notes import MarkFilter
 
@@ -67,13 +67,7 @@ def list_alerts(
         found = list(fetch_incidents(url, query))
     except RemoteError as error:
         fail(str(error))
-    if format is Format.JSON:
-        print_json({"items": found})
-        return
-    for one in found:
-        output().print(_line(one), markup=False, soft_wrap=True)
-    if not found:
-        errors().print("no incident")
+    print_items(found, format, line=_line, none="no incident")
 
 
 @app.command("mark")

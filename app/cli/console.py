@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn, TypeVar
@@ -63,6 +63,17 @@ def output() -> Console:
 def errors() -> Console:
     """Standard error."""
     return _console(sys.stderr)
+
+
+def print_items(items: Sequence[Any], form: Format, *, line: Callable[[Any], str], none: str) -> None:
+    """Write what a service has listed: for people a *line* for each, or *none* where there are none."""
+    if form is Format.JSON:
+        print_json({"items": items})
+        return
+    for one in items:
+        output().print(line(one), markup=False, soft_wrap=True)
+    if not items:
+        errors().print(none)
 
 
 def print_json(document: Any) -> None:

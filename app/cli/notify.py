@@ -12,7 +12,7 @@ import typer
 from app.alerting import Notification, NotificationStatus, resolve
 from app.cli.config_file import sound_config
 from app.cli.configuration import TokenOption, api_token, settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, fail, output, print_items
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
@@ -93,14 +93,8 @@ def dead(*, url: Url = DEFAULT_URL, format: FormatOption = Format.TEXT) -> None:
         letters = list(fetch_dead_letters(url))
     except RemoteError as error:
         fail(str(error))
-    if format is Format.JSON:
-        print_json({"items": letters})
-        return
-    for letter in letters:
-        line = "{id}  {ended_at}  {receiver}  {alert}  {status}  {error}".format(**letter)
-        output().print(line, markup=False, soft_wrap=True)
-    if not letters:
-        errors().print("nothing was given up")
+    line = "{id}  {ended_at}  {receiver}  {alert}  {status}  {error}".format_map
+    print_items(letters, format, line=line, none="nothing was given up")
 
 
 @app.command()

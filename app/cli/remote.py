@@ -105,9 +105,7 @@ def mark_incident(url: str, incident: str, mark: str | None, *, token: str) -> N
     Raises:
         RemoteError: there is no such incident, or the service does not answer.
     """
-    headers = _bearer(token) | {"Content-Type": "application/json"}
-    body = json.dumps({"mark": mark}).encode()
-    _ask(url, f"/api/v1/incidents/{quote(incident, safe='')}/mark", method="PUT", headers=headers, body=body)
+    _give(url, f"/api/v1/incidents/{quote(incident, safe='')}/mark", {"mark": mark}, method="PUT", token=token)
 
 
 def fetch_adjustments(url: str) -> "Iterator[AdjustmentModel]":
@@ -125,9 +123,7 @@ def add_adjustment(url: str, given: Mapping[str, Any], *, token: str) -> "Adjust
     Raises:
         RemoteError: it cannot be, or the service does not answer.
     """
-    headers = _bearer(token) | {"Content-Type": "application/json"}
-    body = json.dumps(given).encode()
-    return cast("AdjustmentModel", _ask(url, "/api/v1/adjustments", method="POST", headers=headers, body=body))
+    return cast("AdjustmentModel", _give(url, "/api/v1/adjustments", given, method="POST", token=token))
 
 
 def withdraw_adjustment(url: str, adjustment: str, *, author: str, token: str) -> None:
@@ -224,6 +220,11 @@ def _read(url: str, path: str) -> bytes:
         if not token:
             raise
     return _open(url, path, headers=_bearer(token))
+
+
+def _give(url: str, path: str, given: Mapping[str, Any], *, method: str, token: str) -> Any:
+    headers = _bearer(token) | {"Content-Type": "application/json"}
+    return _ask(url, path, method=method, headers=headers, body=json.dumps(given).encode())
 
 
 def _ask(
