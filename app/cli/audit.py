@@ -10,7 +10,6 @@ import orjson
 import typer
 
 from app.access import AuditEntry, AuditOutcome
-from app.api.audit_routes import audit_document
 from app.cli.console import EXIT_USAGE, choice_of, errors, fail, output
 from app.cli.service_database import DatabaseUrlOption, service_database
 from app.slo.durations import DurationError, parse_duration
@@ -70,7 +69,7 @@ def audit(
         for entry in _entries(database, wanted):
             is_empty = False
             if format is AuditFormat.JSONL:
-                typer.echo(orjson.dumps(audit_document(entry), option=orjson.OPT_UTC_Z).decode())
+                typer.echo(_json(entry))
             else:
                 output().print(_line(entry), markup=False, soft_wrap=True)
     if is_empty:
@@ -87,6 +86,13 @@ def _entries(database: Database, wanted: AuditFilter) -> Iterator[AuditEntry]:
         if len(found) < _PAGE:
             return
         before = found[-1][0]
+
+
+def _json(entry: AuditEntry) -> str:
+    # It needs most of the service, which lines for people do not.
+    from app.api.audit_routes import audit_document  # noqa: PLC0415
+
+    return orjson.dumps(audit_document(entry), option=orjson.OPT_UTC_Z).decode()
 
 
 def _line(entry: AuditEntry) -> str:

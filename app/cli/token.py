@@ -18,7 +18,6 @@ from app.access import (
     scope_list,
 )
 from app.access.scopes import OF_THE_SERVICE
-from app.api.token_routes import token_document
 from app.cli.config_file import sound_config
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
@@ -117,6 +116,9 @@ def list_tokens(*, format: FormatOption = Format.TEXT, database_url: DatabaseUrl
     with service_database(database_url) as database, database.read() as transaction:
         found = load_tokens(transaction)
     if format is Format.JSON:
+        # It needs most of the service; to make and to revoke tokens does not.
+        from app.api.token_routes import token_document  # noqa: PLC0415
+
         print_json({"items": [token_document(one) for one in found]})
         return
     for one in found:
