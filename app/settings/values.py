@@ -16,7 +16,6 @@ from pydantic import BeforeValidator, SecretStr
 
 from app.access import AccessScope, AccessScopes
 from app.http import SecretFileError, is_header_name, is_header_value, is_settable_header, probe_file, read_secret_now
-from app.kubernetes import WATCHED_KINDS
 from app.slo import parse_duration
 
 _HIGHEST_PORT = 65_535
@@ -121,6 +120,9 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
 
 def parse_kubernetes_kinds(text: str) -> tuple[str, ...]:
     """Kinds of objects of Kubernetes, each once."""
+    # Only where some are set: each command reads settings, and the gate should not wait for a client of Kubernetes.
+    from app.kubernetes import WATCHED_KINDS  # noqa: PLC0415
+
     found = tuple(dict.fromkeys(str(name).lower() for name in _items(text) if name))
     for name in found:
         if name not in WATCHED_KINDS:
