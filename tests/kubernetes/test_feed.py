@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.documents import Defaults, load_documents
 from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
 from app.kubernetes.client import ObjectPage
 from testbed.kubernetes_api import KubernetesApi, answer
-from testbed.waiting import reaches
+from testbed.waiting import PATIENCE_S, reaches
 
 PLURAL = DOCUMENT_KIND.plural
 _SPEC = {"spec": {"service": "shop", "slos": []}}
@@ -302,6 +302,33 @@ def test_a_status_goes_to_the_version_that_it_is_about(api: KubernetesApi) -> No
             await client.patch_status(path, {"metadata": {"resourceVersion": version}, "status": {"slos": 4}})
         assert raised.value.status == 409
         await client.aclose()
+
+    run(work)
+
+
+@pytest.mark.parametrize("is_status", [False, True], ids=["list", "status"])
+def test_an_answer_that_trickles_in_is_given_up_as_a_whole(monkeypatch: pytest.MonkeyPatch, is_status: bool) -> None:
+    """Each byte comes in time, and a status that is never written would hold up what is decided of all objects."""
+    monkeypatch.setattr("app.kubernetes.client._REQUEST_WITHIN", timedelta(seconds=0.2))
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 60000\r\n\r\n")
+        with closing(writer), suppress(OSError):
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async def work() -> None:
+        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = KubernetesClient(ApiServer(url=f"http://127.0.0.1:{port}"))
+            path = DOCUMENT_KIND.path("a", "one", status=is_status)
+            asked = client.patch_status(path, {}) if is_status else client.list_page(path, label=None)
+            with pytest.raises(ApiServerError) as raised:
+                await asyncio.wait_for(asked, PATIENCE_S)
+            assert raised.value.status is None
+            await client.aclose()
 
     run(work)
 
