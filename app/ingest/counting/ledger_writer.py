@@ -404,10 +404,12 @@ class LedgerWriter:
     def _note_copies(self, counted: Count) -> None:
         """Note which of the counters that have just proved to be others had been counted for good beside them."""
         registry = self.ledger.registry
+        unions, moved = registry.unions[self._united :], registry.moved[self._united :]
+        if not unions:
+            return
         self.settled.grow(registry.sizes)
         # One that goes on as another, which has ended, was no copy of it.
         ended = {(link.new, link.old) for link in counted.links if not link.duplicate}
-        unions, moved = registry.unions[self._united :], registry.moved[self._united :]
         for pair, counters in zip(unions, moved, strict=True):
             tracked = self._tracked_of[registry.rows[int(registry.arrays.row[pair[0]])].sli]
             # What is older is read as history, in which they count once.
