@@ -51,10 +51,20 @@ def files_state(*paths: Path) -> FilesState:
 
 def is_below(file: Path, folders: Iterable[Path]) -> bool:
     """Whether a file is one of these, or below one of them, by its path or by what that leads to."""
-    # A link in one of the folders is below it, wherever it leads.
-    mine = {file.absolute(), file.resolve()}
+    return not files_outside([file], folders)
+
+
+def files_outside(files: Iterable[Path], folders: Iterable[Path]) -> list[Path]:
+    """The files that are, as `is_below` has it, below none of the folders."""
     known = {path for folder in folders for path in (folder.absolute(), folder.resolve())}
-    return any(one.is_relative_to(folder) for one in mine for folder in known)
+
+    def is_known(file: Path) -> bool:
+        # A link in one of the folders is below it, wherever it leads.
+        mine = (file.absolute(), file.resolve())
+        return any(one.is_relative_to(folder) for one in mine for folder in known)
+
+    # To resolve a path asks the disk: not for thousands of files where there are no tenants, and so no folders.
+    return [file for file in files if not is_known(file)] if known else list(files)
 
 
 def _state(file: Path) -> tuple[str, int, int, int]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from app.documents.composites import with_components
 from app.documents.datadog import DatadogDialect
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
-from app.documents.files import find_files, is_below
+from app.documents.files import files_outside, find_files
 from app.documents.lint.comments import Ignored, read_comments
 from app.documents.lint.names import KIND_IGNORED
 from app.documents.long_texts import check_labels, with_short_texts
@@ -122,8 +122,7 @@ def read_documents(
 ) -> DocumentSet:
     """As `load_documents`, with the documents themselves, except files below the paths of *without*."""
     findings = Findings()
-    files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
-    files = [file for file in files if not is_below(file, without)]
+    files = files_outside(dict.fromkeys(file for path in paths for file in find_files(path, findings)), without)
     texts = ((file, text) for file in files if (text := read_text(file, findings)) is not None)
     return _read([*files, *objects], chain(texts, objects.items()), findings, defaults)
 
