@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.alerting.policy import default_policies
-from app.documents.datadog.model import IGNORED, OBJECTIVE, ObjectiveModel, ThresholdModel
+from app.documents.datadog.model import OBJECTIVE, ObjectiveModel, ThresholdModel
 from app.documents.datadog.slis import sli_of_objective
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.importing.counted import counted_source, without_nulls
+from app.documents.importing.counted import counted_source, read_answer
 from app.documents.importing.labels import merged_labels, usable_name
-from app.documents.importing.parts import read_part
 from app.documents.importing.rules import warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.importing.windows import rolling_window
 from app.slo import Alerting, DurationError, Sli, Slo, SloId, SourceKind, Window, parse_duration
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Findings
-from app.yamldoc.tree import Items, Node, Table
+from app.yamldoc.tree import Items, Node
 
 _NO_LABEL = "tag_ignored"
 """The code of a tag that has no value."""
@@ -58,9 +57,7 @@ def _is_slo(node: object) -> bool:
 
 
 def _read(scope: Scope, source: str) -> Iterator[PlacedSlo]:
-    value = scope.document.value(scope.path) if scope.path else scope.document.root
-    value = None if value is None else without_nulls(value)
-    model = read_part(ObjectiveModel, value, OBJECTIVE, scope, IGNORED) if isinstance(value, Table) else None
+    model = read_answer(ObjectiveModel, scope.document.value(scope.path), OBJECTIVE, scope)
     if model is None:
         return
     sli = sli_of_objective(model, scope)

@@ -1,7 +1,7 @@
 """The keys of an SLO of Datadog, as far as they say what it promises."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
@@ -93,7 +93,6 @@ class ObjectiveModel(ImportedPart):
     configured_alert_ids: Any = None
 
 
-IGNORED: Final[Mapping[str, str]] = {}
 _EXAMPLES = {
     "name": "name: Checkout availability",
     "type": "type: metric",

@@ -6,17 +6,16 @@ from typing import Final
 
 from app.alerting.policy import default_policies
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.importing.counted import counted_source, without_nulls
-from app.documents.importing.parts import read_part
+from app.documents.importing.counted import counted_source, read_answer
 from app.documents.importing.rules import warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.importing.windows import rolling_window
-from app.documents.newrelic.model import IGNORED, INDICATOR, IndicatorModel, ObjectiveModel
+from app.documents.newrelic.model import INDICATOR, IndicatorModel, ObjectiveModel
 from app.documents.newrelic.slis import sli_of_events
 from app.slo import Alerting, Sli, Slo, SloId, SourceKind, Window
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
-from app.yamldoc.tree import Items, Node, Table
+from app.yamldoc.tree import Items, Node
 
 # Where an answer of NerdGraph has the entity, and where that has its service levels.
 _ENTITY: Final = ("data", "actor", "entity")
@@ -59,8 +58,7 @@ def _read(document: Document, findings: Findings, source: str) -> Iterator[Place
     indicators = _below(document.root, *entity, *_INDICATORS)
     for place, value in enumerate(indicators if isinstance(indicators, Items) else ()):
         scope = Scope(document, findings, (*entity, *_INDICATORS, place))
-        value = without_nulls(value)  # noqa: PLW2901
-        model = read_part(IndicatorModel, value, INDICATOR, scope, IGNORED) if isinstance(value, Table) else None
+        model = read_answer(IndicatorModel, value, INDICATOR, scope)
         sli = None if model is None else sli_of_events(model.events, scope.below("events"))
         if model is not None and sli is not None:
             name = service if isinstance(service, str) else "newrelic"

@@ -1,7 +1,7 @@
 """The keys of a service level of New Relic, as far as they say what it promises."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pydantic import Field
 
@@ -77,7 +77,6 @@ class IndicatorModel(ImportedPart):
     result_queries: Any = Field(default=None, alias="resultQueries")
 
 
-IGNORED: Final[Mapping[str, str]] = {}
 _EXAMPLES = {
     "name": "name: Success",
     "events": "events: {validEvents: {from: Transaction}, badEvents: {from: Transaction, where: error IS true}}",
