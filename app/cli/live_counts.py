@@ -49,17 +49,16 @@ class CountInspector:
         evaluated = slo.sli.evaluated
         if evaluated is None or evaluated.counts is None or evaluated.every is None:
             raise ValueError(f"{slo.id} is not counted in intervals")
-        answers = []
-        for query in (evaluated.counts.total, evaluated.counts.part):
-            try:
-                answers.append(await self._of_day(query, evaluated.every))
-            except BadQueryError as error:
-                found = LiveFinding(str(error), "correct the query", ProblemCode.QUERY_REJECTED, ErrorFinding)
-                done(slo.id)
-                return [found], None
-        total, part = answers
+        queries = (evaluated.counts.total, evaluated.counts.part)
+        try:
+            # At once, so that they share a request of the limit.
+            total, part = await asyncio.gather(*(self._of_day(query, evaluated.every) for query in queries))
+        except BadQueryError as error:
+            refused = LiveFinding(str(error), "correct the query", ProblemCode.QUERY_REJECTED, ErrorFinding)
+            done(slo.id)
+            return [refused], None
         done(slo.id)
-        return list(_findings(slo, evaluated.counts, total, part)), self._figures(slo, evaluated.counts, total, part)
+        return _findings(slo, evaluated.counts, total, part), self._figures(slo, evaluated.counts, total, part)
 
     async def _of_day(self, query: str, every: timedelta) -> Matrix:
         step_s = every.total_seconds()
