@@ -22,9 +22,7 @@ from app.prometheus import (
 from app.slo import SourceKind
 from tests.support.fake_count_services import (
     ACCOUNT,
-    API_KEY,
-    APPLICATION_KEY,
-    USER_KEY,
+    HEADERS,
     Events,
     FakeDatadog,
     FakeNewRelic,
@@ -33,7 +31,6 @@ from tests.support.scripted_server import Reply, Scripted
 
 START = 1_700_000_100 // 900 * 900
 MINUTE = timedelta(minutes=1)
-HEADERS = {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APPLICATION_KEY, "API-Key": USER_KEY}
 GOOD = {
     SourceKind.DATADOG: "sum:requests{service:shop}.as_count()",
     SourceKind.NEWRELIC: "SELECT count(*) FROM requests WHERE service = 'shop'",
@@ -50,7 +47,7 @@ def _run(
     """What comes of asking."""
 
     async def opened() -> list[Matrix | BaseException]:
-        http = HttpConfig(url=url, headers=HEADERS)
+        http = HttpConfig(url=url, headers=HEADERS[kind])
         access = CountAccess(kind=kind, http=http, limits=Limits(timeout=timedelta(seconds=10)), account=account)
         async with open_count_client(access, background=False) as client:
             found: list[Matrix | BaseException] = await ask(client)  # type: ignore[assignment]
@@ -140,7 +137,7 @@ def test_errors_are_of_our_own_kinds(kind: SourceKind, status: int, body: bytes,
     with Scripted(otherwise=Reply(status=status, body=body)) as server:
         (found,) = _run(kind, server.url, _asking(GOOD[kind]))
     assert isinstance(found, error)
-    assert not any(key in str(found) for key in HEADERS.values())
+    assert not any(key in str(found) for key in HEADERS[kind].values())
 
 
 def test_keys_go_to_no_other_host() -> None:

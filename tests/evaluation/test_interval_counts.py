@@ -19,15 +19,7 @@ from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.running import Running
 from tests.evaluation.test_several_sources import PAGE, alert_of, hour_of
-from tests.support.fake_count_services import (
-    ACCOUNT,
-    API_KEY,
-    APPLICATION_KEY,
-    USER_KEY,
-    Events,
-    FakeDatadog,
-    FakeNewRelic,
-)
+from tests.support.fake_count_services import ACCOUNT, HEADERS, Events, FakeDatadog, FakeNewRelic
 
 START = 1_700_000_100 // 900 * 900
 HOUR = 3_600
@@ -45,10 +37,6 @@ QUERIES: dict[SourceKind, dict[str, Any]] = {
             "bad": "SELECT count(*) FROM requests WHERE service = 'shop' AND status = 'error'",
         }
     },
-}
-HEADERS = {
-    SourceKind.DATADOG: {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APPLICATION_KEY},
-    SourceKind.NEWRELIC: {"API-Key": USER_KEY},
 }
 BOTH = pytest.mark.parametrize("kind", list(QUERIES))
 

@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from app.slo import SourceKind
 from testbed.http_thread import HttpThread, Quiet
 
 API_KEY, APPLICATION_KEY, USER_KEY, ACCOUNT = "dd-api-key", "dd-application-key", "nr-user-key", 4711
+HEADERS = {
+    SourceKind.DATADOG: {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APPLICATION_KEY},
+    SourceKind.NEWRELIC: {"API-Key": USER_KEY},
+}
 # As many as each of them answers at most.
 _MOST_POINTS, _MOST_BUCKETS = 1_500, 366
 
