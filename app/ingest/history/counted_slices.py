@@ -127,12 +127,7 @@ def _replaced(samples: Samples, counters: Sequence[int], slices: _Slices, rule: 
     place = np.minimum(np.searchsorted(slices.ends, times), len(known) - 1)
     at_ends = (slices.ends[place] == times) & known[place]
     found = [
-        Samples(
-            counter=np.full(len(times), counter),
-            time=times,
-            value=np.where(at_ends, of_slices[place], 0.0),
-            steady=np.zeros(len(times), dtype=bool),
-        )
+        Samples.of_counter(counter, times, np.where(at_ends, of_slices[place], 0.0))
         for counter, of_slices in zip(counters, events, strict=True)
     ]
     return Samples.joined([samples.only(~(mine & within_known(samples.time))), *found])

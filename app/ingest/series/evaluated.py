@@ -47,14 +47,7 @@ def evaluated_samples(
         weights_of_series = np.where(none, 0.0, np.maximum(weights_of_series, 0.0))
         for counter, events in series_index.evaluated(tracked, labels, newest_s=float(times.max(initial=0.0))):
             amounts = events.of(np.where(none, 0.0, of_series)) * weights_of_series
-            parts.append(
-                Samples(
-                    counter=np.full(int(known.sum()), counter),
-                    time=times[known],
-                    value=amounts[known],
-                    steady=np.zeros(int(known.sum()), dtype=bool),
-                )
-            )
+            parts.append(Samples.of_counter(counter, times[known], amounts[known]))
     if totals is not None:
         parts += _without_events(tracked, values, totals, series_index)
     return Samples.joined(parts)
@@ -82,8 +75,7 @@ def _without_events(
         if not len(idle):
             continue
         for counter, _ in series_index.evaluated(tracked, labels_of[group], newest_s=float(idle[-1])):
-            none = np.zeros(len(idle))
-            yield Samples(counter=np.full(len(idle), counter), time=idle, value=none, steady=none.astype(bool))
+            yield Samples.of_counter(counter, idle, np.zeros(len(idle)))
 
 
 def slices_of(
@@ -110,14 +102,7 @@ def slices_of(
         ends = np.rint(times) % round(rule.length.total_seconds()) == 0
         counters = series_index.evaluated(tracked, dict(group), newest_s=float(times.max(initial=0.0)))
         for (counter, _), events in zip(counters, (slices, of_bad), strict=False):
-            parts.append(
-                Samples(
-                    counter=np.full(len(times), counter),
-                    time=times,
-                    value=np.where(ends, events, 0.0),
-                    steady=np.zeros(len(times), dtype=bool),
-                )
-            )
+            parts.append(Samples.of_counter(counter, times, np.where(ends, events, 0.0)))
     return Samples.joined(parts)
 
 

@@ -36,15 +36,7 @@ def counted_samples(
         newest_s = float(ends[known].max(initial=0.0))
         found = series_index.evaluated(tracked, dict(group), newest_s=newest_s)
         for (counter, events), values in zip(found, (of_total, of_part), strict=False):
-            many = int(known.sum())
-            samples.append(
-                Samples(
-                    counter=np.full(many, counter),
-                    time=ends[known],
-                    value=events.of(values[known]),
-                    steady=np.zeros(many, dtype=bool),
-                )
-            )
+            samples.append(Samples.of_counter(counter, ends[known], events.of(values[known])))
     return Samples.joined(samples)
 
 

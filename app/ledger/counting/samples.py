@@ -24,6 +24,12 @@ class Samples:
     level: Floats | None = None
 
     @classmethod
+    def of_counter(cls, counter: int, time: Floats, value: Floats) -> "Samples":
+        """Samples of one counter, shape (n,)."""
+        size = len(time)
+        return cls(counter=np.full(size, counter), time=time, value=value, steady=np.zeros(size, dtype=bool))
+
+    @classmethod
     def joined(cls, parts: Sequence["Samples"]) -> "Samples":
         """All samples of several answers; a sample that is there twice counts once."""
         if not parts:
