@@ -1,7 +1,8 @@
 """The deploy gate: answers by the newest snapshots, keeps states, exceptions and a log of its decisions.
 
 It never asks Prometheus and no answer waits for the database. May import the store, `app.status` and the core. Start at
-`gate.py`; `states.py` moves SLOs from state to state, `notifications.py` has what receivers get.
+`gate.py`; `columns.py` judges many SLOs at once, `states.py` moves SLOs from state to state, `notifications.py` has
+what receivers get.
 """
 
 from app.gate.exception_requests import (

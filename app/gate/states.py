@@ -45,10 +45,10 @@ class PolicyStates:
         with self._database.read() as transaction, self._database.unreadable_is_damaged():
             self._stored = MappingProxyType({one.state.slo: one for one in load_policy_states(transaction)})
 
-    def state_of(self, slo: str) -> StateOfSlo | None:
-        """The state of an SLO; None if it has none yet."""
-        found = self._stored.get(slo)
-        return None if found is None else found.state
+    @property
+    def stored(self) -> Mapping[str, StoredPolicyState]:
+        """The states by SLO, as the newest step left them."""
+        return self._stored
 
     def step(
         self, snapshots: Sequence[Snapshot], policies: Sequence[BudgetPolicy], routing: Routing, *, at: datetime

@@ -6,14 +6,15 @@ from state to state, `decide.py` answers whether a change may go ahead, `page.py
 
 from app.policy.canary import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_versions
 from app.policy.decide import (
-    BriefVerdict,
     GateQuestion,
     GateVerdict,
+    RankedVerdicts,
     SloFacts,
     SloVerdict,
     combined,
-    in_brief,
     judge_change,
+    rank_of,
+    ranked,
 )
 from app.policy.exceptions import GateException, covering
 from app.policy.model import (
@@ -24,6 +25,7 @@ from app.policy.model import (
     GateRule,
     PolicyState,
     PostmortemRule,
+    fits,
     policy_for_slo,
 )
 from app.policy.page import policy_page, rule_sentence, state_conditions
@@ -32,7 +34,6 @@ from app.policy.states import StateOfSlo, step_state
 
 __all__ = [
     "DEFAULT_POLICY",
-    "BriefVerdict",
     "BudgetPolicy",
     "CanaryVerdict",
     "CanaryVerdictKind",
@@ -46,6 +47,7 @@ __all__ = [
     "PolicyState",
     "PostmortemDue",
     "PostmortemRule",
+    "RankedVerdicts",
     "SloFacts",
     "SloVerdict",
     "StateOfSlo",
@@ -54,11 +56,13 @@ __all__ = [
     "combined",
     "compare_versions",
     "covering",
-    "in_brief",
+    "fits",
     "judge_change",
     "policy_for_slo",
     "policy_page",
     "postmortems_due",
+    "rank_of",
+    "ranked",
     "rule_sentence",
     "state_conditions",
     "step_state",

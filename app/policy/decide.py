@@ -1,17 +1,14 @@
 """Whether a change may go ahead: a verdict for each SLO that it may hurt, and one for the whole."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple, overload
-
-from typing_extensions import override
 
 from app.policy.exceptions import GateException, covering
 from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
 from app.policy.states import StateOfSlo
-from app.slo import Labels, Severity, format_duration, is_in_environment, rounded_percent
+from app.slo import Labels, Severity, format_duration, rounded_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +23,6 @@ class GateQuestion:
     change: str = ""
     slos: Patterns = ()
     labels: Labels = ()
-
-    def concerns(self, *, slo: str, service: str, labels: Iterable[tuple[str, str]], group_of: str = "") -> bool:
-        """Whether the change may hurt an SLO; *group_of* is the id of the SLO whose group it is a member of."""
-        if self.service and service != self.service:
-            return False
-        if self.slos and slo not in self.slos and group_of not in self.slos:
-            return False
-        own = dict(labels)
-        if any(own.get(name) != value for name, value in self.labels):
-            return False
-        return is_in_environment(own.items(), self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,42 +59,27 @@ class SloVerdict:
     dry_runs: tuple[tuple[str, GateDecision], ...] = ()
 
 
-class BriefVerdict(NamedTuple):
-    """What decides between many SLOs; *whole* makes the verdict of one, which costs more than all of this."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedVerdicts:
+    """The verdicts about many SLOs, the worst first: by decision, budget and id.
 
-    slo: str
-    remaining: float
-    decision: GateDecision
-    until: datetime | None
-    whole: Callable[[], SloVerdict]
+    The first *deciding* of them have the decision of the worst, and can change for the better at *until*, None if that
+    is not known. *exception* is the first that changed one; *remaining* is the least budget, NaN where none is known.
+    """
 
-
-class OrderedVerdicts(Sequence[SloVerdict]):
-    """Verdicts, the worst first; each is made when it is looked at: of 10,000 SLOs an answer shows fifty."""
-
-    def __init__(self, ordered: Sequence[BriefVerdict] = ()) -> None:
-        self._ordered = ordered
-
-    @overload
-    def __getitem__(self, place: int) -> SloVerdict: ...
-    @overload
-    def __getitem__(self, place: slice) -> "OrderedVerdicts": ...
-    @override
-    def __getitem__(self, place: int | slice) -> "SloVerdict | OrderedVerdicts":
-        if isinstance(place, slice):
-            return OrderedVerdicts(self._ordered[place])
-        return self._ordered[place].whole()
-
-    @override
-    def __len__(self) -> int:
-        return len(self._ordered)
+    slos: Sequence[SloVerdict] = ()
+    deciding: int = 0
+    until: datetime | None = None
+    exception: GateException | None = None
+    remaining: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
     """The decision about a change, with the verdict for each SLO, the worst first.
 
-    *budget_remaining* is the least budget that is left of all SLOs, a ratio; NaN where none is known.
+    *budget_remaining* is the least budget that is left of all SLOs, a ratio; NaN where none is known. *exception* is
+    one that changed the verdict about any of them.
     """
 
     decision: GateDecision
@@ -117,6 +88,7 @@ class GateVerdict:
     until: datetime | None = None
     question: GateQuestion = field(default_factory=GateQuestion)
     budget_remaining: float = math.nan
+    exception: GateException | None = None
 
     @property
     def policy(self) -> str | None:
@@ -156,36 +128,44 @@ def judge_change(
     )
 
 
-def in_brief(verdict: SloVerdict) -> BriefVerdict:
-    """What decides between many, of one that is made already."""
-    facts = verdict.facts
-    return BriefVerdict(facts.slo, facts.remaining, verdict.decision, verdict.until, lambda: verdict)
+def ranked(verdicts: Iterable[SloVerdict]) -> RankedVerdicts:
+    """Verdicts, the worst first."""
+    ordered = sorted(verdicts, key=_badness)
+    same = [one for one in ordered if one.decision is ordered[0].decision]
+    untils = [one.until for one in same]
+    known = [until for until in untils if until is not None]
+    budgets = [one.facts.remaining for one in ordered if not math.isnan(one.facts.remaining)]
+    return RankedVerdicts(
+        slos=ordered,
+        deciding=len(same),
+        # What denies together ends with the last of them.
+        until=max(known) if known and len(known) == len(untils) else None,
+        exception=next((one.exception for one in ordered if one.exception is not None), None),
+        remaining=min(budgets, default=math.nan),
+    )
 
 
-def combined(question: GateQuestion, verdicts: Iterable[BriefVerdict], *, nothing: str) -> GateVerdict:
+def combined(question: GateQuestion, verdicts: RankedVerdicts, *, nothing: str) -> GateVerdict:
     """The decision about the whole change: the worst of all SLOs, *unknown* with the reason *nothing* without any.
 
     One that denies is worse than one of which nothing is known.
     """
-    ordered = sorted(verdicts, key=_badness)
-    if not ordered:
+    if not verdicts.slos:
         return GateVerdict(decision=GateDecision.UNKNOWN, reason=nothing, question=question)
-    worst = ordered[0]
-    same = [one for one in ordered if one.decision is worst.decision]
-    others = f" (and {len(same) - 1} more)" if len(same) > 1 and worst.decision is not GateDecision.ALLOW else ""
-    reason = worst.whole().reason
+    worst, count = verdicts.slos[0], len(verdicts.slos)
+    reason = worst.reason
     if worst.decision is GateDecision.ALLOW:
-        reason = reason if len(ordered) == 1 else f"{len(ordered)} SLOs; the least budget: {reason}"
-    untils = [one.until for one in same]
-    known = [until for until in untils if until is not None]
+        reason = reason if count == 1 else f"{count} SLOs; the least budget: {reason}"
+    elif verdicts.deciding > 1:
+        reason = f"{reason} (and {verdicts.deciding - 1} more)"
     return GateVerdict(
         decision=worst.decision,
-        reason=f"{reason}{others}",
-        slos=OrderedVerdicts(ordered),
-        # What denies together ends with the last of them.
-        until=max(known) if known and len(known) == len(untils) else None,
+        reason=reason,
+        slos=verdicts.slos,
+        until=verdicts.until,
         question=question,
-        budget_remaining=min((one.remaining for one in ordered if not math.isnan(one.remaining)), default=math.nan),
+        budget_remaining=verdicts.remaining,
+        exception=verdicts.exception,
     )
 
 
@@ -197,9 +177,14 @@ _RANKS = {
 }
 
 
-def _badness(verdict: BriefVerdict) -> tuple[int, float, str]:
-    remaining = verdict.remaining
-    return _RANKS[verdict.decision], math.inf if math.isnan(remaining) else remaining, verdict.slo
+def rank_of(decision: GateDecision) -> int:
+    """The place of a decision among all, the worst first."""
+    return _RANKS[decision]
+
+
+def _badness(verdict: SloVerdict) -> tuple[int, float, str]:
+    facts = verdict.facts
+    return _RANKS[verdict.decision], math.inf if math.isnan(facts.remaining) else facts.remaining, facts.slo
 
 
 def _by_policy(question: GateQuestion, facts: SloFacts, policy: BudgetPolicy) -> SloVerdict:

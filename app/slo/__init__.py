@@ -19,7 +19,7 @@ from app.slo.alerts import (
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
 from app.slo.days import day_starts, find_time_zone
 from app.slo.durations import DurationError, duration_with_weeks, format_duration, format_seconds, parse_duration
-from app.slo.environments import is_in_environment
+from app.slo.environments import environments_of, is_in_environment
 from app.slo.label_names import classic_label_name
 from app.slo.metric_names import MetricNames
 from app.slo.model import (
@@ -109,6 +109,7 @@ __all__ = [
     "classic_label_name",
     "day_starts",
     "duration_with_weeks",
+    "environments_of",
     "find_time_zone",
     "format_duration",
     "format_percent",

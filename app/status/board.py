@@ -27,19 +27,6 @@ class BoardContent:
     by_service: Mapping[str, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_group: Mapping[SloId, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_key: Mapping[str, Notification] = field(default_factory=lambda: MappingProxyType({}))
-    # Not of `__init__`: what somebody else sees of a content must not show the snapshots of all.
-    _by_label: dict[str, Mapping[str, Sequence[Snapshot]]] = field(default_factory=dict, init=False, compare=False)
-
-    def with_label(self, name: str, value: str) -> Sequence[Snapshot]:
-        """The snapshots with a label, of documents or groups; those of each label are found once."""
-        values = self._by_label.get(name)
-        if values is None:
-            found: dict[str, list[Snapshot]] = {}
-            for snapshot in self.snapshots:
-                for own in (each for label, each in (*snapshot.slo.labels, *snapshot.group) if label == name):
-                    found.setdefault(own, []).append(snapshot)
-            values = self._by_label[name] = found
-        return values.get(value, ())
 
     @property
     def notifications(self) -> tuple[Notification, ...]:

@@ -19,7 +19,6 @@ from app.changes import (
     read_change,
 )
 from app.changes.cdevents import version_of
-from app.policy import GateQuestion
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -192,9 +191,6 @@ def test_a_change_in_another_environment_does_not_concern_an_slo() -> None:
     assert concerns(change, "checkout", (("environment", "production"),))
     for name in ("env", "environment", "deployment_environment", "deployment_environment_name"):
         assert not concerns(change, "checkout", ((name, "staging"),))
-        assert not GateQuestion(environment=change.environment).concerns(
-            slo="a", service="checkout", labels=((name, "staging"),)
-        )
     assert not concerns(change, "search", ())
 
 

@@ -156,9 +156,9 @@ def test_missing_data_is_unknown_and_no_reason_to_leave_a_state(bench: Bench, da
     bench.evaluate(spent(1.2))
     bench.evaluate(spent(0.1, data=data))
     assert bench.ask() is GateDecision.UNKNOWN
-    state = bench.gate.states.state_of("checkout-availability")
+    state = bench.gate.states.stored.get("checkout-availability")
     assert state is not None
-    assert state.state == "freeze"
+    assert state.state.state == "freeze"
 
 
 def test_what_was_never_measured_is_unknown(bench: Bench) -> None:
@@ -305,6 +305,34 @@ def test_states_of_groups_and_environments(bench: Bench) -> None:
     assert [(one.facts.slo, one.decision) for one in answer.verdict.slos] == [(pay.id, "deny"), (cart.id, "allow")]
     assert bench.ask(GateQuestion(slos=(str(grouped.id),))) is GateDecision.DENY
     assert bench.ask(GateQuestion(labels=(("route", "/cart"),))) is GateDecision.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("question", "concerned"),
+    [
+        (GateQuestion(service="checkout"), True),
+        (GateQuestion(service="search"), False),
+        (GateQuestion(slos=("checkout-availability",)), True),
+        (GateQuestion(service="search", slos=("checkout-availability",)), False),
+        (GateQuestion(service="checkout", environment="prod"), True),
+        (GateQuestion(service="checkout", environment="test"), False),
+        (GateQuestion(labels=(("env", "prod"),)), True),
+        (GateQuestion(labels=(("env", "prod"), ("team", "payments"))), False),
+        (GateQuestion(labels=(("team", "payments"),)), False),
+    ],
+)
+def test_which_slos_a_change_concerns(bench: Bench, question: GateQuestion, concerned: bool) -> None:
+    bench.evaluate(spent(0.1, a_snapshot(an_slo(labels=(("env", "prod"),)))))
+    assert bool(bench.gate.verdict(question, at=bench.clock.at).slos) is concerned
+
+
+@pytest.mark.parametrize("name", ["env", "environment", "deployment_environment", "deployment_environment_name"])
+def test_labels_that_name_an_environment(bench: Bench, name: str) -> None:
+    bench.evaluate(spent(0.1, a_snapshot(an_slo(labels=((name, "staging"),)))))
+    found = [
+        bench.gate.verdict(replace(CHECKOUT, environment=one), at=bench.clock.at).slos for one in ("staging", "prod")
+    ]
+    assert [len(one) for one in found] == [1, 0]
 
 
 @pytest.mark.parametrize("change", ["feature", "schema", "fix"])

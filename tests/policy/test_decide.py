@@ -16,10 +16,10 @@ from app.policy import (
     SloVerdict,
     StateOfSlo,
     combined,
-    in_brief,
     judge_change,
     policy_for_slo,
     policy_page,
+    ranked,
 )
 from app.slo import Severity
 
@@ -110,27 +110,11 @@ def test_the_worst_of_all_slos_decides() -> None:
     allows, denies = judge(facts()), judge(facts("freeze", remaining=-0.1, slo="checkout-latency"))
     unknown = judge(replace(facts(slo="checkout-jobs"), doubt="its data is stale"))
     question = GateQuestion(service="checkout")
-    both = combined(question, map(in_brief, [allows, unknown]), nothing="")
+    both = combined(question, ranked([allows, unknown]), nothing="")
     assert both.decision is GateDecision.UNKNOWN
-    whole = combined(question, map(in_brief, [allows, unknown, denies]), nothing="")
+    whole = combined(question, ranked([allows, unknown, denies]), nothing="")
     assert (whole.decision, whole.slos[0], whole.budget_remaining) == (GateDecision.DENY, denies, -0.1)
-    assert combined(question, [], nothing="no SLO").decision is GateDecision.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("question", "concerned"),
-    [
-        (GateQuestion(service="checkout"), True),
-        (GateQuestion(service="search"), False),
-        (GateQuestion(slos=("checkout-availability",)), True),
-        (GateQuestion(service="checkout", environment="prod"), True),
-        (GateQuestion(service="checkout", environment="test"), False),
-        (GateQuestion(labels=(("team", "payments"),)), False),
-    ],
-)
-def test_which_slos_a_change_concerns(question: GateQuestion, concerned: bool) -> None:
-    labels = (("env", "prod"),)
-    assert question.concerns(slo="checkout-availability", service="checkout", labels=labels) is concerned
+    assert combined(question, ranked([]), nothing="no SLO").decision is GateDecision.UNKNOWN
 
 
 def test_the_policy_of_an_slo_is_the_first_that_matches() -> None:

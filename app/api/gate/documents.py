@@ -33,7 +33,7 @@ def gate_document(answer: GateAnswer, *, external_url: str, unknown_passes: bool
         policy=verdict.policy,
         owners=list(verdict.slos[0].policy.owners) if verdict.slos else [],
         until=utc(verdict.until),
-        exception=next((one.exception.id for one in verdict.slos if one.exception is not None), None),
+        exception=None if verdict.exception is None else verdict.exception.id,
         service=question.service,
         environment=question.environment,
         change=question.change,

@@ -12,7 +12,7 @@ from app.gate import ExceptionRequest, Gate, GateAnswer, GateCaller, subject_of
 from app.policy import BudgetPolicy, GateException, GateQuestion, GateVerdict, StateOfSlo
 from app.replay import BacktestJob, BacktestJobs, BacktestPlan
 from app.slo import in_tenant
-from app.status import Board, BoardContent, Snapshot
+from app.status import Board, Snapshot
 from app.store.gate import DecisionFilter, DecisionRecord
 from app.store.policies import PolicyChange
 
@@ -34,16 +34,14 @@ class SeenGate(Gate):
         return [one for one in self._gate.policies if is_seen(one.name)]
 
     @override
-    def ask(
-        self, question: GateQuestion, *, caller: GateCaller, content: BoardContent | None = None, about: str = ""
-    ) -> GateAnswer:
-        tenants = seen_tenants()
-        about = "" if tenants is None else subject_of([in_tenant(tenant, "*") for tenant in sorted(tenants)])
-        return self._gate.ask(_whole(question), caller=caller, content=self.board.current, about=about)
+    def ask(self, question: GateQuestion, *, caller: GateCaller, tenants: object = None, about: str = "") -> GateAnswer:
+        seen = seen_tenants()
+        about = "" if seen is None else subject_of([in_tenant(tenant, "*") for tenant in sorted(seen)])
+        return self._gate.ask(_whole(question), caller=caller, tenants=seen, about=about)
 
     @override
-    def verdict(self, question: GateQuestion, *, at: datetime, content: BoardContent | None = None) -> GateVerdict:
-        return self._gate.verdict(_whole(question), at=at, content=self.board.current)
+    def verdict(self, question: GateQuestion, *, at: datetime, tenants: object = None) -> GateVerdict:
+        return self._gate.verdict(_whole(question), at=at, tenants=seen_tenants())
 
     @override
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
