@@ -7,6 +7,8 @@ meanwhile. If the lower level lasts, the counter was corrected; if its pace show
 a restart after all, and what it had counted at the fall is counted where it happened.
 """
 
+from bisect import bisect_left, insort
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -118,8 +120,8 @@ class Falls:
         self._until = until
         self._judged = np.zeros(len(self._steps.before), dtype=bool)
         self._found = JudgedFalls()
-        # By target, the times of scrapes in which a large counter shows the level of another process.
-        self._elsewhere: dict[int, list[float]] = {}
+        # By target, the times, sorted, of scrapes in which a large counter shows the level of another process.
+        self._elsewhere: defaultdict[int, list[float]] = defaultdict(list)
 
     def judge(self) -> JudgedFalls:
         """Set what every step is counted from."""
@@ -151,7 +153,7 @@ class Falls:
         judgement = self._verdict(scrape, target, at, restarted=restarted, elsewhere=elsewhere)
         still = self._stood_still(scrape.counters, scrape.begin)
         if is_large and not (restarted or still) and (judgement.dip & (scrape.value > UNKNOWN_EVENTS)).any():
-            self._elsewhere.setdefault(target, []).append(at)
+            insort(self._elsewhere[target], at)
             # Small counters that fell with it are judged again when all large ones are followed to the end.
             kept = (scrape.before > UNKNOWN_EVENTS) | (scrape.value >= scrape.before)
             scrape = scrape.only(kept)
@@ -236,7 +238,8 @@ class Falls:
         times = self._elsewhere.get(int(self._context.arrays.target[steps.samples.counter[index]]), ())
         at = float(steps.samples.time[index])
         apart_s = min(0.49 * (at - float(steps.since[index])), _SAME_SCRAPE_S)
-        return any(abs(time - at) <= apart_s for time in times)
+        first = bisect_left(times, at - apart_s)
+        return first < len(times) and times[first] <= at + apart_s
 
     def _scrape_of(self, fall: int) -> Ints:
         """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
@@ -394,7 +397,7 @@ class Falls:
             turns=dip.turns,
         )
         if changes:
-            self._elsewhere.setdefault(int(self._context.arrays.target[counter]), []).append(at)
+            insort(self._elsewhere[int(self._context.arrays.target[counter])], at)
         return changes
 
     def _judge_lower_level(self, counter: int, dip: Dip, index: int, *, at: float, value: float) -> Dip:
