@@ -50,6 +50,20 @@ def test_old_errors_of_four_workers_count_once_at_most() -> None:
     assert worst_minutes(history) < 0.0144
 
 
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_old_errors_that_stand_still_for_scrapes_are_no_runs_of_a_job(seed: int) -> None:
+    """Each worker answers some scrapes in a row, so that its errors stand still while its requests grow."""
+    at, random = np.arange(7.0, END, SCRAPE_S), np.random.default_rng(seed)
+    which = np.repeat(random.integers(0, 3, len(at)), random.integers(1, 6, len(at)))[: len(at)]
+    shown = [
+        series(at, np.array(LEVELS)[which] + PACE * at),
+        series(at, np.array((10.0, 2.0, 6.0))[which], "500"),
+    ]
+    total, bad = History(shown).final(SINCE, UNTIL)
+    assert bad == 0
+    assert History(shown).backwards(SINCE, UNTIL) == (total, bad)
+
+
 @pytest.mark.parametrize("seed", [5, 6, 7, 8])
 def test_old_errors_page_at_no_turn(seed: int) -> None:
     """Without the samples that follow, as alerts see them, and where levels look like traffic at first."""

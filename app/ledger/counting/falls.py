@@ -151,7 +151,8 @@ class Falls:
         restarted = context.process_began(target, float(steps.since[fall]), at)
         elsewhere = not restarted and self._is_elsewhere(fall)
         judgement = self._verdict(scrape, target, at, restarted=restarted, elsewhere=elsewhere)
-        still = self._stood_still(scrape.counters, scrape.begin)
+        # What answers by turns counts gradually: large counters prove it, however long its small ones stood still.
+        still = not elsewhere and self._stood_still(scrape.counters, scrape.begin)
         if is_large and not (restarted or still) and (judgement.dip & (scrape.value > UNKNOWN_EVENTS)).any():
             insort(self._elsewhere[target], at)
             # Small counters that fell with it are judged again when all large ones are followed to the end.
@@ -353,7 +354,7 @@ class Falls:
         if self._judged[index]:
             return None
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
-        if not dip.turns and _is_run(dip, value, lasted_s=at - dip.at):
+        if _is_run(dip, value, lasted_s=at - dip.at):
             # The next change is judged as that of any counter.
             self._found.hindsight.append(_run_of(counter, dip))
             steps.before[index] = dip.newest
@@ -361,7 +362,7 @@ class Falls:
         self._judged[index] = True
         if self._changes_level(counter, dip, index):
             steps.count_from(index, value if value < dip.high else min(dip.high + dip.grown, value))
-            at_level = replace(dip, at=at, low=value, newest=value, grown_from_low=0.0, turns=True)
+            at_level = replace(dip, at=at, low=value, newest=value, grown_from_low=0.0, still=False, turns=True)
             return at_level if value < dip.high else None
         # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
