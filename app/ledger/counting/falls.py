@@ -79,19 +79,6 @@ class _Scrape:
     pace: Floats
     expired: Bools
 
-    def only(self, kept: Bools) -> "_Scrape":
-        """Some of the members; of *last_steps* nothing is asked any more."""
-        return replace(
-            self,
-            members=self.members[kept],
-            counters=self.counters[kept],
-            before=self.before[kept],
-            value=self.value[kept],
-            gap_s=self.gap_s[kept],
-            pace=self.pace[kept],
-            expired=self.expired[kept],
-        )
-
 
 @dataclass(slots=True)
 class JudgedFalls:
@@ -128,20 +115,21 @@ class Falls:
         samples, raw = self._steps.samples, self._steps.raw
         fell = np.flatnonzero((samples.value < raw) & (samples.time <= self._until))
         fell = fell[np.argsort(samples.time[fell], kind="stable")]
-        large = raw[fell] > UNKNOWN_EVENTS
-        dips = sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high)
         # The largest first: what they prove of a scrape holds for all counters in it.
-        for is_large, indexes in ((True, fell[large]), (False, fell[~large])):
+        dips = sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high)
+        # Small counters only when all large ones have been followed to the end: until then it is not known which
+        # scrapes are of other processes.
+        for is_large in (True, False):
             for counter, dip in dips:
                 if (dip.high > UNKNOWN_EVENTS) == is_large:
                     self._go_on(counter, dip, *self._context.span(counter))
-            for index in indexes.tolist():
+            for index in fell[(raw[fell] > UNKNOWN_EVENTS) == is_large].tolist():
                 if not self._judged[index]:
                     self._judge(index, is_large=is_large)
         return self._found
 
     def _judge(self, fall: int, *, is_large: bool) -> None:
-        """Judge the scrape in which a counter fell; *is_large*: it is a large one, which proves something of others."""
+        """Judge the scrape in which a counter fell; *is_large*: small ones that fell with it may be left for later."""
         steps, context = self._steps, self._context
         at, target = float(steps.samples.time[fall]), int(context.arrays.target[steps.samples.counter[fall]])
         around = self._scrape_of(fall)
@@ -155,10 +143,9 @@ class Falls:
         still = not elsewhere and self._stood_still(scrape.counters, scrape.begin)
         if is_large and not (restarted or still) and (judgement.dip & (scrape.value > UNKNOWN_EVENTS)).any():
             insort(self._elsewhere[target], at)
-            # Small counters that fell with it are judged again when all large ones are followed to the end.
-            kept = (scrape.before > UNKNOWN_EVENTS) | (scrape.value >= scrape.before)
-            scrape = scrape.only(kept)
-            judgement = replace(judgement, reset=judgement.reset[kept], dip=judgement.dip[kept])
+            # Small counters that fell with it are judged when all large ones have been followed to the end.
+            large = scrape.before > UNKNOWN_EVENTS
+            judgement = replace(judgement, reset=judgement.reset & large, dip=judgement.dip & large)
         members = scrape.members
         steps.before[members[judgement.reset]] = 0.0
         self._judged[members] |= judgement.reset | judgement.dip
@@ -172,7 +159,7 @@ class Falls:
             stood_still &= ~(is_near(scrape.before, scrape.value) & (scrape.value > UNKNOWN_EVENTS))
         self._note_falls(scrape, judgement, still=stood_still, turns=elsewhere)
 
-    def _evidence(self, members: Ints, target: int) -> "_Scrape":
+    def _evidence(self, members: Ints, target: int) -> _Scrape:
         """What is known of the samples *members* of one scrape; counters that wrapped around have not fallen."""
         steps, context = self._steps, self._context
         begin = float(steps.samples.time[members].min())
@@ -212,9 +199,8 @@ class Falls:
             expired=expired,
         )
 
-    def _verdict(
-        self, scrape: "_Scrape", target: int, at: float, *, restarted: bool, elsewhere: bool
-    ) -> ScrapeJudgement:
+    def _verdict(self, scrape: _Scrape, target: int, at: float, *, restarted: bool, elsewhere: bool) -> ScrapeJudgement:
+        """Judge a *scrape* at a time; *elsewhere*: it is of another process, as large counters have proved."""
         context, before, value = self._context, scrape.before, scrape.value
         if elsewhere or (
             not restarted and is_other_server(scrape.last_steps, before=before, value=value, gap_s=scrape.gap_s)
@@ -274,13 +260,13 @@ class Falls:
             older = dip.still_steps(float(cursor.time[counter]))
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
-    def _note_falls(self, scrape: "_Scrape", judgement: ScrapeJudgement, *, still: Bools, turns: bool) -> None:
-        """Follow each counter of a scrape that fell at its lower level; *still* has shape (members,)."""
+    def _note_falls(self, scrape: _Scrape, judgement: ScrapeJudgement, *, still: Bools, turns: bool) -> None:
+        """Follow each counter of a scrape that was judged for its fall; *still* has shape (members,)."""
         before, value, pace = scrape.before, scrape.value, scrape.pace
         steps, context = self._steps, self._context
         known = np.nan_to_num(pace)
-        together = float(known[value < before].sum())
-        fell = np.flatnonzero(value < before)
+        fell = np.flatnonzero((value < before) & (judgement.reset | judgement.dip))
+        together = float(known[fell].sum())
         for place in fell[np.argsort(-before[fell], kind="stable")].tolist():
             index, of = int(scrape.members[place]), int(scrape.counters[place])
             _, last = context.span(of)
@@ -385,7 +371,10 @@ class Falls:
         return None
 
     def _changes_level(self, counter: int, dip: Dip, index: int) -> bool:
-        """Whether a sample of a counter that dipped is of another process than the sample before."""
+        """Whether a sample of a counter that dipped is of another process than the sample before.
+
+        Where a large counter shows it, it is noted for the small ones of its scrape.
+        """
         steps = self._steps
         if dip.high <= UNKNOWN_EVENTS:
             return self._is_elsewhere(index)
