@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.alerting import Transition
-from app.slo import SloId
+from app.slo import SloId, Tenants
 from app.status import HistoryPoint
 
 
@@ -22,6 +22,8 @@ class History(Protocol):
 class AlertLog(Protocol):
     """What alerts have done lately."""
 
-    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        """The newest transitions of these SLOs and group members, newest first; of all if None."""
+    async def recent(
+        self, limit: int, slos: Collection[SloId] | None, *, tenants: Tenants | None = None
+    ) -> Sequence[Transition]:
+        """The newest transitions of these SLOs and members, or of all; of *tenants* only, if given; newest first."""
         ...

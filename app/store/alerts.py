@@ -156,10 +156,11 @@ def recent_transitions(
     *,
     since: datetime | None = None,
     slos: Collection[SloId] | None = None,
+    tenants: Tenants | None = None,
     limit: int = 100,
 ) -> tuple[Transition, ...]:
-    """The newest transitions, newest first; *slos* narrows them to those SLOs."""
-    found = list_transitions(connection, TransitionFilter(slos=slos, since=since), limit=limit)
+    """The newest transitions, newest first; *slos* and *tenants* narrow them to those."""
+    found = list_transitions(connection, TransitionFilter(slos=slos, since=since, tenants=tenants), limit=limit)
     return tuple(change for _, change in found)
 
 

@@ -54,6 +54,7 @@ from app.status import (
     StoredTokens,
 )
 from app.store import StoreError
+from app.store.alerts import TransitionFilter
 from app.store.dead_letters import DeadLetter
 from tests.support.forecasts import an_outlook
 from tests.support.incidents import KeptIncidents
@@ -227,8 +228,11 @@ class ListedAlerts(AlertLog):
     transitions: list[Transition] = field(default_factory=list)
 
     @override
-    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        return [each for each in self.transitions if slos is None or each.slo in slos][:limit]
+    async def recent(
+        self, limit: int, slos: Collection[SloId] | None, *, tenants: Tenants | None = None
+    ) -> Sequence[Transition]:
+        wanted = TransitionFilter(slos=slos, tenants=tenants)
+        return [each for each in self.transitions if wanted.matches(each)][:limit]
 
 
 @dataclass

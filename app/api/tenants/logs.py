@@ -1,6 +1,5 @@
 """What is kept in the database, as readers see it: alerts, incidents, changes, adjustments."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from app.changes import Change
 from app.policy import PastIncident, WrittenPostmortem
 from app.slo import TENANT_LABEL, SloId, in_tenant
 from app.status import AdjustmentLog, ChangeLog, IncidentLog, KnownIncidents
-from app.store import StoreUnavailableError
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter
 from app.store.changes import ChangeFilter
@@ -31,21 +29,15 @@ _ID_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class SeenAlerts(AlertLog):
-    """Transitions of the reader's tenants; *incidents* are theirs."""
+    """Transitions of the reader's tenants."""
 
     whole: AlertLog
-    incidents: "SeenIncidents"
 
     @override
-    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        if seen_tenants() is None:
-            return await self.whole.recent(limit, slos)
-        wanted = TransitionFilter(slos=slos)
-        try:
-            found = await asyncio.to_thread(self.incidents.transitions, wanted, limit=limit)
-        except StoreUnavailableError:
-            found = self.incidents.known.transitions(wanted, limit=limit)
-        return [transition for _, transition in found]
+    async def recent(
+        self, limit: int, slos: Collection[SloId] | None, *, tenants: object = None
+    ) -> Sequence[Transition]:
+        return await self.whole.recent(limit, slos, tenants=seen_tenants())
 
 
 @dataclass(frozen=True, slots=True)

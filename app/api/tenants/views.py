@@ -41,7 +41,7 @@ def seen_by_readers(data: ApiData) -> ApiData:
         pasts=SeenPasts(data.pasts),
         contributors=SeenContributors(data.contributors),
         reports=SeenReports(data.reports),
-        alerts=SeenAlerts(data.alerts, incidents),
+        alerts=SeenAlerts(data.alerts),
         incidents=incidents,
         deliveries=SeenDeliveries(data.deliveries, tenants),
         timeline=replace(

@@ -184,14 +184,17 @@ class StoredAlertLog(AlertLog):
         self._memory = memory
 
     @override
-    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
-        return await asyncio.to_thread(self._read, limit, slos)
+    async def recent(
+        self, limit: int, slos: Collection[SloId] | None, *, tenants: Tenants | None = None
+    ) -> Sequence[Transition]:
+        return await asyncio.to_thread(self._read, limit, slos, tenants)
 
-    def _read(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
+    def _read(self, limit: int, slos: Collection[SloId] | None, tenants: Tenants | None) -> Sequence[Transition]:
         try:
-            return self._reads.read(partial(recent_transitions, slos=slos, limit=limit))
+            return self._reads.read(partial(recent_transitions, slos=slos, tenants=tenants, limit=limit))
         except StoreUnavailableError:
-            return [one for _, one in self._memory.known.transitions(TransitionFilter(slos=slos), limit=limit)]
+            wanted = TransitionFilter(slos=slos, tenants=tenants)
+            return [one for _, one in self._memory.known.transitions(wanted, limit=limit)]
 
 
 class StoredIncidents(IncidentLog):
