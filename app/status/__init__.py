@@ -25,7 +25,7 @@ from app.status.incident_views.live import (
     state_of,
     timeline,
 )
-from app.status.incident_views.log import IncidentLog
+from app.status.incident_views.log import IncidentLog, PastAlerts, read_or_known
 from app.status.objectives import Reports, StoredReports
 from app.status.operations import (
     ConfigSource,
@@ -107,6 +107,7 @@ __all__ = [
     "IncidentState",
     "KnownIncidents",
     "OtherServiceError",
+    "PastAlerts",
     "Pasts",
     "Problem",
     "ProblemCode",
@@ -150,6 +151,7 @@ __all__ = [
     "order_key",
     "ordered",
     "postmortem_of",
+    "read_or_known",
     "record_made",
     "revoke_recorded",
     "round_step",

@@ -1,27 +1,22 @@
 """How readers get at incidents and transitions, and people mark and annotate them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.alerting import Transition
 from app.policy import PastIncident, WrittenPostmortem
 from app.status.incident_views.known import KnownIncidents
+from app.store import StoreUnavailableError
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
 
+_Found = TypeVar("_Found")
 
-class IncidentLog(Protocol):
-    """Incidents and transitions that are kept; called in a worker thread.
 
-    Where the database cannot be read, reading raises `StoreUnavailableError`, at once if that was so a moment ago.
-    """
-
-    @property
-    def known(self) -> KnownIncidents:
-        """The newest ones as they were read last, for when the database cannot be read."""
-        ...
+class PastAlerts(Protocol):
+    """Incidents and transitions, as the database has them or as they are known without it."""
 
     def listed(
         self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
@@ -37,6 +32,18 @@ class IncidentLog(Protocol):
         self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
     ) -> Sequence[tuple[int, Transition]]:
         """The newest transitions, each with its number, newest first; *before_id* is the last of a page."""
+        ...
+
+
+class IncidentLog(PastAlerts, Protocol):
+    """Incidents and transitions that are kept; called in a worker thread.
+
+    Where the database cannot be read, reading raises `StoreUnavailableError`, at once if that was so a moment ago.
+    """
+
+    @property
+    def known(self) -> KnownIncidents:
+        """The newest ones as they were read last, for when the database cannot be read."""
         ...
 
     def past(self, slos: Collection[str], *, since: datetime, label: str) -> Sequence[PastIncident]:
@@ -58,3 +65,12 @@ class IncidentLog(Protocol):
             TooManyNotesError: it has as many as it may have.
         """
         ...
+
+
+def read_or_known(log: IncidentLog, read: Callable[[PastAlerts], _Found]) -> tuple[_Found, KnownIncidents | None]:
+    """What is read of a log; or of what is *known*, which is then given too, while the database cannot be read."""
+    try:
+        return read(log), None
+    except StoreUnavailableError:
+        known = log.known
+        return read(known), known

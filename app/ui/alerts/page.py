@@ -1,22 +1,17 @@
 """The routes of the page of alerts."""
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import AccessScope
-from app.alerting import Transition, TransitionKind
+from app.alerting import TransitionKind
 from app.slo import Severity
-from app.status import Board, BoardContent, IncidentState, live_incidents
-from app.store import StoreUnavailableError
-from app.store.alerts import TransitionFilter
+from app.status import Board, BoardContent, IncidentState, PastAlerts, live_incidents, read_or_known
 from app.store.incident_notes import IncidentMark
-from app.store.incidents import Incident, IncidentFilter
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
 from app.ui.filters import sent_by_a_form
@@ -35,11 +30,8 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
 
     def shown(request: Request, query: HistoryQuery, refused: Refusal | None = None) -> Response:
         known = board.current
-        try:
-            context = _history(data.log, query, known)
-        except StoreUnavailableError:
-            # What fires is on the board, and who was paged needs it now.
-            context = _history(data.log.known, query, known) | {"known": data.log.known}
+        # What fires is on the board, and who was paged needs it also while the database is away.
+        context, memory = read_or_known(data.log, lambda past: _history(past, query, known))
         return renderer.page(
             request,
             "alerts.html",
@@ -53,6 +45,7 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
             states=tuple(IncidentState),
             mark_choices=(*IncidentMark, UNMARKED),
             kinds=tuple(TransitionKind),
+            known=memory,
             **(_WORDS | context),
         )
 
@@ -79,29 +72,12 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
     return router
 
 
-class _Past(Protocol):
-    """The past of alerts, as it is stored or as it is known without the database."""
-
-    def listed(
-        self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
-    ) -> Sequence[Incident]:
-        """As `IncidentLog.listed`."""
-        ...
-
-    def transitions(
-        self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
-    ) -> Sequence[tuple[int, Transition]]:
-        """As `IncidentLog.transitions`."""
-        ...
-
-
-def _history(past: _Past, query: HistoryQuery, known: BoardContent) -> dict[str, object]:
+def _history(past: PastAlerts, query: HistoryQuery, known: BoardContent) -> dict[str, object]:
     context: dict[str, object] = {
         "incidents": (),
         "transitions": (),
         "older": None,
         "marks": Counter[object](),
-        "known": None,
     }
     if query.view == TRANSITIONS:
         found = past.transitions(query.transitions, limit=_PAGE + 1, before_id=query.transition_before)

@@ -27,6 +27,7 @@ from app.status import (
     has_muted_alert,
     live_record,
     postmortem_of,
+    read_or_known,
     timeline,
 )
 from app.store import StoreError, StoreUnavailableError
@@ -99,16 +100,13 @@ def _find(log: IncidentLog, incident: str, board: BoardContent) -> _Found | None
     Raises:
         StoreUnavailableError: it may well be in the database, which cannot be read.
     """
-    known = None
-    try:
-        kept = log.find(incident)
-    except StoreUnavailableError:
-        known = log.known
-        kept = known.find(incident)
-        if live_record(incident, kept, board) is None:
-            raise
+    kept, known = read_or_known(log, lambda past: past.find(incident))
     record = live_record(incident, kept, board)
-    return None if record is None else _Found(record=record, is_kept=kept is not None, known=known)
+    if record is not None:
+        return _Found(record=record, is_kept=kept is not None, known=known)
+    if known is not None:
+        raise StoreUnavailableError(f"without the database, incident {incident} is not known")
+    return None
 
 
 def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -> APIRouter:

@@ -26,6 +26,7 @@ from app.status import (
     Snapshot,
     SortColumn,
     ordered,
+    read_or_known,
     round_step,
     summed_group,
 )
@@ -265,11 +266,7 @@ def _last_incident(log: IncidentLog, slo: Snapshot, now: datetime, *, is_one: bo
     And what is *known* without the database, if that cannot be read.
     """
     wanted = IncidentFilter(slos=frozenset({slo.id, slo.slo.id}), active=False, since=now - _RECENT)
-    try:
-        found, known = log.listed(wanted, limit=1), None
-    except StoreUnavailableError:
-        known = log.known
-        found = known.listed(wanted, limit=1)
+    found, known = read_or_known(log, lambda past: past.listed(wanted, limit=1))
     return {"last_incident": next(iter(found), None) if is_one else None, "known": known}
 
 
