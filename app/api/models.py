@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus, TransitionKind
 from app.api.forecasts.models import FORECAST_EXAMPLE, ForecastModel
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.slo import AlertState, CalendarUnit, Cause, Severity, SliKind
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
@@ -186,7 +186,7 @@ _SLO_EXAMPLE: JsonDict = {
 }
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_SLO_EXAMPLE]}))
+@with_config(answer_like(_SLO_EXAMPLE))
 class SloModel(TypedDict):
     """One SLO, or one member of its group; null where nothing is known, `data` and `problem` say why."""
 
@@ -328,7 +328,7 @@ class NotifiedModel(TypedDict):
     dashboard: str | None
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_ALERT_EXAMPLE]}))
+@with_config(answer_like(_ALERT_EXAMPLE))
 class ActiveAlertModel(AlertModel, NotifiedModel):
     """An alert that is not inactive, with its SLO and, while it fires, with what its notification contains.
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from app.adjustments import AdjustmentCategory, AdjustmentEffect
 from app.adjustments.model import LONGEST_AUTHOR, LONGEST_REASON, MOST_EXDATES, MOST_SELECTED
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 
 _GIVEN_EXAMPLE: JsonDict = {
     "reason": "Database upgrade",
@@ -134,7 +134,7 @@ class AdjustmentFactsModel(TypedDict):
     uid: Annotated[str, Field(description="The UID of an imported calendar's event; else empty.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_EXAMPLE]}))
+@with_config(answer_like(_EXAMPLE))
 class AdjustmentModel(AdjustmentFactsModel):
     """Time that budgets leave out, or in which all events count as good."""
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, Strict, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.replay import HistoryDetail, HistorySource, JobState
 
 _GIVEN_EXAMPLE: JsonDict = {
@@ -66,7 +66,7 @@ class NewBacktestModel(_Wanted):
     wanted_detection_seconds: NotRequired[Annotated[float, Strict(), Field(ge=0, le=86_400)]]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_JOB_EXAMPLE]}))
+@with_config(answer_like(_JOB_EXAMPLE))
 class BacktestJobModel(_Span):
     """A backtest: *result* is null until it is done, and left out of lists."""
 

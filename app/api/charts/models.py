@@ -3,11 +3,11 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.slo import Severity
 from app.status import ContributorsState, HealthState, RangeMarkKind
 
@@ -137,7 +137,7 @@ class RangeMarkModel(TypedDict):
 _From = TypedDict("_From", {"from": datetime | None})
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_SERIES_EXAMPLE]}))
+@with_config(answer_like(_SERIES_EXAMPLE))
 class RangeSeriesModel(_From):
     """The past of one SLO, or of a whole group, in steps: each ends at one of `at`, the first begins at `from`.
 
@@ -190,7 +190,7 @@ class GroupEventsModel(TypedDict):
     total: float
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_GROUP_EXAMPLE]}))
+@with_config(answer_like(_GROUP_EXAMPLE))
 class GroupModel(TypedDict):
     """A whole group as one: its members added up, and the status of the worst."""
 
@@ -226,7 +226,7 @@ class DayModel(TypedDict):
     coverage: float | None
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_DAYS_EXAMPLE]}))
+@with_config(answer_like(_DAYS_EXAMPLE))
 class DaysModel(TypedDict):
     """The days of an SLO in the zone of its window, oldest first, from the first of which anything is known."""
 
@@ -248,7 +248,7 @@ class ContributorModel(TypedDict):
     stands_out: Annotated[bool, Field(description="Whether its share of the bad events is much larger than of all.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_CONTRIBUTORS_EXAMPLE]}))
+@with_config(answer_like(_CONTRIBUTORS_EXAMPLE))
 class ContributorsModel(_Range):
     """What burned the budget of an SLO in a range, as Prometheus estimates it, those that stand out first."""
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.budget.forecast import NoForecast
 
 _LATER = "null: not before `until`"
@@ -111,23 +111,14 @@ FORECAST_EXAMPLE: JsonDict = {
 
 
 @with_config(
-    ConfigDict(
-        extra="forbid",
-        defer_build=True,
-        json_schema_extra={
-            "examples": [
-                FORECAST_EXAMPLE
-                | {
-                    "id": "checkout-availability",
-                    "steps": [
-                        {
-                            "at": "2026-03-01T13:00:00Z",
-                            "remaining_ratio": {"low": 0.529, "median": 0.53, "high": 0.53},
-                        }
-                    ],
-                }
-            ]
-        },
+    answer_like(
+        FORECAST_EXAMPLE
+        | {
+            "id": "checkout-availability",
+            "steps": [
+                {"at": "2026-03-01T13:00:00Z", "remaining_ratio": {"low": 0.529, "median": 0.53, "high": 0.53}},
+            ],
+        }
     )
 )
 class ForecastStepsModel(ForecastModel):

@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.api.incidents.models import WrittenPostmortemModel
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.gate import LONGEST_EXCEPTION_REASON, LONGEST_EXCEPTION_VALUE, MOST_EXCEPTION_VALUES
 from app.policy import CanaryVerdictKind, GateDecision
 from app.slo import Severity
@@ -118,7 +118,7 @@ class GateDataModel(TypedDict):
     slos_total: Annotated[int, Field(description="How many SLOs the change concerns.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_ANSWER_EXAMPLE]}))
+@with_config(answer_like(_ANSWER_EXAMPLE))
 class GateModel(TypedDict):
     """An answer of the gate."""
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus
 from app.api.models import TransitionModel
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.changes import LONGEST_URL
 from app.slo import Cause, Severity
 from app.status import IncidentState, TimelineKind
@@ -123,7 +123,7 @@ class IncidentFactsModel(TypedDict):
     mark: Annotated[IncidentMark | None, Field(description="What people say of its notifications; null if nothing.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_INCIDENT_EXAMPLE]}))
+@with_config(answer_like(_INCIDENT_EXAMPLE))
 class IncidentModel(IncidentFactsModel):
     """One stretch in which alerts of an SLO fire, from the first that fires to the end of the last."""
 
@@ -184,7 +184,7 @@ class WrittenPostmortemModel(TypedDict):
     url: Annotated[str, Field(description="Where it is; empty if that is not known.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_DETAIL_EXAMPLE]}))
+@with_config(answer_like(_DETAIL_EXAMPLE))
 class IncidentDetailModel(IncidentFactsModel):
     """All that is kept of an incident."""
 

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.api.gate.models import PostmortemDueModel
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.reports import PeriodKind, PeriodVerdict
 from app.slo import Severity
 
@@ -237,7 +237,7 @@ class ReportIncidentModel(TypedDict):
     mark: Annotated[str | None, Field(description="`useful` or `noise`, as people marked it.")]
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_EXAMPLE]}))
+@with_config(answer_like(_EXAMPLE))
 class ReportModel(TypedDict):
     """Objectives of a period."""
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.api.shapes import ANSWER
+from app.api.shapes import ANSWER, answer_like
 from app.changes import ChangeKind, ChangeStatus
 
 _CHANGE_EXAMPLE: JsonDict = {
@@ -41,7 +41,7 @@ _COST_EXAMPLE: JsonDict = {
 _REPORT_EXAMPLE: JsonDict = {"service": "checkout", "version": "v1.4.2", "environment": "production"}
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_CHANGE_EXAMPLE]}))
+@with_config(answer_like(_CHANGE_EXAMPLE))
 class ChangeModel(TypedDict):
     """A deploy, or another change."""
 
@@ -67,7 +67,7 @@ class ChangeModel(TypedDict):
 _From = TypedDict("_From", {"from": datetime, "to": datetime})
 
 
-@with_config(ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"examples": [_COST_EXAMPLE]}))
+@with_config(answer_like(_COST_EXAMPLE))
 class ChangeCostModel(_From):
     """What a change cost an SLO: from its start until an hour after its end, or the next deploy of the service."""
 
