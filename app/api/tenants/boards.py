@@ -1,6 +1,6 @@
 """The board as its readers see it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import MappingProxyType
 
 from typing_extensions import override
@@ -51,6 +51,5 @@ class SeenBoard(Board):
 
 def _part(content: BoardContent, tenants: Tenants) -> BoardContent:
     snapshots = [one for one in content.snapshots if tenant_of(one.id) in tenants]
-    firing: Mapping[str, object] = content.by_key
-    notifications = {key: content.by_key[key] for key in firing if tenant_of(key) in tenants}
+    notifications = {key: one for key, one in content.by_key.items() if tenant_of(key) in tenants}
     return content_of(snapshots, MappingProxyType(notifications))

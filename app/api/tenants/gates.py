@@ -7,7 +7,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from app.access import seen_tenants
-from app.api.tenants.reading import are_seen, is_seen, tenant_for, whole_name
+from app.api.tenants.reading import are_seen, is_about_reader, is_seen, only_seen, tenant_for, whole_name
 from app.gate import ExceptionRequest, Gate, GateAnswer, GateCaller, subject_of
 from app.policy import BudgetPolicy, GateException, GateQuestion, GateVerdict, StateOfSlo
 from app.replay import BacktestJob, BacktestJobs, BacktestPlan
@@ -31,7 +31,7 @@ class SeenGate(Gate):
     @property
     @override
     def policies(self) -> Sequence[BudgetPolicy]:
-        return [one for one in self._gate.policies if is_seen(one.name)]
+        return only_seen(self._gate.policies, lambda policy: is_seen(policy.name))
 
     @override
     def ask(self, question: GateQuestion, *, caller: GateCaller, tenants: object = None, about: str = "") -> GateAnswer:
@@ -45,15 +45,15 @@ class SeenGate(Gate):
 
     @override
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
-        return [one for one in self._gate.current_states() if is_seen(one[0].id)]
+        return only_seen(self._gate.current_states(), lambda one: is_seen(one[0].id))
 
     @override
     def active_exceptions(self, at: datetime) -> Sequence[GateException]:
-        return [one for one in self._gate.active_exceptions(at) if _is_of_reader(one)]
+        return only_seen(self._gate.active_exceptions(at), _is_of_reader)
 
     @override
     def exceptions(self) -> Sequence[GateException]:
-        return [one for one in self._gate.exceptions() if _is_of_reader(one)]
+        return only_seen(self._gate.exceptions(), _is_of_reader)
 
     @override
     def add_exception(self, wanted: ExceptionRequest) -> GateException:
@@ -104,7 +104,7 @@ class SeenBacktestJobs(BacktestJobs):
 
     @override
     def listed(self) -> tuple[BacktestJob, ...]:
-        return tuple(job for job in self.whole.listed() if _are_of_reader(job))
+        return tuple(only_seen(self.whole.listed(), _are_of_reader))
 
     @override
     def remove(self, job: str) -> bool:
@@ -116,11 +116,7 @@ def _are_of_reader(job: BacktestJob) -> bool:
 
 
 def _is_of_reader(exception: GateException) -> bool:
-    tenants = seen_tenants()
-    if tenants is None or exception.tenant in tenants:
-        return True
-    names = (*exception.services, *exception.slos)
-    return bool(names) and are_seen(names)
+    return is_about_reader(exception.tenant, (*exception.services, *exception.slos))
 
 
 def _whole(question: GateQuestion) -> GateQuestion:

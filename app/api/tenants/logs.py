@@ -12,7 +12,7 @@ from app.adjustments import Adjustment
 from app.alerting import Transition
 from app.api.ports import AlertLog
 from app.api.problems import not_found
-from app.api.tenants.reading import are_seen, is_seen, tenant_for, whole_name
+from app.api.tenants.reading import is_about_reader, is_seen, only_seen, tenant_for, whole_name
 from app.changes import Change
 from app.policy import PastIncident, WrittenPostmortem
 from app.slo import TENANT_LABEL, SloId, in_tenant
@@ -130,7 +130,7 @@ class SeenAdjustments(AdjustmentLog):
 
     @override
     def listed(self) -> Sequence[Adjustment]:
-        return [one for one in self.whole.listed() if _is_of_reader(one)]
+        return only_seen(self.whole.listed(), _is_of_reader)
 
     @override
     def find(self, adjustment: str) -> Adjustment | None:
@@ -161,11 +161,8 @@ def _id_within(tenant: str, id_: str) -> str:
 
 
 def _is_of_reader(adjustment: Adjustment) -> bool:
-    tenants, selector = seen_tenants(), adjustment.selector
-    if tenants is None or dict(selector.labels).get(TENANT_LABEL) in tenants:
-        return True
-    names = (*selector.slos, *selector.services)
-    return bool(names) and are_seen(names)
+    selector = adjustment.selector
+    return is_about_reader(dict(selector.labels).get(TENANT_LABEL), (*selector.slos, *selector.services))
 
 
 def _of_tenant(adjustment: Adjustment) -> Adjustment:

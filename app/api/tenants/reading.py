@@ -1,11 +1,14 @@
 """Who reads, and what they may see of what belongs to tenants."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
+from typing import TypeVar
 
 from app.access import own_name, seen_tenants
 from app.api.problems import ProblemError, invalid
 from app.slo import tenant_of
+
+_T = TypeVar("_T")
 
 
 def is_seen(name: str) -> bool:
@@ -17,6 +20,17 @@ def is_seen(name: str) -> bool:
 def are_seen(names: Iterable[str]) -> bool:
     """Whether all of these may be seen."""
     return all(map(is_seen, names))
+
+
+def is_about_reader(tenant: str | None, names: Collection[str]) -> bool:
+    """Whether who reads may see what is about a *tenant*, or about services and SLOs only that may be seen."""
+    tenants = seen_tenants()
+    return tenants is None or tenant in tenants or (bool(names) and are_seen(names))
+
+
+def only_seen(items: Sequence[_T], may_be_seen: Callable[[_T], bool]) -> Sequence[_T]:
+    """Those of the *items* that may be seen; who sees all gets them as they are, without a look at each."""
+    return items if seen_tenants() is None else [one for one in items if may_be_seen(one)]
 
 
 def refuse_tenants() -> None:
