@@ -12,7 +12,18 @@ from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
 from app.policy import BudgetPolicy
 from app.sli import Composite, Part, sources_of_sli
-from app.slo import DEFAULT_SOURCE, TENANT_LABEL, Labels, Sli, Slo, SloId, SourceKind, Tenant, in_tenant, tenant_of
+from app.slo import (
+    DEFAULT_SOURCE,
+    TENANT_LABEL,
+    Sli,
+    Slo,
+    SloId,
+    SourceKind,
+    Tenant,
+    in_tenant,
+    tenant_of,
+    with_tenant_label,
+)
 from app.yamldoc.findings import ErrorFinding, Findings, Place
 
 _NO_OBJECTS: Mapping[Path, str] = MappingProxyType({})
@@ -174,14 +185,10 @@ def _of_tenant(slo: Slo, tenant: str) -> Slo:
         slo,
         id=SloId(in_tenant(tenant, slo.id)),
         service=in_tenant(tenant, slo.service),
-        labels=_with_tenant(slo.labels, tenant),
+        labels=with_tenant_label(slo.labels, tenant),
         sli=_sli_of_tenant(slo.sli, tenant),
         tenant=tenant,
     )
-
-
-def _with_tenant(labels: Labels, tenant: str) -> Labels:
-    return tuple(sorted({**dict(labels), TENANT_LABEL: tenant}.items()))
 
 
 def _sli_of_tenant(sli: Sli, tenant: str) -> Sli:
@@ -197,7 +204,7 @@ def _part_of_tenant(part: Part, tenant: str) -> Part:
 
 
 def _policy_of_tenant(policy: BudgetPolicy, tenant: str) -> BudgetPolicy:
-    """A policy for SLOs of the tenant only, whatever it matches."""
+    """A policy for SLOs of the tenant only, also where its patterns match others."""
     prefix = escape(in_tenant(tenant, ""))
     return replace(
         policy,

@@ -51,7 +51,7 @@ from app.slo.sli import (
 )
 from app.slo.slices import SliceRule, WithoutEvents
 from app.slo.sources import DEFAULT_SOURCE, SOURCE_LABEL, SourceKind
-from app.slo.tenants import TENANT_LABEL, Tenant, Tenants, in_tenant, tenant_of
+from app.slo.tenants import TENANT_LABEL, Tenant, Tenants, in_tenant, tenant_of, with_tenant_label
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window, month_of
 
 __all__ = [
@@ -124,4 +124,5 @@ __all__ = [
     "short",
     "tenant_of",
     "ungrouped_id",
+    "with_tenant_label",
 ]

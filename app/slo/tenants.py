@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.slo.model import Labels
+
 TENANT_LABEL: Final = "tenant"
 """The label of SLOs, alerts and metrics that names their tenant."""
 SEPARATOR: Final = "/"
@@ -53,3 +55,12 @@ def tenant_of(name: str) -> str:
     """
     head, separator, _ = name.partition(":")[0].partition(SEPARATOR)
     return head if separator else ""
+
+
+def with_tenant_label(labels: Labels, tenant: str) -> Labels:
+    """Labels, sorted, with that of a tenant, in place of one of this name.
+
+    >>> with_tenant_label((("team", "payments"),), "acme")
+    (('team', 'payments'), ('tenant', 'acme'))
+    """
+    return tuple(sorted({**dict(labels), TENANT_LABEL: tenant}.items()))

@@ -15,7 +15,7 @@ from app.api.problems import not_found
 from app.api.tenants.reading import is_about_reader, is_seen, only_seen, tenant_for, whole_name
 from app.changes import Change
 from app.policy import PastIncident, WrittenPostmortem
-from app.slo import TENANT_LABEL, SloId, in_tenant
+from app.slo import TENANT_LABEL, SloId, in_tenant, with_tenant_label
 from app.status import AdjustmentLog, ChangeLog, IncidentLog, KnownIncidents
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter
@@ -173,5 +173,5 @@ def _of_tenant(adjustment: Adjustment) -> Adjustment:
     slos = frozenset(SloId(whole_name(one)) for one in selector.slos)
     services = frozenset(map(whole_name, selector.services))
     tenant = tenant_for([*slos, *services])
-    labels = tuple(sorted({**dict(selector.labels), TENANT_LABEL: tenant}.items()))
+    labels = with_tenant_label(selector.labels, tenant)
     return replace(adjustment, selector=replace(selector, slos=slos, services=services, labels=labels))
