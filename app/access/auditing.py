@@ -89,7 +89,7 @@ def seen_tenants() -> Tenants | None:
     """The tenants whose things may be shown to who asks; None if those of all.
 
     Raises:
-        LookupError: nobody asks. What forgets on whose behalf it reads must not see everything.
+        LookupError: there is no deed. Code that forgets on whose behalf it reads must not see everything.
     """
     return _current.get().tenants
 
