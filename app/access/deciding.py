@@ -151,8 +151,8 @@ class Access:
         """Whether there is anything by which a request could prove an identity."""
         return bool(self._of_settings) or not self.tokens.is_empty
 
-    async def identify(self, given: SentCredentials) -> Identity | AccessRefusal:
-        """Who sends a request.
+    async def identify(self, given: SentCredentials, *, counts: bool = True) -> Identity | AccessRefusal:
+        """Who sends a request; a token that is not accepted *counts* as one of its address.
 
         A bearer that is no token of ours, such as the login at a proxy, and a session that is over leave a request
         anonymous: it may be refused later, for what it wants.
@@ -162,7 +162,7 @@ class Access:
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="there is more than one token")
         if tokens:
             is_ours = is_token_shaped(tokens[0])
-            found = await self.by_secret(tokens[0], address=given.address, counts=is_ours)
+            found = await self.by_secret(tokens[0], address=given.address, counts=counts and is_ours)
             if isinstance(found, Identity) or is_ours:
                 return found
         found = await self._by_session(given.session) or self._by_proxy(given) or self._anonymous

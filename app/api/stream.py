@@ -5,9 +5,10 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import TypedDict, override
 
+from app.access import access_in, credentials_in, identity_in
 from app.api.guard import IS_HEAD
 from app.api.openapi import problem_answers
 from app.api.problems import ProblemError
@@ -47,6 +49,10 @@ event: evaluated
 data: {"as_of": "2026-03-01T12:00:30Z", "slos": 3, "status": {"meeting": 2, "at_risk": 1}, "alerting": 1}
 
 """
+
+
+async def _anybody() -> bool:
+    return True
 
 
 class EvaluatedModel(TypedDict):
@@ -99,11 +105,17 @@ class Stream:
             self._clients = tuple(client for client in self._clients if client[0] is not changed)
 
     async def events(
-        self, changed: asyncio.Event, *, most: int | None = None, last_id: str | None = None
+        self,
+        changed: asyncio.Event,
+        *,
+        most: int | None = None,
+        last_id: str | None = None,
+        is_allowed: Callable[[], Awaitable[bool]] = _anybody,
     ) -> AsyncGenerator[bytes]:
         """What the client of a `place` is sent: the state now, each change, and heartbeats in between.
 
         *last_id* is of the last event that it received; if that is not the newest, it has missed an evaluation.
+        Before each further event *is_allowed* is asked, and the stream ends once the client may not have it.
         """
         content = self._board.current
         data, at = self._data(content)
@@ -111,13 +123,16 @@ class Stream:
         yield b"retry: 5000\n\n" + _event("evaluated" if missed else "state", data, at)
         sent = 1
         while not self._closed and (most is None or sent < most):
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), self._heartbeat_s)
-            except TimeoutError:
-                yield _event("heartbeat", b"{}")
-                continue
+            is_silent = not changed.is_set()
             changed.clear()
-            if self._board.current is content:
+            if not is_silent and self._board.current is content:
+                continue
+            if not await is_allowed():
+                return
+            if is_silent:
+                yield _event("heartbeat", b"{}")
                 continue
             content = self._board.current
             yield _event("evaluated", *self._data(content))
@@ -150,10 +165,12 @@ class Stream:
 class _EventStream(StreamingResponse):
     """The events of one client, which has a place while they are sent."""
 
-    def __init__(self, stream: Stream, *, most: int | None, last_id: str | None) -> None:
+    def __init__(self, stream: Stream, request: Request, *, most: int | None) -> None:
         self._stream = stream
         self._changed = asyncio.Event()
-        events = stream.events(self._changed, most=most, last_id=last_id)
+        last_id = request.headers.get("last-event-id")
+        is_allowed = partial(_is_still_who_asked, request.scope)
+        events = stream.events(self._changed, most=most, last_id=last_id, is_allowed=is_allowed)
         super().__init__(events, media_type=_MEDIA_TYPE, headers=_HEADERS)
 
     @override
@@ -193,9 +210,15 @@ def stream_routes(stream: Stream) -> APIRouter:
         if request.scope.get(IS_HEAD):
             return Response(media_type=_MEDIA_TYPE, headers=_HEADERS)
         request.state.endless = True
-        return _EventStream(stream, most=events, last_id=request.headers.get("last-event-id"))
+        return _EventStream(stream, request, most=events)
 
     return router
+
+
+async def _is_still_who_asked(scope: Scope) -> bool:
+    """Whether what a request has sent still proves the same identity: tokens are revoked and sessions end meanwhile."""
+    found = await access_in(scope).identify(credentials_in(scope), counts=False)
+    return found == identity_in(scope)
 
 
 def _event(kind: Literal["state", "evaluated", "heartbeat"], data: bytes, event_id: str = "") -> bytes:

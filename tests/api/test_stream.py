@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import Message, Scope
 
+from app.access import AccessScope
 from app.api import Stream
 from app.api.problems import ProblemError, handle_problems
 from app.api.stream import stream_routes
@@ -17,6 +18,7 @@ from app.slo import AlertState, Severity
 from app.status import AlertView, Board, HealthState
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.tokens import token_of
 
 FIRING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
 AT = "2026-03-01T12:00:00Z"
@@ -126,6 +128,31 @@ def test_a_server_that_stops_ends_what_would_not_end() -> None:
             return [first, *[event async for event in events]]
 
     assert len(asyncio.run(end())) == 1
+
+
+def test_the_stream_of_a_token_ends_once_that_is_revoked() -> None:
+    served = Served.with_snapshots(a_snapshot())
+    secret = token_of(served, AccessScope.READ)
+    scope = {**_request(), "headers": [(b"authorization", f"Bearer {secret}".encode())]}
+
+    async def follow() -> list[str]:
+        kinds: list[str] = []
+        has_begun = asyncio.Event()
+
+        async def send(message: Message) -> None:
+            kinds.extend(event[0] for event in parsed(message.get("body", b"").decode()))
+            if kinds:
+                has_begun.set()
+
+        stream = asyncio.create_task(served.app()(scope, _still_there, send))
+        await has_begun.wait()
+        (token,) = await served.tokens.listed()
+        await served.tokens.revoke(token.id)
+        served.board.publish([a_snapshot()])
+        await stream
+        return kinds
+
+    assert asyncio.run(follow()) == ["state"]
 
 
 def test_a_head_request_is_answered_and_ends() -> None:
