@@ -11,7 +11,15 @@ from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlik
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
 from app.documents.native import json_schema, policies_schema
 from app.documents.native.proposed_rules import ProposedRules, read_proposed_rules
-from app.documents.objects import DocumentLoader, DocumentObject, SettledObject, settle_objects, sound_objects, texts_of
+from app.documents.objects import (
+    DocumentLoader,
+    DocumentObject,
+    SettledObject,
+    namespace_of,
+    settle_objects,
+    sound_objects,
+    texts_of,
+)
 from app.documents.pyrra.windows import TIERS as PYRRA_RULES
 from app.documents.tenants import keeping_unsound, load_all_documents, load_paths
 
@@ -37,6 +45,7 @@ __all__ = [
     "load_documents",
     "load_paths",
     "name_as_written",
+    "namespace_of",
     "policies_schema",
     "read_proposed_rules",
     "settle_objects",

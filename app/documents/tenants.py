@@ -10,6 +10,7 @@ from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.files import is_below
 from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
+from app.documents.objects import namespace_of
 from app.policy import BudgetPolicy
 from app.sli import Composite, Part, sources_of_sli
 from app.slo import (
@@ -28,7 +29,7 @@ from app.yamldoc.findings import ErrorFinding, Findings, Place
 
 _NO_OBJECTS: Mapping[Path, str] = MappingProxyType({})
 TENANT_LIMIT = "tenant_limit"
-"""The code of a folder with more SLOs than its tenant may have."""
+"""The code of a folder, or of an object, with more SLOs than its tenant may have."""
 
 
 def load_all_documents(
@@ -39,52 +40,68 @@ def load_all_documents(
     Where there are tenants, the service itself need not have any, and its folder may hold theirs.
     """
     own = [path] if path is not None and (path.exists() or not tenants) else []
-    folders = [tenant.documents for tenant in tenants]
+    folders = [path for tenant in tenants for path in tenant.paths]
     return load_paths([*own, *folders], tenants, defaults=defaults, objects=objects)
 
 
 def load_paths(
     paths: Sequence[Path], tenants: Sequence[Tenant], *, defaults: Defaults, objects: Mapping[Path, str] = _NO_OBJECTS
 ) -> LoadResult:
-    """The documents at some paths, each as one of the tenant whose folder it is in, or of none, as *objects* are."""
+    """The documents at some paths and in *objects*, each as one of the tenant whose folder or namespace it is in."""
     if not tenants:
         return load_documents(*paths, defaults=defaults, objects=objects)
-    folders = [tenant.documents for tenant in tenants]
+    folders = [path for tenant in tenants for path in tenant.paths]
     results = []
     own = [path for path in paths if not is_below(path, folders)]
-    if own or objects:
-        found = read_documents(*own, defaults=defaults, without=folders, objects=objects)
+    namespaces = {name for tenant in tenants for name in tenant.namespaces}
+    others = {file: text for file, text in objects.items() if namespace_of(str(file)) not in namespaces}
+    if own or others:
+        found = read_documents(*own, defaults=defaults, without=folders, objects=others)
         _refuse_names_of(found, {tenant.name for tenant in tenants})
         results.append(result_of(found))
     for tenant in tenants:
-        whole = any(is_below(tenant.documents, [path]) for path in paths)
-        some = [path for path in paths if is_below(path, [tenant.documents])]
-        if whole or some:
-            results.append(load_tenant(tenant, defaults=defaults, paths=() if whole else some))
+        whole = [folder for folder in tenant.paths if any(is_below(folder, [path]) for path in paths)]
+        some = whole or [path for path in paths if is_below(path, tenant.paths)]
+        mine = {file: text for file, text in objects.items() if namespace_of(str(file)) in tenant.namespaces}
+        if some or mine:
+            results.append(_load_tenant(tenant, some, defaults=defaults, objects=mine))
     return joined(results)
 
 
-def load_tenant(tenant: Tenant, *, defaults: Defaults, paths: Sequence[Path] = ()) -> LoadResult:
-    """The documents of one tenant, or those of its documents that are at some *paths*."""
+def _load_tenant(
+    tenant: Tenant, paths: Sequence[Path], *, defaults: Defaults, objects: Mapping[Path, str]
+) -> LoadResult:
+    """The documents of one tenant that are at some *paths* and in *objects*."""
     kinds = defaults.sources
     given = replace(
         defaults,
         sources=None if kinds is None else {name: kinds.get(name, SourceKind.PROMETHEUS) for name in tenant.sources},
         source=tenant.sources[0] if len(tenant.sources) == 1 else DEFAULT_SOURCE,
     )
-    found = read_documents(*(paths or (tenant.documents,)), defaults=given)
+    found = read_documents(*paths, defaults=given, objects=objects)
     for placed in found.placed:
         _refuse_label(placed, found.findings)
-    if tenant.most_slos is not None and len(found.placed) > tenant.most_slos:
-        found.findings.error(
-            Place(file=tenant.documents),
-            f"holds {len(found.placed):,} SLOs, and the tenant {tenant.name} may have {tenant.most_slos:,}",
-            f"remove SLOs, or raise limits.slos of {tenant.name} in the configuration",
-            code=TENANT_LIMIT,
-        )
+    _refuse_too_many(found, tenant, objects)
     placed_slos = tuple(replace(placed, slo=_of_tenant(placed.slo, tenant.name)) for placed in found.placed)
     policies = tuple(_policy_of_tenant(policy, tenant.name) for policy in found.policies)
     return result_of(replace(found, placed=placed_slos, policies=policies))
+
+
+def _refuse_too_many(found: DocumentSet, tenant: Tenant, objects: Mapping[Path, str]) -> None:
+    """Note what has more SLOs than the tenant may have: its folder, or each of its *objects* beyond the limit."""
+    if tenant.most_slos is None:
+        return
+    remedy = f"remove SLOs, or raise limits.slos of {tenant.name} in the configuration"
+    in_files = sum(placed.place.file not in objects for placed in found.placed)
+    if in_files > tenant.most_slos:
+        problem = f"holds {in_files:,} SLOs, and the tenant {tenant.name} may have {tenant.most_slos:,}"
+        for folder in tenant.paths:
+            found.findings.error(Place(file=folder), problem, remedy, code=TENANT_LIMIT)
+    # By object and without their number, so that none of them is refused for what another has; new objects are last.
+    too_many = dict.fromkeys(one.place.file for one in found.placed[tenant.most_slos :] if one.place.file in objects)
+    for file in too_many:
+        problem = f"has SLOs beyond the {tenant.most_slos:,} that the tenant {tenant.name} may have"
+        found.findings.error(Place(file=file), problem, remedy, code=TENANT_LIMIT)
 
 
 def joined(results: Iterable[LoadResult]) -> LoadResult:
@@ -113,7 +130,7 @@ def keeping_unsound(
     errors, kept = list(found.errors), list[LoadResult]()
     unsound: list[ErrorFinding] = []
     for tenant in tenants:
-        own = [error for error in errors if is_below(error.file, [tenant.documents])]
+        own = [error for error in errors if _is_of(tenant, error.file)]
         part = _part_of(active, tenant)
         # Without a source that it is counted from an SLO cannot stay as it is.
         can_stay = all(source in tenant.sources for slo in part.slos for source in sources_of_sli(slo.sli))
@@ -123,6 +140,11 @@ def keeping_unsound(
             errors = [error for error in errors if error not in own]
             found = _without(found, tenant)
     return joined([replace(found, errors=tuple(errors)), *kept]), tuple(unsound)
+
+
+def _is_of(tenant: Tenant, file: Path) -> bool:
+    """Whether a file, or an object by its name, has documents of a tenant."""
+    return namespace_of(str(file)) in tenant.namespaces or is_below(file, tenant.paths)
 
 
 def _part_of(loaded: LoadResult, tenant: Tenant) -> LoadResult:

@@ -19,7 +19,8 @@ class Tenant:
     """One tenant as the configuration declares it.
 
     Attributes:
-        documents: the folder, or the file, of its SLOs.
+        documents: the folder, or the file, of its SLOs; None if all of them are in objects of Kubernetes.
+        namespaces: of Kubernetes, whose objects with documents are its own.
         sources: those that its SLOs may be counted from; of a single one they need not name it.
         receivers: the only ones that its alerts are sent to; without any, those that routes name and no tenant owns.
         groups: who is in any of them at the proxy of forward authentication belongs to it.
@@ -28,12 +29,18 @@ class Tenant:
     """
 
     name: str
-    documents: Path
+    documents: Path | None
     sources: tuple[str, ...]
+    namespaces: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     most_slos: int | None = None
     requests_per_minute: int | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where its documents are, except those in objects."""
+        return () if self.documents is None else (self.documents,)
 
 
 def in_tenant(tenant: str, name: str) -> str:

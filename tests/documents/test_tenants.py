@@ -171,6 +171,34 @@ def test_too_many_slos_of_a_tenant_are_refused_with_folder_and_limit(folder: Pat
     assert "may have 1" in error.problem
 
 
+def test_objects_of_a_namespace_are_of_its_tenant(folder: Path) -> None:
+    text = dedent(_CHECKOUT).replace("service: checkout", "service: pay").replace("strict", "other")
+    objects = {Path(f"SloDocument {place}"): text for place in ("acme-shop/pay", "other/pay")}
+    objects[Path("ConfigMap acme-shop/slos/search.yaml")] = text.replace("pay", "search").replace("other", "more")
+    given = tenants(folder, namespaces=("acme-shop",), documents=None)
+    found = load_all_documents(folder / "globex", given, defaults=_DEFAULTS, objects=objects)
+    assert not found.errors
+    assert {slo.id: slo.tenant for slo in found.slos} == {
+        "pay-availability": "",
+        "acme/pay-availability": "acme",
+        "acme/search-availability": "acme",
+        "globex/checkout-availability": "globex",
+    }
+    # Those that are broken keep no other from changing, as files do.
+    broken = {
+        file: text.replace("availability", "up").replace("99.9", "120" if "acme" in str(file) else "99")
+        for file, text in objects.items()
+    }
+    after = load_all_documents(folder / "globex", given, defaults=_DEFAULTS, objects=broken)
+    kept, unsound = keeping_unsound(after, found, given)
+    assert not kept.errors
+    assert {str(error.file) for error in unsound} == {str(file) for file in objects if "acme" in str(file)}
+    assert {slo.id for slo in kept.slos if slo.tenant == "acme"} == {
+        slo.id for slo in found.slos if slo.tenant == "acme"
+    }
+    assert "pay-up" in {slo.id for slo in kept.slos}
+
+
 def test_a_folder_with_errors_stays_as_it_was_and_keeps_no_other_from_changing(folder: Path) -> None:
     active = loaded(folder)
     write(folder, "acme/checkout.yaml", "service: checkout\nslos: [{name: broken}]")

@@ -12,7 +12,7 @@ sources: [{name: eu, url: http://eu.example}]
 receivers: [{name: chat, webhook: {url: http://hook.example}}]
 tenants:
 """
-_ACME = "  - {name: acme, documents: slos/acme}\n"
+_ACME = "  - {name: acme, documents: slos/acme, namespaces: [acme-shop]}\n"
 
 
 def _load(tenants: str, folder: Path) -> LoadedConfig:
@@ -25,6 +25,7 @@ def test_what_a_tenant_says(tmp_path: Path) -> None:
   - name: globex
     documents: /slos/globex
     sources: [eu]
+    namespaces: [globex-shop]
     receivers: [chat]
     groups: [team-globex]
     limits: {slos: 500, requests_per_minute: 600}
@@ -32,11 +33,12 @@ def test_what_a_tenant_says(tmp_path: Path) -> None:
     loaded = _load(_ACME + whole, tmp_path)
     assert not loaded.errors
     assert loaded.config.tenants == (
-        Tenant(name="acme", documents=tmp_path / "slos/acme", sources=("default",)),
+        Tenant(name="acme", documents=tmp_path / "slos/acme", namespaces=("acme-shop",), sources=("default",)),
         Tenant(
             name="globex",
             documents=Path("/slos/globex"),
             sources=("eu",),
+            namespaces=("globex-shop",),
             receivers=("chat",),
             groups=("team-globex",),
             most_slos=500,
@@ -52,6 +54,7 @@ def test_what_a_tenant_says(tmp_path: Path) -> None:
         ("{name: acme, documents: other}", "tenants[1].name"),
         ("{name: a/b, documents: other}", "tenants[1].name"),
         ("{name: b}", "tenants[1].documents"),
+        ("{name: b, namespaces: [b-shop, acme-shop]}", "tenants[1].namespaces[1]"),
         ("{name: b, documents: slos/acme/b}", "tenants[1].documents"),
         ("{name: b, documents: slos/b/../acme}", "tenants[1].documents"),
         ("{name: b, documents: slos}", "tenants[1].documents"),

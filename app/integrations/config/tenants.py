@@ -21,7 +21,8 @@ class TenantModel(Model):
     """One tenant."""
 
     name: Name
-    documents: FilePath
+    documents: FilePath | None = None
+    namespaces: tuple[Text, ...] = ()
     sources: tuple[Name, ...] = Field(default=(DEFAULT_SOURCE,), min_length=1)
     receivers: tuple[Name, ...] = Field(default=(), min_length=1)
     groups: tuple[Text, ...] = ()
@@ -33,7 +34,8 @@ def resolve_tenants(models: Sequence[TenantModel], *, loader: SecretLoader) -> t
     return tuple(
         Tenant(
             name=model.name,
-            documents=loader.path(model.documents),
+            documents=None if model.documents is None else loader.path(model.documents),
+            namespaces=model.namespaces,
             sources=model.sources,
             receivers=model.receivers,
             groups=model.groups,
@@ -51,12 +53,7 @@ def tenant_findings(
     yield from taken_names([model.name.casefold() for model in models], "tenants")
     for number, model in enumerate(models):
         at: FieldPath = ("tenants", number)
-        folder = loader.path(model.documents).resolve()
-        for other in models[:number]:
-            before = loader.path(other.documents).resolve()
-            if folder.is_relative_to(before) or before.is_relative_to(folder):
-                problem = f"is the folder of the tenant {other.name}, or in it, or holds it"
-                yield FieldFinding((*at, "documents"), problem, "write a folder of its own")
+        yield from _documents_findings(model, models[:number], at, loader)
         known = [*sources, DEFAULT_SOURCE]
         for place, name in enumerate(model.sources):
             if name not in known:
@@ -66,6 +63,26 @@ def tenant_findings(
             if name not in receivers:
                 remedy = f"write one of {', '.join(receivers)}" if receivers else "add it to receivers"
                 yield FieldFinding((*at, "receivers", place), f"there is no receiver {name}", remedy)
+
+
+def _documents_findings(
+    model: TenantModel, before: Sequence[TenantModel], at: FieldPath, loader: SecretLoader
+) -> Iterator[FieldFinding]:
+    """What is wrong with where the documents of a tenant are; *before* are the tenants above it."""
+    if model.documents is None and not model.namespaces:
+        yield FieldFinding(
+            (*at, "documents"), "is missing", "write the folder of its SLOs, or namespaces of Kubernetes"
+        )
+    for other in before:
+        if model.documents is not None and other.documents is not None:
+            own, folder = (loader.path(path).resolve() for path in (model.documents, other.documents))
+            if own.is_relative_to(folder) or folder.is_relative_to(own):
+                problem = f"is the folder of the tenant {other.name}, or in it, or holds it"
+                yield FieldFinding((*at, "documents"), problem, "write a folder of its own")
+        for place, name in enumerate(model.namespaces):
+            if name in other.namespaces:
+                problem = f"{name} is a namespace of the tenant {other.name}"
+                yield FieldFinding((*at, "namespaces", place), problem, "write namespaces of its own")
 
 
 def leak_findings(

@@ -84,7 +84,7 @@ def state_of_config(settings: Settings, config_file: Path | None) -> FilesState:
 
 def state_of_documents(settings: Settings, tenants: Sequence[Tenant]) -> FilesState:
     """The files of documents as they are now."""
-    return files_state(settings.specs, *(tenant.documents for tenant in tenants))
+    return files_state(settings.specs, *(path for tenant in tenants for path in tenant.paths))
 
 
 class EngineHistory(History):

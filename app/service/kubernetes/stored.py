@@ -14,6 +14,7 @@ from app.documents import (
     LoadResult,
     holds_documents,
     load_all_documents,
+    namespace_of,
     sound_objects,
     texts_of,
 )
@@ -83,10 +84,10 @@ def _is_object(file: Path) -> bool:
 
 def is_watched(settings: Settings, name: str) -> bool:
     """Whether the settings ask for the object ``Kind namespace/name``."""
-    kind, _, rest = name.partition(" ")
+    kind = name.partition(" ")[0]
     kinds = {WATCHED_KINDS[one].kind for one in settings.kubernetes_kinds}
     namespaces = settings.kubernetes_namespaces
-    return kind in kinds and (not namespaces or rest.partition("/")[0] in namespaces)
+    return kind in kinds and (not namespaces or namespace_of(name) in namespaces)
 
 
 class ObjectDocuments:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from app.kubernetes import DOCUMENT_KIND, ApiServer
 from app.replicas import SERVICE_SHARD, LeaseTerm
 from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader
 from app.settings import Settings, load_settings
+from app.slo import Tenant
 from app.store import Database, open_database
 from app.store.errors import StoreFencedError
 from app.store.shards import HeldShards, ServiceLease, take_shards
@@ -25,6 +26,7 @@ from tests.support.postgres import Postgres
 
 PLURAL, STATUS = DOCUMENT_KIND.plural, f"{DOCUMENT_KIND.plural}/status"
 NO_RECEIVERS = LoadedConfig(config=DeliveryConfig())
+OF_SHOP = Tenant(name="acme", documents=None, namespaces=("shop",), sources=("default",), most_slos=2)
 
 
 class Clock:
@@ -59,6 +61,7 @@ class Cluster:
     folder: Path
     clock: Clock = field(default_factory=Clock)
     lease: ServiceLease = field(default_factory=ServiceLease)
+    delivery: LoadedConfig = NO_RECEIVERS
     watches: list[KubernetesWatch] = field(default_factory=list)
 
     def settings(self, **more: Any) -> Settings:
@@ -68,7 +71,7 @@ class Cluster:
         settings = self.settings(**more)
 
         async def loader() -> DocumentLoader:
-            return document_loader(settings, NO_RECEIVERS)
+            return document_loader(settings, self.delivery)
 
         async def pause(_seconds: float) -> None:
             await asyncio.sleep(0.005)
@@ -88,14 +91,14 @@ class Cluster:
     def loaded(self, **more: Any) -> LoadResult:
         """What another replica loads now."""
         settings = self.settings(**more)
-        return ObjectDocuments(settings, self.database).load(document_loader(settings, NO_RECEIVERS))
+        return ObjectDocuments(settings, self.database).load(document_loader(settings, self.delivery))
 
     def ids(self, **more: Any) -> set[str]:
         return {str(one.id) for one in self.loaded(**more).slos}
 
     def refused(self) -> Sequence[str]:
         documents = ObjectDocuments(self.settings(), self.database)
-        documents.load(document_loader(self.settings(), NO_RECEIVERS))
+        documents.load(document_loader(self.settings(), self.delivery))
         return documents.refused
 
     def problems(self) -> Sequence[str]:
@@ -176,6 +179,31 @@ def test_a_broken_object_keeps_its_last_good_version_and_says_where(cluster: Clu
         cluster.api.apply(PLURAL, "shop/checkout", spec("checkout", slo(objective=99)))
         await reaches(lambda: cluster.condition("shop/checkout").get("reason") == "Active")
         assert cluster.api.object(PLURAL, "shop/checkout")["status"]["findings"] == []
+
+    run(cluster, work)
+
+
+def test_objects_of_a_tenant_are_its_own_and_none_has_more_slos_than_it_may(cluster: Cluster) -> None:
+    cluster.delivery = LoadedConfig(config=DeliveryConfig(tenants=(OF_SHOP,)))
+    cluster.api.apply(PLURAL, "shop/one", spec("checkout"))
+    cluster.api.apply(PLURAL, "shop/two", spec("search"))
+    cluster.api.apply(PLURAL, "find/checkout", spec("checkout"))
+    both = {"acme/checkout-up", "acme/search-up", "checkout-up"}
+
+    async def work(_: KubernetesWatch) -> None:
+        await reaches(lambda: cluster.ids() == both)
+        cluster.api.apply(PLURAL, "shop/three", spec("pay"))
+        cluster.api.apply(PLURAL, "find/more", spec("more"))
+        await reaches(lambda: cluster.condition("shop/three").get("reason") == "Refused")
+        await reaches(lambda: cluster.ids() == {*both, "more-up"})
+        cluster.api.delete(PLURAL, "shop/one")
+        cluster.clock.seconds += 61
+        await reaches(lambda: cluster.ids() == {"acme/pay-up", "acme/search-up", "checkout-up", "more-up"})
+        # What there is stays deletable where the limit is lowered.
+        limit = replace(OF_SHOP, most_slos=1)
+        cluster.delivery = LoadedConfig(config=DeliveryConfig(tenants=(limit,)))
+        cluster.api.delete(PLURAL, "shop/two")
+        await reaches(lambda: cluster.ids() == {"acme/pay-up", "checkout-up", "more-up"})
 
     run(cluster, work)
 
