@@ -520,3 +520,9 @@ class ProblemModel(TypedDict):
     detail: str
     instance: str
     errors: NotRequired[Annotated[list[str], Field(description="Each thing that is wrong, where there are several.")]]
+    code: NotRequired[
+        Annotated[
+            Literal["database_unavailable"],
+            Field(description="Why, for programs: the database cannot be used now. Other problems have none."),
+        ]
+    ]

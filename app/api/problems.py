@@ -5,6 +5,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Literal
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -67,6 +68,7 @@ def problem(
     detail: str,
     *,
     errors: Sequence[str] = (),
+    code: Literal["database_unavailable"] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for one problem with the request of *scope*: a page for a browser that asks for one."""
@@ -81,6 +83,8 @@ def problem(
     }
     if errors:
         content["errors"] = list(errors)
+    if code is not None:
+        content["code"] = code
     page = _page_for(scope)
     if page is None:
         return ProblemResponse(content, status_code=status, headers=headers)
@@ -119,7 +123,8 @@ def handle_problems(app: FastAPI) -> None:
         # The status says why, to those who may read it.
         del error
         detail = "the database cannot be used now; what is kept in memory is shown elsewhere, and alerts go on"
-        return problem(request.scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+        status, headers = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}
+        return problem(request.scope, status, detail, code="database_unavailable", headers=headers)
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
+from app.cli.config_file import configured
 from app.cli.configuration import settings_for
 from app.cli.console import (
     EXIT_FAILED,
@@ -31,10 +32,10 @@ from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.count_sources import CountClient
 from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_paths, name_as_written
-from app.integrations import DeliveryConfig, LoadedConfig, load_config
+from app.integrations import DeliveryConfig, LoadedConfig
 from app.prometheus import BadAnswerError, PrometheusClient, PrometheusError, TimedOutError, UnreachableError
 from app.service.source_clients import known_sources, reachable_sources
-from app.settings import Settings, environment
+from app.settings import Settings
 from app.sli import SeveralSources, sources_of_sli
 from app.slo import DEFAULT_SOURCE, SliKind, Slo, SloId
 from app.status import sla_words
@@ -111,9 +112,7 @@ def check(
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
     database = _inspect_database(settings.database_url, live=live)
-    receivers = load_config(
-        settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
-    )
+    receivers = configured(settings)
     defaults = Defaults.of(settings.default_window, known_sources(settings, receivers))
     documents = load_paths(paths, receivers.config.tenants, defaults=defaults)
     loaded, hints = _with_config(documents, receivers, settings)

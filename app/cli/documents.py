@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.config_file import sound_config
+from app.cli.config_file import configured, sound_config
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, errors, fail
-from app.documents import Defaults, LoadResult, load_all_documents, load_documents
+from app.documents import Defaults, LoadResult, load_all_documents, load_paths
 from app.settings import Settings
 from app.wording.sentences import listed
 from app.yamldoc import ErrorFinding, Finding, HintFinding, LossFinding, WarningFinding
@@ -29,8 +29,11 @@ _MOST_NAMED = 10
 
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
-    """The documents at *paths*; ends the command with every error if there is one."""
-    return _sound(load_documents(*paths, defaults=Defaults.of(settings_for({}).default_window)))
+    """The documents at *paths*, of the tenants whose folders they are in; ends the command with every error if any."""
+    settings = settings_for({})
+    # Whatever else is wrong with that file, such as secrets that are on another machine.
+    tenants = configured(settings).config.tenants
+    return _sound(load_paths(list(paths), tenants, defaults=Defaults.of(settings.default_window)))
 
 
 def sound_documents_of(settings: Settings) -> LoadResult:

@@ -88,6 +88,9 @@ def test_a_second_process_shares_the_slos_and_each_answers_for_all(own_server: P
         assert other in {one["slo"] for one in _get(both[0], "/api/v1/alerts").json()["items"]}
         # It may be in the database.
         assert _get(both[0], "/incidents/unheard-of").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        for kept in ("incidents", "transitions", "events"):
+            answer = _get(both[0], f"/api/v1/{kept}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), kept
         own_server.start()
         wait_until(lambda: _state_of(both[0], pages[0]) == "read", lambda: both[0].log[-2000:])
         # Handed over at once by an orderly stop.

@@ -51,6 +51,21 @@ def test_of_many_slos_with_one_difference_some_are_named(tmp_path: Path) -> None
     assert line.endswith("and 4 more")
 
 
+def test_rules_of_a_tenant_have_the_names_that_its_slos_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    write(folder, GOOD)
+    # Whatever else is wrong with it, such as a secret that is on another machine.
+    broken = "receivers: [{name: chat, webhook: {url_env: NOT_HERE}}]\n"
+    for more in ("", broken):
+        config = write(tmp_path, f"{more}tenants: [{{name: acme, documents: acme}}]", "sloburn.yaml")
+        monkeypatch.setenv("SLOBURN_CONFIG", str(config))
+        result = CliRunner().invoke(app, ["rules", str(folder)])
+        assert result.exit_code == 0, result.output
+        assert "slo: acme/checkout-availability" in result.stdout
+        assert "tenant: acme" in result.stdout
+
+
 def test_documents_with_errors_have_no_rules(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["rules", str(write(tmp_path, BAD))])
 
