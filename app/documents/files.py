@@ -67,6 +67,16 @@ def files_outside(files: Iterable[Path], folders: Iterable[Path]) -> list[Path]:
     return [file for file in files if not is_known(file)] if known else list(files)
 
 
+def namespace_of(name: str) -> str:
+    """The namespace of an object, by what it or one of its texts is called; empty for the path of a file.
+
+    >>> namespace_of("ConfigMap shop/documents/checkout.yaml"), namespace_of("slos/my shop/checkout.yaml")
+    ('shop', '')
+    """
+    kind, _, rest = name.partition(" ")
+    return "" if "/" in kind else rest.partition("/")[0]
+
+
 def _state(file: Path) -> tuple[str, int, int, int]:
     try:
         found = file.stat()

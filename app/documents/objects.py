@@ -86,16 +86,6 @@ class _Found:
     slos: Mapping[str, int]
 
 
-def namespace_of(name: str) -> str:
-    """The namespace of an object, by what it or one of its texts is called; empty for the path of a file.
-
-    >>> namespace_of("ConfigMap shop/documents/checkout.yaml"), namespace_of("slos/my shop/checkout.yaml")
-    ('shop', '')
-    """
-    kind, _, rest = name.partition(" ")
-    return "" if "/" in kind else rest.partition("/")[0]
-
-
 class _Settling:
     def __init__(self, objects: Sequence[DocumentObject], load: DocumentLoader) -> None:
         self._objects = {one.name: one for one in objects}

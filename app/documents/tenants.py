@@ -7,10 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.files import is_below
+from app.documents.files import is_below, namespace_of
 from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
-from app.documents.objects import namespace_of
 from app.policy import BudgetPolicy
 from app.sli import Composite, Part, sources_of_sli
 from app.slo import (

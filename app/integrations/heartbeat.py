@@ -12,6 +12,7 @@ import structlog
 from app.http.client import CheckedClient
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, redacted
+from app.tracing import trace_span
 
 _log = structlog.get_logger(__name__)
 # Services behind a short URL redirect once or twice.
@@ -40,11 +41,14 @@ class Heartbeat:
 
     async def beat(self) -> bool:
         """Call the URL once; whether that succeeded."""
-        try:
-            answer = await self._outgoing.post(await self._url.read(), b"", {}, redirects=_REDIRECTS)
-            problem = None if answer.ok else answer.text
-        except AttemptError as error:
-            problem = str(error)
+        with trace_span("sloburn.heartbeat") as span:
+            try:
+                answer = await self._outgoing.post(await self._url.read(), b"", {}, redirects=_REDIRECTS)
+                problem = None if answer.ok else answer.text
+            except AttemptError as error:
+                problem = str(error)
+            if problem is not None:
+                span.fail("unavailable")
         if problem is not None and not self._failing:
             _log.warning("the heartbeat failed", error=redacted(problem, [self._url, *self._outgoing.secrets])[:300])
         self._failing = problem is not None

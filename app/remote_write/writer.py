@@ -39,6 +39,7 @@ from app.slo import SloId, format_duration
 from app.status import Snapshot
 from app.store import Database, StoreError
 from app.store.remote_write import RemoteWritePart
+from app.tracing import trace_span
 
 _log = structlog.get_logger(__name__)
 # An evaluation that failed or was slow is no gap: Prometheus, too, shows a value for five minutes.
@@ -308,7 +309,7 @@ class RemoteWriter:
         at_s = at.timestamp()
         for probe_s in (at_s, at_s - self._options.history.total_seconds()):
             request = await self._in_thread(partial(probe_request, probe_s, self._options.labels))
-            result = await self._client.send(request.body)
+            result = await self._ask(request)
             if result.outcome is WriteOutcome.UNAVAILABLE:
                 self._failed(result)
                 return False
@@ -322,7 +323,7 @@ class RemoteWriter:
 
     async def _send(self, request: WriteRequest) -> bool:
         """Send a request; whether it is done with, stored or refused."""
-        result = await self._client.send(request.body)
+        result = await self._ask(request)
         match result.outcome:
             case WriteOutcome.STORED:
                 self._succeeded(request)
@@ -339,6 +340,15 @@ class RemoteWriter:
                 return await self._send_halves(request, result)
         return True
 
+    async def _ask(self, request: WriteRequest) -> WriteResult:
+        """Send a request once, as a trace of its own."""
+        receiver, samples = self._options.name, request.samples
+        with trace_span("sloburn.remote_write", {"sloburn.receiver": receiver, "sloburn.samples": samples}) as span:
+            result = await self._client.send(request.body)
+            if result.outcome is not WriteOutcome.STORED:
+                span.fail(result.outcome)
+        return result
+
     async def _send_halves(self, request: WriteRequest, refused: WriteResult, in_vain: int = 0) -> bool:
         """Send a request that was refused in two, since one sample is enough to have all of it refused.
 
@@ -347,7 +357,7 @@ class RemoteWriter:
         results = []
         parts = await self._in_thread(partial(halved_request, request)) if in_vain < _HALVED_IN_VAIN else ()
         for half in parts:
-            result = await self._client.send(half.body)
+            result = await self._ask(half)
             if result.outcome is WriteOutcome.UNAVAILABLE:
                 self._failed(result)
                 return False

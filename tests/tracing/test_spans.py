@@ -4,7 +4,8 @@ import ast
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,18 +16,23 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from app.delivery import DeliveryLoop, StoredOutbox
 from app.delivery.outcome import Failed, FailureReason
 from app.http.secrets import FixedSecret
+from app.integrations.heartbeat import Heartbeat
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.metrics import BuildInfo, Exposition, Instruments
+from app.remote_write import RemoteWriteOptions
 from app.service.logs import configure_logging
 from app.settings import LogFormat, LogLevel
 from app.status import Board
 from app.store import Database, open_database
 from app.store.outbox import enqueue, waiting
 from app.tracing import spans, trace_child, trace_span
+from testbed.process import closed_port
 from testbed.waiting import reaches
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
+from tests.remote_write.receiver import WriteReceiver
+from tests.remote_write.writing import Writing
 from tests.support.api import Served, listening
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.notifications import firing
@@ -65,6 +71,38 @@ def test_an_evaluation_is_one_tree(tmp_path: Path) -> None:
     }
     assert {span.trace for span in seen.spans} == {roots[0].trace}
     assert roots[0].attributes["sloburn.slot"] == datetime.fromtimestamp(NOW, UTC).isoformat()
+
+
+def test_remote_write_is_a_trace_for_each_request(tmp_path: Path) -> None:
+    with (
+        Running(slos([availability("shop")], tmp_path / "slos"), a_source(), tmp_path / "db") as one,
+        WriteReceiver() as to,
+    ):
+        wanted = RemoteWriteOptions(url=f"{to.url}/api/v1/write", history=timedelta(0))
+        with closing(Writing(one, wanted)) as writing, recording() as seen:
+            writing.evaluate(NOW)
+            to.answer = lambda _samples: (500, "")
+            writing.evaluate(NOW + 30)
+    sent = [span for span in seen.spans if span.name == "sloburn.remote_write"]
+    assert [(span.parent, span.failed) for span in sent] == [("", False), ("", True)]
+    assert int(sent[0].attributes["sloburn.samples"]) > 0
+    assert list(seen.tree(sent[0])) == ["POST"]
+    assert to.url not in str(seen.spans)
+
+
+def test_a_heartbeat_is_a_trace_that_names_no_path() -> None:
+    async def beat(server: Scripted) -> None:
+        for url in (f"{server.url}/ping/secret-4711", f"http://127.0.0.1:{closed_port()}/secret-4711"):
+            heartbeat = Heartbeat(FixedSecret(url), every=timedelta(minutes=1), outgoing=outgoing(), is_healthy=bool)
+            await heartbeat.beat()
+            await heartbeat.aclose()
+
+    with Scripted() as server, recording() as seen:
+        asyncio.run(beat(server))
+    beats = [span for span in seen.spans if span.name == "sloburn.heartbeat"]
+    assert [(span.parent, span.failed) for span in beats] == [("", False), ("", True)]
+    assert list(seen.tree(beats[0])) == ["POST"]
+    assert "4711" not in str(seen.spans)
 
 
 def test_a_source_that_fails_does_not_end_the_trace(tmp_path: Path) -> None:
