@@ -42,7 +42,7 @@ def tool_of(root: Mapping[str, Node]) -> str | None:
     'Kubernetes (ConfigMap)'
     """
     version = str(root.get("apiVersion", ""))
-    if root.get("kind") in _READ:
+    if _kind(root) in _READ:
         return None
     if "groups" in root and "slos" not in root:
         return _RULES
@@ -61,11 +61,11 @@ def is_beside_slos(root: Mapping[str, Node]) -> bool:
     >>> is_beside_slos({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}})
     True
     """
-    version, kind, data = str(root.get("apiVersion", "")), root.get("kind"), root.get("data")
+    version, kind, data = str(root.get("apiVersion", "")), _kind(root), root.get("data")
     texts = data.values() if kind == "ConfigMap" and isinstance(data, Mapping) else ()
     if kind in _READ or kind == "Template" or any(_HOLDS_SLOS.search(str(text)) for text in texts):
         return False
-    is_object = isinstance(kind, str) and isinstance(root.get("metadata"), Mapping)
+    is_object = isinstance(root.get("kind"), str) and isinstance(root.get("metadata"), Mapping)
     return tool_of(root) in _BESIDE_SLOS or (
         is_object and (version == "v1" or version.startswith(_KUBERNETES) or "." in version.partition("/")[0])
     )
@@ -73,10 +73,15 @@ def is_beside_slos(root: Mapping[str, Node]) -> bool:
 
 def remedy_for(root: Mapping[str, Node]) -> str:
     """What to do with a document that is not read."""
-    kind = str(root.get("kind", ""))
+    kind = _kind(root)
     return f"write apiVersion: {_READ[kind]}" if kind in _READ else _REMEDIES.get(kind, _WRITE_SLOS)
 
 
 def has_no_slos(root: Mapping[str, Node]) -> bool:
     """Whether a document lies beside SLOs by its nature, and never holds any: the list of files of Kustomize."""
     return str(root.get("apiVersion", "")).startswith("kustomize.config.k8s.io/")
+
+
+def _kind(root: Mapping[str, Node]) -> str:
+    """The kind as text: what a document has there may be a list, too."""
+    return str(root.get("kind", ""))

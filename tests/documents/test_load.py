@@ -206,6 +206,11 @@ def test_a_kind_without_the_version_of_its_tool_is_told_with_it(text: str, versi
     assert f"write apiVersion: {version}" in error.remedy
 
 
+def test_a_kind_that_is_a_list_is_refused_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: true\nkind: []\nmetadata: {name: a}\n")
+    assert len(load_documents(tmp_path).errors) == 1
+
+
 def test_the_list_of_files_beside_documents_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
     (tmp_path / "slo.yaml").write_text(_document("shop", "x"))
