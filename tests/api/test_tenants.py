@@ -348,3 +348,11 @@ def test_what_reads_without_a_reader_sees_nothing(world: World) -> None:
     """Such as a thread that was not told on whose behalf it works."""
     with pytest.raises(LookupError):
         _ = seen_by_readers(world.served.data).board.snapshots
+
+
+def test_backtests_of_all_tenants_end_with_the_service() -> None:
+    """Nobody asks then."""
+    served = two_tenants()
+    assert served.backtests.jobs.listed()
+    seen_by_readers(served.data).backtests.jobs.close()
+    assert not served.backtests.jobs.listed()

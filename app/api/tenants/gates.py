@@ -110,6 +110,11 @@ class SeenBacktestJobs(BacktestJobs):
     def remove(self, job: str) -> bool:
         return self.find(job) is not None and self.whole.remove(job)
 
+    @override
+    def close(self) -> None:
+        # The service stops: there is no reader, and all of them end.
+        self.whole.close()
+
 
 def _are_of_reader(job: BacktestJob) -> bool:
     return are_seen(str(slo.id) for slo in job.plan.slos)
