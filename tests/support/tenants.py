@@ -11,6 +11,7 @@ from app.policy import DEFAULT_POLICY, GateQuestion, WrittenPostmortem
 from app.replay import BacktestJobs, plan_of
 from app.slo import AlertState, Severity, SloId, Tenant
 from app.status import AlertView, ReceiverStatus, Snapshot, SourceStatus
+from app.store import Database
 from app.store.dead_letters import dead_letters
 from app.store.receiver_records import ReceiverRecord
 from tests.support.api import Served
@@ -39,9 +40,11 @@ TENANTS = [
 PAGE = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF - timedelta(minutes=5), tier="1h/5m")
 
 
-def two_tenants() -> Served:
-    """An application of both, on the day of the snapshots."""
+def two_tenants(database: Database | None = None) -> Served:
+    """An application of both, on the day of the snapshots, over a *database* that has nothing yet."""
     served = Served(tenants=TENANTS, report_link_secret="of links", token="for all")  # noqa: S106  of no service
+    if database is not None:
+        served.incidents.database = database
     served.incidents.clock.at = AS_OF
     documents = Documents(served.incidents.database)
     snapshots: list[Snapshot] = []
