@@ -15,6 +15,7 @@ from testbed.shop import serving_shop
 from testbed.stack import QUICK, document, look, stack
 from testbed.timeline import all_clear, page
 from testbed.waiting import PATIENCE_S, wait_until
+from tests.support.made_up_revision import NEXT, next_version
 from tests.support.postgres import Postgres, postgres
 
 SERVICES = tuple(f"shop{number}" for number in range(8))
@@ -47,16 +48,21 @@ def test_an_incident_is_told_while_the_server_restarts_and_is_recorded_afterward
 
 
 def test_a_second_process_shares_the_slos_and_each_answers_for_all(own_server: Postgres, tmp_path: Path) -> None:
-    """Also of what the other evaluates, while the server hangs and while it is stopped: links in pages lead there."""
+    """Also of what the other evaluates, while the server hangs and while it is stopped: links in pages lead there.
+
+    The second is of the next version, which has added something to the tables: so is an upgrade without a stop.
+    """
     specs = write_documents([document(name) for name in SERVICES], tmp_path / "slos")
     env = {**QUICK, "SLOBURN_DATABASE_URL": own_server.new_database()}
     with ExitStack() as running:
         shop = running.enter_context(serving_shop(SERVICES))
         source = running.enter_context(prometheus(tmp_path / "prometheus", scrape=[("shop", shop.url)]))
+        upgraded = {**env, "PYTHONPATH": str(next_version(tmp_path / "next"))}
         both = [
-            running.enter_context(sloburn(source.url, specs, tmp_path / name, env=env, forked=True))
-            for name in ("first", "second")
+            running.enter_context(sloburn(source.url, specs, tmp_path / "first", env=env, forked=True)),
+            running.enter_context(sloburn(source.url, specs, tmp_path / "second", env=upgraded)),
         ]
+        assert _revision(own_server, env["SLOBURN_DATABASE_URL"]) == NEXT
         ids = {f"{name}-availability" for name in SERVICES}
         # Each SLO is exposed by one of them, and each has some of so many.
         wait_until(
@@ -94,9 +100,13 @@ def test_a_second_process_shares_the_slos_and_each_answers_for_all(own_server: P
         own_server.start()
         wait_until(lambda: _state_of(both[0], pages[0]) == "read", lambda: both[0].log[-2000:])
         # Handed over at once by an orderly stop.
-        assert both[1].stop() == 0
-        wait_until(lambda: _exposed(both[0]) == ids, lambda: both[0].log[-3000:])
+        assert both[0].stop() == 0
+        wait_until(lambda: _exposed(both[1]) == ids, lambda: both[1].log[-3000:])
         assert "Traceback" not in both[0].log + both[1].log
+
+
+def _revision(server: Postgres, url: str) -> object:
+    return server.value_of("SELECT version_num FROM schema_revision", database=url.rpartition("/")[2])
 
 
 def _get(service: Server, path: str) -> httpx.Response:

@@ -15,6 +15,8 @@ NEXT = f"{int(REVISION) + 1:04}"
 WIDENED = ("alert", "change", "incident", "instance", "outbox", "shard", "shown_shard", "sli_state", "transition")
 """The tables that get a column which may be null, `added`."""
 
+_APP = MIGRATIONS.parents[1]
+
 
 @contextmanager
 def opened_by_the_next_version(url: str, folder: Path, *, works_with: str = REVISION) -> Iterator[Database]:
@@ -26,13 +28,7 @@ def opened_by_the_next_version(url: str, folder: Path, *, works_with: str = REVI
     migrations = folder / f"migrations-{works_with}"
     if not migrations.exists():
         shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-        columns = "".join(f"    op.add_column({name!r}, sa.Column('added', sa.String))\n" for name in WIDENED)
-        (migrations / "versions" / f"{NEXT}_made_up.py").write_text(
-            "import sqlalchemy as sa\nfrom alembic import op\n"
-            f"revision, down_revision, branch_labels, depends_on = {NEXT!r}, {REVISION!r}, None, None\n"
-            f"works_with = {works_with!r}\n"
-            f"def upgrade():\n{columns}"
-        )
+        _write_revision(migrations, works_with)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.store.migrate.MIGRATIONS", migrations)
         patch.setattr("app.store.migrate.REVISION", NEXT)
@@ -44,3 +40,24 @@ def opened_by_the_next_version(url: str, folder: Path, *, works_with: str = REVI
         yield opened
     finally:
         opened.close()
+
+
+def next_version(folder: Path) -> Path:
+    """A copy of the code of which the made-up revision is the newest, below a folder for `PYTHONPATH`."""
+    # With what was compiled of it, which is valid for files of the same times.
+    shutil.copytree(_APP, folder / "app")
+    migrations = folder / "app" / MIGRATIONS.relative_to(_APP)
+    _write_revision(migrations, REVISION)
+    module = migrations.with_name("migrate.py")
+    module.write_text(module.read_text().replace(f'REVISION = "{REVISION}"', f'REVISION = "{NEXT}"'))
+    return folder
+
+
+def _write_revision(migrations: Path, works_with: str) -> None:
+    columns = "".join(f"    op.add_column({name!r}, sa.Column('added', sa.String))\n" for name in WIDENED)
+    (migrations / "versions" / f"{NEXT}_made_up.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f"revision, down_revision, branch_labels, depends_on = {NEXT!r}, {REVISION!r}, None, None\n"
+        f"works_with = {works_with!r}\n"
+        f"def upgrade():\n{columns}"
+    )

@@ -69,11 +69,11 @@ class Postgres(Server):
         with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def value_of(self, query: str) -> object:
+    def value_of(self, query: str, *, database: str = "postgres") -> object:
         """The first value of the first row that a query gives; None without rows."""
         import psycopg  # noqa: PLC0415  each worker of pytest would import it
 
-        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             row = connection.execute(query.encode()).fetchone()
         return None if row is None else row[0]
 
