@@ -12,6 +12,7 @@ from bench.forecast_months import CELL_S, CELLS_A_DAY, KINDS, MadeUp, made_up
 HORIZONS_D = (1, 3, 7, 14)
 """Days ahead at which the remaining budget is compared."""
 _AHEAD_D = 30
+_KEPT_D = 30
 # Origins are drawn from so many days, so that one history gives several that differ.
 _DAYS_OF_ORIGINS = 14
 _DAY_S = 86_400.0
@@ -89,9 +90,10 @@ def score(kind: str, seeds: Iterable[int], *, origins: int, window_days: int = 3
     whole = ForecastScore()
     window, ahead = window_days * CELLS_A_DAY, min(_AHEAD_D, window_days) * CELLS_A_DAY
     for seed in seeds:
-        history = made_up(kind, seed, days=window_days + _DAYS_OF_ORIGINS + _AHEAD_D)
+        kept = max(window_days, _KEPT_D)
+        history = made_up(kind, seed, days=kept + _DAYS_OF_ORIGINS + _AHEAD_D)
         source = np.random.default_rng([seed, 99])
-        now = source.integers(window, len(history.total) - ahead, origins)
+        now = source.integers(kept * CELLS_A_DAY, len(history.total) - ahead, origins)
         found = _forecasts(history, now, window, ahead)
         for place, origin in enumerate(now.tolist()):
             _compare(whole, history, origin, found, place, window=window, ahead=ahead)
@@ -99,11 +101,12 @@ def score(kind: str, seeds: Iterable[int], *, origins: int, window_days: int = 3
 
 
 def _forecasts(history: MadeUp, now: Ints, window: int, ahead: int) -> Forecasts:
-    cells = now[:, None] - window + np.arange(window)
-    many = len(now)
+    # As the ledger keeps them: a month at least, however short the SLO window is.
+    many, kept = len(now), max(window, _KEPT_D * CELLS_A_DAY)
+    cells = now[:, None] - kept + np.arange(kept)
     return forecasts(
         CountedCells(
-            total=history.total[cells], bad=history.bad[cells], measured_s=np.full((many, window), float(CELL_S))
+            total=history.total[cells], bad=history.bad[cells], measured_s=np.full((many, kept), float(CELL_S))
         ),
         Budgets(
             error_budget=np.full(many, history.error_budget),

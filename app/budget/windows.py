@@ -12,6 +12,9 @@ STANDARD_WINDOWS = tuple(
 Source: https://sre.google/workbook/alerting-on-slos/ (the windows of its recommended alerts)
 """
 
+LEARNED_FROM = timedelta(days=30)
+"""How much history is kept however short an SLO window is: normal rates ask for 28 whole days, forecasts for weeks."""
+
 
 def windows_of(slo: Slo) -> tuple[timedelta, ...]:
     """The look-back windows of an SLO, shortest first: the standard set and those of its alerts."""

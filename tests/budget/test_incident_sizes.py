@@ -24,6 +24,8 @@ def incidents_of(*sizes: float) -> PastIncidents:
         ongoing_share=nothing,
         ongoing_hours=nothing,
         small=np.zeros((1, 1), dtype=bool),
+        followed=nothing,
+        quiet_hours=nothing,
     )
 
 

@@ -40,3 +40,24 @@ def test_a_quiet_hour_between_two_that_fail_belongs_to_their_incident_and_adds_n
     assert found.count.tolist() == [1]
     assert found.hours[0, 0] == 3
     assert found.size[0, 0] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_incidents_that_follow_each_other_are_expected_to_go_on_doing_so() -> None:
+    """Six outages a week apart or more are no cluster, six in two days are; of one alone it is not known."""
+    hours = 42 * 24
+    total, bad = np.full((3, hours), 1000.0), np.zeros((3, hours))
+    bad[0, range(24, hours, 170)] = 500.0
+    bad[1, range(300, 348, 8)] = 500.0
+    bad[2, 900] = 500.0
+    found = left_out_incidents(
+        total,
+        bad,
+        base_rates(total, bad),
+        expected=np.zeros((3, hours)),
+        lately_total=np.full(3, 500.0),
+        lately_bad=np.zeros(3),
+    )
+    assert found.count.tolist() == [6, 6, 1]
+    apart, together, alone = found.followed.tolist()
+    assert apart < alone < 0.2 < 0.6 < together
+    assert found.quiet_hours.tolist() == [hours - 24 - 5 * 170 - 1, hours - 341, hours - 901]

@@ -37,8 +37,8 @@ class Draws:
     """What decides each future.
 
     *total_chance* and *bad_chance* are standard normal and *bad_uniform* uniform, of shape (futures, steps);
-    *incident_rate* is normal, *lasts* uniform, of shape (futures,); *gaps* are exponential, *which* uniform and
-    *larger* normal, of shape (futures, arrivals).
+    *incident_rate* is normal, *lasts* uniform, of shape (futures,); *gaps* are exponential, *which* and *follows*
+    uniform and *larger* normal, of shape (futures, arrivals).
     """
 
     traffic: LevelDraws
@@ -51,6 +51,7 @@ class Draws:
     which: Floats
     larger: Floats
     lasts: Floats
+    follows: Floats
 
 
 @lru_cache(maxsize=4)
@@ -84,6 +85,7 @@ def draws(days: int, steps: int) -> Draws:
         which=source.uniform(0.0, 1.0, by_arrival),
         larger=source.standard_normal(by_arrival),
         lasts=even(),
+        follows=source.uniform(0.0, 1.0, by_arrival),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.budget.base_rate import HOURS
 from app.budget.forecast.draws import FUTURES, MOST_ARRIVALS, Draws, LevelDraws, draws
-from app.budget.forecast.incidents import MOST_INCIDENTS, PastIncidents
+from app.budget.forecast.incidents import FOLLOWS_WITHIN_HOURS, MOST_INCIDENTS, PastIncidents
 from app.budget.forecast.levels import Levels
 from app.budget.forecast.usual import Usual
 from app.slo.arrays import Floats, Ints
@@ -137,11 +137,19 @@ def _arrivals(known: Usual, horizon_h: Floats, drawn: Draws) -> tuple[Ints, Ints
 
     How frequent they really are is not known: each future has a frequency of its own.
     """
-    shape = known.incidents.count.astype(np.float64)[:, None] + _PRIOR_INCIDENTS
+    past = known.incidents
+    # One of a cluster is no incident of its own.
+    shape = (past.count * (1.0 - past.followed))[:, None] + _PRIOR_INCIDENTS
     rate = _gamma(shape, drawn.incident_rate) / (known.known_hours + _PRIOR_EXPOSURE_H)[:, None]
-    expected = float((rate.max(axis=1) * horizon_h).max())
+    expected = float((rate.max(axis=1) * horizon_h / (1.0 - past.followed)).max())
     most = min(int(expected + 4.0 * np.sqrt(expected) + 3.0), MOST_ARRIVALS)
-    begins_h = np.cumsum(drawn.gaps[:, :most], axis=1) / np.maximum(rate, _RAREST)[:, :, None]
+    follows = np.repeat(past.followed[:, None], most, axis=1)
+    # That none has followed so far makes it less likely that one does.
+    waiting = past.followed * np.exp(-past.quiet_hours / FOLLOWS_WITHIN_HOURS)
+    follows[:, 0] = waiting / (waiting + 1.0 - past.followed)
+    alone_h = drawn.gaps[:, :most] / np.maximum(rate, _RAREST)[:, :, None]
+    is_soon = drawn.follows[:, :most] < follows[:, None, :]
+    begins_h = np.cumsum(np.where(is_soon, drawn.gaps[:, :most] * FOLLOWS_WITHIN_HOURS, alone_h), axis=2)
     some = np.nonzero(begins_h < horizon_h[:, None, None])
     row, future, arrival = some
     return row, future, arrival, begins_h[some]

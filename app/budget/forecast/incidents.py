@@ -15,6 +15,15 @@ _GOES_ON = 0.5
 # An incident began somewhere in its first hour: half an hour of that is counted.
 _FIRST_HOUR = 0.5
 
+FOLLOWS_WITHIN_HOURS = 18.0
+"""The mean time until another incident of the same cluster."""
+_SOON_HOURS = 2.0 * FOLLOWS_WITHIN_HOURS
+# Of how many incidents another one follows is not known of few: as if 0.3 of 2 more had been followed. Without that
+# the first cluster of a service comes as a surprise; with 0.6 intervals of services without clusters are too wide.
+_PRIOR_FOLLOWED, _PRIOR_GAPS = 0.3, 2.0
+# Clusters end: at 0.8 one has five incidents on average.
+_MOST_FOLLOWED = 0.8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastIncidents:
@@ -24,7 +33,9 @@ class PastIncidents:
     how long each lasted, *begins* how many hours before the end of the history; all of shape (SLIs, incidents), NaN
     behind the last. *count* is how many there are, shape (SLIs,). *ongoing_share* is the share of requests that fails
     now in excess of the normal, 0 where no incident goes on, *ongoing_hours* for how long it has gone on. *small* are
-    the hours of incidents beyond the largest ones, shape (SLIs, hours).
+    the hours of incidents beyond the largest ones, shape (SLIs, hours). *followed* is the share of incidents that
+    another one soon follows because of them, shape (SLIs,), and *quiet_hours* how long ago the last one ended, infinity
+    without any.
     """
 
     size: Floats
@@ -34,6 +45,8 @@ class PastIncidents:
     ongoing_share: Floats
     ongoing_hours: Floats
     small: Bools
+    followed: Floats
+    quiet_hours: Floats
 
 
 def left_out_incidents(
@@ -68,6 +81,7 @@ def left_out_incidents(
         table[place, row[kept], rank[kept]] = column[kept]
     small = np.zeros(rows * many, dtype=bool)
     small[mine] = ~kept[number]
+    followed, quiet_hours = _clustering(row, starts % many, columns[1], rows, many)
     normal = np.nan_to_num(rates.share) * rates.by_hour[:, -1]
     of_hour, lately = share_of(bad[:, -1], total[:, -1]), share_of(lately_bad, lately_total)
     share, since = _ongoing(left_out, normal, of_hour=of_hour, lately=lately)
@@ -79,7 +93,28 @@ def left_out_incidents(
         ongoing_share=share,
         ongoing_hours=since,
         small=small.reshape(rows, many),
+        followed=followed,
+        quiet_hours=quiet_hours,
     )
+
+
+def _clustering(row: Ints, begins: Ints, hours: Ints, rows: int, many: int) -> tuple[Floats, Floats]:
+    """The share of incidents that another soon follows beyond chance, and the hours since the last one ended.
+
+    Incidents are in the order of their rows and times; *begins* are hours after the beginning of the history.
+    """
+    count = np.bincount(row, minlength=rows)
+    is_next = row[1:] == row[:-1]
+    is_soon = is_next & (begins[1:] - begins[:-1] - hours[:-1] < _SOON_HOURS)
+    soon = np.bincount(row[1:][is_soon], minlength=rows)
+    gaps = np.maximum(count - 1, 0)
+    # As many as that follow each other soon by chance.
+    chance = 1.0 - np.exp(-_SOON_HOURS * count / many)
+    excess = (soon - gaps * chance) / (1.0 - chance)
+    followed = (np.maximum(excess, 0.0) + _PRIOR_FOLLOWED) / (gaps + _PRIOR_GAPS)
+    quiet_hours = np.full(rows, np.inf)
+    np.minimum.at(quiet_hours, row, (many - begins - hours).astype(np.float64))
+    return np.minimum(followed, _MOST_FOLLOWED), quiet_hours
 
 
 def _ongoing(left_out: Bools, normal: Floats, *, of_hour: Floats, lately: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from app.budget import STANDARD_WINDOWS, windows_of
+from app.budget import LEARNED_FROM, STANDARD_WINDOWS, windows_of
 from app.ingest.series.brackets import Interpolated
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
@@ -305,5 +305,5 @@ def _long_windows_s(slos: Iterable[Slo]) -> tuple[float, ...]:
 
 
 def _horizon_s(slo: Slo) -> float:
-    longest = max(slo.window.longest, slo.longest_alert_window, *STANDARD_WINDOWS)
+    longest = max(slo.window.longest, slo.longest_alert_window, LEARNED_FROM, *STANDARD_WINDOWS)
     return longest.total_seconds() + 3600.0
