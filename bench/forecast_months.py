@@ -153,7 +153,7 @@ KINDS: dict[str, Callable[[Draft], None]] = {
     "long incidents": _long_incidents,
     "clusters": _clusters,
 }
-"""What services are like. The model was tuned on some seeds of all; the last two were only looked at afterwards."""
+"""What services are like. The model was tuned on other seeds; *long incidents* was only looked at afterwards."""
 
 
 def made_up(kind: str, seed: int, *, days: int) -> MadeUp:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import points, recorded_budgets
+from app.ingest.series import tracked_slis
 from app.status import HistoryPoint
 from app.store.budgets import load_budgets
 from tests.evaluation.memory import MemorySource, Series
@@ -72,8 +73,12 @@ def test_before_the_first_sample_the_budget_is_not_known(tmp_path: Path) -> None
     assert later == pytest.approx([1 - 0.5 / 0.001] * len(later), rel=1e-2)
 
 
-def test_a_window_that_began_before_all_that_is_known_has_no_budget(tmp_path: Path) -> None:
+def test_a_window_that_began_before_all_that_is_known_has_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Half of a window is not the budget that anybody was shown."""
+    # A month of history would be the same in more time.
+    monkeypatch.setattr(tracked_slis, "LEARNED_FROM", timedelta(0))
     since = NOW - 9 * DAY
     wanted = slos([availability("shop", window="4d")], tmp_path / "slos")
     with Running(wanted, MemorySource(_shop(since, (NOW - 3 * DAY, NOW - 2 * DAY))), tmp_path / "db") as one:

@@ -32,7 +32,8 @@ def counted_for_slices(transaction: Transaction, ledger_writer: LedgerWriter) ->
 
 
 def _tracked(sli: Sli, horizon_s: float) -> TrackedSli:
-    return TrackedSli(key=sli.key, sli=sli, slos=(), selectors=(*sli.queries, *sli.native), horizon_s=horizon_s)
+    selectors = (*sli.queries, *sli.native)
+    return TrackedSli(key=sli.key, sli=sli, slos=(), selectors=selectors, horizon_s=horizon_s, windows_s=horizon_s)
 
 
 def _load(transaction: Transaction, ended: dict[str, TrackedSli], *, interval_s: int) -> LedgerWriter:

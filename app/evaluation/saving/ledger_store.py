@@ -289,7 +289,7 @@ class LedgerStore:
             # Those that were first keep their index: the order of rows must not depend on who has left.
             kept = set(np.argsort(gone, kind="stable")[: tracked_slis.MOST_GROUPS].tolist())
             for position, row in enumerate(rows):
-                if position in kept and gone[position] <= known[sli].horizon_s:
+                if position in kept and gone[position] <= known[sli].windows_s:
                     yield row
                 else:
                     self._left.append(row.id)

@@ -267,7 +267,7 @@ class SeriesIndex:
         self._renewed_s = now_s
         for tracked in self._tracked_slis:
             if tracked.sli.by:
-                self._leaving |= free_places(tracked, self._ledger, gone_s=tracked.horizon_s)
+                self._leaving |= free_places(tracked, self._ledger, gone_s=tracked.windows_s)
                 seen_s = tracked.counted_s - 2 * _RENEWED_EVERY_S
                 tracked.refused_groups = {
                     group: at_s for group, at_s in tracked.refused_groups.items() if at_s > seen_s

@@ -60,7 +60,8 @@ class TrackedSli:
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending_targets* are the targets that appear in the history so far,
-    *pending_series* the series that appear on known targets. *long_windows_s* are the windows whose start is looked at
+    *pending_series* the series that appear on known targets. Counts are kept for *horizon_s*, members of a group that
+    have gone for *windows_s*, as far back as windows reach. *long_windows_s* are the windows whose start is looked at
     closely. *resumed* says that the provisional part comes from disk and is to be counted again. *consecutive_failures*
     is how many times in a row it was asked for in vain. *problem* is why the last evaluation was not answered,
     *history_problem* why the last piece of history was not; each may be alone. *unmeasured* are histograms without the
@@ -92,6 +93,7 @@ class TrackedSli:
     slos: tuple[Slo, ...]
     selectors: tuple[Selector, ...]
     horizon_s: float
+    windows_s: float
     long_windows_s: tuple[float, ...] = ()
     started: bool = False
     resumed: bool = False
@@ -222,7 +224,8 @@ def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> 
             sli=judged[0].sli,
             slos=tuple(judged),
             selectors=(*judged[0].sli.queries, *judged[0].sli.native),
-            horizon_s=max(_horizon_s(slo) for slo in judged) + older.total_seconds(),
+            horizon_s=max(*map(_windows_s, judged), LEARNED_FROM.total_seconds()) + older.total_seconds(),
+            windows_s=max(map(_windows_s, judged)) + older.total_seconds(),
             long_windows_s=_long_windows_s(judged),
         )
         for key, judged in by_key.items()
@@ -237,6 +240,7 @@ def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> 
     for tracked, _ in reversed(list(composites_of(tracked_slis.values()))):
         for part in tracked.parts:
             part.horizon_s = max(part.horizon_s, tracked.horizon_s)
+            part.windows_s = max(part.windows_s, tracked.windows_s)
     return tuple(tracked_slis.values())
 
 
@@ -248,7 +252,7 @@ def _add_parts_of_sources(tracked: TrackedSli, tracked_slis: dict[str, TrackedSl
         part = tracked_slis.get(sli.key)
         if part is None:
             part = tracked_slis[sli.key] = TrackedSli(
-                key=sli.key, sli=sli, slos=(), selectors=(*sli.queries, *sli.native), horizon_s=0.0, long_windows_s=()
+                key=sli.key, sli=sli, slos=(), selectors=(*sli.queries, *sli.native), horizon_s=0.0, windows_s=0.0
             )
         part.long_windows_s = tuple(sorted({*part.long_windows_s, *tracked.long_windows_s}))
 
@@ -304,6 +308,7 @@ def _long_windows_s(slos: Iterable[Slo]) -> tuple[float, ...]:
     return tuple(sorted(length.total_seconds() for length in lengths if length.total_seconds() > FINE_REACH_S))
 
 
-def _horizon_s(slo: Slo) -> float:
-    longest = max(slo.window.longest, slo.longest_alert_window, LEARNED_FROM, *STANDARD_WINDOWS)
+def _windows_s(slo: Slo) -> float:
+    """How far back the windows of an SLO reach."""
+    longest = max(slo.window.longest, slo.longest_alert_window, *STANDARD_WINDOWS)
     return longest.total_seconds() + 3600.0
