@@ -419,7 +419,7 @@ class Engine:
         if self._schedule is not None and self._schedule.clock_went_backwards:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
         reasons += [f"remote write to {one.receiver}: {one.problem}" for one in self.remote_write if one.problem]
-        skews = {"Prometheus": self._clock_source().clock_skew}
+        skews = {"Prometheus": self._clock_skew}
         for peer, skew in {**skews, **self._delivery.clock_skews}.items():
             if abs(skew) > _MOST_SKEW_S:
                 reasons.append(f"the clock of {peer} is {skew:+.0f} s from ours")
@@ -697,7 +697,7 @@ class Engine:
             complete_waiting(transaction, explained, at=self._components.clock.now())
 
     def _compare_clocks(self) -> None:
-        before, self._last_skew = self._last_skew, self._clock_source().clock_skew
+        before, self._last_skew = self._last_skew, self._clock_skew
         if abs(self._last_skew) > _MOST_SKEW_S >= abs(before):
             _log.error("clock skew with Prometheus exceeds 30 s", ahead_s=round(self._last_skew))
 
@@ -706,23 +706,34 @@ class Engine:
 
         Nor did ours leap ahead of it where it was slow, and is put right. At the start a small difference is only said.
         """
-        with suppress(PrometheusError):
-            await self._clock_source().build_info(deadline=_CLOCK_WITHIN_S)
+        await self._ask_clock()
         if self._schedule is not None and self._schedule.last is not None:
-            return self._clock_source().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
+            return self._clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
         self._compare_clocks()
-        return self._clock_source().clock_skew >= -_FAR_AHEAD_S
+        return self._clock_skew >= -_FAR_AHEAD_S
+
+    async def _ask_clock(self) -> bool:
+        """Compare our clock with that of a Prometheus; False if none answers, or no SLO is counted from any."""
+        source = self._clock_source()
+        if source is None:
+            return False
+        with suppress(PrometheusError):
+            await source.build_info(deadline=_CLOCK_WITHIN_S)
+            return True
+        return False
+
+    @property
+    def _clock_skew(self) -> float:
+        """How far the clock of Prometheus was ahead of ours when it answered last, in seconds; 0 if there is none."""
+        source = self._clock_source()
+        return 0.0 if source is None else source.clock_skew
 
     async def _missed_by_all(self, slots: int, at: datetime) -> int:
         return slots if self._replica is None else await asyncio.to_thread(self._replica.missed, slots, at)
 
     async def _goes_back(self, at: datetime) -> bool:
         """Go on from the slot *at* although later ones were evaluated, if Prometheus's clock agrees with ours now."""
-        try:
-            await self._clock_source().build_info(deadline=_CLOCK_WITHIN_S)
-        except PrometheusError:
-            return False
-        if abs(self._clock_source().clock_skew) > _MOST_SKEW_S:
+        if not await self._ask_clock() or abs(self._clock_skew) > _MOST_SKEW_S:
             return False
         async with self._swapping:
             try:
@@ -776,8 +787,10 @@ class Engine:
         """Say once which SLOs look back further than Prometheus remembers."""
         while True:
             try:
-                info = await self._in_background().runtime_info()
+                info = await self._in_background().runtime_info() if self._is_default_used else None
             except PrometheusError:
+                info = None
+            if info is None:
                 await asyncio.sleep(_ASK_AGAIN_S)
                 continue
             kept = info.retention
@@ -855,13 +868,18 @@ class Engine:
             return False
         return self._components.clock.now() - evaluator.last_commit <= self._late_after
 
-    def _clock_source(self) -> PrometheusClient:
-        """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it."""
+    @property
+    def _is_default_used(self) -> bool:
+        """Whether an SLO is counted from the default source; otherwise there may be no such server at all."""
         sources = self._delivery.config.sources
-        if sources and not any(DEFAULT_SOURCE in sources_of_sli(slo.sli) for slo in self._documents.slos):
-            # While a reload opens its sources, none of them may be there yet; services that count have no clock for us.
-            return self._sources.live(sources) or self._prometheus()
-        return self._prometheus()
+        return not sources or any(DEFAULT_SOURCE in sources_of_sli(slo.sli) for slo in self._documents.slos)
+
+    def _clock_source(self) -> PrometheusClient | None:
+        """Whose clock is compared with ours: that of the default source, or of the first one where no SLO is of it.
+
+        None while there is no Prometheus: services that count have no clock for us.
+        """
+        return self._prometheus() if self._is_default_used else self._sources.live(self._delivery.config.sources)
 
     def _prometheus(self) -> PrometheusClient:
         """The client that evaluations ask for the SLIs of the default source."""
