@@ -52,6 +52,7 @@ from app.alerting.notifications.notification import (
 )
 from app.alerting.notifications.relabelling import relabel
 from app.alerting.notifications.routing import Notified, Route, Routing
+from app.alerting.notifications.silences import AlertSilence, AlertSilences
 from app.alerting.policy import check_rule, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge, trips_as_measured
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
@@ -70,6 +71,8 @@ __all__ = [
     "SLO_REMOVED",
     "Alert",
     "AlertCondition",
+    "AlertSilence",
+    "AlertSilences",
     "BudgetCounts",
     "Definition",
     "End",

@@ -64,15 +64,17 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
 def _documents(
     known: BoardContent, active: Iterable[tuple[Snapshot, AlertView]], external_url: str
 ) -> list[ActiveAlertModel]:
+    sent = ((snapshot, alert, known.notification_of(snapshot, alert)) for snapshot, alert in active)
     return [
         alert_document(
             snapshot,
             alert,
-            known.notification_of(snapshot, alert),
+            notification,
             owner=known.owner_of(snapshot, alert),
             external_url=external_url,
+            silence=known.silence_of(notification),
         )
-        for snapshot, alert in active
+        for snapshot, alert, notification in sent
     ]
 
 

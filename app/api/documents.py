@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app.alerting import Notification, Transition
+from app.alerting import AlertSilence, Notification, Transition
 from app.api.forecasts.documents import forecast_document
 from app.api.models import (
     ActiveAlertModel,
     AlertModel,
+    AlertSilenceModel,
     BackfillModel,
     BudgetModel,
     BurnRateModel,
@@ -70,7 +71,13 @@ def slo_document(snapshot: Snapshot) -> SloModel:
 
 
 def alert_document(
-    snapshot: Snapshot, alert: AlertView, sent: Notification | None, *, owner: SloId, external_url: str
+    snapshot: Snapshot,
+    alert: AlertView,
+    sent: Notification | None,
+    *,
+    owner: SloId,
+    external_url: str,
+    silence: AlertSilence | None = None,
 ) -> ActiveAlertModel:
     """One alert with its *owner*, an SLO or a member of its group, and its notification, if one was sent."""
     return {
@@ -80,7 +87,23 @@ def alert_document(
         "group": dict(snapshot.group) if owner == snapshot.id else {},
         **_alert(alert),
         "url": page_of(external_url, owner),
+        "silence": silence_document(silence),
         **(_NO_NOTIFICATION if sent is None else _notification(sent)),
+    }
+
+
+def silence_document(silence: AlertSilence | None) -> AlertSilenceModel | None:
+    """What keeps an Alertmanager from notifying; null if nothing is known to."""
+    if silence is None:
+        return None
+    return {
+        "state": "inhibited" if silence.is_inhibited else "silenced",
+        "receiver": silence.receiver or None,
+        "id": silence.id or None,
+        "until": utc(silence.until),
+        "created_by": silence.created_by or None,
+        "comment": silence.comment or None,
+        "read_at": utc(silence.read_at),
     }
 
 

@@ -280,6 +280,7 @@ _ALERT_EXAMPLE: JsonDict = {
     "cause": "burn",
     "last_end": None,
     "url": "https://slo.example.org/slos/checkout-availability",
+    "silence": None,
     "incident": "5f2d7c01a9b3e468",
     "summary": "checkout availability is burning its error budget at 20x",
     "description": "2,000 of 100,000 events were bad in the last 1h, 2%; the objective of 99.9% allows 0.1%.",
@@ -328,6 +329,29 @@ class NotifiedModel(TypedDict):
     dashboard: str | None
 
 
+@with_config(ANSWER)
+class AlertSilenceModel(TypedDict):
+    """What keeps an Alertmanager from notifying of an alert, as it answered at `read_at`."""
+
+    state: Annotated[
+        Literal["silenced", "inhibited"], Field(description="By a silence, or by another alert that inhibits it.")
+    ]
+    receiver: Annotated[
+        str | None, Field(description="The receiver whose Alertmanagers they are; null if there is one such receiver.")
+    ]
+    id: Annotated[str | None, Field(description="Of the silence that ends last; null of an inhibited alert.")]
+    until: datetime | None
+    created_by: str | None
+    comment: str | None
+    read_at: datetime
+
+
+KnownSilence = Annotated[
+    AlertSilenceModel | None,
+    Field(description="What keeps an Alertmanager from notifying of it, by its newest answer; null if none is known."),
+]
+
+
 @with_config(answer_like(_ALERT_EXAMPLE))
 class ActiveAlertModel(AlertModel, NotifiedModel):
     """An alert that is not inactive, with its SLO and, while it fires, with what its notification contains.
@@ -340,6 +364,7 @@ class ActiveAlertModel(AlertModel, NotifiedModel):
     name: str
     group: dict[str, str]
     url: Annotated[str, Field(description="The page of the SLO.")]
+    silence: KnownSilence
 
 
 @with_config(ANSWER)

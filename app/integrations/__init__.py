@@ -10,6 +10,7 @@ from app.integrations.active_alerts import ActiveAlerts, StoredAlertsToRepeat
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
 from app.integrations.alertmanager.peer import RECEIVER
 from app.integrations.alertmanager.refire import Reassertion
+from app.integrations.alertmanager.silences import SilencedCluster, SilenceReader
 from app.integrations.config import DeliveryConfig, LoadedConfig, SourceConfig, load_config
 from app.integrations.final import final_notifications, send_final
 from app.integrations.heartbeat import IsHealthy
@@ -30,6 +31,8 @@ __all__ = [
     "Receivers",
     "ResendLoop",
     "ResendTiming",
+    "SilenceReader",
+    "SilencedCluster",
     "SourceConfig",
     "StoredAlertsToRepeat",
     "final_notifications",

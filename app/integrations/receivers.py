@@ -15,6 +15,7 @@ from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOpti
 from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlert
 from app.integrations.alertmanager.refire import RefiringPeer
+from app.integrations.alertmanager.silences import SilencedCluster
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.config import DeliveryConfig, ReceiverConfig
 from app.integrations.email.notifier import Mail, MailOptions
@@ -55,6 +56,7 @@ class Receivers:
     receivers: list[Receiver] = field(default_factory=list)
     reasserters: list[tuple[str, Reasserter]] = field(default_factory=list)
     heartbeat: Heartbeat | None = None
+    clusters: list[SilencedCluster] = field(default_factory=list)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
@@ -78,6 +80,9 @@ def open_receivers(config: DeliveryConfig, context: NotifierContext, *, is_healt
     outgoing = ClientOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
     for receiver in config.receivers:
         _add(found, receiver, outgoing, context)
+    if len(found.clusters) == 1:
+        # "In Alertmanager" says it all.
+        found.clusters[0].name = ""
     if config.heartbeat is not None:
         sender = CheckedClient(replace(outgoing, http=config.heartbeat.http))
         found.heartbeat = Heartbeat(
@@ -100,6 +105,9 @@ def _add(found: Receivers, config: ReceiverConfig, outgoing: ClientOptions, cont
         for alarm in _alarms(config.target.urls, outgoing, context):
             found.reasserters.append((alarm.name, alarm))
             found.closing.append(alarm.aclose)
+        apis = [_api(url, outgoing, context) for url in config.target.urls]
+        found.clusters.append(SilencedCluster(config.name, apis))
+        found.closing += (api.aclose for api in apis)
         return
     direct = MessageReceiver(
         config.name,

@@ -133,6 +133,12 @@ class ObjectivesReport:
         return sum(one.useful for one in self.slos), sum(one.noise for one in self.slos)
 
     @property
+    def uncounted(self) -> list[IncidentFacts]:
+        """Incidents that go on after the days that are counted: of them budgets have a part, or nothing."""
+        until = self.until
+        return [] if until is None else [one for one in self.incidents if one.ended_at is None or one.ended_at > until]
+
+    @property
     def precision(self) -> float:
         """The share of marked incidents that were useful; NaN without a mark."""
         useful, noise = self.marked

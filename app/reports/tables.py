@@ -98,7 +98,7 @@ def coverage_sentences(report: ObjectivesReport) -> Iterator[str]:
         yield "No day of the period has been counted."
     else:
         yield f"Whole days are counted, until {report.until:%Y-%m-%d %H:%M} UTC" + (
-            "." if report.over else ": what happened since then is not in it."
+            "." if report.over else ": budgets have nothing of what happened since then."
         )
     if report.adjusted:
         yield (

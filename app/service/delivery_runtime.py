@@ -31,6 +31,7 @@ from app.integrations import (
     NotifierContext,
     Receivers,
     ResendLoop,
+    SilenceReader,
     StoredAlertsToRepeat,
     final_notifications,
     open_receivers,
@@ -72,17 +73,25 @@ class DeliveryRuntime:
             completed=components.board.completed,
         )
         self._resending = ResendLoop(self._active, receivers.reasserters, clock=components.clock)
+        self._silences = SilenceReader(
+            receivers.clusters,
+            active=lambda: components.board.current.by_key,
+            publish=components.board.set_silences,
+            clock=components.clock,
+        )
         self._running: tuple[asyncio.Task[None], ...] = ()
-        self._beating: asyncio.Task[None] | None = None
+        self._beside: tuple[asyncio.Task[None], ...] = ()
 
     def start(self) -> None:
         """Begin to deliver."""
         self._running = (asyncio.create_task(self._loop.run()), asyncio.create_task(self._resending.run()))
+        beside = {"silences": self._silences.run}
         if self._receivers.heartbeat is not None:
-            beating = restarting(
-                "heartbeat", self._receivers.heartbeat.run, stopping=asyncio.Event(), pause=DeliveryTiming().recovery
-            )
-            self._beating = asyncio.create_task(beating)
+            beside["heartbeat"] = self._receivers.heartbeat.run
+        self._beside = tuple(
+            asyncio.create_task(restarting(name, run, stopping=asyncio.Event(), pause=DeliveryTiming().recovery))
+            for name, run in beside.items()
+        )
 
     async def send_report(self, receiver: str, message: ReportMessage) -> Outcome:
         """Try once to send a report to a receiver."""
@@ -168,9 +177,9 @@ class DeliveryRuntime:
         await self._receivers.aclose()
 
     async def _stop_loop(self, within_s: float) -> None:
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         if self._running:
             self._loop.stop()
             self._resending.stop()

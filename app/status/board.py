@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from app.alerting import Notification, alert_key
+from app.alerting import AlertSilence, AlertSilences, Notification, alert_key
 from app.slo import AlertState, Cause, SloId
 from app.status.snapshot import AlertView, Snapshot
 
@@ -18,6 +18,7 @@ from app.status.snapshot import AlertView, Snapshot
 class BoardContent:
     """The snapshot of every SLO, in the order of the documents, and the notification of every active alert, by key.
 
+    *silences* are what Alertmanagers answered of those alerts.
     *by_service* and *by_group* (the members of each grouped SLO, by its id) spare readers a search among 10,000
     snapshots.
     """
@@ -27,6 +28,7 @@ class BoardContent:
     by_service: Mapping[str, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_group: Mapping[SloId, Sequence[Snapshot]] = field(default_factory=lambda: MappingProxyType({}))
     by_key: Mapping[str, Notification] = field(default_factory=lambda: MappingProxyType({}))
+    silences: AlertSilences = field(default_factory=AlertSilences)
 
     @property
     def notifications(self) -> tuple[Notification, ...]:
@@ -57,6 +59,10 @@ class BoardContent:
         snapshot = self.find(slo_id)
         return self.by_group.get(slo_id, ()) if snapshot is None else (snapshot,)
 
+    def silence_of(self, notification: Notification | None) -> AlertSilence | None:
+        """What keeps an Alertmanager from notifying of an active alert; None if nothing is known to."""
+        return None if notification is None else self.silences.by_key.get(notification.key)
+
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""
         known = self.by_key.get(notification.key)
@@ -75,8 +81,10 @@ class BoardContent:
         return own or self.by_key.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))
 
 
-def content_of(snapshots: Sequence[Snapshot], notifications: Mapping[str, Notification]) -> BoardContent:
-    """Some snapshots, with the notifications of their active alerts by key."""
+def content_of(
+    snapshots: Sequence[Snapshot], notifications: Mapping[str, Notification], silences: AlertSilences
+) -> BoardContent:
+    """Some snapshots, with the notifications of their active alerts by key, and the silences of these or of more."""
     by_service: dict[str, list[Snapshot]] = {}
     by_group: dict[SloId, list[Snapshot]] = {}
     for snapshot in snapshots:
@@ -89,6 +97,7 @@ def content_of(snapshots: Sequence[Snapshot], notifications: Mapping[str, Notifi
         by_service=MappingProxyType(by_service),
         by_group=MappingProxyType(by_group),
         by_key=notifications,
+        silences=silences,
     )
 
 
@@ -106,9 +115,10 @@ class Board:
         self._others: tuple[Snapshot, ...] = ()
         self._others_notifications: Mapping[str, Notification] = MappingProxyType({})
         self._order: Mapping[SloId, int] = MappingProxyType({})
+        self._silences = AlertSilences()
 
     def follow(self, published: Callable[[], None]) -> None:
-        """Have *published* called after all snapshots have been replaced, by the thread that writes them."""
+        """Have *published* called after all snapshots or silences have been replaced, by the thread that writes."""
         self._followers.append(published)
 
     @property
@@ -132,8 +142,7 @@ class Board:
         if notifications is not None:
             self._own_notifications = MappingProxyType(dict(notifications))
         self._compose()
-        for published in self._followers:
-            published()
+        self._tell_followers()
 
     def set_others(
         self, snapshots: Sequence[Snapshot], notifications: Sequence[Notification], order: Mapping[SloId, int]
@@ -147,6 +156,21 @@ class Board:
         """Replace the notifications of active alerts of this process, by their keys."""
         self._own_notifications = MappingProxyType(dict(notifications))
         self._current = replace(self._current, by_key=self._all_notifications())
+
+    def set_silences(self, silences: AlertSilences) -> None:
+        """Replace what Alertmanagers answered of active alerts; followers are told where that is news."""
+        is_news = silences != self._silences
+        if not is_news and not silences.by_key:
+            # What readers have made of the content stays good: only an age has changed, and there is none.
+            return
+        self._silences = silences
+        self._current = replace(self._current, silences=silences)
+        if is_news:
+            self._tell_followers()
+
+    def _tell_followers(self) -> None:
+        for published in self._followers:
+            published()
 
     def _all_notifications(self) -> Mapping[str, Notification]:
         if not self._others_notifications:
@@ -162,7 +186,7 @@ class Board:
         return tuple(sorted(every, key=lambda one: self._order.get(one.slo.id, len(self._order))))
 
     def _compose(self) -> None:
-        self._current = content_of(self._all_snapshots(), self._all_notifications())
+        self._current = content_of(self._all_snapshots(), self._all_notifications(), self._silences)
 
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from app.alerting import Notification
+from app.alerting import AlertSilence, Notification
 from app.slo import UNKNOWN_FIGURE, Severity, SloId
 from app.status import BoardContent, Snapshot
 from app.ui.views import falling_words, grouped, rfc3339
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
-from app.wording.sentences import error_duration, number, rounded_exhaustion, share, span, spent_by_incident, why_stale
+from app.wording.sentences import (
+    error_duration,
+    normal_words,
+    number,
+    rounded_exhaustion,
+    share,
+    span,
+    spent_by_incident,
+    why_stale,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +41,12 @@ class Fact:
 class IncidentView:
     """One active alert; *links* are names and addresses of others, *around* is its time as pages of SLOs take it.
 
-    *lately* is what the newest minutes have where the errors fall or are over.
+    *lately* is what the newest minutes have where the errors fall or are over, *silence* what keeps Alertmanager
+    from notifying.
     """
 
+    notification: Notification
+    silence: AlertSilence | None
     slo: SloId
     incident: str
     severity: Severity
@@ -53,7 +65,9 @@ class IncidentView:
 
 def incidents(active: Iterable[Notification], known: BoardContent) -> list[IncidentView]:
     """The active alerts, in the order given."""
-    return [_incident(notification, known.find(notification.slo)) for notification in active]
+    return [
+        _incident(notification, known.find(notification.slo), known.silence_of(notification)) for notification in active
+    ]
 
 
 def around(start: datetime, end: datetime) -> str:
@@ -61,10 +75,12 @@ def around(start: datetime, end: datetime) -> str:
     return urlencode({"from": rfc3339(start), "to": rfc3339(max(end, start + timedelta(minutes=5)))})
 
 
-def _incident(notification: Notification, snapshot: Snapshot | None) -> IncidentView:
+def _incident(notification: Notification, snapshot: Snapshot | None, silence: AlertSilence | None) -> IncidentView:
     said = annotations(notification)
     spent = spent_by_incident(notification)
     return IncidentView(
+        notification=notification,
+        silence=silence,
         slo=notification.slo,
         incident=notification.incident,
         severity=notification.severity,
@@ -103,7 +119,9 @@ def _facts(notification: Notification) -> Iterator[Fact]:
         yield Fact(name="Exhausted at", at=at, text=text, is_answered=True)
     if notification.good + notification.bad > 0:
         bad = f"{grouped(notification.bad)} bad ({share(notification.bad / (notification.good + notification.bad))})"
-        yield Fact(name="Events", text=f"{bad} and {grouped(notification.good)} good in the last {notification.long}")
+        normal = normal_words(notification)
+        text = f"{bad} and {grouped(notification.good)} good in the last {notification.long}"
+        yield Fact(name="Events", text=f"{text}; {normal}" if normal else text)
     if notification.top_contributors:
         yield Fact(name="Top contributors", text=notification.top_contributors, is_answered=True)
     yield from _tier(notification)

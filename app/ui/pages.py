@@ -62,6 +62,7 @@ def pages(
     router.include_router(overview_page(board, renderer, burn_downs))
     router.include_router(slo_pages(board, renderer, slo_data, policy_data, incident_data))
     if incident_data is not None:
+        renderer.link_alertmanager(incident_data.alertmanager_url)
         router.include_router(alerts_page(board, renderer, incident_data))
         router.include_router(incident_page_routes(board, renderer, incident_data))
     if status_data is not None:

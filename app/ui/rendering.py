@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.responses import HTMLResponse, Response
 
 from app.access import Access
+from app.alerting import AlertSilence, Notification
 from app.clock import Clock
 from app.metrics import accepts_gzip
 from app.slo import format_duration, rounded_percent
@@ -19,7 +20,8 @@ from app.status import HealthState, sla_words
 from app.ui import views
 from app.ui.assets import Assets
 from app.ui.forms import WAIT_S, known_reader, sees_service
-from app.wording.plain_text import visible
+from app.wording.links import page_of_silence, silence_link
+from app.wording.plain_text import one_line, shortened, visible
 from app.wording.sentences import rounded_exhaustion, span
 
 NAVIGATION = (
@@ -37,6 +39,8 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+# Of a comment of a silence, which people write as they like.
+_LONGEST_COMMENT = 160
 # Pages repeat themselves: this level makes them a tenth in less than a millisecond.
 _GZIP_LEVEL = 3
 
@@ -61,6 +65,7 @@ class Renderer:
         self.clock = clock
         self._navigation = [link for link in NAVIGATION if link[1] not in left_out]
         self._environment = _environment(clock)
+        self.link_alertmanager(lambda: None)
         self._environment.globals |= {
             "prefix": prefix,
             "health": HealthState,
@@ -69,6 +74,10 @@ class Renderer:
             "asset": lambda name: prefix + self.assets.path(name),
             "now": clock.now,
         }
+
+    def link_alertmanager(self, url_of: Callable[[], str | None]) -> None:
+        """Have pages link to Alertmanager where people reach it, if there is one."""
+        self._environment.filters |= _of_alertmanager(url_of)
 
     def page(self, request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page that a template makes of *context*."""
@@ -89,6 +98,24 @@ class Renderer:
             body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return HTMLResponse(body, status_code=status, headers=headers)
+
+
+def _of_alertmanager(url_of: Callable[[], str | None]) -> dict[str, Callable[..., Any]]:
+    """Filters that give addresses in Alertmanager, None without one, and what is said of silences there."""
+
+    def form(notification: Notification) -> str | None:
+        url = url_of()
+        return None if url is None else silence_link(url, notification)
+
+    def page(silence: AlertSilence) -> str | None:
+        # Which of several Alertmanagers people reach by the address is not known.
+        url = None if silence.receiver or silence.is_inhibited else url_of()
+        return None if url is None else page_of_silence(url, silence.id)
+
+    def comment(silence: AlertSilence) -> str:
+        return shortened(one_line(silence.comment), _LONGEST_COMMENT)
+
+    return {"silence_form": form, "silence_page": page, "silence_comment": comment}
 
 
 def _environment(clock: Clock) -> Environment:

@@ -68,6 +68,11 @@ def silence_of_slo(alertmanager_url: str, slo: str) -> str:
     return _new_silence(alertmanager_url, {"slo": slo})
 
 
+def page_of_silence(alertmanager_url: str, silence: str) -> str:
+    """The page of an Alertmanager on which people see a silence, prolong it or end it."""
+    return f"{alertmanager_url.rstrip('/')}/#/silences/{quote(silence, safe='')}"
+
+
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
     """The addresses of others among annotations: what each is called, and the address."""
     return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and is_link(said[name])]

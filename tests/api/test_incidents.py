@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
+from app.alerting import AlertSilence, AlertSilences
 from app.alerting.ends import SLO_REMOVED
 from app.api.incidents.models import (
     IncidentDetailModel,
@@ -20,7 +21,8 @@ from app.api.incidents.models import (
     TransitionsModel,
 )
 from app.changes import Change, Received, read_change
-from app.slo import Severity
+from app.slo import AlertState, Severity
+from app.status import AlertView
 from tests.support.api import Served
 from tests.support.incidents import MINUTE, burning, ended
 from tests.support.notifications import START, firing
@@ -28,6 +30,7 @@ from tests.support.snapshots import a_snapshot
 
 BEARER = {"Authorization": "Bearer right"}
 PATH = "/api/v1/incidents/5f2d"
+FIRING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=START, tier="1h/5m")
 
 
 @pytest.fixture
@@ -98,6 +101,28 @@ def test_the_link_to_a_silence_names_every_label_of_the_alert(served: Served) ->
     )
     served.alertmanager_url = None
     assert get(served, PATH)["silence_url"] is None
+
+
+def test_alerts_and_incidents_have_their_silence_in_alertmanager(served: Served) -> None:
+    page = burning()
+    served.board.publish([a_snapshot(alerts=(FIRING,))], {page.key: page})
+    assert get(served, "/api/v1/alerts")["items"][0]["silence"] is None
+    silence = AlertSilence(read_at=START, id="f2b0", until=START + timedelta(hours=1), created_by="ana")
+    served.board.set_silences(AlertSilences(by_key={page.key: silence}))
+    shown = {
+        "state": "silenced",
+        "receiver": None,
+        "id": "f2b0",
+        "until": "2026-01-01T01:00:00Z",
+        "created_by": "ana",
+        "comment": None,
+        "read_at": "2026-01-01T00:00:00Z",
+    }
+    assert get(served, "/api/v1/alerts")["items"][0]["silence"] == shown
+    ongoing = firing("search-availability", incident="7a11", severity=Severity.TICKET, service="search")
+    served.board.set_notifications({ongoing.key: ongoing})
+    served.board.set_silences(AlertSilences(by_key={ongoing.key: silence}))
+    assert get(served, "/api/v1/incidents/7a11")["silence"] == shown
 
 
 def test_an_incident_that_goes_on_has_the_figures_of_this_moment(served: Served) -> None:

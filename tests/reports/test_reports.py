@@ -340,7 +340,7 @@ def test_a_report_says_where_it_ends_and_that_adjustments_changed_it(kept: KeptI
         "search-availability": False,
     }
     text = report_markdown(report)
-    assert "until 2026-03-11 00:00 UTC: what happened since then is not in it." in text
+    assert "until 2026-03-11 00:00 UTC: budgets have nothing of what happened since then." in text
     assert "Adjustments have changed the figures of 1 SLO, marked as adjusted" in text
     assert "| checkout-availability (adjusted) |" in text
     adjusted = {row["slo"]: row["adjusted"] for row in csv.DictReader(io.StringIO(report_csv(report)))}

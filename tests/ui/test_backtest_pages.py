@@ -57,7 +57,13 @@ def http() -> TestClient:
 
 
 def test_a_backtest_is_started_by_a_form_and_its_result_is_a_page(http: TestClient) -> None:
-    form = {"token": TOKEN, "slos": "checkout-availability", "from": "2026-02-01T00:00", "suggest": "on"}
+    form = {
+        "token": TOKEN,
+        "slos": "checkout-availability",
+        "from": "2026-02-01T00:00",
+        "suggest": "on",
+        "source": "ledger",
+    }
     begun = http.post("/backtests/new", data=form)
     assert begun.status_code == 303
     page = begun.headers["Location"]
@@ -82,6 +88,7 @@ def test_a_backtest_is_started_by_a_form_and_its_result_is_a_page(http: TestClie
         ({"token": TOKEN, "slos": "missing"}, 422),
         ({"token": TOKEN, "from": "yesterday"}, 422),
         ({"token": TOKEN, "timezone": "Berlin"}, 422),
+        ({"token": TOKEN, "source": "memory"}, 422),
     ],
 )
 def test_what_cannot_be_is_shown_with_the_form(http: TestClient, form: dict[str, str], status: int) -> None:

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from app.alerting import Transition, TransitionKind
+from app.alerting import AlertSilence, AlertSilences, Transition, TransitionKind
 from app.alerting.ends import SLO_REMOVED
 from app.policy import WrittenPostmortem
 from app.slo import Severity
@@ -18,6 +18,7 @@ from app.store.alerts import append_transitions
 from app.store.incident_notes import MOST_NOTES, IncidentMark
 from app.store.incidents import IncidentFilter
 from app.ui.incident.notes import rendered_note
+from app.ui.views import moment
 from tests.support.boards import HOSTILE, NOW, TOO_LITTLE, TOO_OLD, board, calm_board, empty_board, incident_board
 from tests.support.incidents import KeptIncidents, burning, ended
 from tests.support.sites import TOKEN, site
@@ -77,6 +78,29 @@ def test_an_incident_that_goes_on_answers_what_who_was_paged_asks(client: TestCl
     burned = urlsplit(by_name['route="/pay" 82%, route="/refund" 11%'])
     assert (burned.path, burned.fragment) == ("/slos/checkout-availability", "contributors")
     assert set(parse_qs(burned.query)) == {"from", "to"}
+
+
+def test_pages_say_that_an_alert_is_silenced_in_alertmanager_until_when_by_whom_and_why(kept: KeptIncidents) -> None:
+    fires = incident_board()
+    (page,) = fires.current.by_key.values()
+    silence = AlertSilence(
+        read_at=NOW, id="f2b0", until=NOW + timedelta(hours=1), created_by="ana", comment=f"Rolling back {HOSTILE}"
+    )
+    fires.set_silences(AlertSilences(by_key={page.key: silence}))
+    client = TestClient(site(fires, incidents=kept))
+    for path in ("/", "/alerts", f"/slos/{page.slo}", f"/incidents/{page.incident}"):
+        answer = client.get(path)
+        assert f"Silenced in Alertmanager until {moment(silence.until)} by ana: Rolling back" in text_of(answer), path
+        assert 'href="http://alertmanager.example:9093/#/silences/f2b0"' in answer.text
+        assert "<img" not in answer.text
+    fires.set_silences(AlertSilences(by_key={page.key: AlertSilence(read_at=NOW)}))
+    assert "Inhibited in Alertmanager by another alert" in text_of(client.get("/"))
+    fires.set_silences(AlertSilences(unanswered=("",)))
+    assert "Whether it is silenced is not known" in text_of(client.get(f"/incidents/{page.incident}"))
+
+
+def test_a_card_of_the_overview_has_the_form_of_a_silence(client: TestClient) -> None:
+    assert 'href="http://alertmanager.example:9093/#/silences/new?filter=' in client.get("/").text
 
 
 def test_an_incident_of_an_slo_with_adjustments_says_that_it_counts_events_as_they_were(kept: KeptIncidents) -> None:

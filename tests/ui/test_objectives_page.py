@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.status import Board
-from tests.support.incidents import KeptIncidents
+from tests.support.incidents import KeptIncidents, burning, ended
 from tests.support.reports import AGREED, Documents, count_days
 from tests.support.sites import site
 
@@ -45,6 +45,20 @@ def test_members_that_missed_within_a_group_that_met_are_named() -> None:
         count_days(kept.database, date(2026, 3, 1), [bad] * 31, group=(("route", route),))
     page = TestClient(site(Board(), incidents=kept)).get("/objectives?at=2026-03-15").text
     assert "<strong>1</strong> met; 1 member of a group is not</li>" in page
+
+
+def test_incidents_that_are_later_than_the_counted_days_are_said_to_be() -> None:
+    kept = KeptIncidents()
+    kept.clock.at = datetime(2026, 3, 11, 12, tzinfo=UTC)
+    Documents(kept.database).say(date(2026, 2, 1))
+    count_days(kept.database, date(2026, 3, 1), [43.2] * 10)
+    for incident, day in (("0a0b", 5), ("0c0d", 11)):
+        over = burning(incident=incident, starts_at=datetime(2026, 3, day, 8, tzinfo=UTC))
+        kept.record(over)
+        kept.record(ended(over))
+    page = TestClient(site(Board(), incidents=kept)).get("/objectives").text
+    assert "such as 1 of the incidents" in page
+    assert page.count("later than the budgets above") == 1
 
 
 def test_periods_are_links_and_the_present_one_is_not_over(http: TestClient) -> None:

@@ -34,6 +34,7 @@ from app.status import (
 )
 from app.ui import SloData, Surroundings, pages
 from app.ui.slo.calendar import calendar
+from app.ui.slo.charts import ticks
 from app.ui.slo.headline import exhausted_step, headline_of
 from app.ui.slo.ranges import chart_range
 from app.ui.views import rfc3339
@@ -241,6 +242,22 @@ def test_what_was_not_measured_is_a_gap_and_no_row_says_100_percent() -> None:
     assert unmeasured is not None
     assert unmeasured[0].count(f'<td class="num">{UNKNOWN_FIGURE}</td>') == 5
     assert '<td class="num">0%</td></tr>' in unmeasured[0]
+
+
+@pytest.mark.parametrize(
+    ("hours", "texts"),
+    [
+        (1, ["11:15", "11:30", "11:45"]),
+        (24, ["18:00", "Mar 1", "06:00"]),
+        (30 * 24, ["Feb 5", "Feb 12", "Feb 19", "Feb 26"]),
+        (5 * 365 * 24, ["Dec 2021", "Dec 2022", "Dec 2023", "Dec 2024"]),
+    ],
+)
+def test_pictures_without_scripts_have_round_times_below_them(hours: int, texts: list[str]) -> None:
+    start, end = AS_OF - timedelta(hours=hours), AS_OF
+    found = ticks(start, end)
+    assert [one.text for one in found] == texts
+    assert all(0 < float(one.x) < 100 for one in found)
 
 
 def test_the_page_of_a_group_is_the_sum_of_its_members() -> None:

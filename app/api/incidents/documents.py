@@ -1,6 +1,7 @@
 """Incidents as JSON values."""
 
-from app.api.documents import event_count, transition_document
+from app.alerting import AlertSilence
+from app.api.documents import event_count, silence_document, transition_document
 from app.api.incidents.models import (
     DeliveryModel,
     IncidentDetailModel,
@@ -25,7 +26,9 @@ def incident_document(incident: Incident, *, external_url: str) -> IncidentModel
     return {**_facts(incident, external_url), "notes": incident.notes}
 
 
-def incident_detail(record: IncidentRecord, *, external_url: str, alertmanager_url: str | None) -> IncidentDetailModel:
+def incident_detail(
+    record: IncidentRecord, *, external_url: str, alertmanager_url: str | None, silence: AlertSilence | None
+) -> IncidentDetailModel:
     """One incident with all that is kept of it; *alertmanager_url* is where people reach Alertmanager."""
     notification = record.incident.notification
     said = annotations(notification)
@@ -40,6 +43,7 @@ def incident_detail(record: IncidentRecord, *, external_url: str, alertmanager_u
         "runbook_url": said.get("runbook_url"),
         "dashboard": said.get("dashboard"),
         "silence_url": None if alertmanager_url is None else silence_link(alertmanager_url, notification),
+        "silence": silence_document(silence),
         "transitions": [transition_document(change) for change in record.transitions],
         "deliveries": [_delivery(delivery) for delivery in record.deliveries],
         "timeline": [{"at": utc(entry.at), "kind": entry.kind, "text": entry.text} for entry in timeline(record)],

@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.alerting import EndCode, NotificationStatus
-from app.api.models import TransitionModel
+from app.api.models import KnownSilence, TransitionModel
 from app.api.shapes import ANSWER, answer_like
 from app.changes import LONGEST_URL
 from app.slo import Cause, Severity
@@ -53,6 +53,15 @@ _DETAIL_EXAMPLE: JsonDict = {
     "exhausted_at": None,
     "runbook_url": "https://runbooks.example.org/checkout",
     "dashboard": None,
+    "silence": {
+        "state": "silenced",
+        "receiver": None,
+        "id": "f2b02d44-113c-499b-ab1d-8595bd8e133c",
+        "until": "2026-03-01T13:00:00Z",
+        "created_by": "ana",
+        "comment": "Rolling back payments 4.2",
+        "read_at": "2026-03-01T12:00:10Z",
+    },
     "silence_url": "https://alertmanager.example.org/#/silences/new?filter=%7Bslo%3D%22checkout-availability%22%7D",
     "transitions": [
         {
@@ -200,6 +209,7 @@ class IncidentDetailModel(IncidentFactsModel):
         str | None,
         Field(description="Where a silence of the alert is made in Alertmanager; null without an Alertmanager."),
     ]
+    silence: KnownSilence
     transitions: Annotated[list[TransitionModel], Field(description="Oldest first; at most the newest 1,000.")]
     deliveries: Annotated[list[DeliveryModel], Field(description="Who was notified, oldest first.")]
     timeline: Annotated[

@@ -87,7 +87,16 @@ def incident_routes(
     )
     def get_incident(id: IncidentId) -> JsonResponse:  # noqa: A002  the contract's name
         """One incident with its transitions, deliveries and notes."""
-        return JsonResponse(incident_detail(find(id), external_url=external_url, alertmanager_url=alertmanager_url()))
+        record = find(id)
+        is_active = record.incident.ended_at is None
+        return JsonResponse(
+            incident_detail(
+                record,
+                external_url=external_url,
+                alertmanager_url=alertmanager_url(),
+                silence=board.current.silence_of(record.incident.notification) if is_active else None,
+            )
+        )
 
     return router
 

@@ -52,4 +52,4 @@ class SeenBoard(Board):
 def _part(content: BoardContent, tenants: Tenants) -> BoardContent:
     snapshots = [one for one in content.snapshots if tenant_of(one.id) in tenants]
     notifications = {key: one for key, one in content.by_key.items() if tenant_of(key) in tenants}
-    return content_of(snapshots, MappingProxyType(notifications))
+    return content_of(snapshots, MappingProxyType(notifications), content.silences)

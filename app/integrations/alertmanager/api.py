@@ -1,4 +1,4 @@
-"""The two calls of Alertmanager's API v2 that we make, their errors, and the skew of its clock."""
+"""The calls of Alertmanager's API v2 that we make, their errors, and the skew of its clock."""
 
 import asyncio
 from collections.abc import Sequence
@@ -78,6 +78,17 @@ class AlertmanagerApi:
         if answer.status in POISON:
             return redacted(answer.text, self._outgoing.http.secrets)[:_DETAIL_CHARS]
         raise AttemptError(self._redacted(failure_of(answer)))
+
+    async def get(self, path: str) -> bytes:
+        """What a path of the API answers, its beginning where that is too large.
+
+        Raises:
+            AttemptError: it cannot be reached, or refuses.
+        """
+        answer = await self._exchange("GET", path)
+        if not answer.ok:
+            raise AttemptError(self._redacted(failure_of(answer)))
+        return answer.body
 
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Answer:
         sent = self._clock.now()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.alerting import alert_key
+from app.alerting import AlertSilence, alert_key
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, BoardContent, Snapshot
 from app.ui.views import falling_words
@@ -26,7 +26,8 @@ _MOST = 50
 class ActiveAlert:
     """One alert; *incident* is the id of its incident while it fires, *lasts_until* when its budget is exhausted.
 
-    *lately* is what the newest minutes have where the errors fall or are over.
+    *lately* is what the newest minutes have where the errors fall or are over, *silence* what keeps Alertmanager
+    from notifying.
     """
 
     slo: SloId
@@ -42,6 +43,7 @@ class ActiveAlert:
     lately: str
     remaining: float
     fires: bool
+    silence: AlertSilence | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,4 +111,5 @@ def _shown(known: BoardContent, snapshot: Snapshot, alert: AlertView) -> ActiveA
         lately=falling_words(snapshot) if alert.firing else "",
         remaining=snapshot.budget.remaining_ratio,
         fires=alert.firing,
+        silence=known.silence_of(sent),
     )

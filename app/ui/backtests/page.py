@@ -10,10 +10,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import AccessScope
-from app.replay import Backtests, InvalidBacktestError, JobState, TooManyBacktestsError, plan_of
+from app.replay import Backtests, HistorySource, InvalidBacktestError, JobState, TooManyBacktestsError, plan_of
 from app.ui.backtests.rows import PLOT_SIZE, firing_rows, plot_points, score_rows
-from app.ui.forms import Refusal, SentForm, by_form, may_change, refusal
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.rendering import Renderer
+
+_SOURCES = (
+    (HistorySource.AUTO, "Prometheus, the ledger for what is older"),
+    (HistorySource.PROMETHEUS, "Prometheus only"),
+    (HistorySource.LEDGER, "the ledger only"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,7 @@ def _add_list(router: APIRouter, renderer: Renderer, data: BacktestData) -> None
             jobs=jobs.listed(),
             refused=refused,
             form=form or {},
+            sources=_SOURCES,
             may_change=may_change(request),
         )
 
@@ -57,7 +64,7 @@ def _add_list(router: APIRouter, renderer: Renderer, data: BacktestData) -> None
 
     @router.post("/backtests/new", dependencies=[by_form(AccessScope.ADJUST)])
     def start(request: Request, form: SentForm) -> Response:
-        refused = refusal(request, AccessScope.ADJUST)
+        refused = refusal(request, AccessScope.ADJUST) or unknown_choice(HistorySource, form.get("source", ""))
         if refused is not None:
             return shown(request, refused, form)
         try:
@@ -111,6 +118,9 @@ def _given(form: Mapping[str, str]) -> dict[str, Any]:
         "suggest": form.get("suggest") == "on",
         "marks": form.get("marks") == "on",
     }
+    source = chosen_value(HistorySource, form.get("source", ""))
+    if source is not None:
+        given["source"] = source
     try:
         if form.get("from"):
             given["from"] = datetime.fromisoformat(form["from"]).replace(tzinfo=UTC)

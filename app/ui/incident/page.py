@@ -49,7 +49,7 @@ from app.ui.views import falling_words
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
-from app.wording.sentences import event_words, incident_title, share, span, subject, why_stale
+from app.wording.sentences import event_words, incident_title, normal_words, share, span, subject, why_stale
 
 
 class IncidentHistory(Protocol):
@@ -125,12 +125,12 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
             "incident.html",
             status=status,
             draft=draft,
-            muted=has_muted_alert(record, board.current),
             is_adjusted=snapshot is not None and snapshot.counted is not None,
             lately="" if snapshot is None else falling_words(snapshot),
             may_change=may_change(request),
             known=found.known,
             is_kept=found.is_kept,
+            **_silenced(record, board.current),
             has_ended=found.known is not None and _has_ended(record, board.current),
             **_context(record, renderer.clock.now(), data),
         )
@@ -252,6 +252,15 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
     }
 
 
+def _silenced(record: IncidentRecord, known: BoardContent) -> Mapping[str, object]:
+    """What is kept from notifying: by a page, or by an Alertmanager; and whether one of those did not answer."""
+    return {
+        "muted": has_muted_alert(record, known),
+        "silenced": known.silence_of(record.incident.notification),
+        "alertmanager_away": bool(known.silences.unanswered),
+    }
+
+
 def _has_ended(record: IncidentRecord, known: BoardContent) -> bool:
     """Whether no alert of an incident fires any more although that is not stored, by figures that are not old."""
     snapshot = known.find(record.incident.slo)
@@ -266,7 +275,8 @@ def _suffering(incident: Incident) -> str:
     total = notification.good + notification.bad
     if incident.ended_at is None and total > 0:
         bad = f"{event_words(notification.bad)} of {event_words(total)} events failed in the last {notification.long}"
-        return f"{share(notification.bad / total)}: {bad}"
+        normal = normal_words(notification)
+        return f"{share(notification.bad / total)}: {bad}" + (f"; {normal}" if normal else "")
     if incident.bad_events is not None:
         return f"{event_words(incident.bad_events)} events failed"
     return notification.condition

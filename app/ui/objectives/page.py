@@ -133,5 +133,6 @@ def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: 
         more=max(0, len(report.slos) - _MOST_ROWS),
         incidents=report.incidents[:_MOST_INCIDENTS],
         incident_count=len(report.incidents),
+        uncounted={one.id for one in report.uncounted},
         events=event_words,
     )

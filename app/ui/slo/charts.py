@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.budget.forecast import Outlook
 from app.slo import Slo, format_duration
@@ -14,6 +14,15 @@ POINTS = 120
 _WIDTH, _HEIGHT = 600.0, 100.0
 # Rows of a table that somebody reads to its end.
 _MOST_ROWS = 60
+# Times below a picture: on a phone no more of them have room. Minutes, hours and days between two of them.
+_MOST_TICKS = 5
+_TICK_STEPS = [
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 10, 15, 30)),
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12)),
+    *(timedelta(days=days) for days in (1, 2, 5, 7, 14, 28, 91, 364)),
+]
+# The first and the last part of the width, in which a text would be cut.
+_EDGE = 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,14 @@ class Chart:
     low: str
     high: str
     unmeasured: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A time below a picture: how far from its left edge in percent, and what is written there, in UTC."""
+
+    x: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +77,7 @@ class ForecastPicture:
     zero: str
     low: str
     high: str
+    ticks: Sequence[Tick]
 
 
 def forecast_picture(found: Outlook, remaining: float) -> ForecastPicture:
@@ -81,12 +99,32 @@ def forecast_picture(found: Outlook, remaining: float) -> ForecastPicture:
         return [f"{x} {_y(value, least, most)}" for x, value in zip(xs, column, strict=True)]
 
     return ForecastPicture(
+        ticks=ticks(found.at, found.until),
         area=f"M{'L'.join([*along(low), *along(high)[::-1]])}Z",
         median=f"M{'L'.join(along(median))}",
         zero=f"M0 {_y(0.0, least, most)}H{_WIDTH:g}",
         low=f"{least * 100:.3g}%",
         high=f"{most * 100:.3g}%",
     )
+
+
+def ticks(start: datetime, end: datetime) -> list[Tick]:
+    """Round times between *start* and *end*, few enough to be read below a picture."""
+    span = max(end - start, timedelta(minutes=1))
+    step = next((one for one in _TICK_STEPS if span / one <= _MOST_TICKS), span / _MOST_TICKS)
+    first = datetime.fromtimestamp(-(-start.timestamp() // step.total_seconds()) * step.total_seconds(), UTC)
+    times = [first + number * step for number in range(_MOST_TICKS + 1)]
+    places = [((at - start) / span, at) for at in times]
+    return [
+        Tick(x=f"{place * 100:.1f}", text=_tick_text(at, step)) for place, at in places if _EDGE < place < 1 - _EDGE
+    ]
+
+
+def _tick_text(at: datetime, step: timedelta) -> str:
+    """The time of a day; the day where it begins, and where there are only days."""
+    if step < timedelta(days=1) and (at.hour or at.minute):
+        return f"{at:%H:%M}"
+    return f"{at:%b} {at.day}" if step < timedelta(days=91) else f"{at:%b %Y}"
 
 
 def pictures(series: RangeSeries, slo: Slo, start: datetime, end: datetime) -> list[Chart]:

@@ -163,6 +163,7 @@ async def _common(
         "series": None,
         "exhausted": None,
         "charts": [],
+        "ticks": (),
         "rows": [],
         "marks": (),
         "calendar": None,
@@ -198,6 +199,7 @@ def _past(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: Char
         "series": series,
         "exhausted": _exhausted(pasts, members, newest),
         "charts": charts.pictures(series, slo, chosen.start, chosen.end),
+        "ticks": charts.ticks(chosen.start, chosen.end),
         "rows": charts.rows(series),
         # Data is missing of a group as a whole.
         "marks": pasts.marks(sorted({*ids, slo.id}), chosen.start, chosen.end),

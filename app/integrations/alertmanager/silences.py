@@ -1,0 +1,151 @@
+"""Asks Alertmanagers which of our active alerts are silenced or inhibited there, for pages and API to show.
+
+It is asked beside delivery, and only while alerts are active: neither evaluation nor a reader waits for it. Both API
+calls are of Alertmanager since 0.16; the figures of a silence are asked one by one, since the list of all has every
+silence of the last five days.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from urllib.parse import quote
+
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+
+from app.alerting import AlertSilence, AlertSilences, Notification, sent_labels
+from app.clock import Clock
+from app.http.failures import AttemptError
+from app.integrations.alertmanager.api import AlertmanagerApi
+
+# Who has made a silence looks at the page again soon after; half the time in which alerts are repeated.
+_ASKED_EVERY = timedelta(seconds=15)
+# What an Alertmanager that does not answer said before: longer than its restart, shorter than a short silence.
+_REMEMBERED = timedelta(minutes=5)
+# A silence of a whole cluster covers many alerts; this many different ones are more than people make in one incident.
+_MOST_SILENCES = 50
+_SUPPRESSED = "/api/v2/alerts?active=false&unprocessed=false&filter=" + quote('slo=~".+"', safe="")
+
+_Labels = frozenset[tuple[str, str]]
+
+
+class _Status(BaseModel):
+    silencedBy: list[str] = []  # noqa: N815  as Alertmanager writes it
+    inhibitedBy: list[str] = []  # noqa: N815
+
+
+class _Alert(BaseModel):
+    labels: dict[str, str]
+    status: _Status
+
+
+class _Silence(BaseModel):
+    id: str
+    endsAt: AwareDatetime  # noqa: N815
+    createdBy: str = ""  # noqa: N815
+    comment: str = ""
+
+
+_ALERTS = TypeAdapter(list[_Alert])
+
+
+@dataclass(slots=True)
+class SilencedCluster:
+    """The Alertmanagers of one receiver, which share their silences, with what they answered last.
+
+    *name* is empty unless there are several such receivers.
+    """
+
+    name: str
+    apis: Sequence[AlertmanagerApi]
+    answered: Mapping[_Labels, AlertSilence] = field(default_factory=lambda: MappingProxyType({}))
+    answered_at: datetime | None = None
+
+
+class SilenceReader:
+    """Runs in the event loop of delivery; *active* gives the active alerts by key, *publish* takes what is found."""
+
+    def __init__(
+        self,
+        clusters: Sequence[SilencedCluster],
+        *,
+        active: Callable[[], Mapping[str, Notification]],
+        publish: Callable[[AlertSilences], None],
+        clock: Clock,
+    ) -> None:
+        self._clusters = clusters
+        self._active = active
+        self._publish = publish
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(_ASKED_EVERY.total_seconds())
+
+    async def read(self) -> None:
+        """Ask all clusters once, and publish what they answer."""
+        active = self._active()
+        self._publish(await self._found(active) if active and self._clusters else AlertSilences())
+
+    async def _found(self, active: Mapping[str, Notification]) -> AlertSilences:
+        answered = await asyncio.gather(*(self._ask(cluster) for cluster in self._clusters))
+        now = self._clock.now()
+        in_force: dict[_Labels, AlertSilence] = {}
+        for cluster in self._clusters:
+            if cluster.answered_at is not None and now - cluster.answered_at <= _REMEMBERED:
+                in_force |= {
+                    labels: one for labels, one in cluster.answered.items() if one.until is None or one.until > now
+                }
+        by_key = {key: in_force.get(frozenset(sent_labels(one).items())) for key, one in active.items()}
+        return AlertSilences(
+            by_key=MappingProxyType({key: one for key, one in by_key.items() if one is not None}),
+            unanswered=tuple(
+                cluster.name for cluster, is_known in zip(self._clusters, answered, strict=True) if not is_known
+            ),
+        )
+
+    async def _ask(self, cluster: SilencedCluster) -> bool:
+        """Whether a peer of the cluster has answered; one is enough, since they share their silences."""
+        for api in cluster.apis:
+            with suppress(AttemptError, ValidationError):
+                at = self._clock.now()
+                cluster.answered = await _silences(api, cluster.name, at)
+                cluster.answered_at = at
+                return True
+        return False
+
+
+async def _silences(api: AlertmanagerApi, receiver: str, at: datetime) -> Mapping[_Labels, AlertSilence]:
+    """What is silenced or inhibited, by the labels of the alerts.
+
+    Raises:
+        AttemptError: it does not answer, or refuses.
+        ValidationError: the answer is no list of alerts, or a part of one.
+    """
+    alerts = _ALERTS.validate_json(await api.get(_SUPPRESSED))
+    ids = list(dict.fromkeys(each for alert in alerts for each in alert.status.silencedBy))[:_MOST_SILENCES]
+    silences = {each: _Silence.model_validate_json(await api.get(f"/api/v2/silence/{quote(each)}")) for each in ids}
+    found: dict[_Labels, AlertSilence] = {}
+    for alert in alerts:
+        silence = None
+        if alert.status.silencedBy:
+            # By several of them it is silenced until the last one ends.
+            known = [silences[each] for each in alert.status.silencedBy if each in silences]
+            silence = max(known, key=lambda each: each.endsAt, default=None)
+        elif not alert.status.inhibitedBy:
+            continue
+        found[frozenset(alert.labels.items())] = AlertSilence(
+            read_at=at,
+            receiver=receiver,
+            id=next(iter(alert.status.silencedBy), "") if silence is None else silence.id,
+            until=None if silence is None else silence.endsAt,
+            created_by="" if silence is None else silence.createdBy,
+            comment="" if silence is None else silence.comment,
+        )
+    return found
