@@ -166,6 +166,17 @@ ALERTS = _object(
             name=_TEXT,
             group=_TEXTS,
             url=_TEXT,
+            silence=_or_null(
+                _object(
+                    state=_one_of("silenced", "inhibited"),
+                    receiver=_or_null(_TEXT),
+                    id=_or_null(_TEXT),
+                    until=_or_null(_TIME),
+                    created_by=_or_null(_TEXT),
+                    comment=_or_null(_TEXT),
+                    read_at=_TIME,
+                )
+            ),
             incident=_or_null(_TEXT),
             summary=_or_null(_TEXT),
             description=_or_null(_TEXT),

@@ -1,6 +1,6 @@
 """Incidents as evaluations and deliveries write them, and the log of them that pages and the API read."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ from app.store import Database, Transaction, open_database_in_memory
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter, append_transitions
 from app.store.changes import ChangeFilter
+from app.store.deliveries import Delivery
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord, record_incidents
 from app.store.outbox import claim, enqueue, give_up, mark_done, retry_at
@@ -197,6 +198,10 @@ class _Lazy(IncidentLog):
     @override
     def find(self, incident: str) -> IncidentRecord | None:
         return self._stored.find(incident)
+
+    @override
+    def deliveries(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[Delivery]]:
+        return self._stored.deliveries(incidents)
 
     @override
     def transitions(

@@ -232,6 +232,8 @@ def test_every_alert_that_is_not_inactive_is_listed_with_why(client: TestClient)
     assert 'href="/incidents/5f2d"' in answer.text
     assert "No alert is active, and all of them can be judged" in TestClient(site(calm_board())).get("/alerts").text
     assert "Nothing has been evaluated yet" in TestClient(site(empty_board())).get("/alerts").text
+    assert "pager after 2s" in text_of(answer)
+    assert "chat given up" in text_of(answer)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What is kept in the database, as readers see it: alerts, incidents, changes, adjustments."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from app.status import AdjustmentLog, ChangeLog, IncidentLog, KnownIncidents
 from app.store.adjustments import AuditedChange
 from app.store.alerts import TransitionFilter
 from app.store.changes import ChangeFilter
+from app.store.deliveries import Delivery
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
 
@@ -68,6 +69,10 @@ class SeenIncidents(IncidentLog):
     def find(self, incident: str) -> IncidentRecord | None:
         found = self.whole.find(incident)
         return found if found is not None and is_seen(found.incident.slo) else None
+
+    @override
+    def deliveries(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[Delivery]]:
+        return self.whole.deliveries([one for one in incidents if is_seen(one.slo)])
 
     @override
     def transitions(

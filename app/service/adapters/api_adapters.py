@@ -49,6 +49,7 @@ from app.store import Database, StoreError, StoreUnavailableError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.audit import record_change
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
+from app.store.deliveries import Delivery, deliveries_of
 from app.store.incident_notes import IncidentMark, IncidentNote, add_note, find_postmortem, set_mark, set_postmortem
 from app.store.incidents import (
     Incident,
@@ -66,6 +67,8 @@ from app.yamldoc import ErrorFinding
 _log = structlog.get_logger(__name__)
 # For the metadata of thousands of files on a network disk.
 _LOOK_WITHIN_S = 60.0
+# Of a page of incidents, most of which have a handful.
+_MOST_DELIVERIES = 5_000
 # How old the line of a budget may be, and how many are kept: those of some pages.
 _LINES_KEPT = timedelta(minutes=5)
 _MOST_LINES = 2_000
@@ -227,6 +230,10 @@ class StoredIncidents(IncidentLog):
     @override
     def find(self, incident: str) -> IncidentRecord | None:
         return self._reads.read(partial(load_incident, id_=incident))
+
+    @override
+    def deliveries(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[Delivery]]:
+        return self._reads.read(partial(deliveries_of, incidents=[one.id for one in incidents], limit=_MOST_DELIVERIES))
 
     @override
     def transitions(

@@ -1,6 +1,6 @@
 """The newest incidents and transitions in memory, for pages while the database cannot be read (ADR-0104)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from app.alerting import Transition
 from app.clock import Clock
 from app.store import Database
 from app.store.alerts import TransitionFilter, list_transitions
+from app.store.deliveries import Delivery
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord, load_newest_incidents
 
 # Two pages of the history; an incident that is older was not paged for tonight.
@@ -39,6 +40,11 @@ class KnownIncidents:
     def find(self, incident: str) -> IncidentRecord | None:
         """One incident; None if it is not known."""
         return next((one for one in self.records if one.incident.id == incident), None)
+
+    def deliveries(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[Delivery]]:
+        """As `IncidentLog.deliveries`, of those that are known."""
+        wanted = {one.id for one in incidents}
+        return {one.incident.id: one.deliveries for one in self.records if one.incident.id in wanted}
 
     def transitions(
         self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None

@@ -1,6 +1,6 @@
 """How readers get at incidents and transitions, and people mark and annotate them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -9,6 +9,7 @@ from app.policy import PastIncident, WrittenPostmortem
 from app.status.incident_views.known import KnownIncidents
 from app.store import StoreUnavailableError
 from app.store.alerts import TransitionFilter
+from app.store.deliveries import Delivery
 from app.store.incident_notes import IncidentMark, IncidentNote
 from app.store.incidents import Incident, IncidentFilter, IncidentRecord
 
@@ -26,6 +27,10 @@ class PastAlerts(Protocol):
 
     def find(self, incident: str) -> IncidentRecord | None:
         """One incident with all that is kept of it; None if none with this id is kept."""
+        ...
+
+    def deliveries(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[Delivery]]:
+        """The notifications of some incidents by the id of each, oldest first; an incident without any has no entry."""
         ...
 
     def transitions(

@@ -14,6 +14,7 @@ from app.status import Board, BoardContent, IncidentState, PastAlerts, live_inci
 from app.store.incident_notes import IncidentMark
 from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
+from app.ui.alerts.reached import reached_receivers
 from app.ui.filters import sent_by_a_form
 from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.incident import IncidentData
@@ -77,6 +78,7 @@ def _history(past: PastAlerts, query: HistoryQuery, known: BoardContent) -> dict
         "incidents": (),
         "transitions": (),
         "older": None,
+        "notified": {},
         "marks": Counter[object](),
     }
     if query.view == TRANSITIONS:
@@ -86,6 +88,8 @@ def _history(past: PastAlerts, query: HistoryQuery, known: BoardContent) -> dict
         return context
     listed = past.listed(query.incidents, limit=_PAGE + 1, before=query.incident_before)
     items = context["incidents"] = live_incidents(listed[:_PAGE], known)
+    deliveries = past.deliveries(items)
+    context["notified"] = {item.id: reached_receivers(deliveries.get(item.id, ())) for item in items}
     context["marks"] = Counter(item.mark for item in items)
     if len(listed) > _PAGE:
         last = items[-1]
