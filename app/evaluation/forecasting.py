@@ -37,6 +37,8 @@ _log = structlog.get_logger(__name__)
 # burns has one each minute.
 _RENEWED_S = 1_200.0
 _RENEWED_BURNING_S = 60.0
+# At a start history is read in seconds: what had none to go by then must not wait for twenty minutes.
+_AWAITED = frozenset({NoForecast.HISTORY_UNREAD, NoForecast.NO_DATA})
 # So many at once share what each call of numpy costs, and keep the interpreter for 30 ms.
 _AT_ONCE = 16
 
@@ -189,7 +191,9 @@ class Forecasting:
         for place, member in enumerate(members):
             known, burns = self.known.get(member.id), member.id in burning
             made_s = -math.inf if known is None else known.at_s
-            if at_s - made_s >= (_RENEWED_BURNING_S if burns else _RENEWED_S) - interval_s / 2:
+            awaited = known is not None and isinstance(known.forecasted, NoForecast) and known.forecasted in _AWAITED
+            is_soon = burns or awaited
+            if at_s - made_s >= (_RENEWED_BURNING_S if is_soon else _RENEWED_S) - interval_s / 2:
                 late.append((not burns, made_s, place))
         most = max(_AT_ONCE, math.ceil(len(members) * interval_s / _RENEWED_S))
         self._slot, self._due = at, [place for _, _, place in sorted(late)[:most]]

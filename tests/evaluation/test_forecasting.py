@@ -52,6 +52,19 @@ def shop(tmp_path: Path) -> Iterator[Running]:
         yield one
 
 
+def test_what_waits_for_history_is_forecast_a_minute_after_it_was_read(tmp_path: Path) -> None:
+    life = (NOW - 4 * DAY, NOW + DAY)
+    source = MemorySource([counter(requests("shop"), life, per_second=9.99, every=120.0)])
+    with Running(
+        slos([availability("shop", objective=95, window="3d")], tmp_path / "slos"), source, tmp_path / "db"
+    ) as one:
+        one.tick(NOW)
+        assert _forecast(one) is NoForecast.HISTORY_UNREAD
+        one.backfill(one.at)
+        one.tick(NOW + 90)
+        assert isinstance(_forecast(one), Outlook)
+
+
 def _forecast(one: Running) -> Outlook | NoForecast:
     """What is shown after every forecast that is due and another slot."""
     while one.do(one.evaluator.forecast()):
