@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import AccessScope
 from app.replay import Backtests, HistorySource, InvalidBacktestError, JobState, TooManyBacktestsError, plan_of
-from app.ui.backtests.rows import PLOT_SIZE, firing_rows, plot_points, score_rows
+from app.ui.backtests.rows import firing_rows, plot, score_rows
 from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.rendering import Renderer
 
@@ -90,18 +90,16 @@ def _add_one(router: APIRouter, renderer: Renderer, data: BacktestData) -> None:
         if job is None:
             return renderer.page(request, "backtests/missing.html", status=HTTPStatus.NOT_FOUND, id=id)
         result = job.result or {"rules": [], "suggested": [], "slos": [], "problems": []}
-        plotted = [*result["rules"], *result["suggested"]]
         return renderer.page(
             request,
             "backtests/backtest.html",
             job=job,
             under_way=job.state in {JobState.WAITING, JobState.RUNNING},
             scores=score_rows(result["rules"]),
-            suggested=score_rows(result["suggested"]),
+            suggested=score_rows(result["suggested"], first=len(result["rules"]) + 1),
             problems=result["problems"],
             firings=firing_rows(result),
-            points=plot_points(plotted),
-            plot_size=PLOT_SIZE,
+            plot=plot(result["rules"], result["suggested"]),
             may_change=may_change(request),
         )
 

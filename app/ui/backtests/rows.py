@@ -1,4 +1,4 @@
-"""The result of a backtest as rows of tables, and as points of a plot."""
+"""The result of a backtest as rows of tables, and as a plot."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,32 +8,47 @@ from typing import Any
 from app.replay import TODAY
 from app.slo import format_seconds
 
-PLOT_SIZE = (600, 240)
-_LEFT, _BOTTOM = 40.0, 20.0
+# Where the plot's axes begin and end, in percent of its width and height: the rest is for their texts.
+_LEFT, _RIGHT, _TOP, _BOTTOM = 12.0, 90.0, 10.0, 84.0
 _MOST_FIRINGS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotPoint:
-    """Rules in the plot: their precision upwards, their detection time to the right."""
+    """Rules of the same figures in the plot: their precision upwards, their detection time to the right, in percent.
 
-    name: str
+    *label* are their numbers in the tables; *kind* is ``today``, ``suggested`` or ``other``.
+    """
+
+    names: str
+    label: str
+    kind: str
     x: float
     y: float
 
 
-def score_rows(scores: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rules with their figures in words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """The points, and the texts of the axes with their places in percent."""
+
+    points: Sequence[PlotPoint]
+    times: Sequence[tuple[float, str]]
+    ratios: Sequence[tuple[float, str]]
+
+
+def score_rows(scores: Sequence[Mapping[str, Any]], *, first: int = 1) -> list[Mapping[str, Any]]:
+    """Rules with their figures in words, numbered from *first* on."""
     return [
         {
             **score,
+            "number": number,
             "precision": _ratio(score["precision"]),
             "recall": _ratio(score["recall"]),
             "detects": _seconds(score["detection_seconds"]),
             "resets": _seconds(score["reset_seconds"]),
             "spent": _percent(score["spent_before_detection"]),
         }
-        for score in scores
+        for number, score in enumerate(scores, first)
     ]
 
 
@@ -42,19 +57,45 @@ def firing_rows(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(_firings(result))[:_MOST_FIRINGS]
 
 
-def plot_points(scores: Sequence[Mapping[str, Any]]) -> list[PlotPoint]:
-    """Where rules with known figures are in a plot of `PLOT_SIZE`."""
-    known = [one for one in scores if one["precision"] is not None and one["detection_seconds"] is not None]
-    longest = max((one["detection_seconds"] for one in known), default=0.0) or 1.0
-    width, height = PLOT_SIZE
-    return [
-        PlotPoint(
-            name=one["name"],
-            x=round(_LEFT + (width - 2 * _LEFT) * one["detection_seconds"] / longest, 1),
-            y=round((height - _BOTTOM) - (height - 2 * _BOTTOM) * one["precision"], 1),
-        )
-        for one in known
-    ]
+def plot(rules: Sequence[Mapping[str, Any]], suggested: Sequence[Mapping[str, Any]]) -> Plot | None:
+    """Where rules with known figures are, numbered as in the tables; None without any."""
+    numbered = list(enumerate([*rules, *suggested], 1))
+    known = [one for one in numbered if one[1]["precision"] is not None and one[1]["detection_seconds"] is not None]
+    longest = max((score["detection_seconds"] for _, score in known), default=0.0) or 1.0
+    alike: dict[tuple[float, float], list[tuple[int, str]]] = {}
+    for number, score in known:
+        place = (_across(score["detection_seconds"] / longest), _up(score["precision"]))
+        alike.setdefault(place, []).append((number, score["name"]))
+    if not alike:
+        return None
+    return Plot(
+        points=[
+            PlotPoint(
+                names=", ".join(name for _, name in same),
+                label=", ".join(str(number) for number, _ in same),
+                kind=_kind(same, len(rules)),
+                x=x,
+                y=y,
+            )
+            for (x, y), same in sorted(alike.items())
+        ],
+        times=[(_across(share), format_seconds(round(longest * share))) for share in (0.0, 0.5, 1.0)],
+        ratios=[(_up(ratio), _ratio(ratio)) for ratio in (0.0, 0.5, 1.0)],
+    )
+
+
+def _across(share: float) -> float:
+    return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
+
+
+def _up(ratio: float) -> float:
+    return round(_BOTTOM - (_BOTTOM - _TOP) * ratio, 1)
+
+
+def _kind(same: Sequence[tuple[int, str]], rules: int) -> str:
+    if any(name == TODAY for _, name in same):
+        return "today"
+    return "suggested" if any(number > rules for number, _ in same) else "other"
 
 
 def _firings(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

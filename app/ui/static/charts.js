@@ -353,9 +353,9 @@ const build = (figure, chart, data, until, isPhone) => {
   const decades = (_, splits) => splits.map((split) => (split === 0 || (split > 0 && Number.isInteger(Math.log10(split))) ? split : null));
   const filter = chart.asinh ? { filter: decades } : {};
   const ticks = (text) => (_, values) => values.map((tick) => (tick === null ? "" : text(tick)));
-  const size = (_, texts) => Math.max(isPhone ? 46 : 56, ...(texts ?? []).map((text) => 14 + 6.5 * text.length));
+  const size = (_, texts) => Math.max(isPhone ? 46 : 56, ...(texts ?? []).map((text) => 19 + 6.5 * text.length));
   const options = {
-    width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, padding: [6, 8, 0, 0],
+    width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, padding: [6, hasRight ? 0 : 18, 0, 0],
     cursor: { sync: { key: "sloburn" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     tzDate: (stamp) => (usesUtc() ? uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC") : new Date(stamp * 1000)),
     scales: { x: { time: true, range: [range.from, until] }, y: { ...scale(false), ...(chart.asinh ? { distr: 4, asinh: 1 } : {}) }, ...(hasRight ? { right: scale(true) } : {}) },
