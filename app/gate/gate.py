@@ -28,13 +28,13 @@ from app.policy import (
     GateException,
     GateQuestion,
     GateVerdict,
-    RankedVerdicts,
     SloFacts,
     SloVerdict,
     StateOfSlo,
     combined,
     judge_change,
     ranked,
+    without_slos,
 )
 from app.slo import Tenants, tenant_of
 from app.status import Board, Snapshot
@@ -179,16 +179,19 @@ class Gate:
     def verdict(self, question: GateQuestion, *, at: datetime, tenants: Tenants | None = None) -> GateVerdict:
         """The answer to a question, without a log."""
         if not (question.service or question.slos or question.labels):
-            return combined(question, RankedVerdicts(), nothing="the question names no service, SLO or label")
+            return without_slos(question, "the question names no service, SLO or label", at=at)
         # The one that lasts longest changes a verdict: it is the last to be looked at.
         exceptions = sorted(self.active_exceptions(at), key=lambda one: one.until)
         doubt = self._doubt_of_all()
         asking = Asking(question=question, exceptions=exceptions, doubt=doubt, at=at)
         columns = self._columns()
         verdicts = columns.judged(asking, columns.places.concerned(question, tenants))
-        if verdicts.slos and (unknown := _unknown_slos(asking, columns.places, tenants)):
+        if not verdicts.slos:
+            reason = doubt or f"no SLO matches {_words(question)}"
+            return without_slos(question, reason, exceptions=exceptions, at=at)
+        if unknown := _unknown_slos(asking, columns.places, tenants):
             verdicts = ranked([*verdicts.slos, *unknown])
-        return combined(question, verdicts, nothing=doubt or f"no SLO matches {_words(question)}")
+        return combined(question, verdicts)
 
     def current_states(self) -> Sequence[tuple[Snapshot, BudgetPolicy, StateOfSlo | None]]:
         """Every SLO with its policy and its state; None while nothing is known of its budget."""

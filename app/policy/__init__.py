@@ -15,6 +15,7 @@ from app.policy.decide import (
     judge_change,
     rank_of,
     ranked,
+    without_slos,
 )
 from app.policy.exceptions import GateException, covering
 from app.policy.model import (
@@ -66,4 +67,5 @@ __all__ = [
     "rule_sentence",
     "state_conditions",
     "step_state",
+    "without_slos",
 ]

@@ -119,10 +119,7 @@ def judge_change(
     )
     if exception is None:
         return verdict
-    kind = "break-glass" if exception.break_glass else "exception"
-    reason = (
-        f"{kind} {exception.id} by {exception.owner}: {exception.reason}; else {verdict.decision}: {verdict.reason}"
-    )
+    reason = _excepted(exception, verdict.decision, verdict.reason)
     return replace(
         verdict, decision=GateDecision.WARN, reason=reason, exception=exception, until=exception.until, rule=None
     )
@@ -145,13 +142,43 @@ def ranked(verdicts: Iterable[SloVerdict]) -> RankedVerdicts:
     )
 
 
-def combined(question: GateQuestion, verdicts: RankedVerdicts, *, nothing: str) -> GateVerdict:
-    """The decision about the whole change: the worst of all SLOs, *unknown* with the reason *nothing* without any.
+def without_slos(
+    question: GateQuestion, reason: str, *, exceptions: Sequence[GateException] = (), at: datetime
+) -> GateVerdict:
+    """The decision about a change to nothing that is known, for a *reason*: *unknown*, unless an exception covers it.
+
+    Break-glass must work where the service is misspelt, or nothing was evaluated yet, too.
+    """
+    unknown = GateVerdict(decision=GateDecision.UNKNOWN, reason=reason, question=question)
+    found = [
+        covering(
+            exceptions,
+            slo=slo,
+            service=question.service,
+            environment=question.environment,
+            change=question.change,
+            at=at,
+        )
+        for slo in question.slos or ("",)
+    ]
+    covered = [one for one in found if one is not None]
+    if len(covered) < len(found):
+        return unknown
+    first = min(covered, key=lambda one: one.until)
+    reason = _excepted(first, unknown.decision, reason)
+    return replace(unknown, decision=GateDecision.WARN, reason=reason, exception=first, until=first.until)
+
+
+def _excepted(exception: GateException, decision: GateDecision, reason: str) -> str:
+    kind = "break-glass" if exception.break_glass else "exception"
+    return f"{kind} {exception.id} by {exception.owner}: {exception.reason}; else {decision}: {reason}"
+
+
+def combined(question: GateQuestion, verdicts: RankedVerdicts) -> GateVerdict:
+    """The decision about the whole change: the worst of all SLOs, of which there is one at least.
 
     One that denies is worse than one of which nothing is known.
     """
-    if not verdicts.slos:
-        return GateVerdict(decision=GateDecision.UNKNOWN, reason=nothing, question=question)
     worst, count = verdicts.slos[0], len(verdicts.slos)
     reason = worst.reason
     if worst.decision is GateDecision.ALLOW:

@@ -20,6 +20,7 @@ from app.policy import (
     policy_for_slo,
     policy_page,
     ranked,
+    without_slos,
 )
 from app.slo import Severity
 
@@ -110,11 +111,31 @@ def test_the_worst_of_all_slos_decides() -> None:
     allows, denies = judge(facts()), judge(facts("freeze", remaining=-0.1, slo="checkout-latency"))
     unknown = judge(replace(facts(slo="checkout-jobs"), doubt="its data is stale"))
     question = GateQuestion(service="checkout")
-    both = combined(question, ranked([allows, unknown]), nothing="")
+    both = combined(question, ranked([allows, unknown]))
     assert both.decision is GateDecision.UNKNOWN
-    whole = combined(question, ranked([allows, unknown, denies]), nothing="")
+    whole = combined(question, ranked([allows, unknown, denies]))
     assert (whole.decision, whole.slos[0], whole.budget_remaining) == (GateDecision.DENY, denies, -0.1)
-    assert combined(question, ranked([]), nothing="no SLO").decision is GateDecision.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("changed", "decision"),
+    [
+        ({}, "warn"),
+        ({"services": ("check*",)}, "warn"),
+        ({"services": ("search",)}, "unknown"),
+        ({"slos": ("checkout-availability",)}, "unknown"),
+        ({"environments": ("test",)}, "unknown"),
+    ],
+)
+def test_an_exception_holds_where_no_slo_is_known(changed: dict[str, object], decision: str) -> None:
+    """A misspelt service, or the time before anything was evaluated: break-glass always works."""
+    question = GateQuestion(service="checkout", environment="prod")
+    verdict = without_slos(question, "no SLO", exceptions=[exception(**changed)], at=NOW)
+    assert verdict.decision == decision
+    assert (verdict.exception is not None) == (decision == "warn")
+    misspelt = replace(question, slos=("checkout-availability", "checkout-latncy"))
+    given = [exception(slos=("checkout-availability",))]
+    assert without_slos(misspelt, "no SLO", exceptions=given, at=NOW).decision is GateDecision.UNKNOWN
 
 
 def test_the_policy_of_an_slo_is_the_first_that_matches() -> None:
