@@ -25,9 +25,14 @@ from testbed.waiting import PATIENCE_S
 context = multiprocessing.get_context("forkserver")
 """Of all processes here, so that they are forked from one."""
 # The last three are what a service imports after its start.
-context.set_forkserver_preload(
-    ["app.cli", "app.service.run", "alembic.command", "fastapi_offline", "anyio._backends._asyncio"]
-)
+_PRELOADED = ["app.cli", "app.service.run", "alembic.command", "fastapi_offline", "anyio._backends._asyncio"]
+context.set_forkserver_preload(_PRELOADED)
+
+
+def preload(module: str) -> None:
+    """Have the process that all are forked from import *module*, too; to be called before it is started."""
+    _PRELOADED.append(module)
+    context.set_forkserver_preload(_PRELOADED)
 
 
 def start_server() -> dict[str, Any]:

@@ -36,6 +36,8 @@ for _timeout in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TI
 # Tests open a client for most of their requests, none of which is of the internet: each would read 140 certificates.
 for _transport in (httpx._transports.default, httpx2._transports.default):
     _transport.create_ssl_context = lru_cache(maxsize=8)(_transport.create_ssl_context)  # type: ignore[attr-defined]
+# Services that are forked start with what each of them would work out again.
+forked.preload("tests.support.warmed")
 # Tests kill processes and never the machine, so that nothing need be on the disk; services in processes of their own
 # wait for it, as `tests/store/test_database.py` sees to.
 sqlite.SYNCHRONOUS = "OFF"
