@@ -18,7 +18,7 @@ from xdist.workermanage import WorkerController
 from app.store import sqlite
 from testbed import forked
 from testbed.waiting import PATIENCE_S
-from tests.support.migrated import migrate_by_copy
+from tests.support.migrated import create_by_copy, migrate_by_copy
 from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
 
@@ -42,6 +42,7 @@ forked.preload("tests.support.warmed")
 # wait for it, as `tests/store/test_database.py` sees to.
 sqlite.SYNCHRONOUS = "OFF"
 sqlite.migrate = migrate_by_copy  # type: ignore[attr-defined]  # imported there
+sqlite.create_tables = create_by_copy
 
 _WAITING = (
     "tests/acceptance/",

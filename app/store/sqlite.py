@@ -182,8 +182,13 @@ def open_in_memory() -> SqliteBackend:
         json_deserializer=json_text.deserialize,
     )
     _prepare_connections(engine)
-    tables.metadata.create_all(engine)
+    create_tables(engine)
     return SqliteBackend(engine, None)
+
+
+def create_tables(engine: Engine) -> None:
+    """Create all tables of a new database as they are now, without the revisions that led to them."""
+    tables.metadata.create_all(engine)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from app.store.alerts import recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
+from tests.support.soak import SOAK
 
 START = 1_800_000_000
 LIVE = START + 2 * 3600
@@ -54,7 +55,8 @@ def told(transitions: Iterable[Transition]) -> list[Told]:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 1 + SOAK))
 def test_live_equals_replay(tmp_path: Path, seed: int) -> None:
     """Services of any traffic, with outages of Prometheus; each has incidents of its own."""
     dice = np.random.default_rng(seed)
