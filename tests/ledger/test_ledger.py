@@ -221,3 +221,61 @@ def test_a_window_up_to_the_watermark_leaves_out_what_is_counted_behind_it() -> 
     for reach_s in (HOUR, 24 * HOUR, 3 * 24 * HOUR):
         sums = ledger.sums(rows, as_of - reach_s, as_of)
         assert (sums.total.item(), sums.bad.item()) == (800.0, 80.0)
+
+
+def test_what_prometheus_has_forgotten_becomes_final_as_it_was_counted() -> None:
+    """Also what lies in settled slots, behind the edge of a history that may still be counted again."""
+    ledger, rows = a_ledger(), np.array([0])
+    ledger.set_history_edge(np.arange(ROWS), START)
+    across = [Step(0, -20.0, 20.0, 40, 4), Step(1, -20.0, 20.0, 80, 8)]
+    ledger.record(without_measuring(across), Stage.PROVISIONAL)
+    ledger.set_progress(rows, counted_s=START + 20.0 * INTERVAL)
+    settled = [resolution.changed_chunks(ledger.settled_s, 10) for resolution in ledger.resolutions]
+    ledger.finalise(rows)
+    assert ledger.settled_s.tolist() == [START + 20.0 * INTERVAL, START]
+    # Only the other row's counts can still be taken back.
+    assert set(ledger.provisional_in_settled[:, 0]) == {1.0}
+    assert set(ledger.history_edge.counts[:, 0]) == {0.0}
+    assert ledger.history_edge.counts[:, 2:].sum(axis=0) == pytest.approx([20.0, 2.0])
+    assert [len(found[0]) for found in settled] == [0, 0, 0]
+    changed = [resolution.changed_chunks(ledger.settled_s, 10)[0] for resolution in ledger.resolutions]
+    assert [set(found.tolist()) for found in changed] == [{0}, {0}, {0}]
+    ledger.rollback_provisional(np.arange(ROWS))
+    assert ledger.fine.sums(*everything(0)).total[0] == pytest.approx(40.0)
+    assert ledger.fine.sums(*everything(1)).total[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_lies_before_a_time_in_the_wide_cell_that_holds_it_is_taken_back() -> None:
+    """Without the middle cells that know it apart, the rest of the wide cell could not be told from it later."""
+    cut = START // 900 * 900 + 600
+    ledger = a_ledger(newest=cut + 3_600.0)
+    first = (cut - 600 - START) / INTERVAL
+    one_each = [Step(0, first + 10 * number + 1.0, first + 10 * number + 2.0, 10**number, 1) for number in range(4)]
+    ledger.record(increments(one_each), Stage.PAST)
+    # Samples behind the history have counted and measured this before its edge.
+    ledger.set_history_edge(np.array([0]), cut)
+    ledger.record(increments([Step(0, first + 18.5, first + 19.5, 5, 2)]), Stage.FINAL)
+    ledger.forget_in_cut(0, cut)
+    middle = [column.tolist() for column in ledger.middle.read(0, cut // 300 - 2, cut // 300 + 2)]
+    assert middle[:2] == [[0.0, 0.0, 5.0, 100.0, 1_000.0], [0.0, 0.0, 2.0, 1.0, 1.0]]
+    wide = [column.tolist() for column in ledger.coarse.read(0, cut // 900, cut // 900 + 2)]
+    assert wide[:2] == [[0.0, 105.0, 1_000.0], [0.0, 3.0, 1.0]]
+
+
+def test_samples_are_neighbours_across_one_failed_scrape() -> None:
+    ledger = Ledger(INTERVAL)
+    for number, sampled in enumerate((False, True, True, False, True)):
+        ledger.add_row(RowKey("sli", (("n", str(number)),)), horizon_s=86_400.0, from_s=START, sampled=sampled)
+    ledger.scrape_s[:] = [60.0, 60.0, 15.0, 300.0, np.nan]
+    # Counters: at least the look-back of 330 s. Events: at least two minutes and a bit; what is not known is long.
+    assert ledger.gap_s == pytest.approx([330.0, 126.0, 126.0, 630.0, 330.0])
+    ledger.scrape_s[:] = 3_600.0
+    assert ledger.gap_s == pytest.approx([693.0] * 5)
+
+
+def test_changes_are_taken_once() -> None:
+    ledger = a_ledger()
+    ledger.take_changes()
+    ledger.record(increments([Step(1, 4.5, 5.0, 3, 1), Step(1, 8.5, 9.0, 3, 1)]), Stage.FINAL)
+    assert ledger.take_changes().tolist() == [np.inf, START + 4.0 * INTERVAL]
+    assert ledger.take_changes().tolist() == [np.inf, np.inf]
