@@ -8,7 +8,7 @@ from app.ledger.counting import count
 from app.ledger.counting.copies import Link
 from app.ledger.counting.series_links import find_links
 from app.ledger.counting.steps import SampleContext
-from app.ledger.counting.takeovers import Stood
+from app.ledger.counting.takeovers import Stood, grown_since_ended
 from app.ledger.registry import Registry
 from app.slo import Weights
 from app.slo.arrays import Floats, Ints
@@ -168,3 +168,67 @@ def test_series_of_a_target_that_is_scraped_seldom_are_looked_at_once(monkeypatc
     counted = History(series).backwards(600.0, END - 600, chunk_s=END)
     assert counted[1] == pytest.approx(END - 1_200, abs=600)
     assert set(looked_at) == {605.0}
+
+
+def stood(registry: Registry, *labelled: tuple[dict[str, str] | None, float], bad: float = 0.0) -> Stood:
+    """Counters of one target that stand at these values; without labels, as before a restart of the service."""
+    indexes = []
+    for labels, _ in labelled:
+        series = len(registry.counter_keys)
+        own = None if labels is None else tuple(sorted({"job": "api", **labels}.items()))
+        indexes.append(registry.counter(0, CounterKey(series, 0), Weights(total=1.0, bad=bad), own))
+    return Stood(counter=np.array(indexes), value=np.array([value for _, value in labelled]))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    made = Registry()
+    made.row(RowKey("sli", ()))
+    return made
+
+
+def test_a_new_series_continues_the_one_that_differs_least_and_grew_least(registry: Registry) -> None:
+    ended = stood(registry, ({"code": "500", "path": "/a"}, 90.0), ({"code": "500", "path": "/b"}, 100.0))
+    # The first differs from the first of both in one label, and from the other in two.
+    new = stood(registry, ({"code": "5xx", "path": "/a"}, 120.0), ({"code": "5xx", "path": "/b"}, 103.0))
+    assert grown_since_ended(new, ended, registry) == {2: 30.0, 3: 3.0}
+    # Of two that differ as much, that which grew least goes on as it; each is continued once.
+    either = stood(registry, ({"code": "501", "path": "/b"}, 110.0), ({"code": "502", "path": "/b"}, 105.0))
+    assert grown_since_ended(either, ended.without(np.array([0])), registry) == {5: 5.0}
+
+
+@pytest.mark.parametrize(("value", "grown"), [(98.0, 0.0), (97.9, None), (100.0, 0.0), (100.5, 0.5)])
+def test_a_series_that_goes_on_has_not_fallen_but_by_rounding(
+    registry: Registry, value: float, grown: float | None
+) -> None:
+    ended, new = stood(registry, ({"code": "500"}, 100.0)), stood(registry, ({"code": "5xx"}, value))
+    assert grown_since_ended(new, ended, registry) == ({} if grown is None else {1: grown})
+
+
+def test_series_that_share_less_than_half_of_their_labels_or_count_otherwise_go_on_as_nothing(
+    registry: Registry,
+) -> None:
+    ended = stood(registry, ({"code": "500", "path": "/a", "pod": "x"}, 10.0))
+    half = stood(registry, ({"code": "501", "path": "/b", "pod": "x"}, 15.0))
+    less = stood(registry, ({"code": "501", "path": "/b", "pod": "y"}, 15.0))
+    assert grown_since_ended(half, ended, registry) == {1: 5.0}
+    assert grown_since_ended(less, ended, registry) == {}
+    counted_as_bad = stood(registry, ({"code": "501", "path": "/a", "pod": "x"}, 15.0), bad=1.0)
+    assert grown_since_ended(counted_as_bad, ended, registry) == {}
+
+
+def test_a_series_whose_labels_are_known_is_preferred_to_one_of_before_a_restart(registry: Registry) -> None:
+    """Which may be any, too: nothing shows that it is not."""
+    ended = stood(registry, (None, 10.0), ({"code": "500"}, 5.0))
+    new = stood(registry, ({"code": "5xx"}, 12.0))
+    assert grown_since_ended(new, ended, registry) == {2: 7.0}
+    assert grown_since_ended(new, ended.without(np.array([1])), registry) == {2: 2.0}
+
+
+def test_a_target_may_go_on_if_its_largest_counter_may(registry: Registry) -> None:
+    ended = stood(registry, ({"code": "500"}, 50.0), ({"code": "501"}, 200.0))
+    for largest, may in ((52.0, True), (48.0, True), (47.9, False)):
+        new = stood(registry, ({"code": "a"}, 1.0), ({"code": "b"}, largest), ({"code": "c"}, 2.0))
+        assert ended.may_continue_as(new, registry.arrays) is may
+    counted_as_bad = stood(registry, ({"code": "d"}, 300.0), bad=1.0)
+    assert not ended.may_continue_as(counted_as_bad, registry.arrays)
