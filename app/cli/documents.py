@@ -31,7 +31,7 @@ _MOST_NAMED = 10
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
     """The documents at *paths*, of the tenants whose folders they are in; ends the command with every error if any."""
     settings = settings_for({})
-    # Whatever else is wrong with that file, such as secrets that are on another machine.
+    # Other mistakes in that file do not matter here, such as secrets that are on another machine.
     tenants = configured(settings).config.tenants
     return _sound(load_paths(list(paths), tenants, defaults=Defaults.of(settings.default_window)))
 

@@ -6,7 +6,7 @@ from typing import Final
 DEFAULT_SOURCE: Final = "default"
 """The source of SLOs that name none."""
 SOURCE_LABEL: Final = "__source__"
-"""The label by which series of another source than the default one are told apart once they were read."""
+"""The label that series of other sources than the default one get when they are read, so that none are confused."""
 
 
 class SourceKind(StrEnum):

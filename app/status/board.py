@@ -158,7 +158,7 @@ class Board:
         self._current = replace(self._current, by_key=self._all_notifications())
 
     def set_silences(self, silences: AlertSilences) -> None:
-        """Replace what Alertmanagers answered of active alerts; followers are told where that is news."""
+        """Replace what Alertmanagers answered of active alerts; followers are notified if that is news."""
         is_news = silences != self._silences
         if not is_news and not silences.by_key:
             # What readers have made of the content stays good: only an age has changed, and there is none.

@@ -135,7 +135,7 @@ def positions_at(
     """
     sampled, samples = sampled_apart(samples, registry)
     if finds_links:
-        # What is found to be a copy further back is counted again from there, which is not known here.
+        # Copies that began before these samples are counted again elsewhere: from samples further back.
         _link_before(samples.after(until - WARM_UP_S), registry, until=until, known_s=known_s)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
