@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.ledger import LOOKBACK_S
 from app.ledger.counting import copies
 from app.ledger.registry import Agreement
 from app.slo.arrays import Floats
@@ -177,3 +178,31 @@ def test_samples_agree_once_however_they_are_read(older_first: bool) -> None:
     for times in reversed(parts) if older_first else parts:
         agreement.agree(times)
     assert agreement.samples == 20
+
+
+def containers(appear_s: float, end: float) -> list[tuple[Labels, Points]]:
+    """Ten containers of one target that count alike, each with timestamps of its own, beside one that was there."""
+    times = scraped(appear_s, end)
+    shown = [series("200", (scraped(7.0, end), 4_000.0 + np.floor(5 * scraped(7.0, end))), {"instance": "b"})]
+    for number in range(10):
+        at = times + 1.1 * number
+        shown += [
+            series(code, (at, start + np.floor(pace * at)), {"container": f"c{number}"})
+            for code, start, pace in (("200", 5e9, 50.0), ("500", 4e7, 0.01))
+        ]
+    return shown
+
+
+@pytest.mark.parametrize("edge_s", [-1.0, 0.0, 0.5, 5.0, 10.5])
+def test_series_of_one_scrape_with_times_of_their_own_are_no_copies(edge_s: float) -> None:
+    """Wherever what is read ends or begins between their first samples, in live slots as in pieces of history."""
+    appear_s, end = 1207.0, 3600.0
+    cut, until = appear_s + edge_s, appear_s + edge_s + 3 * 570.0
+    # A piece of 570 s reads what came in the 660 s before it; of these, the first 90 s show what was there.
+    live, past = History(containers(appear_s, end)), History(containers(appear_s, end))
+    for found in (
+        live.live(cut - 60.0, until, hindsight_s=LOOKBACK_S, slot_s=5.0),
+        past.backwards(cut - 60.0, until, chunk_s=570.0),
+    ):
+        assert found[0] == pytest.approx(500.1 * (until - appear_s - 15.0) + 5 * (until - cut + 60.0), abs=500 * 20)
+    assert live.copies == past.copies == ()

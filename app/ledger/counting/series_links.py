@@ -132,7 +132,8 @@ class _Round:
         self._begin = float(samples.time[first_samples].min())
         self._newest = context.newest_s
         # Those that return may be living twins of those that appear with them.
-        self._others = self._seen_before(own, samples.counter[first_samples[~self._returns(first_samples)]])
+        appear = samples.counter[first_samples[~self._returns(first_samples)]]
+        self._others = self._seen_before(own, np.union1d(appear, self._appear_together(own)))
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
         self._taken = set(ended)
         self._renamed: dict[int, int] = {}
@@ -159,6 +160,17 @@ class _Round:
     def _returns(self, samples: Ints) -> Bools:
         """Which samples are of series that were seen before, and were away."""
         return ~np.isnan(self._context.steps.since[samples])
+
+    def _appear_together(self, own: _OfRow) -> Ints:
+        """The living counters that are first seen so near to the round that they appear with it.
+
+        Where series of one scrape have timestamps of their own, what is counted may begin or end between them.
+        """
+        steps, cursor, begin = self._context.steps, self._context.cursor, self._begin
+        at, counter = steps.samples.time[own.samples], steps.samples.counter[own.samples]
+        first = counter[np.isnan(steps.since[own.samples]) & (np.abs(at - begin) <= _ROUND_S)]
+        once = own.counters[(cursor.time[own.counters] >= begin - _ROUND_S) & np.isnan(cursor.latest[own.counters])]
+        return np.intersect1d(np.union1d(first, once), counter[at >= begin])
 
     def _seen_before(self, own: _OfRow, new: Ints) -> _Others:
         context, begin = self._context, self._begin
