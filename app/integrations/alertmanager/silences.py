@@ -1,8 +1,8 @@
 """Asks Alertmanagers which of our active alerts are silenced or inhibited there, for pages and API to show.
 
-It is asked beside delivery, and only while alerts are active: neither evaluation nor a reader waits for it. Both API
-calls are of Alertmanager since 0.16; the figures of a silence are asked one by one, since the list of all has every
-silence of the last five days.
+It is asked beside delivery, and only while alerts are active: neither evaluation nor a reader waits for it (ADR-0108).
+Both calls are of Alertmanager since 0.16; silences are asked one by one, since the list of all has every silence of the
+last five days.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
