@@ -13,7 +13,7 @@ WORKDIR /src
 # Dependencies change less often than the code: they have a layer of their own.
 COPY pyproject.toml uv.lock ./
 # With the driver of PostgreSQL, the exporter of traces and the protocol of assistants: settings decide what is used.
-RUN uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --extra aws --extra google --no-install-project
+RUN uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --extra jwt --extra aws --extra google --no-install-project
 COPY README.md LICENSE hatch_build.py .npmrc package.json package-lock.json ./
 COPY scripts/assets scripts/assets
 COPY app app
@@ -21,7 +21,7 @@ COPY app app
 COPY llms.txt ./
 COPY docs docs
 # What the pages load in a browser, unless the work tree has it already; npm comes from PyPI, for this step only.
-RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --extra aws --extra google --no-editable
+RUN scripts/assets && uv sync --locked --no-dev --extra postgres --extra otel --extra mcp --extra jwt --extra aws --extra google --no-editable
 COPY demo demo
 COPY scripts/slim-image scripts/sbom scripts/
 # The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.

@@ -25,6 +25,7 @@ from app.access.needs import Needs
 from app.access.request_state import IDENTITY, access_in, credentials_in, identity_in, note_sender
 from app.access.scopes import AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
+from app.access.signed import SignedClaims, SignedTokens
 from app.access.token_text import is_token_shaped, is_well_formed, new_token, token_digest, token_hint
 from app.access.tokens import (
     LONGEST_TOKEN_NAME,
@@ -62,6 +63,8 @@ __all__ = [
     "OpenedSession",
     "SentCredentials",
     "SessionDirectory",
+    "SignedClaims",
+    "SignedTokens",
     "TokenDirectory",
     "TokenError",
     "TokenTakenError",

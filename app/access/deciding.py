@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.access.auditing import act_as
 from app.access.credentials import SentCredentials
-from app.access.forwarding import ForwardRules
+from app.access.forwarding import LONGEST_USER, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.rate_limits import RateLimiter, client_key
 from app.access.scopes import OF_THE_SERVICE, AccessScope, AccessScopes
@@ -20,9 +20,11 @@ from app.access.sessions import (
     session_digest,
     session_proof,
 )
+from app.access.signed import SignedClaims, SignedTokens, is_signed_shaped
 from app.access.token_text import is_token_shaped, is_well_formed, token_digest
 from app.access.tokens import AccessToken, MadeToken, NewToken
 from app.slo import Tenant
+from app.wording.plain_text import one_line
 
 _UNKNOWN = AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the token is not known")
 _MISTYPED = AccessRefusal(
@@ -81,7 +83,8 @@ class AccessRules:
         anonymous: what everybody may do who reaches the port.
         anonymous_beside_tenants: the same where there are tenants.
         url: where people reach the service.
-        forward: which proxy is believed who asks.
+        forward: which proxy is believed who asks, and what groups may do.
+        signed: what JSON Web Tokens say of who asks, where they are accepted.
         failures_per_minute: tokens that are not accepted, from each client; None is no limit.
         changes_per_minute: by each identity; None is no limit.
     """
@@ -92,6 +95,7 @@ class AccessRules:
     anonymous_beside_tenants: AccessScopes = frozenset()
     url: str = ""
     forward: ForwardRules = field(default_factory=ForwardRules)
+    signed: SignedClaims = field(default_factory=SignedClaims)
     # A person mistypes a few; a guess at three random words of 7,776 takes 45,000 years from one address.
     failures_per_minute: int | None = 20
     # A script that reports the deploys of a year is done in some minutes.
@@ -120,12 +124,14 @@ class Access:
         *,
         now: Callable[[], datetime],
         tenants: Callable[[], Sequence[Tenant]] = tuple,
+        signed: SignedTokens | None = None,
     ) -> None:
         self.rules = rules
         self.tokens = tokens
         self.now = now
         self.tenants = tenants
         self._sessions = sessions
+        self._signed = signed
         self._failures = RateLimiter(rules.failures_per_minute)
         self._changes = RateLimiter(rules.changes_per_minute)
         self._requests: dict[str, tuple[int, RateLimiter]] = {}
@@ -165,9 +171,27 @@ class Access:
             found = await self.by_secret(tokens[0], address=given.address, counts=counts and is_ours)
             if isinstance(found, Identity) or is_ours:
                 return found
-        found = await self._by_session(given.session) or self._by_proxy(given) or self._anonymous
+        signed = await self._by_signature(tokens[0]) if tokens else None
+        found = signed or await self._by_session(given.session) or self._by_proxy(given) or self._anonymous
         is_ambient = isinstance(found, Identity) and found.is_ambient
         return _CROSS_SITE if is_ambient and given.is_cross_site else found
+
+    async def _by_signature(self, token: str) -> Identity | AccessRefusal | None:
+        """Who a JSON Web Token is of; None for another bearer, and where none are accepted.
+
+        One that is refused is not counted as a guess: nobody finds a signature by trying, and all who come through a
+        proxy have its address.
+        """
+        if self._signed is None or not is_signed_shaped(token):
+            return None
+        claims = await self._signed.claims(token)
+        if isinstance(claims, str):
+            return AccessRefusal(failure=AccessFailure.UNKNOWN, detail=f"the JWT is not accepted: {claims}")
+        name = one_line(self.rules.signed.user_in(claims))[:LONGEST_USER]
+        if not name:
+            return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the JWT is not accepted: it names nobody")
+        groups = self.rules.signed.groups_in(claims)
+        return self._with_anonymous(self.rules.forward.member(name, groups, self.tenants(), kind=IdentityKind.JWT))
 
     def _by_proxy(self, given: SentCredentials) -> Identity | AccessRefusal | None:
         if not given.users or not self.rules.forward.trusts(given.peer):

@@ -3,7 +3,7 @@
 Source: https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview#header-options
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -14,7 +14,8 @@ from app.wording.plain_text import one_line
 
 EVERYBODY = "*"
 """The role of everybody who the proxy lets through."""
-_LONGEST_USER = 200
+LONGEST_USER = 200
+"""Characters of a name that are kept."""
 _TWICE = AccessRefusal(
     failure=AccessFailure.UNKNOWN, detail="the proxy sent a header of who asks twice: it must replace what clients send"
 )
@@ -50,17 +51,23 @@ class ForwardRules:
         """
         if len(users) > 1 or len(groups) > 1:
             return _TWICE
-        name = one_line(_utf8(users[0]))[:_LONGEST_USER] if users else ""
+        name = one_line(_utf8(users[0]))[:LONGEST_USER] if users else ""
         if not name:
             return None
         mine = {group.strip() for group in _utf8(groups[0]).split(",")} if groups else set()
-        mine -= {EVERYBODY, ""}
+        return self.member(name, mine, tenants, kind=IdentityKind.PROXY)
+
+    def member(
+        self, name: str, groups: Collection[str], tenants: Sequence[Tenant] = (), *, kind: IdentityKind
+    ) -> Identity:
+        """Somebody in some groups, with the scopes and the tenants that these have."""
+        mine = {*groups} - {EVERYBODY, ""}
         everybody = self.roles.get(EVERYBODY, frozenset())
         scopes = everybody.union(*(self.roles[role] for role in mine & self.roles.keys()))
         if not tenants or AccessScope.ADMIN in scopes:
-            return Identity(kind=IdentityKind.PROXY, name=name, scopes=scopes)
+            return Identity(kind=kind, name=name, scopes=scopes)
         own = frozenset(tenant.name for tenant in tenants if not mine.isdisjoint(tenant.groups))
-        return Identity(kind=IdentityKind.PROXY, name=name, scopes=scopes - OF_THE_SERVICE, tenants=own)
+        return Identity(kind=kind, name=name, scopes=scopes - OF_THE_SERVICE, tenants=own)
 
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """The address of a client: that of the connection, or what trusted proxies say of it."""

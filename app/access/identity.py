@@ -21,6 +21,8 @@ class IdentityKind(StrEnum):
     """By the cookie of somebody who has signed in with a token."""
     PROXY = "proxy"
     """By a proxy with a login."""
+    JWT = "jwt"
+    """By a JSON Web Token that an identity provider has signed."""
     COMMAND = "command"
     """By being allowed to open the database."""
     SERVICE = "service"
@@ -39,8 +41,8 @@ def own_name(name: str, tenants: Tenants | None) -> str:
     return in_tenant(tenant, name)
 
 
-# What browsers send by themselves, also where a page of another site makes the request.
-_AMBIENT = frozenset({IdentityKind.SESSION, IdentityKind.PROXY})
+# What browsers send by themselves, also where a page of another site makes the request; proxies add JWTs to requests.
+_AMBIENT = frozenset({IdentityKind.SESSION, IdentityKind.PROXY, IdentityKind.JWT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,21 @@ class CheckedClient:
             raise _attempt(FailureReason.TIMEOUT, f"{host} did not answer within {self._deadline_s:g} s") from error
         raise _attempt(FailureReason.REFUSED, f"{host} redirects more than {redirects} times")
 
+    async def get(self, url: str) -> Answer:
+        """What is at a URL; redirects are not followed.
+
+        Raises:
+            AttemptError: it did not work, and may later.
+        """
+        target = parse_target(url)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                headers = _merged(_USUAL, await self._http.own_headers())
+                return await self._send(target, None, headers, trusted=True, read=True)
+        except TimeoutError as error:
+            detail = f"{target.host} did not answer within {self._deadline_s:g} s"
+            raise _attempt(FailureReason.TIMEOUT, detail) from error
+
     async def _refuse_unchecked(self, onward: httpx.URL) -> None:
         """Refuse a redirect to another host through a proxy: it resolves the name, and the address is not checked."""
         if await self._sender.proxy_for(onward) is not None:
@@ -100,7 +115,7 @@ class CheckedClient:
             raise _attempt(FailureReason.REFUSED, detail)
 
     async def _send(
-        self, target: httpx.URL, content: bytes, headers: Mapping[str, str], *, trusted: bool, read: bool
+        self, target: httpx.URL, content: bytes | None, headers: Mapping[str, str], *, trusted: bool, read: bool
     ) -> Answer:
         async def receive(response: httpx.Response) -> Answer:
             wanted = read or not response.is_success
@@ -108,8 +123,9 @@ class CheckedClient:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(status=response.status_code, headers=names, body=body, complete=complete)
 
+        method = "GET" if content is None else "POST"
         try:
-            return await self._sender.send("POST", target, receive, content=content, headers=headers, trusted=trusted)
+            return await self._sender.send(method, target, receive, content=content, headers=headers, trusted=trusted)
         except httpx.HTTPError as error:
             _fail(target, error)
 

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 
-from app.access import Access, AccessRules, AccessScope, ForwardRules
+from app.access import Access, AccessRules, AccessScope, ForwardRules, SignedClaims, SignedTokens
 from app.api import (
     REFUSED_STATUSES,
     ApiData,
@@ -33,6 +34,7 @@ from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import DocumentLoader, FilesState, LoadResult, load_documents
 from app.extras import is_installed
+from app.http.client import CheckedClient, ClientOptions
 from app.integrations import DeliveryConfig, load_config
 from app.kubernetes import ApiServer
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
@@ -77,6 +79,8 @@ from app.yamldoc import ErrorFinding
 _log = structlog.get_logger(__name__)
 # One connection in so many may be a stream of evaluations: the others are for requests.
 _STREAMS_SHARE = 8
+# A request of somebody with a key that is not known yet waits for it.
+_KEYS_WITHIN = timedelta(seconds=5)
 # Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
 EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
@@ -137,6 +141,8 @@ def _run(settings: Settings, signals: Signals) -> int:
         )
     if settings.mcp and not is_installed("mcp"):
         return _refuse("SLOBURN_MCP: the library of the protocol is not installed; install sloburn[mcp]")
+    if settings.jwt_jwks_url is not None and not is_installed("jwt", "cryptography"):
+        return _refuse("SLOBURN_JWT_JWKS_URL: the library of JSON Web Tokens is not installed; install sloburn[jwt]")
     given = _Given(documents, delivery.config, files, load)
     with listening:
         return _work_until_stopped(settings, given, listening, signals)
@@ -575,6 +581,7 @@ def _access(engine: Engine, components: Components) -> Access:
             groups_header=settings.forward_auth_groups_header,
             roles=settings.forward_auth_roles,
         ),
+        signed=SignedClaims(user=settings.jwt_user_claim, groups=settings.jwt_groups_claim),
     )
     return Access(
         rules,
@@ -582,6 +589,22 @@ def _access(engine: Engine, components: Components) -> Access:
         StoredSessions(components.database, components.clock),
         now=components.clock.now,
         tenants=lambda: engine.delivery.tenants,
+        signed=_signed_tokens(components),
+    )
+
+
+def _signed_tokens(components: Components) -> SignedTokens | None:
+    settings = components.settings
+    if settings.jwt_jwks_url is None:
+        return None
+    from app.service.json_web_tokens import JwksTokens  # noqa: PLC0415  its library need not be installed
+
+    return JwksTokens(
+        settings.jwt_jwks_url,
+        issuer=settings.jwt_issuer or "",
+        audience=settings.jwt_audience or "",
+        http=CheckedClient(ClientOptions(deadline=_KEYS_WITHIN)),
+        monotonic=components.clock.monotonic,
     )
 
 

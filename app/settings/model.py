@@ -200,8 +200,15 @@ class Settings(BaseSettings):
     forward_auth_roles: Annotated[Mapping[str, AccessScopes], NoDecode, parsed(parse_roles)] = Field(
         default_factory=lambda: {EVERYBODY: frozenset({AccessScope.READ})},
         description="Scopes of groups: `sre=admin,developers=read+adjust`, or a JSON object; `*` is everybody whom the "
-        "proxy lets through.",
+        "proxy lets through, or who has a JWT.",
     )
+    jwt_jwks_url: Url | None = Field(
+        None, description="Keys of an identity provider, as a JSON Web Key Set: JWTs that it has signed are accepted."
+    )
+    jwt_issuer: str | None = Field(None, description="Who must have issued these JWTs (`iss`).")
+    jwt_audience: str | None = Field(None, description="Whom these JWTs must be for (`aud`), as the id of a client.")
+    jwt_user_claim: str = Field("email", description="Claim of a JWT that names who asks; `sub` where it has none.")
+    jwt_groups_claim: str = Field("groups", description="Claim of a JWT that lists the groups.")
     report_link_secret: SecretStr | None = Field(
         None, description="Secret that links in sent reports are signed with, so that they work without a login."
     )
@@ -274,9 +281,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{variable('prometheus_username')}: given together with a bearer token; leave one out")
         if self.prometheus_tls_key_file is not None and self.prometheus_tls_cert_file is None:
             raise ValueError(f"{variable('prometheus_tls_cert_file')}: missing beside a key; add the certificate")
-        names_people = {"forward_auth_roles", "forward_auth_user_header"} & self.model_fields_set
-        if names_people and not self.forward_auth_networks:
-            raise ValueError(f"{variable('forward_auth_networks')}: missing; write the network of the proxy")
+        self._check_who_asks()
         for name in type(self).model_fields:
             path = getattr(self, name)
             if not isinstance(path, Path):
@@ -286,6 +291,17 @@ class Settings(BaseSettings):
             elif name.startswith("prometheus_") or name == "kubernetes_token_file":
                 _checked(name, file_text, path)
         return self
+
+    def _check_who_asks(self) -> None:
+        """Refuse settings of identities that let in nobody, or more people than are meant."""
+        names_people = {"forward_auth_roles", "forward_auth_user_header"} & self.model_fields_set
+        if names_people and not self.forward_auth_networks and self.jwt_jwks_url is None:
+            raise ValueError(f"{variable('forward_auth_networks')}: missing; write the network of the proxy")
+        signed = {name: getattr(self, name) for name in ("jwt_jwks_url", "jwt_issuer", "jwt_audience")}
+        missing = [name for name, given in signed.items() if not given]
+        # A token for another service must not open this one.
+        if missing and len(missing) < len(signed):
+            raise ValueError(f"{variable(missing[0])}: missing beside other settings of JWTs; write all three")
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fastapi.dependencies import utils
 from fastapi.telemetry import TelemetryConfig
 from typing_extensions import override
 
-from app.access import Access, AccessRules
+from app.access import Access, AccessRules, SignedTokens
 from app.alerting import Transition
 from app.api import AlertLog, ApiData, History, Stream, Timeline, create_app
 from app.budget.forecast import NoForecast, Outlook
@@ -345,6 +345,7 @@ class Served:
     token: str | None = None
     events_token: str | None = None
     rules: AccessRules = field(default_factory=lambda: AccessRules(failures_per_minute=None, changes_per_minute=None))
+    signed: SignedTokens | None = None
     report_link_secret: str | None = None
     telemetry: TelemetryConfig | None = None
     external_url: str = EXTERNAL_URL
@@ -392,7 +393,9 @@ class Served:
         """Who may do what: by the tokens of the fields, and by those in the database of the incidents."""
         rules = replace(self.rules, api_token=self.token, events_token=self.events_token, url=self.external_url)
         sessions = StoredSessions(self.incidents.lazy_database, self.clock)
-        return Access(rules, self.tokens, sessions, now=self.clock.now, tenants=lambda: self.tenants)
+        return Access(
+            rules, self.tokens, sessions, now=self.clock.now, tenants=lambda: self.tenants, signed=self.signed
+        )
 
     @cached_property
     def tokens(self) -> StoredTokens:

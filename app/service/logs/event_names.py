@@ -139,6 +139,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "session_not_read": "a session was not read; it is accepted if it was known before",
         "session_not_written": "a session was not written; it lasts as long as the database is away",
         "token_use_not_noted": "the use of a token was not noted",
+        "jwt_keys_unreadable": "keys of the identity provider cannot be read",
         "tokens_unreadable": "API tokens cannot be read; those known before are accepted",
     },
     "service": {
