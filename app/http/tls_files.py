@@ -31,6 +31,7 @@ class FollowedContext:
         # Before they are read: what changes in between is seen as a change.
         self._stamps = _reads.call_now(self, self._found, within_s=START_S) if self._files else ()
         self._failed: Stamps | None = None
+        self._is_unreadable = False
         self.context = make()
         """The context as of the last look."""
 
@@ -41,9 +42,13 @@ class FollowedContext:
             self._look_at = now + LOOK_EVERY_S
             try:
                 await _reads.call(self, self._look, within_s=READ_S)
+                self._is_unreadable = False
             except OSError as error:
-                # As while they are being replaced, one after the other.
-                _log.warning("TLS files cannot be read; those read before are used", error=str(error) or "timed out")
+                # As while they are being replaced, one after the other; what stays so is said once.
+                if not self._is_unreadable:
+                    said = str(error) or "timed out"
+                    _log.warning("TLS files cannot be read; those read before are used", error=said)
+                self._is_unreadable = True
         return self.context
 
     def _look(self) -> None:

@@ -21,6 +21,8 @@ _log = structlog.get_logger(__name__)
 _BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(minutes=1), least=timedelta(milliseconds=200))
 # An API server that is restarted, or a load balancer that forgets a connection, is nothing to wake anybody for.
 _FAILURES_SAID = 4
+# A hundred thousand objects; a list that goes on for longer has no end.
+_MOST_PAGES = 1_000
 
 
 class ObjectFeed:
@@ -88,7 +90,7 @@ class ObjectFeed:
     async def _list(self) -> None:
         found: dict[str, WatchedObject] = {}
         onward = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             page = await self._client.list_page(self._path, label=self._label, onward=onward)
             for content in page.items:
                 one = self._read(content)
@@ -97,6 +99,8 @@ class ObjectFeed:
             onward = page.onward
             if not onward:
                 break
+        else:
+            raise ApiServerError(f"a list has no end after {_MOST_PAGES:,} parts")
         self._version, self.objects, self.is_listed = page.version, found, True
         self.changes += 1
         self._works()

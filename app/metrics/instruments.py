@@ -3,7 +3,7 @@
 Every label value that is known at start is there at zero, so that a rate over it exists before the first failure.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,6 +107,11 @@ class Instruments:
         self._replica_shards.set(shards)
         self._unowned_shards.set(unowned)
 
+    def kubernetes_objects(self, numbers: Mapping[tuple[str, str], int]) -> None:
+        """So many objects of Kubernetes with documents are known here, by kind and state."""
+        for (kind, state), number in numbers.items():
+            self._kubernetes_objects.labels(kind, state).set(number)
+
     def notified(self, receiver: str) -> None:
         """A receiver has taken a notification."""
         self._notifications.labels(receiver).inc()
@@ -207,6 +212,9 @@ class Instruments:
         self._replica_shards = self._gauge("replica_shards", "Shards that this process has; all without replicas.")
         self._unowned_shards = self._gauge("unowned_shards", "Shards of no process: their SLOs are not evaluated.")
         self.replicas(1, shards=len(ALL_SHARDS), unowned=0)
+        self._kubernetes_objects = self._gauge(
+            "kubernetes_objects", "Objects of Kubernetes with documents, by what became of them.", "kind", "state"
+        )
 
     def _delivery_instruments(self) -> None:
         self._notifications = self._counter("notifications", "Notifications that a receiver has taken.", "receiver")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from app.http import FollowedContext, tls_files
 from app.http.client import CheckedClient, ClientOptions
@@ -38,18 +39,22 @@ def test_files_are_read_again_when_they_have_changed_and_can_be_used(tmp_path: P
             found.append(await followed.current())
         return found
 
-    first, same, broken, gone, renewed = asyncio.run(
-        play(
-            [
-                lambda: None,
-                lambda: file.write_text("half of a certificate"),
-                file.unlink,
-                lambda: trustme.CA().cert_pem.write_to_path(file),
-            ]
+    with capture_logs() as logs:
+        first, same, broken, gone, still, renewed = asyncio.run(
+            play(
+                [
+                    lambda: None,
+                    lambda: file.write_text("half of a certificate"),
+                    file.unlink,
+                    lambda: None,
+                    lambda: trustme.CA().cert_pem.write_to_path(file),
+                ]
+            )
         )
-    )
-    assert first is same is broken is gone
+    assert first is same is broken is gone is still
     assert renewed is not first
+    # What is broken, and then is not there, is said once.
+    assert [one["log_level"] for one in logs] == ["warning", "info"]
 
 
 def test_a_certificate_that_was_replaced_is_shown_to_receivers_and_to_prometheus(tmp_path: Path) -> None:

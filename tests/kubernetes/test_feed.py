@@ -184,6 +184,24 @@ def test_after_an_outage_a_watch_that_ends_goes_on_as_soon_as_before(monkeypatch
     assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 1.0, 1.0]
 
 
+def test_a_list_without_an_end_is_a_failure_and_not_read_for_ever() -> None:
+    class Endless:
+        parts = 0
+
+        async def list_page(self, *_: Any, **__: Any) -> ObjectPage:
+            self.parts += 1
+            return ObjectPage(items=(), version="1", onward="more")
+
+    async def pause(_seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    server = Endless()
+    feed = ObjectFeed(cast("KubernetesClient", server), DOCUMENT_KIND, sleep=pause)
+    with pytest.raises(asyncio.CancelledError):
+        run(feed.run)
+    assert (server.parts, feed.is_listed) == (1_000, False)
+
+
 def test_what_is_forbidden_is_said_and_works_once_it_is_allowed(api: KubernetesApi) -> None:
     api.apply(PLURAL, "a/one", _SPEC)
     api.forbidden = {("list", PLURAL)}

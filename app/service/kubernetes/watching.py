@@ -4,9 +4,10 @@ What it decides goes into the store in one transaction that checks its lease; ev
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -49,8 +50,17 @@ _MOST_STATUSES = 5
 _STATUS_PAUSE_S = 60.0
 # A second Sloburn in the cluster may see an object otherwise: they do not write against each other without end.
 _WRITTEN_AGAIN_AFTER_S = 600.0
+# What an object can be: used as it is now, used as it was before its last change, not used; what was deleted is none.
+_STATES = ("active", "last_good_version_active", "refused")
 # Of an error in deciding, which is a bug: others of its objects are looked at again then.
 _AFTER_CRASH_S = 30.0
+
+
+class KubernetesInstruments(ScheduleInstruments, Protocol):
+    """Counts objects, and what could not be done with them."""
+
+    def kubernetes_objects(self, numbers: Mapping[tuple[str, str], int]) -> None:
+        """So many objects are known here, by kind and state."""
 
 
 class KubernetesWatch:
@@ -90,12 +100,14 @@ class KubernetesWatch:
         self._reported: dict[str, str] = {}
         self._written: dict[str, tuple[Mapping[str, Any], float]] = {}
         self._status_problem: str | None = None
+        self._unusable: str | None = None
 
-    async def run(self, instruments: ScheduleInstruments) -> None:
+    async def run(self, instruments: KubernetesInstruments) -> None:
         """Watch again and again, until cancelled."""
         try:
             while True:
                 await guarded("watching objects of Kubernetes", self._look(), instruments=instruments)
+                instruments.kubernetes_objects(self.numbers())
                 await asyncio.sleep(_LOOKED_EVERY_S)
         finally:
             await self.close()
@@ -118,7 +130,13 @@ class KubernetesWatch:
         if not self._lease.is_mine:
             await self.close()
             return
-        self._start()
+        try:
+            self._start()
+        except OSError as error:
+            # As while the files of a pod are replaced; what stays so is a problem of health, and is logged once.
+            self._note_unusable(error)
+            await self._note_problems()
+            return
         crashed = [task for task in self._tasks if task.done()]
         if crashed:
             # All start again at the next step; the caller logs the error.
@@ -133,6 +151,7 @@ class KubernetesWatch:
         if self._client is not None:
             return
         self._client = KubernetesClient(self._server)
+        self._unusable = None
         kinds = [WATCHED_KINDS[name] for name in self._settings.kubernetes_kinds]
         namespaces = self._settings.kubernetes_namespaces or (None,)
         self._feeds = [
@@ -143,6 +162,17 @@ class KubernetesWatch:
             for namespace in namespaces
         ]
         self._tasks = [asyncio.create_task(feed.run()) for feed in self._feeds]
+
+    def _note_unusable(self, error: OSError) -> None:
+        if self._unusable is None:
+            _log.warning("objects of Kubernetes are not watched; what was read stays active", error=str(error))
+        self._unusable = f"{self._server.ca_file} cannot be used: {error.strerror or error}"
+
+    def numbers(self) -> Mapping[tuple[str, str], int]:
+        """How many objects there are here of each kind and state; none where another replica watches them."""
+        kinds = [WATCHED_KINDS[name].kind for name in self._settings.kubernetes_kinds]
+        found = Counter((one.name.partition(" ")[0], _state(one)) for one in self._settled.values())
+        return {(kind, state): found[kind, state] for kind in kinds for state in _STATES}
 
     async def close(self) -> None:
         """Watch no more, and forget what was seen: what was decided is in the store."""
@@ -226,7 +256,7 @@ class KubernetesWatch:
         return StoredObject(name=one.name, created_at=created_at, active=one.active, findings=findings)
 
     async def _note_problems(self) -> None:
-        problems = [feed.problem for feed in self._feeds if feed.problem is not None]
+        problems = [one for one in (self._unusable, *(feed.problem for feed in self._feeds)) if one is not None]
         known = self._settled
         problems += [
             f"{feed.title}: the API server does not know this kind"
@@ -298,6 +328,12 @@ class KubernetesWatch:
 
 def _new_object(one: WatchedObject) -> DocumentObject:
     return DocumentObject(name=one.name, created_at=one.created_at, offered=one.texts)
+
+
+def _state(one: SettledObject) -> str:
+    if not one.findings:
+        return _STATES[0] if one.active is not None else ""
+    return _STATES[1] if one.active is not None else _STATES[2]
 
 
 def _log_decision(changed: Sequence[StoredObject], gone: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from structlog.testing import capture_logs
 
 from app.documents import DocumentLoader, LoadResult
 from app.integrations import DeliveryConfig, LoadedConfig
@@ -62,6 +64,7 @@ class Cluster:
     clock: Clock = field(default_factory=Clock)
     lease: ServiceLease = field(default_factory=ServiceLease)
     delivery: LoadedConfig = NO_RECEIVERS
+    ca_file: Path | None = None
     watches: list[KubernetesWatch] = field(default_factory=list)
 
     def settings(self, **more: Any) -> Settings:
@@ -79,7 +82,7 @@ class Cluster:
         watch = KubernetesWatch(
             settings,
             self.database,
-            ApiServer(url=self.api.url),
+            ApiServer(url=self.api.url, ca_file=self.ca_file),
             service_lease=lease or self.lease,
             clock=self.clock,
             loader=loader,
@@ -165,7 +168,7 @@ def test_a_broken_object_keeps_its_last_good_version_and_says_where(cluster: Clu
     cluster.api.apply(PLURAL, "shop/checkout", spec("checkout"))
     cluster.api.apply(PLURAL, "shop/new", spec("new", slo(objective=120)))
 
-    async def work(_: KubernetesWatch) -> None:
+    async def work(watch: KubernetesWatch) -> None:
         await reaches(lambda: cluster.condition("shop/new").get("reason") == "Refused")
         cluster.api.apply(PLURAL, "shop/checkout", spec("checkout", slo(objective=101)))
         await reaches(lambda: cluster.condition("shop/checkout").get("reason") == "LastGoodVersionActive")
@@ -175,6 +178,10 @@ def test_a_broken_object_keeps_its_last_good_version_and_says_where(cluster: Clu
         assert finding["line"] > 1
         assert cluster.ids() == {"checkout-up"}
         assert len(cluster.refused()) == 2
+        assert {key: number for key, number in watch.numbers().items() if number} == {
+            ("SloDocument", "last_good_version_active"): 1,
+            ("SloDocument", "refused"): 1,
+        }
         assert f"SloDocument shop/checkout:{finding['line']}:" in cluster.refused()[0]
         cluster.api.apply(PLURAL, "shop/checkout", spec("checkout", slo(objective=99)))
         await reaches(lambda: cluster.condition("shop/checkout").get("reason") == "Active")
@@ -290,6 +297,22 @@ def test_a_status_that_may_not_be_written_is_a_problem_and_documents_are_used(cl
         await reaches(lambda: not cluster.problems())
 
     run(cluster, work)
+
+
+def test_certificates_that_are_missing_are_a_problem_that_is_logged_once(cluster: Cluster) -> None:
+    cluster.ca_file = cluster.folder / "ca.crt"
+    cluster.api.apply(PLURAL, "shop/checkout", spec("checkout"))
+
+    async def work(watch: KubernetesWatch) -> None:
+        await reaches(lambda: any("ca.crt" in one for one in cluster.problems()))
+        await watch.step()
+        assert sum(watch.numbers().values()) == 0
+        trustme.CA().cert_pem.write_to_path(cluster.folder / "ca.crt")
+        await reaches(lambda: cluster.ids() == {"checkout-up"} and not cluster.problems())
+
+    with capture_logs() as logs:
+        run(cluster, work)
+    assert [one["log_level"] for one in logs if "not watched" in one["event"]] == ["warning"]
 
 
 def test_few_statuses_are_written_at_a_time(cluster: Cluster) -> None:
