@@ -60,7 +60,7 @@ from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
 from app.service.kept_adjustments import AdjustedDaysKeeper
-from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader
+from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader, unwatched_namespaces
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
@@ -122,6 +122,9 @@ def _run(settings: Settings, signals: Signals) -> int:
         starting=True,
     )
     tenants = delivery.config.tenants
+    unwatched = unwatched_namespaces(settings, tenants)
+    if unwatched:
+        _log.warning("namespaces of tenants are not watched: see SLOBURN_KUBERNETES_KINDS", namespaces=unwatched)
     files = (*config_state, *state_of_documents(settings, tenants))
     # Objects of Kubernetes are in the database, and files are read with them: each may refer to the others.
     load = document_loader(settings, delivery)

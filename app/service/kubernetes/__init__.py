@@ -3,7 +3,7 @@
 `watching.py` is the first, `stored.py` the second.
 """
 
-from app.service.kubernetes.stored import ObjectDocuments, api_server, document_loader
+from app.service.kubernetes.stored import ObjectDocuments, api_server, document_loader, unwatched_namespaces
 from app.service.kubernetes.watching import KubernetesWatch
 
-__all__ = ["KubernetesWatch", "ObjectDocuments", "api_server", "document_loader"]
+__all__ = ["KubernetesWatch", "ObjectDocuments", "api_server", "document_loader", "unwatched_namespaces"]

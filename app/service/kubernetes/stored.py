@@ -22,7 +22,7 @@ from app.integrations import LoadedConfig
 from app.kubernetes import WATCHED_KINDS, ApiServer
 from app.service.source_clients import known_sources
 from app.settings import Settings
-from app.slo import Slo
+from app.slo import Slo, Tenant
 from app.store import Database, StoreError
 from app.store.kubernetes import StoredObject, WatchState, load_objects, load_watch_state
 
@@ -88,6 +88,17 @@ def is_watched(settings: Settings, name: str) -> bool:
     kinds = {WATCHED_KINDS[one].kind for one in settings.kubernetes_kinds}
     namespaces = settings.kubernetes_namespaces
     return kind in kinds and (not namespaces or namespace_of(name) in namespaces)
+
+
+def unwatched_namespaces(settings: Settings, tenants: Sequence[Tenant]) -> Sequence[str]:
+    """The namespaces of tenants whose objects the settings do not ask for."""
+    watched = settings.kubernetes_namespaces
+    return [
+        name
+        for tenant in tenants
+        for name in tenant.namespaces
+        if not settings.kubernetes_kinds or (watched and name not in watched)
+    ]
 
 
 class ObjectDocuments:

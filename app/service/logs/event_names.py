@@ -109,6 +109,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "object_unreadable": "an object of Kubernetes cannot be read",
         "object_refused": "an object of Kubernetes is refused",
         "object_not_used": "an object of Kubernetes is not used",
+        "namespaces_unwatched": "namespaces of tenants are not watched: see SLOBURN_KUBERNETES_KINDS",
         "objects_changed": "objects of Kubernetes have changed",
         "watched_again": "objects of Kubernetes are watched again",
         "not_watched": "objects of Kubernetes are not watched; what was read stays active",

@@ -16,7 +16,7 @@ from app.documents import DocumentLoader, LoadResult
 from app.integrations import DeliveryConfig, LoadedConfig
 from app.kubernetes import DOCUMENT_KIND, ApiServer
 from app.replicas import SERVICE_SHARD, LeaseTerm
-from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader
+from app.service.kubernetes import KubernetesWatch, ObjectDocuments, api_server, document_loader, unwatched_namespaces
 from app.settings import Settings, load_settings
 from app.slo import Tenant
 from app.store import Database, open_database
@@ -424,6 +424,22 @@ def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster,
 
         asyncio.run(looks())
         assert len(cluster.api.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("kinds", "namespaces", "unwatched"),
+    [
+        ("slodocuments", "", []),
+        ("slodocuments", "shop,find", []),
+        ("slodocuments", "find", ["shop"]),
+        ("", "", ["shop"]),
+    ],
+)
+def test_namespaces_of_tenants_that_nobody_watches_are_named(
+    kinds: str, namespaces: str, unwatched: Sequence[str]
+) -> None:
+    settings = load_settings({"kubernetes_kinds": kinds, "kubernetes_namespaces": namespaces})
+    assert unwatched_namespaces(settings, [OF_SHOP]) == unwatched
 
 
 @pytest.mark.parametrize(
