@@ -297,7 +297,7 @@ class Evaluator:
             return replace(self._past_of(members[place]), overlay=lambda: overlays.get(place)).adjusted
 
         burning = {one.slo for one in self._notifications.values() if one.cause is Cause.BURN}
-        return await self.forecasting.step(members, past_of, at=at, burning=burning)
+        return await self.forecasting.step(members, past_of, at=at, burning=burning, overlays=overlays)
 
     async def _count_copies_again(self, history: SourceHistory, now: datetime) -> bool:
         found = await history.copy_recounts.read(now)

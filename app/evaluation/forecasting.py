@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -130,11 +131,12 @@ def _forecast(alike: Sequence[_Counted], *, with_steps: bool) -> list[Outlook]:
 
 
 class KnownForecast(NamedTuple):
-    """The forecast of an SLO as it was, and the slot after which it was made."""
+    """The forecast of an SLO as it was and was adjusted, and the slot after which it was made."""
 
     slo: Slo
     at_s: float
     forecasted: Forecasted
+    overlay: object
 
 
 class Forecasting:
@@ -164,25 +166,29 @@ class Forecasting:
         *,
         at: datetime,
         burning: Collection[SloId],
+        overlays: Mapping[int, object] = MappingProxyType({}),
     ) -> bool:
         """Forecast a few of those that are due after the slot *at*; False if no more are due in this slot.
 
-        *past_of* copies what was counted of the member at a position, *burning* are those of which an alert fires.
+        *past_of* copies what was counted of the member at a position, *burning* are those of which an alert fires;
+        *overlays* are the adjustments of members by position, another object after each change.
         """
         if at != self._slot:
-            self._begin_slot(members, at, burning)
+            self._begin_slot(members, at, burning, overlays)
         some, self._due = self._due[:_AT_ONCE], self._due[_AT_ONCE:]
         some = [place for place in some if place < len(members)]
         if not some:
             return False
         due, pasts = [members[place] for place in some], [past_of(place) for place in some]
         found = await asyncio.to_thread(self._isolated, due, pasts, at)
-        for member, forecasted in zip(due, found, strict=True):
-            self.known[member.id] = KnownForecast(member.slo, at.timestamp(), forecasted)
+        for place, member, forecasted in zip(some, due, found, strict=True):
+            self.known[member.id] = KnownForecast(member.slo, at.timestamp(), forecasted, overlays.get(place))
         return True
 
-    def _begin_slot(self, members: Sequence[Member], at: datetime, burning: Collection[SloId]) -> None:
-        """Choose whose forecasts are too old: those that burn first, then the oldest.
+    def _begin_slot(
+        self, members: Sequence[Member], at: datetime, burning: Collection[SloId], overlays: Mapping[int, object]
+    ) -> None:
+        """Choose whose forecasts are too old: those that burn or were adjusted first, then the oldest.
 
         In no slot more than all of them need to have their turn in time, at a start neither.
         """
@@ -191,10 +197,10 @@ class Forecasting:
         for place, member in enumerate(members):
             known, burns = self.known.get(member.id), member.id in burning
             made_s = -math.inf if known is None else known.at_s
+            is_first = burns or (known is not None and known.overlay is not overlays.get(place))
             awaited = known is not None and isinstance(known.forecasted, NoForecast) and known.forecasted in _AWAITED
-            is_soon = burns or awaited
-            if at_s - made_s >= (_RENEWED_BURNING_S if is_soon else _RENEWED_S) - interval_s / 2:
-                late.append((not burns, made_s, place))
+            if at_s - made_s >= (_RENEWED_BURNING_S if is_first or awaited else _RENEWED_S) - interval_s / 2:
+                late.append((not is_first, made_s, place))
         most = max(_AT_ONCE, math.ceil(len(members) * interval_s / _RENEWED_S))
         self._slot, self._due = at, [place for _, _, place in sorted(late)[:most]]
         if len(self.known) > len(members):

@@ -105,7 +105,7 @@ def test_an_incident_that_is_excluded_is_not_forecast_to_come_again(shop: Runnin
     selector = AdjustmentSelector(services=frozenset({"shop"}))
     local = datetime.fromtimestamp(INCIDENT[0] - HOUR, UTC).replace(tzinfo=None).isoformat()
     shop.adjustments.replace([adjusting(local, timedelta(hours=3), selector=selector)])
-    shop.tick(NOW + 1_200)
+    shop.tick(NOW + 120)
     after = _forecast(shop)
     assert isinstance(before, Outlook)
     assert isinstance(after, Outlook)
