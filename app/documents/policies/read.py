@@ -32,6 +32,11 @@ _FILE = Structure(
     reference="docs/slo-format.md#policy",
     branches=BRANCHES,
     examples={**EXAMPLES, "name": "name: freeze", "policies": "policies: and a list of policies below it"},
+    misplaced={
+        "labels": "write it under match",
+        **dict.fromkeys(("service", "services"), "write it under match, as service"),
+        **dict.fromkeys(("slo", "slos"), "write it under match, as slo"),
+    },
 )
 
 
