@@ -150,7 +150,6 @@ class Gate:
     def _published(self) -> None:
         # Not the wall clock: one that is set must not make old figures look fresh.
         self._published_s = self.clock.monotonic()
-        self._look()
 
     def _look(self) -> None:
         """Look at all snapshots and states as they are now, so that no question has to."""
@@ -314,6 +313,7 @@ class Gate:
 
     def step_own(self, at: datetime) -> None:
         """As `step`, where another replica sees to the states: they are read, and what was asked here is written."""
+        self._look()
         with self._noting_failures():
             self._write_unwritten(at)
             self.write_decisions()
@@ -342,6 +342,9 @@ class Gate:
 
     def step(self, at: datetime) -> Sequence[PolicyChange]:
         """See to everything that is due after an evaluation; what cannot be written is done by a later step."""
+        # At first: until it is done questions are answered by the evaluation before. Not when snapshots are published:
+        # an error in a policy would be one of the evaluation (ADR-0071).
+        self._look()
         changes: Sequence[PolicyChange] = ()
         with self._noting_failures():
             self._write_unwritten(at)
