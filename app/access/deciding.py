@@ -179,8 +179,8 @@ class Access:
     async def _by_signature(self, token: str) -> Identity | AccessRefusal | None:
         """Who a JSON Web Token is of; None for another bearer, and where none are accepted.
 
-        One that is refused is not counted as a guess: nobody finds a signature by trying, and all who come through a
-        proxy have its address.
+        One that is refused is not counted as a guess: a signature cannot be found by trying, and all requests
+        through a proxy have its address.
         """
         if self._signed is None or not is_signed_shaped(token):
             return None
@@ -189,7 +189,7 @@ class Access:
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail=f"the JWT is not accepted: {claims}")
         name = one_line(self.rules.signed.user_in(claims))[:LONGEST_USER]
         if not name:
-            return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the JWT is not accepted: it names nobody")
+            return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the JWT is not accepted: it has no user name")
         groups = self.rules.signed.groups_in(claims)
         return self._with_anonymous(self.rules.forward.member(name, groups, self.tenants(), kind=IdentityKind.JWT))
 

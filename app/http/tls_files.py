@@ -44,7 +44,7 @@ class FollowedContext:
                 await _reads.call(self, self._look, within_s=READ_S)
                 self._is_unreadable = False
             except OSError as error:
-                # As while they are being replaced, one after the other; what stays so is said once.
+                # As while they are being replaced, one after the other; a lasting failure is logged once.
                 if not self._is_unreadable:
                     said = str(error) or "timed out"
                     _log.warning("TLS files cannot be read; those read before are used", error=said)

@@ -293,7 +293,7 @@ class Settings(BaseSettings):
         return self
 
     def _check_who_asks(self) -> None:
-        """Refuse settings of identities that let in nobody, or more people than are meant."""
+        """Refuse settings of identities that have no effect, or let in more people than intended."""
         names_people = {"forward_auth_roles", "forward_auth_user_header"} & self.model_fields_set
         if names_people and not self.forward_auth_networks and self.jwt_jwks_url is None:
             raise ValueError(f"{variable('forward_auth_networks')}: missing; write the network of the proxy")

@@ -53,7 +53,7 @@ def test_files_are_read_again_when_they_have_changed_and_can_be_used(tmp_path: P
         )
     assert first is same is broken is gone is still
     assert renewed is not first
-    # What is broken, and then is not there, is said once.
+    # A broken file that is then removed is logged once.
     assert [one["log_level"] for one in logs] == ["warning", "info"]
 
 

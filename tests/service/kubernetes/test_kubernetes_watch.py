@@ -435,7 +435,7 @@ def test_one_replica_decides_and_one_that_slept_writes_nothing(cluster: Cluster,
         ("", "", ["shop"]),
     ],
 )
-def test_namespaces_of_tenants_that_nobody_watches_are_named(
+def test_namespaces_of_tenants_that_are_not_watched_are_named(
     kinds: str, namespaces: str, unwatched: Sequence[str]
 ) -> None:
     settings = load_settings({"kubernetes_kinds": kinds, "kubernetes_namespaces": namespaces})
