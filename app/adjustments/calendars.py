@@ -26,6 +26,7 @@ from app.adjustments.model import (
 from app.slo import find_time_zone
 from app.wording.plain_text import one_line, shortened
 
+# More than a year of daily maintenance in each of two zones; a file with more is another calendar.
 MOST_EVENTS = 1_000
 _UID_SUFFIX = "@sloburn"
 # What Outlook writes instead of a zone's name; the others are read as they are.

@@ -14,6 +14,7 @@ LONGEST = timedelta(days=92)
 LONGEST_REASON, LONGEST_AUTHOR = 1_000, 100
 MOST_SELECTED = 1_000
 """SLOs, services or labels that one adjustment names."""
+# Each occurrence is looked for among them.
 MOST_EXDATES = 1_000
 
 

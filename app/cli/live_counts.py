@@ -14,6 +14,7 @@ from app.slo import CountQueries, Events, SliKind, Slo, SloId
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, HintFinding
 
+# A day of counts is some hundred values, of a service that is asked once and by someone who waits.
 _DEADLINE_S = 30.0
 _DAY = timedelta(days=1)
 # What came last may not be there yet.

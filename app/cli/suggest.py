@@ -38,7 +38,9 @@ from app.slo import DEFAULT_SOURCE, Matcher, MatchOp
 from app.suggestions import Suggestions, document_text, suggest_slos
 from app.wording.sentences import listed
 
+# A server that is there answers this at once; one that is not should not keep a person waiting.
 _FIRST_ANSWER_S = 5.0
+# As long as a quarter: objectives of what was longer ago are of another service.
 _MOST_DAYS = 90
 _MOST_NAMED = 20
 _USUAL_FILE = Path("config/slos/suggested.yaml")

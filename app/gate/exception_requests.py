@@ -11,6 +11,7 @@ LONGEST_EXCEPTION = timedelta(days=30)
 LONGEST_EXCEPTION_REASON = 1_000
 LONGEST_EXCEPTION_VALUE = 200
 """Characters of a name or a value."""
+# Each is compared with each SLO at each answer of the gate.
 MOST_EXCEPTION_VALUES = 100
 
 

@@ -18,6 +18,7 @@ from app.kubernetes.kinds import WatchedKind
 from app.kubernetes.objects import WatchedObject, object_name, watched_object
 
 _log = structlog.get_logger(__name__)
+# An API server that was restarted is back within seconds; in an outage, more requests do not help it.
 _BACKOFF = Backoff(base=timedelta(seconds=1), cap=timedelta(minutes=1), least=timedelta(milliseconds=200))
 # An API server that is restarted, or a load balancer that forgets a connection, is nothing to wake anybody for.
 _FAILURES_SAID = 4

@@ -14,6 +14,7 @@ from app.mcp.calling import ApiCaller, Query
 from app.slo import AlertState
 
 _API = "/api/v1"
+# An answer has to fit into the context of a model, beside all else that was said: some thousand words.
 _MOST_ITEMS, _USUAL_ITEMS = 50, 20
 _MOST_POINTS, _USUAL_POINTS = 200, 50
 _LONGEST = 500

@@ -24,6 +24,7 @@ from app.store import StoreUnavailableError
 _SLOS_AT_ONCE = 20
 _QUERIES_AT_ONCE = 2
 """Of history: evaluations, dashboards and rules of others go first."""
+# Backtests run beside evaluations, which must find a core for themselves.
 _MOST_WORKERS = 2
 _FEW_SLOS = 3
 NICE = 19

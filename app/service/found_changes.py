@@ -14,6 +14,7 @@ from app.status import StoredChanges
 from app.store.shards import ServiceLease
 
 _log = structlog.get_logger(__name__)
+# A deploy is shown beside an incident that it caused, which takes longer to be noticed than a minute.
 _EVERY_S = 60.0
 # A query that takes longer costs Prometheus more than the answer is worth.
 _WITHIN_S = 10.0

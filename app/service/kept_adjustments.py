@@ -11,6 +11,7 @@ from app.schedule import ScheduleInstruments, guarded
 from app.status import Reports
 from app.store.shards import ServiceLease
 
+# Windows of maintenance are written in minutes.
 _LOOKED_EVERY_S = 60.0
 # Slots are kept for a day, cells of five minutes for three.
 _MADE_EVERY = timedelta(minutes=10)

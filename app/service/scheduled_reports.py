@@ -40,6 +40,7 @@ from app.store.report_deliveries import (
 from app.store.shards import ServiceLease
 
 _log = structlog.get_logger(__name__)
+# Schedules are given in minutes.
 _LOOKED_EVERY_S = 60.0
 # Longer than it takes to make a report of 10,000 SLOs and a quarter, and to send it.
 _CLAIMED = timedelta(minutes=10)

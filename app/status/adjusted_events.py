@@ -18,6 +18,7 @@ class UnknownAdjustedSloError(Exception):
     """There is no SLO of the id whose events are selected."""
 
 
+# Its events are read from history in parts, while a person waits for the answer.
 _LONGEST = timedelta(days=7)
 # Events of a load test come unevenly: each part of the range has shares of its own. Two queries each.
 _PARTS = 12

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, Float, cast, extract, func
 
+# Julian days begin at noon, so that midnight is at half a day.
 _UNIX_EPOCH_AS_JULIAN_DAY = 2_440_587.5
 
 

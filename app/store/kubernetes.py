@@ -30,6 +30,7 @@ kubernetes_watch = Table(
     Column("revision", Integer, nullable=False),
     Column("problems", String, nullable=False),
 )
+# The table has one row: one replica watches, and writes how far it has come.
 _ONLY = 1
 
 

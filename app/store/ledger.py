@@ -63,6 +63,7 @@ evaluation = Table(
     Column("stepped_at", Moment, nullable=False),
 )
 
+# The table has one row.
 _THE_EVALUATION = 1
 _has_days = exists().where(daily_total.c.row_id == ledger_row.c.id)
 # Rows in one statement: SQLite allows 32,766 parameters.

@@ -47,6 +47,7 @@ REFUSED = (*TOO_MUCH, PartialDataError, UnsupportedResultError)
 """Errors of one query: others may be answered."""
 MOST_METRICS = 100
 """Of a Prometheus as a whole; with a selector or a job, there are never as many."""
+# Each takes queries of weeks of history, on a Prometheus that others use, too.
 MOST_SERVICES = 10
 
 Item = RequestCounter | Durations | CounterPair | GoodGauge | GaugeShare | LevelMetrics

@@ -29,6 +29,7 @@ _RUNBOOK = (
     "SLOs without one."
 )
 _EVERY = "1m"
+# Enough to tell 99.99% from 99.999%; more is chance even with millions of events.
 _MEASURED_DIGITS = 4
 _WHY: dict[Basis, str] = {
     Basis.HISTORY: "The highest usual objective that history reached",

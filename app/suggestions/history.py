@@ -25,6 +25,7 @@ from app.suggestions.slis import CandidateSli, CountedEvents, FastEvents, GoodSa
 from app.suggestions.thresholds import BucketCounts
 
 HOUR = timedelta(hours=1)
+# As Prometheus finds a sample for so long: no value between two points is missed by it.
 VALUE_STEP = timedelta(minutes=5)
 _HOURS_A_DAY = 24
 # Samples that one query reads: far below the 50 million that a Prometheus loads for one by default.

@@ -26,6 +26,7 @@ from app.access import (
 from app.slo import EARLIEST, LATEST
 from app.wording.plain_text import one_line, shortened, visible
 
+# More than any form has; parsing others is work for a mistake or an attack.
 _MOST_FIELDS = 20
 WAIT_S = "wait_s"
 """The key of the state of a request that is one of too many: seconds until another is allowed."""

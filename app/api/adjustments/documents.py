@@ -29,6 +29,7 @@ from app.slo import EARLIEST, LATEST, SloId, find_time_zone
 from app.store.adjustments import AuditedChange
 from app.wording.plain_text import one_line
 
+# An hourly maintenance has more in the longest range; a page of them is no use to anybody.
 _MOST_OCCURRENCES = 1_000
 MONTH = timedelta(days=30)
 """How far back and ahead of now occurrences are shown unless the request says it."""

@@ -25,6 +25,7 @@ from app.policy import CanaryVerdict, CanaryVerdictKind, VersionCounts, compare_
 from app.slo import DurationError, SloId, parse_duration
 from app.status import Board, Contributors
 
+# A canary is compared over minutes or hours: a version that runs for days is no canary any more.
 _LONGEST_WINDOW = timedelta(days=2)
 _USUAL_WINDOW = "30m"
 _Slo = Annotated[Word, Query(description="The id of the SLO whose events are compared.")]

@@ -19,6 +19,7 @@ from app.policy import BudgetPolicy, GateException, PostmortemDue, SloVerdict
 from app.store.gate import DecisionRecord
 from app.wording.links import page_of
 
+# A pipeline prints the answer: of thousands of SLOs the number is enough.
 _MOST_SLOS = 50
 
 

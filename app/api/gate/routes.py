@@ -25,6 +25,7 @@ from app.status import words_of
 from app.store.gate import DecisionFilter
 from app.wording.plain_text import one_line
 
+# An address of so many ids of usual length stays below the 8 KB that proxies take.
 _MOST_SLOS = 100
 # Who gives no name is known by its program.
 _LONGEST_CALLER = 100

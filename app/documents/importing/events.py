@@ -13,6 +13,7 @@ from app.sli.from_promql import Reduced
 from app.sli.never_bad import NEVER_BAD
 from app.slo import Sli, format_duration
 
+# Sloth, Pyrra and their like record each ratio from this window on.
 _SHORTEST = timedelta(minutes=5)
 # As in `job:slo_errors:ratio_rate{{.window}}`.
 _IN_NAME = re.compile(r"(?<=[\w:])\{\{-?\s*\.window\s*-?\}\}")

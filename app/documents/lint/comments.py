@@ -13,6 +13,7 @@ from app.yamldoc.files import read_text
 from app.yamldoc.findings import Finding, Findings, Place
 
 _COMMENT = re.compile(r"(?:^|\s)#\s*sloburn:\s*(?:ignore\s*=\s*([\w-]+(?:\s*,\s*[\w-]+)*))?", re.ASCII)
+# Behind the last line of every file: a comment without an end turns a finding off up to there.
 _END: Final = 2**31
 # Each is a line of a thousand characters, and a file may hold a hundred thousand of them.
 _MOST_UNKNOWN = 20

@@ -17,6 +17,7 @@ from app.yamldoc.findings import FieldFinding, FieldPath
 
 COMPONENT_ID: Final = "<id of an SLO>"
 COMPONENT: Final = "<component>"
+# As long as the longest short window of the default rules.
 _LONGEST_PATIENCE = timedelta(hours=6)
 _RULES = tuple(CompositeRule)
 _WITH_WEIGHTS = frozenset({CompositeRule.WEIGHTED, CompositeRule.SUM_OF})

@@ -28,6 +28,7 @@ _PERCENTAGE = {
     "examples": ["25%"],
 }
 _DECISIONS = ("allow", "warn", "deny")
+# Ten budgets overspent: a state below that is a typing error, such as of a percentage without its sign.
 _LEAST_LEFT = Decimal(-10)
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from app.slo import BurnRateRule
 
+# The window that the durations of Pyrra are given for; it scales them by the share of it.
 _FOUR_WEEKS = timedelta(weeks=4)
 _MINUTE = timedelta(minutes=1)
 

@@ -10,6 +10,7 @@ from app.sli.expression import Expression
 from app.sli.never_bad import NEVER_BAD
 from app.slo import Sli
 
+# The default interval of rules in Prometheus, which Sloth leaves as it is.
 _EVERY = timedelta(minutes=1)
 
 

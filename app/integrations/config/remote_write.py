@@ -13,6 +13,7 @@ from app.remote_write import DEFAULT_HISTORY, DEFAULT_STEP, QueueOptions, Remote
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
+# A year and a leap day: as far back as objectives are reported for.
 _LONGEST_HISTORY = timedelta(days=366)
 # Of one request; Prometheus sends 2,000 by default. More is a body of megabytes, made and compressed in memory.
 _MOST_SAMPLES = 100_000

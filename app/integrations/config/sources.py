@@ -44,6 +44,7 @@ from app.slo import SourceKind
 from app.yamldoc import scalars
 from app.yamldoc.findings import FieldPath
 
+# Prometheus runs 20 queries at once by default (--query.max-concurrency), and queues the others.
 _MOST_AT_ONCE = 64
 
 

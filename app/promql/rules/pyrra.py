@@ -32,6 +32,7 @@ from app.slo import (
     duration_with_weeks,
 )
 
+# The interval that Pyrra gives to its groups of rules.
 _INTERVAL = timedelta(seconds=30)
 # Of the group that reads the whole SLO window: half a minute, and as much again for each week of it.
 _LONGEST_INTERVAL = timedelta(minutes=4)

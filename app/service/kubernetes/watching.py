@@ -40,6 +40,7 @@ from app.store.kubernetes import (
 from app.store.shards import ServiceLease
 
 _log = structlog.get_logger(__name__)
+# As often as leases of shards are looked at: which replica watches follows from them.
 _LOOKED_EVERY_S = 1.0
 # Objects that are applied together are decided together: once nothing has come for a look, or after so many.
 _MOST_LOOKS = 5

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from typing_extensions import override
 
+# Often enough to see in a log that a fault lasts, and seldom enough for years of it to fit on a disk.
 _PERIOD_S = 60.0
 # Kinds of lines that are remembered; texts of other libraries may hold anything, and so be of any number of kinds.
 _MOST_KINDS = 1000

@@ -13,7 +13,9 @@ from app.ui.forms import chosen_page
 BY_SERVICE, UNGROUPED = "service", "none"
 BY_LABEL = "label:"
 """In front of the name of a label that SLOs are grouped by."""
+# Each word is looked for in every SLO.
 _MOST_WORDS = 200
+# Numbers beyond are no pages, but would be computed with.
 _MOST_PAGES = 100_000
 # Each value has a link that repeats the others.
 _MOST_VALUES = 200

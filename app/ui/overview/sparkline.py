@@ -11,6 +11,7 @@ from app.status import Snapshot
 
 WIDTH, HEIGHT = 120, 28
 """The coordinates of a sparkline; the style sheet says how large it is."""
+# So that a line at its highest or lowest is not cut in half by the edge of the picture.
 _MARGIN = 2.0
 # An overspent budget may be at -9,900%: further down nothing is to be seen of the rest.
 _LOWEST = -1.0

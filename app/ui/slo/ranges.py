@@ -9,6 +9,7 @@ from app.ui.views import rfc3339
 CHOICES = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))
 """The ranges that a page offers."""
 _SHORTEST = timedelta(minutes=1)
+# Five years: as long as days are kept.
 _LONGEST = timedelta(days=1_830)
 
 

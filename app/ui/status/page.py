@@ -31,6 +31,7 @@ from app.ui.forms import Refusal, SentForm, by_form, may_change, refusal, sent_f
 from app.ui.rendering import Renderer
 from app.ui.status.failing import failing
 
+# A page of a long outage; older ones follow on a page of their own.
 _MOST_LETTERS = 50
 _MOST_PROBLEMS = 50
 _ID_DIGITS = len(str(MOST_ID))
