@@ -110,12 +110,6 @@ def settle_report(
     connection.execute(update(report_delivery).where(_is(delivery)).values(**values))
 
 
-def list_report_deliveries(connection: Connection, *, limit: int) -> Sequence[ReportDelivery]:
-    """The newest, newest first."""
-    order = (report_delivery.c.created_at.desc(), report_delivery.c.report, report_delivery.c.receiver)
-    return [_delivery(row) for row in connection.execute(select(report_delivery).order_by(*order).limit(limit))]
-
-
 def prune_report_deliveries(connection: Connection, *, before: datetime) -> int:
     """Delete those that ended before a time; how many there were."""
     old = func.coalesce(report_delivery.c.ended_at, report_delivery.c.created_at, type_=Moment) < before

@@ -186,7 +186,6 @@ def of_given_metric(names: Collection[str], label_names: Collection[str]) -> Ins
         histograms=tuple(map(re.escape, histograms)),
         # The labels of targets say where a request was handled, not how it ended.
         statuses=labels(*sorted(set(label_names) - {NAME, BUCKET, "job", "instance"})),
-        is_convention=True,
     )
 
 

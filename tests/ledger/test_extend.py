@@ -1,6 +1,10 @@
-import numpy as np
+from dataclasses import replace
+from itertools import pairwise
 
-from app.ledger import Ledger
+import numpy as np
+import pytest
+
+from app.ledger import Increments, Ledger, Stage
 from app.ledger.registry import RowKey
 
 START = 1_800_000_000.0
@@ -47,3 +51,22 @@ def test_a_new_target_after_a_hole_does_not_fill_it() -> None:
 
     assert measured_s(ledger, row) == 10
     assert ledger.sums(rows, np.array([START]), np.array([START + 300])).coverage[0] < 0.1
+
+
+def test_how_often_samples_come_is_learnt_from_those_that_are_a_second_apart() -> None:
+    """Down at once, and up by little, since scrapes may fail; two servers behind one address are no faster scrapes."""
+    ledger, row = a_ledger()
+    rows = np.array([row])
+
+    def learnt_s(*times: float) -> float:
+        ledger.rollback_provisional(rows)
+        made = Increments.of([(row, START + since, START + at, 1.0, 0.0) for since, at in pairwise(times)])
+        ledger.record(replace(made, seen=made.steady), Stage.PROVISIONAL)
+        ledger.extend(rows, np.array([START + times[-1]]))
+        return float(ledger.scrape_s[row])
+
+    ledger.advance(START + 60)
+    assert learnt_s(0.0, 30.0, 30.9, 60.0) == pytest.approx(29.1)
+    assert learnt_s(0.0, 30.0, 31.0, 60.0) == pytest.approx(1.0)
+    assert learnt_s(0.0, 60.0) == pytest.approx(1.0 + 0.02 * 59.0)
+    assert learnt_s(0.0, 0.5) == pytest.approx(1.0 + 0.02 * 59.0)

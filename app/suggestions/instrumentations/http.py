@@ -84,5 +84,4 @@ PROMETHEUS_HTTP = Instrumentation(
         "code", "status", "status_code", "http_status", "http_code", "statuscode", "response_code", "outcome"
     ),
     routes=("handler", "route", "path", "endpoint", "method", "uri", "url"),
-    is_convention=True,
 )

@@ -152,7 +152,6 @@ PAIRS = Instrumentation(
         ),
     ),
     statuses=labels(),
-    is_convention=True,
 )
 UP = Instrumentation(
     name="scrapes",

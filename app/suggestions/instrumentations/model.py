@@ -117,7 +117,6 @@ class Instrumentation:
         routes: labels that SLOs may be grouped by.
         preferred: labels of which one value is counted.
         unless: keys of instrumentations that count the same requests better.
-        is_convention: whether names are only conventional, so that the metrics may be of anything.
         doubt: why its SLIs are only alternatives; empty where they are not.
     """
 
@@ -137,7 +136,6 @@ class Instrumentation:
     shares: tuple[GaugeShare, ...] = ()
     levels: tuple[Level, ...] = ()
     unless: tuple[str, ...] = ()
-    is_convention: bool = False
     doubt: str = ""
 
 
