@@ -17,6 +17,7 @@ from app.adjustments.model import (
     EventShare,
     InvalidAdjustmentError,
     adjustment_title,
+    instant,
 )
 from app.adjustments.overlay import Overlay, overlays_of
 from app.adjustments.recurrence import Occurrence, occurrences, occurrences_a_year
@@ -35,6 +36,7 @@ __all__ = [
     "Overlay",
     "adjustment_title",
     "checked_adjustment",
+    "instant",
     "occurrences",
     "occurrences_a_year",
     "overlays_of",

@@ -87,7 +87,7 @@ def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalenda
     events = list(calendar.walk("VEVENT"))
     if len(events) > MOST_EVENTS:
         raise InvalidAdjustmentError(f"a calendar may have at most {MOST_EVENTS:,} events")
-    moved = {one for event in events if (one := _moved_start(event)) is not None}
+    moved = {one for event in events if (one := _moved_start(event, like.zone)) is not None}
     found: list[Adjustment] = []
     skipped: list[str] = []
     cancelled: set[str] = set()
@@ -97,10 +97,11 @@ def read_calendar(text: bytes, *, like: Adjustment, at: datetime) -> ReadCalenda
                 cancelled.add(_id_of(_uid_of(event)))
             else:
                 found.append(_adjustment(event, moved, like, at))
+        except InvalidAdjustmentError as error:
+            skipped.append(f"{_title(event)}: {error}")
         # One event that cannot be read must not keep out the rest of a calendar.
-        except (InvalidAdjustmentError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            title = shortened(one_line(str(event.get("summary", event.get("uid", "an event")))), 100)
-            skipped.append(f"{title}: {error}")
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            skipped.append(f"{_title(event)}: it cannot be read: {error}")
     return ReadCalendar(adjustments=tuple(found), cancelled=frozenset(cancelled), skipped=tuple(skipped))
 
 
@@ -145,16 +146,48 @@ def _described(adjustment: Adjustment) -> str:
     return f"Events are {effect} the budgets of {', '.join(what) or 'all SLOs'}. By {adjustment.author or 'unknown'}."
 
 
+def _title(event: Any) -> str:
+    return shortened(one_line(_text(event, "summary") or _text(event, "uid") or "an event"), 100)
+
+
+def _text(event: Any, name: str) -> str:
+    """A property as text, the first where it is written several times; empty where it is missing."""
+    given = event.get(name, "")
+    return str(given[0] if isinstance(given, list) else given)
+
+
+def _moment(event: Any, name: str) -> Any:
+    given = event.get(name)
+    if given is None or isinstance(given, list) or not isinstance(getattr(given, "dt", None), date):
+        raise InvalidAdjustmentError(f"{name.upper()} must be given once, as a date or a time")
+    return given
+
+
 def _is_moved(event: Any) -> bool:
     return "recurrence-id" in event
 
 
-def _moved_start(event: Any) -> tuple[str, str] | None:
-    """The UID and the start that a moved occurrence replaces; None for others, and for one that cannot be read."""
+def _moved_start(event: Any, zone: ZoneInfo) -> tuple[str, datetime] | None:
+    """The UID and the start that a moved occurrence replaces; None for others, and for one that cannot be read.
+
+    All-day and floating times are in *zone*, as they are for their series.
+    """
     try:
-        return (str(event.get("uid", "")), _start_of(event["recurrence-id"])) if _is_moved(event) else None
+        if not _is_moved(event) or _range_of(event):
+            return None
+        value = _wall_clock(event["recurrence-id"].dt)
+        at = value if value.tzinfo else value.replace(tzinfo=zone)
+        return _text(event, "uid"), at.astimezone(UTC)
     except (AttributeError, ValueError, OverflowError):
         return None
+
+
+def _range_of(event: Any) -> str:
+    return str(event["recurrence-id"].params.get("RANGE", ""))
+
+
+def _wall_clock(value: Any) -> datetime:
+    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
 
 
 def _start_of(moment: Any) -> str:
@@ -164,10 +197,10 @@ def _start_of(moment: Any) -> str:
 
 def _uid_of(event: Any) -> str:
     """The UID; with its start for an occurrence that was moved, which is an adjustment of its own."""
-    uid = one_line(str(event.get("uid", "")))
+    uid = one_line(_text(event, "uid"))
     if not uid:
         raise InvalidAdjustmentError("it has no UID")
-    return f"{uid}/{_start_of(event['recurrence-id'])}" if _is_moved(event) else uid
+    return f"{uid}/{_start_of(_moment(event, 'recurrence-id'))}" if _is_moved(event) else uid
 
 
 def _id_of(uid: str) -> str:
@@ -175,13 +208,15 @@ def _id_of(uid: str) -> str:
     return hashlib.sha256(uid.encode(errors="replace")).hexdigest()[:16]
 
 
-def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: datetime) -> Adjustment:
+def _adjustment(event: Any, moved: set[tuple[str, datetime]], like: Adjustment, at: datetime) -> Adjustment:
     own = _uid_of(event)
     if "x-sloburn-events" in event:
         # Without what was counted of them it would mean all events.
         raise InvalidAdjustmentError("it corrects some events only, which a calendar does not have")
-    uid = one_line(str(event["uid"]))
-    zone, start = _local_start(event["dtstart"], like)
+    if _is_moved(event) and _range_of(event):
+        # As one occurrence it would leave the later ones where they were.
+        raise InvalidAdjustmentError("it moves all later occurrences (RANGE=THISANDFUTURE), which cannot be read")
+    zone, start = _local_start(_moment(event, "dtstart"), like)
     rules = event.get("rrule", [])
     rules = rules if isinstance(rules, list) else [rules]
     if len(rules) > 1 or "rdate" in event or "exrule" in event:
@@ -189,14 +224,11 @@ def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: d
     exdates = [*_exdates(event, zone)]
     if not _is_moved(event):
         # An occurrence that was moved or cancelled is left out of the series.
-        exdates += [
-            datetime.fromisoformat(start_).astimezone(zone).replace(tzinfo=None)
-            for of_uid, start_ in moved
-            if of_uid == uid and "T" in start_
-        ]
+        uid = _text(event, "uid")
+        exdates += [started.astimezone(zone).replace(tzinfo=None) for of_uid, started in moved if of_uid == uid]
     if len(exdates) > MOST_EXDATES:
         raise InvalidAdjustmentError(f"at most {MOST_EXDATES:,} starts can be left out")
-    reason = shortened(one_line(str(event.get("summary", ""))), LONGEST_REASON) or like.reason
+    reason = shortened(one_line(_text(event, "summary")), LONGEST_REASON) or like.reason
     effect = str(event.get("x-sloburn-effect", like.effect.value)).lower()
     category = _category(event, like)
     found = replace(
@@ -205,7 +237,7 @@ def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: d
         uid=own,
         start=start,
         timezone=zone.key,
-        duration=_duration(event),
+        duration=_duration(event, zone),
         rrule="" if _is_moved(event) or not rules else rules[0].to_ical().decode(),
         exdates=tuple(sorted(exdates)),
         reason=reason,
@@ -219,16 +251,15 @@ def _adjustment(event: Any, moved: set[tuple[str, str]], like: Adjustment, at: d
 
 
 def _category(event: Any, like: Adjustment) -> AdjustmentCategory:
-    given = event.get("categories")
-    names = [str(one).lower() for one in getattr(given, "cats", [])] if given is not None else []
+    given = event.get("categories", [])
+    lists = given if isinstance(given, list) else [given]
+    names = [str(one).lower() for each in lists for one in each.cats]
     return next((AdjustmentCategory(name) for name in names if name in set(AdjustmentCategory)), like.category)
 
 
 def _local_start(moment: Any, like: Adjustment) -> tuple[ZoneInfo, datetime]:
     """The zone and wall-clock time of a start; all-day and floating times are in the zone of *like*."""
-    value = moment.dt
-    if not isinstance(value, datetime):
-        return like.zone, datetime(value.year, value.month, value.day)  # noqa: DTZ001  wall-clock time
+    value = _wall_clock(moment.dt)
     if value.tzinfo is None:
         return like.zone, value
     name = str(moment.params.get("TZID", "UTC"))
@@ -243,28 +274,29 @@ def _zone(name: str) -> ZoneInfo:
     return found
 
 
-def _duration(event: Any) -> timedelta:
-    start = event["dtstart"].dt
+def _duration(event: Any, zone: ZoneInfo) -> timedelta:
+    """How long an event lasts in elapsed time: a whole day of *zone* on which its clock is changed is not 24 hours."""
+    start = _moment(event, "dtstart").dt
     if "duration" in event:
         given = event["duration"].dt
         return given if isinstance(given, timedelta) else timedelta(0)
-    if "dtend" not in event:
+    if "dtend" in event:
+        end = _moment(event, "dtend").dt
+    else:
         # A whole day without an end is that day. Source: RFC 5545, section 3.6.1.
-        return timedelta(days=1) if not isinstance(start, datetime) else timedelta(0)
-    end = event["dtend"].dt
-    if isinstance(start, datetime) and isinstance(end, datetime):
-        return end.astimezone(UTC) - start.astimezone(UTC) if start.tzinfo and end.tzinfo else end - start
-    if isinstance(start, date) and isinstance(end, date):
-        return end - start
-    raise InvalidAdjustmentError("DTSTART and DTEND must be of one kind")
+        end = start if isinstance(start, datetime) else start + timedelta(days=1)
+    if isinstance(start, datetime) is not isinstance(end, datetime):
+        raise InvalidAdjustmentError("DTSTART and DTEND must be of one kind")
+    if "rrule" in event and not isinstance(start, datetime):
+        # Of a series all occurrences last as long.
+        return timedelta(days=(end - start).days)
+    first, last = (one if one.tzinfo else one.replace(tzinfo=zone) for one in (_wall_clock(start), _wall_clock(end)))
+    return last.astimezone(UTC) - first.astimezone(UTC)
 
 
 def _exdates(event: Any, zone: ZoneInfo) -> Iterator[datetime]:
     given = event.get("exdate", [])
     for group in given if isinstance(given, list) else [given]:
         for one in group.dts:
-            value = one.dt
-            if not isinstance(value, datetime):
-                yield datetime(value.year, value.month, value.day)  # noqa: DTZ001  wall-clock time
-            else:
-                yield value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value
+            value = _wall_clock(one.dt)
+            yield value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value

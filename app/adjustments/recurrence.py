@@ -6,7 +6,7 @@ morning, in summer and in winter. How long an occurrence lasts is elapsed time.
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -37,6 +37,20 @@ _PARTS = frozenset(
 # With these a rule of days may have no day: dateutil would look at each until the year 9999. Rules of months and years,
 # which may have them, have a hundred thousand periods until then.
 _NOT_DAILY = frozenset({"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYEASTER"})
+# What the numbers of a part may be; counted from an end none is 0. dateutil takes others, and looks for them until the
+# year 9999, or fails. Easter is between the 81st and the 116th day of a year.
+_NUMBERS = {
+    "BYMONTH": range(1, 13),
+    "BYMONTHDAY": range(-31, 32),
+    "BYYEARDAY": range(-366, 367),
+    "BYWEEKNO": range(-53, 54),
+    "BYSETPOS": range(-366, 367),
+    "BYHOUR": range(24),
+    "BYEASTER": range(-80, 251),
+}
+_MAY_BE_0 = frozenset({"BYHOUR", "BYEASTER"})
+_NUMBER = re.compile(r"[+-]?\d{1,3}", re.ASCII)
+_WEEKDAYS = re.compile(r"(?:[+-]?\d{1,2})?(?:MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _MOST_CHARS = 500
 _MOST_COUNT, _MOST_INTERVAL, _MOST_DIGITS = 10_000, 1_000, 6
 _BAD_UNTIL = "rrule: UNTIL must be a date such as 20260301 or a time such as 20260301T120000Z"
@@ -45,6 +59,8 @@ _MOST_OCCURRENCES = 55_000
 # Rules such as the 30th of February have no occurrence, and a search for one ends in the year 9999.
 _SEARCHED = timedelta(days=3 * 366)
 _IN_EVERY_MONTH = 28
+# After so many years weekdays and leap years are the same, but for those that a century leaves out.
+_YEARS_OF_CYCLE = 28
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 
 
@@ -57,13 +73,15 @@ class Occurrence(NamedTuple):
 
 def occurrences(adjustment: Adjustment, since: datetime, until: datetime) -> tuple[Occurrence, ...]:
     """The occurrences that overlap (since, until), oldest first."""
-    found = []
+    return tuple(_occurring(adjustment, since, until))
+
+
+def _occurring(adjustment: Adjustment, since: datetime, until: datetime) -> Iterator[Occurrence]:
     for local in _starts(adjustment, since, until):
         start = instant(local, adjustment.zone)
         end = start + adjustment.duration
         if start < until and end > since:
-            found.append(Occurrence(start, end))
-    return tuple(found)
+            yield Occurrence(start, end)
 
 
 @lru_cache(maxsize=10_000)
@@ -82,16 +100,36 @@ def check_recurrence(adjustment: Adjustment) -> None:
     """
     if len(adjustment.exdates) > MOST_EXDATES:
         raise InvalidAdjustmentError(f"exdates: at most {MOST_EXDATES:,} can be left out")
-    _check_parts(_parts(adjustment.rrule))
+    parts = _parts(adjustment.rrule)
+    _check_parts(parts)
+    _check_values(parts)
     first = adjustment.starts_at
     try:
-        found = occurrences(adjustment, first - LONGEST, first + _SEARCHED)
+        ever = _ever_occurs(adjustment, parts)
+        found = next(_occurring(adjustment, first - LONGEST, first + _SEARCHED), None) if ever else None
     except InvalidAdjustmentError:
         raise
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InvalidAdjustmentError(f"rrule: {error}") from error
-    if not found:
+    if found is None:
         raise InvalidAdjustmentError("rrule: it has no occurrence in the three years after start")
+
+
+def _ever_occurs(adjustment: Adjustment, parts: Mapping[str, str]) -> bool:
+    """Whether a rule has any day, such as not the 30th of February, apart from its end.
+
+    dateutil would look for one until the year 9999, a second for each rule of a calendar: here from the last year on
+    that has the weekdays and leap years of the rule's start.
+    """
+    start = adjustment.start
+    cycle = range(MAXYEAR - 3, MAXYEAR - 3 - _YEARS_OF_CYCLE, -1)
+    year = next(
+        one
+        for one in cycle
+        if one % 4 == start.year % 4 and date(one, 1, 1).weekday() == date(start.year, 1, 1).weekday()
+    )
+    endless = ";".join(f"{name}={value}" for name, value in parts.items() if name not in {"COUNT", "UNTIL"})
+    return next(iter(_rule(endless, start.replace(year=year), adjustment.timezone)), None) is not None
 
 
 def _check_parts(parts: Mapping[str, str]) -> None:
@@ -107,6 +145,19 @@ def _check_parts(parts: Mapping[str, str]) -> None:
             raise InvalidAdjustmentError(f"rrule: {name} must be between 1 and {most:,}")
     if "UNTIL" in parts and _UNTIL.fullmatch(parts["UNTIL"]) is None:
         raise InvalidAdjustmentError(_BAD_UNTIL)
+
+
+def _check_values(parts: Mapping[str, str]) -> None:
+    for name in parts.keys() & _NUMBERS.keys():
+        for value in parts[name].split(","):
+            number = int(value) if _NUMBER.fullmatch(value) else None
+            if number not in _NUMBERS[name] or (number == 0 and name not in _MAY_BE_0):
+                raise InvalidAdjustmentError(f"rrule: {name} cannot be {value!r}")
+    # dateutil takes `MO(+1)` and spaces as well, which no calendar could have.
+    for name in parts.keys() & {"BYDAY", "WKST"}:
+        for value in parts[name].split(","):
+            if _WEEKDAYS.fullmatch(value) is None:
+                raise InvalidAdjustmentError(f"rrule: {name} cannot be {value!r}: write days such as MO or -1SU")
 
 
 def _parts(rule: str) -> dict[str, str]:

@@ -112,12 +112,26 @@ def test_one_that_began_before_the_range_is_found() -> None:
         ({"duration": timedelta(days=400)}, "end must be"),
         ({"reason": "  "}, "reason is missing"),
         ({"selector": AdjustmentSelector()}, "are missing"),
+        # dateutil fails on some, searches for others until the year 9999, and takes what no calendar can have.
+        ({"rrule": "FREQ=YEARLY;BYEASTER=400"}, "BYEASTER cannot"),
+        ({"rrule": "FREQ=DAILY;BYMONTH=13"}, "BYMONTH cannot"),
+        ({"rrule": "FREQ=DAILY;BYHOUR=\u0661"}, "BYHOUR cannot"),
+        ({"rrule": "FREQ=YEARLY;BYYEARDAY=0"}, "BYYEARDAY cannot"),
+        ({"rrule": "FREQ=MONTHLY;BYDAY=MO(+1)"}, "BYDAY cannot"),
+        ({"rrule": "FREQ=DAILY;INTERVAL=7;BYDAY=MO"}, "no occurrence"),
         ({"selector": AdjustmentSelector(everything=True, services=frozenset({"a"}))}, "cannot be combined"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field(changed: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidAdjustmentError, match=named):
         checked_adjustment(replace(adjusting("2026-03-01T02:00"), **changed))
+
+
+@pytest.mark.parametrize("year", range(2024, 2052))
+def test_a_day_that_comes_is_found_for_any_start(year: int) -> None:
+    """Days that never come are told apart in another year with the same weekdays and leap years."""
+    for rule in ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=28,29", "FREQ=MONTHLY;BYDAY=5FR", "FREQ=DAILY;INTERVAL=7;COUNT=2"):
+        checked_adjustment(adjusting(f"{year}-01-31T02:00", rrule=rule))
 
 
 def test_adjustments_mean_slos_by_id_service_and_labels() -> None:

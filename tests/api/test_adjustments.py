@@ -270,6 +270,79 @@ def test_the_calendar_of_others_is_read(client: TestClient) -> None:
     }
 
 
+MOVED = "RECURRENCE-ID{0}\nDTSTART{0}\nSTATUS:CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("series", "moved", "expected"),
+    [
+        # What is cancelled of a series is left out, also of one of whole days or of floating times.
+        ("DTSTART;VALUE=DATE:20261023\nRRULE:FREQ=DAILY;COUNT=2", MOVED.format(";VALUE=DATE:20261024"), ["22T22+24"]),
+        (
+            "DTSTART:20261023T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=2",
+            MOVED.format(":20261024T100000"),
+            ["23T08+1"],
+        ),
+        # A whole day, or a night, on which the clock is changed.
+        ("DTSTART;VALUE=DATE:20261025", "", ["24T22+25"]),
+        ("DTSTART:20261024T220000\nDTEND:20261025T040000", "", ["24T20+7"]),
+        ("DTSTART:20261024T220000Z\nDTEND:20261025T040000Z", "", ["24T22+6"]),
+        # Taken for one occurrence it would leave the later ones where they were.
+        (
+            "DTSTART:20261023T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=2",
+            "RECURRENCE-ID;RANGE=THISANDFUTURE:20261024T100000Z\nDTSTART:20261024T120000Z\nDURATION:PT1H",
+            ["23T10+1", "24T10+1"],
+        ),
+        ("DTSTART;VALUE=PERIOD:20261023T100000Z/PT1H", "", []),
+        ("DTSTART:20261023T100000Z\nDTSTART:20261024T100000Z\nDURATION:PT1H", "", []),
+    ],
+)
+def test_days_and_floating_times_of_a_calendar(
+    client: TestClient, series: str, moved: str, expected: list[str]
+) -> None:
+    events = "".join(f"BEGIN:VEVENT\nUID:1\n{one}\nEND:VEVENT\n" for one in (series, moved) if one)
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n{events}END:VCALENDAR\n".replace("\n", "\r\n")
+    params = {"service": "checkout", "timezone": "Europe/Berlin"}
+    answer = client.post(f"{PATH}/import", content=text, params=params, headers=BEARER)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["skipped"]) == ("RANGE" in moved or not expected)
+    assert occurring(client) == expected
+
+
+def occurring(client: TestClient) -> list[str]:
+    """The occurrences of October: day and hour in UTC, and how many hours each lasts."""
+    items = client.get(PATH, params={"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}).json()["items"]
+    spans = [(one["start"], one["end"]) for item in items for one in item["occurrences"]]
+    hours = [
+        (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 3600 for start, end in spans
+    ]
+    return [f"{start[8:13]}+{lasts:g}" for (start, _), lasts in zip(spans, hours, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # The second of the two hours that the clock shows twice, and the first.
+        ({"start": "2026-10-25T02:00:00+01:00", "end": "2026-10-25T03:00:00+01:00"}, ["25T01+1"]),
+        ({"start": "2026-10-25T01:00:00Z", "end": "2026-10-25T02:00:00Z"}, ["25T01+1"]),
+        ({"start": "2026-10-25T02:00:00", "end": "2026-10-25T03:00:00"}, ["25T00+2"]),
+        # A rule from a time on that the clock jumped over recurs at that time, and its exceptions are of that time.
+        (
+            {
+                "start": "2026-03-29T02:30:00",
+                "end": "2026-03-29T04:00:00",
+                "rrule": "FREQ=YEARLY;BYMONTH=10;BYMONTHDAY=1,2",
+                "exdates": ["2026-10-02T02:30:00"],
+            },
+            ["01T00+0.5"],
+        ),
+    ],
+)
+def test_times_at_changes_of_the_clock(client: TestClient, given: dict[str, Any], expected: list[str]) -> None:
+    assert add(client, **{"rrule": None, **given}).status_code == 201
+    assert occurring(client) == expected
+
+
 @pytest.mark.parametrize("body", [b"", b"x", b"BEGIN:VCALENDAR", b"\xff\xfe", b"BEGIN:VEVENT\r\nEND:VEVENT"])
 def test_what_is_no_calendar_is_refused_or_empty(client: TestClient, body: bytes) -> None:
     answer = client.post(f"{PATH}/import?everything=true", content=body, headers=BEARER)

@@ -15,6 +15,7 @@ from app.adjustments import (
     InvalidAdjustmentError,
     Occurrence,
     checked_adjustment,
+    instant,
     occurrences,
 )
 from app.api.adjustments.models import (
@@ -95,13 +96,17 @@ def read_adjustment(given: NewAdjustmentModel, *, known: Adjustment, at: datetim
     """
     zone = zone_of(given.get("timezone", "UTC"))
     start, end = _instant(given["start"], zone, "start"), _instant(given["end"], zone, "end")
+    local = _local(given["start"], zone, "start")
+    if instant(local, zone) != start and not given.get("rrule"):
+        # The second of the two hours that the clock shows twice, which wall-clock time cannot say.
+        zone, local = ZoneInfo("UTC"), start.replace(tzinfo=None)
     found = replace(
         known,
         effect=AdjustmentEffect(given.get("effect", AdjustmentEffect.EXCLUDE)),
         category=AdjustmentCategory(given.get("category", AdjustmentCategory.MAINTENANCE)),
         reason=one_line(given["reason"]),
         author=one_line(given.get("author", "")),
-        start=start.astimezone(zone).replace(tzinfo=None),
+        start=local,
         duration=end - start,
         timezone=zone.key,
         rrule=given.get("rrule", "").strip().upper().removeprefix("RRULE:"),
@@ -148,7 +153,9 @@ def _instant(given: datetime, zone: ZoneInfo, name: str) -> datetime:
 
 
 def _local(given: datetime, zone: ZoneInfo, name: str) -> datetime:
-    return _instant(given, zone, name).astimezone(zone).replace(tzinfo=None)
+    at = _instant(given, zone, name)
+    # As it is written: a rule from a time on that the clock jumps over recurs at that time, not an hour later.
+    return given.replace(fold=0) if given.tzinfo is None else at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def _occurrence(one: Occurrence) -> OccurrenceModel:
