@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
-from app.store import StoreUnavailableError
+from app.store import StoreError, StoreLockedError, StoreUnavailableError
 from app.wording.plain_text import shortened
 
 # A body may be a megabyte; its beginning shows what was given.
@@ -119,7 +119,8 @@ def handle_problems(app: FastAPI) -> None:
         return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(StoreUnavailableError)
-    async def without_database(request: Request, error: StoreUnavailableError) -> Response:
+    @app.exception_handler(StoreLockedError)
+    async def without_database(request: Request, error: StoreError) -> Response:
         # The status says why, to those who may read it.
         del error
         detail = "the database cannot be used now; what is kept in memory is shown elsewhere, and alerts go on"

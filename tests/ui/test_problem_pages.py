@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.api.problems import ProblemError, invalid
-from app.store import StoreUnavailableError
+from app.store import StoreLockedError, StoreUnavailableError
 from tests.support.boards import calm_board
 from tests.support.sites import site
 from tests.ui.test_incident_pages import text_of
@@ -26,6 +26,8 @@ def app() -> FastAPI:
             raise ProblemError(status, "the database <is> away", headers={"Retry-After": "1"})  # type: ignore[arg-type]
         if status == 0:
             raise StoreUnavailableError("secret")
+        if status == 1:
+            raise StoreLockedError("secret")
         raise RuntimeError("secret")
 
     return app
@@ -39,6 +41,7 @@ def app() -> FastAPI:
         ("/fails/422", 422, "limit=<none>: give a number"),
         ("/fails/503", 503, "the database <is> away"),
         ("/fails/0", 503, "the database cannot be used now"),
+        ("/fails/1", 503, "the database cannot be used now"),
         ("/fails/500", 500, "something went wrong inside Sloburn"),
     ],
 )
@@ -50,7 +53,7 @@ def test_a_browser_gets_a_page(app: FastAPI, path: str, status: int, words: str)
     assert 'aria-label="Pages"' in answer.text
     assert "style-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers.get("retry-after") == {"/fails/503": "1", "/fails/0": "5"}.get(path)
+    assert answer.headers.get("retry-after") == {"/fails/503": "1", "/fails/0": "5", "/fails/1": "5"}.get(path)
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/fails/422", "/fails/500"])
