@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -383,12 +383,14 @@ class Gate:
     def decisions(
         self, wanted: DecisionFilter, *, limit: int, before: int | None = None
     ) -> Sequence[tuple[int, DecisionRecord]]:
-        """The newest decisions, newest first, with their numbers; those that wait are written before.
+        """The newest decisions, newest first, with their numbers; those that wait are written before, where that works.
 
         Raises:
-            StoreError: the log cannot be read or written.
+            StoreError: the log cannot be read.
         """
-        self.write_decisions()
+        # A full disk keeps nobody from reading what was decided before.
+        with suppress(StoreError):
+            self.write_decisions()
         with self._database.read() as transaction:
             return list_decisions(transaction, wanted, limit=limit, before=before)
 

@@ -87,7 +87,7 @@ def test_the_answer_has_what_was_counted_and_what_could_have_been_found() -> Non
     assert ask(query("gone"))["reason"] == "Prometheus is away"
 
 
-@pytest.mark.parametrize("text", ["", "slo=checkout-availability", query("good", slo="nothing")])
+@pytest.mark.parametrize("text", ["", "slo=checkout-availability", query("v1"), query("good", slo="nothing")])
 def test_what_cannot_be_compared_is_inconclusive(text: str) -> None:
     data = ask(text)
     assert (data["verdict"], data["p_value"]) == ("inconclusive", None)

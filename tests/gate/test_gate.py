@@ -289,6 +289,8 @@ def test_break_glass_works_while_nothing_can_be_written_and_is_told_later(
         assert bench.ask() is GateDecision.DENY
         bench.gate.add_exception(exception(bench, break_glass=True))
         assert bench.ask() is GateDecision.WARN
+        # Of the log what was written is read.
+        assert not bench.gate.decisions(DecisionFilter(), limit=10)
         bench.evaluate(spent(0.2))
     # What could not be written is written now: the end of the freeze, and that the glass was broken.
     bench.evaluate(spent(0.2))

@@ -59,6 +59,9 @@ def canary_routes(board: Board, contributors: Contributors, *, clock: Clock) -> 
         found = board.current.members_of(SloId(slo))
         if not (slo and label and baseline and canary):
             return _inconclusive(old, new, "slo, label, baseline and canary are needed")
+        if baseline == canary:
+            # Compared with itself any version would pass.
+            return _inconclusive(old, new, "baseline and canary are the same version")
         if not found:
             return _inconclusive(old, new, f"no SLO has the id {slo}")
         counts = []

@@ -5,17 +5,20 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Query, Request
+from pydantic import TypeAdapter, ValidationError
 from starlette.responses import PlainTextResponse, Response
 
 from app.access import AccessRefusal, AccessScope, Identity, access_in, act_as, credentials_in
 from app.api.gate.models import LONGEST_NAME
 from app.api.needs import check_allowed, identity_of, refused
 from app.api.openapi import Responses, problem_answers
+from app.api.problems import invalid
 from app.wording.plain_text import one_line
 
 Word = Annotated[str, Query(max_length=LONGEST_NAME)]
 Invert = Annotated[bool, Query(description="For hooks of the type `rollback`, to which 200 means: roll back.")]
 
+_BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 # Only a clear no is a reason to roll back.
 _INVERTED = {
@@ -72,5 +75,13 @@ def hook_response(
 
 
 def is_set(metadata: Mapping[str, str], name: str) -> bool:
-    """Whether the metadata of a hook, which has only texts, says true."""
-    return metadata.get(name, "").lower() == "true"
+    """Whether the metadata of a hook, which has only texts, says true, in the words that a query may have.
+
+    Raises:
+        ProblemError: it says something else. Taken for false, an `invert: "yse"` would roll back good canaries.
+    """
+    given = metadata.get(name, "").strip()
+    try:
+        return bool(given) and _BOOLEAN.validate_python(given)
+    except ValidationError as error:
+        raise invalid(f"metadata.{name} must be true or false, not {given!r}") from error
