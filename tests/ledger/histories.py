@@ -65,10 +65,13 @@ class History:
         """Total and bad events in (since, until], as they are settled."""
         return self.live(since, until, hindsight_s=LOOKBACK_S, slot_s=300.0)
 
-    def backwards(self, since: float, until: float, *, chunk_s: float = 10_800.0) -> tuple[float, float]:
+    def backwards(
+        self, since: float, until: float, *, chunk_s: float = 10_800.0, warm_up_s: float = LOOKBACK_S
+    ) -> tuple[float, float]:
         """Total and bad events in (since, until], counted from the end to the beginning."""
         edges = [since, *np.arange(until, since, -chunk_s)[::-1].tolist()]
-        self.counted = Increments.joined([count_backwards(self._between, self._registry, edges), Increments.of(())])
+        counted = count_backwards(self._between, self._registry, edges, warm_up_s=warm_up_s)
+        self.counted = Increments.joined([counted, Increments.of(())])
         return self.events(since, until)
 
     def events(self, since: float, until: float) -> tuple[float, float]:

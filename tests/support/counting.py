@@ -20,14 +20,21 @@ from app.ledger import (
 
 
 def count_backwards(
-    between: Callable[[float, float], Samples], registry: Registry, edges: Sequence[float]
+    between: Callable[[float, float], Samples],
+    registry: Registry,
+    edges: Sequence[float],
+    *,
+    warm_up_s: float = LOOKBACK_S,
 ) -> Increments:
-    """The increments between *edges* in seconds, ascending; *between* gives the samples in (since, until]."""
+    """The increments between *edges* in seconds, ascending; *between* gives the samples in (since, until].
+
+    *warm_up_s* is read before each stretch.
+    """
     new_targets: tuple[FirstSighting, ...] = ()
     new_series: tuple[NewSeries, ...] = ()
     parts = []
     for since, until in reversed(list(pairwise(edges))):
-        samples = between(since - LOOKBACK_S, until + LOOKBACK_S)
+        samples = between(since - warm_up_s, until + LOOKBACK_S)
         stood = positions_at(samples, registry, until=since, within_s=PACE_GRID_S)
         counted = count(samples.after(since), stood, registry, until=until)
         met, new_targets = link_targets_to_older(new_targets, new_series, counted.cursor, registry)

@@ -72,7 +72,6 @@ DIP = np.dtype(
         ("counted", "?"),
         ("alone", "?"),
         ("still", "?"),
-        ("turns", "?"),
     ]
 )
 NEW_SERIES = np.dtype(

@@ -7,14 +7,12 @@ meanwhile. If the lower level lasts, the counter was corrected; if its pace show
 a restart after all, and what it had counted at the fall is counted where it happened.
 """
 
-from bisect import bisect_left, insort
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from app.ledger.counting.last_samples import PACE_GRID_S, Dip
+from app.ledger.counting.last_samples import PACE_GRID_S, Dip, Turns
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     NEAR_RATIO,
@@ -29,7 +27,6 @@ from app.ledger.counting.plausibility import (
     is_correction,
     is_growth_plausible,
     is_near,
-    is_other_level,
     is_other_server,
     is_reset_proven,
     is_run_of_job,
@@ -38,6 +35,7 @@ from app.ledger.counting.plausibility import (
     pace_of_fall,
 )
 from app.ledger.counting.steps import SampleContext, steadiest
+from app.ledger.counting.turns import TurnCounter
 from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
@@ -96,6 +94,7 @@ class JudgedFalls:
     came_back: list[tuple[int, float]] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     dips: dict[int, Dip] = field(default_factory=dict)
+    turns: dict[int, Turns] = field(default_factory=dict)
 
 
 class Falls:
@@ -107,29 +106,25 @@ class Falls:
         self._until = until
         self._judged = np.zeros(len(self._steps.before), dtype=bool)
         self._found = JudgedFalls()
-        # By target, the times, sorted, of scrapes in which a large counter shows the level of another process.
-        self._elsewhere: defaultdict[int, list[float]] = defaultdict(list)
 
     def judge(self) -> JudgedFalls:
         """Set what every step is counted from."""
         samples, raw = self._steps.samples, self._steps.raw
         fell = np.flatnonzero((samples.value < raw) & (samples.time <= self._until))
         fell = fell[np.argsort(samples.time[fell], kind="stable")]
-        # The largest first: what they prove of a scrape holds for all counters in it.
+        turns = TurnCounter(self._context, self._judged, until=self._until)
+        turns.count(fell)
+        self._found.turns, self._found.dipped = turns.turns, turns.fell
         dips = sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high)
-        # Small counters only when all large ones have been followed to the end: until then it is not known which
-        # scrapes are of other processes.
-        for is_large in (True, False):
-            for counter, dip in dips:
-                if (dip.high > UNKNOWN_EVENTS) == is_large:
-                    self._go_on(counter, dip, *self._context.span(counter))
-            for index in fell[(raw[fell] > UNKNOWN_EVENTS) == is_large].tolist():
-                if not self._judged[index]:
-                    self._judge(index, is_large=is_large)
+        for counter, dip in dips:
+            self._go_on(counter, dip, *self._context.span(counter))
+        for index in fell.tolist():
+            if not self._judged[index]:
+                self._judge(index)
         return self._found
 
-    def _judge(self, fall: int, *, is_large: bool) -> None:
-        """Judge the scrape in which a counter fell; *is_large*: small ones that fell with it may be left for later."""
+    def _judge(self, fall: int) -> None:
+        """Judge the scrape in which a counter fell."""
         steps, context = self._steps, self._context
         at, target = float(steps.samples.time[fall]), int(context.arrays.target[steps.samples.counter[fall]])
         around = self._scrape_of(fall)
@@ -137,15 +132,8 @@ class Falls:
         if not (scrape.value < scrape.before).any():
             return
         restarted = context.process_began(target, float(steps.since[fall]), at)
-        elsewhere = not restarted and self._is_elsewhere(fall)
-        judgement = self._verdict(scrape, target, at, restarted=restarted, elsewhere=elsewhere)
-        # What answers by turns counts gradually: large counters prove it, however long its small ones stood still.
-        still = not elsewhere and self._stood_still(scrape.counters, scrape.begin)
-        if is_large and not (restarted or still) and (judgement.dip & (scrape.value > UNKNOWN_EVENTS)).any():
-            insort(self._elsewhere[target], at)
-            # Small counters that fell with it are judged when all large ones have been followed to the end.
-            large = scrape.before > UNKNOWN_EVENTS
-            judgement = replace(judgement, reset=judgement.reset & large, dip=judgement.dip & large)
+        judgement = self._verdict(scrape, target, at, restarted=restarted)
+        still = self._stood_still(scrape.counters, scrape.begin)
         members = scrape.members
         steps.before[members[judgement.reset]] = 0.0
         self._judged[members] |= judgement.reset | judgement.dip
@@ -157,7 +145,7 @@ class Falls:
         stood_still = np.full(len(members), still)
         if still and self._trickles(target, scrape.begin):
             stood_still &= ~(is_near(scrape.before, scrape.value) & (scrape.value > UNKNOWN_EVENTS))
-        self._note_falls(scrape, judgement, still=stood_still, turns=elsewhere)
+        self._note_falls(scrape, judgement, still=stood_still)
 
     def _evidence(self, members: Ints, target: int) -> _Scrape:
         """What is known of the samples *members* of one scrape; counters that wrapped around have not fallen."""
@@ -199,12 +187,9 @@ class Falls:
             expired=expired,
         )
 
-    def _verdict(self, scrape: _Scrape, target: int, at: float, *, restarted: bool, elsewhere: bool) -> ScrapeJudgement:
-        """Judge a *scrape* at a time; *elsewhere*: it is of another process, as large counters have proved."""
+    def _verdict(self, scrape: _Scrape, target: int, at: float, *, restarted: bool) -> ScrapeJudgement:
         context, before, value = self._context, scrape.before, scrape.value
-        if elsewhere or (
-            not restarted and is_other_server(scrape.last_steps, before=before, value=value, gap_s=scrape.gap_s)
-        ):
+        if not restarted and is_other_server(scrape.last_steps, before=before, value=value, gap_s=scrape.gap_s):
             return judge_other_server(before=before, value=value)
         fell = value < before
         levels = dict(zip(scrape.counters[fell].tolist(), before[fell].tolist(), strict=True))
@@ -218,15 +203,6 @@ class Falls:
             target_pace=None if followed else context.target_pace(target, scrape.begin),
             restarted=restarted,
         )
-
-    def _is_elsewhere(self, index: int) -> bool:
-        """Whether large counters prove that the scrape of a sample shows another process than the one before."""
-        steps = self._steps
-        times = self._elsewhere.get(int(self._context.arrays.target[steps.samples.counter[index]]), ())
-        at = float(steps.samples.time[index])
-        apart_s = min(0.49 * (at - float(steps.since[index])), _SAME_SCRAPE_S)
-        first = bisect_left(times, at - apart_s)
-        return first < len(times) and times[first] <= at + apart_s
 
     def _scrape_of(self, fall: int) -> Ints:
         """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
@@ -260,13 +236,13 @@ class Falls:
             older = dip.still_steps(float(cursor.time[counter]))
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
-    def _note_falls(self, scrape: _Scrape, judgement: ScrapeJudgement, *, still: Bools, turns: bool) -> None:
-        """Follow each counter of a scrape that was judged for its fall; *still* has shape (members,)."""
+    def _note_falls(self, scrape: _Scrape, judgement: ScrapeJudgement, *, still: Bools) -> None:
+        """Follow each counter of a scrape that fell at its lower level; *still* has shape (members,)."""
         before, value, pace = scrape.before, scrape.value, scrape.pace
         steps, context = self._steps, self._context
         known = np.nan_to_num(pace)
-        fell = np.flatnonzero((value < before) & (judgement.reset | judgement.dip))
-        together = float(known[fell].sum())
+        together = float(known[value < before].sum())
+        fell = np.flatnonzero(value < before)
         for place in fell[np.argsort(-before[fell], kind="stable")].tolist():
             index, of = int(scrape.members[place]), int(scrape.counters[place])
             _, last = context.span(of)
@@ -285,7 +261,6 @@ class Falls:
                 own_pace=float(known[place]),
                 alone=judgement.alone and not scrape.expired[place],
                 still=bool(still[place]),
-                turns=turns,
                 moved_at=when,
             )
             if not reset:
@@ -346,10 +321,6 @@ class Falls:
             steps.before[index] = dip.newest
             return None
         self._judged[index] = True
-        if self._changes_level(counter, dip, index):
-            steps.count_from(index, value if value < dip.high else min(dip.high + dip.grown, value))
-            at_level = replace(dip, at=at, low=value, newest=value, grown_from_low=0.0, still=False, turns=True)
-            return at_level if value < dip.high else None
         # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
         if unseen_s > LOOKBACK_S and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted_s):
@@ -370,26 +341,6 @@ class Falls:
         self._steps.count_from(index, min(dip.high + dip.grown, value))
         return None
 
-    def _changes_level(self, counter: int, dip: Dip, index: int) -> bool:
-        """Whether a sample of a counter that dipped is of another process than the sample before.
-
-        Where a large counter shows it, it is noted for the small ones of its scrape.
-        """
-        steps = self._steps
-        if dip.high <= UNKNOWN_EVENTS:
-            return self._is_elsewhere(index)
-        at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
-        changes = not dip.still and is_other_level(
-            value - dip.newest,
-            value=value,
-            gap_s=at - float(steps.since[index]),
-            pace=max(dip.pace, dip.own_pace),
-            turns=dip.turns,
-        )
-        if changes:
-            insort(self._elsewhere[int(self._context.arrays.target[counter])], at)
-        return changes
-
     def _judge_lower_level(self, counter: int, dip: Dip, index: int, *, at: float, value: float) -> Dip:
         """Look at one more sample at the lower level: was it counted from zero, or is it there to stay?"""
         steps, lasted = self._steps, at - dip.at
@@ -402,9 +353,7 @@ class Falls:
                 return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
             steps.count_from(index, value)
             return replace(dip, low=value, newest=value, grown_from_low=0.0)
-        # A small value of another process proves nothing: any pace explains it.
-        is_small = dip.turns and dip.high <= UNKNOWN_EVENTS
-        if not is_small and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
+        if is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
             steps.count_from(index, dip.low + dip.grown_from_low)
             self._found.hindsight.append(Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False))
             return replace(dip, counted=True, at=dip.at - dip.gap_s, low=0.0, newest=value, expires_s=at + LOOKBACK_S)

@@ -1,6 +1,6 @@
 """How far the counters have been read: the last sample of each, and when each target and row was last seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,6 @@ class Dip:
     *expires_s*.
     *pace* is that of the counter, or of all that fell with it, before the fall, events per second; *own_pace* is its
     own. *alone*: other counters of its target went on. *still*: its target had not grown for two steps before the fall.
-    *turns*: scrapes of its target show several processes by turns.
     """
 
     high: float
@@ -39,7 +38,6 @@ class Dip:
     own_pace: float
     alone: bool = False
     still: bool = False
-    turns: bool = False
     grown: float = 0.0
     grown_from_low: float = 0.0
     moved_at: float = float("nan")
@@ -50,6 +48,53 @@ class Dip:
         NaN where the step is that of the fall or before it.
         """
         return [0.0 if at - self.at > scrapes * self.gap_s else float("nan") for scrapes in (0.5, 1.5)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessLevel:
+    """Where the counters of one of several processes stood when it was seen last, at a time; *values* by counter.
+
+    *counted* is what had been counted of the target by then, by counter.
+    """
+
+    number: int
+    at: float
+    values: Mapping[int, float]
+    counted: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """A rise at a time to a level that had grown by *growth* since it was left *took_s* before; 0 if it was none.
+
+    Any value goes to one of the known levels by *chance*.
+    """
+
+    at: float
+    growth: float
+    took_s: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """What is known of the processes of a target that answer by turns; *leading* is the counter that tells which.
+
+    *levels* are those of the processes, the one seen last at the end; *jumps* are the newest
+    rises that no pace explains, *steps* the paces of the newest rises; *proved_s* and *switched_s* when turns were
+    proved and one was taken last. The leading counter *moved* and *stood* in so many steps. *counted* are events by
+    counter. Nothing of this is saved: where it is not known, a few scrapes prove it again.
+    """
+
+    leading: int
+    levels: tuple[ProcessLevel, ...]
+    switched_s: float
+    proved_s: float = -np.inf
+    jumps: tuple[Jump, ...] = ()
+    steps: tuple[float, ...] = ()
+    moved: int = 0
+    stood: int = 0
+    counted: Mapping[int, float] = field(default_factory=dict)
 
 
 def _no_runs() -> SeenRuns:
@@ -65,7 +110,7 @@ class LastSamples:
     *anchor* is the newest sample in an earlier cell of the pace grid than the last one, *run* what was counted since,
     *pace* the events per second before; by counter. *latest* and *earlier* are the paces of the last two steps and
     *level* the value that the last one began at; by counter. *restarted* is when a target last restarted as a whole.
-    *dips* are the counters that fell lately.
+    *dips* are the counters that fell lately, *turns* by target what is known of processes that answer by turns.
     """
 
     time: Floats = field(default_factory=lambda: np.empty(0))
@@ -80,6 +125,7 @@ class LastSamples:
     level: Floats = field(default_factory=lambda: np.empty(0))
     restarted: Floats = field(default_factory=lambda: np.empty(0))
     dips: dict[int, Dip] = field(default_factory=dict)
+    turns: dict[int, Turns] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> "LastSamples":
@@ -132,6 +178,7 @@ class LastSamples:
             level=self.level.copy(),
             restarted=self.restarted.copy(),
             dips=dict(self.dips),
+            turns=dict(self.turns),
         )
 
     def fresh(self, samples: Samples) -> Samples:
@@ -286,6 +333,9 @@ class LastSamples:
             mine[unseen] = theirs[unseen]
         self.dips |= {counter: dip for counter, dip in older.dips.items() if counter < counters and is_unseen[counter]}
         unseen = np.flatnonzero(np.isnan(self.target[:targets]))
+        for target, turns in older.turns.items():
+            if target < targets and np.isnan(self.target[target]):
+                self.turns.setdefault(target, turns)
         self.target[unseen] = older.target[unseen]
         size = max(len(self.runs.last), len(older.runs.last))
         self.runs = SeenRuns(*(_grown(column, size) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
@@ -307,6 +357,10 @@ class LastSamples:
             taken = set(counters.tolist())
             self.dips = {counter: dip for counter, dip in self.dips.items() if counter not in taken}
             self.dips |= {counter: dip for counter, dip in other.dips.items() if counter in taken}
+        if self.turns or other.turns:
+            taken = set(targets.tolist())
+            self.turns = {target: turns for target, turns in self.turns.items() if target not in taken}
+            self.turns |= {target: turns for target, turns in other.turns.items() if target in taken}
         self.runs.last[rows] = other.runs.last[rows]
         self.runs.run[rows] = other.runs.run[rows]
         self.runs.earlier[rows] = other.runs.earlier[rows]

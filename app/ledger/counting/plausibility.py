@@ -296,15 +296,6 @@ def is_growth_plausible(growth: float, *, gap_s: float, pace: float) -> bool:
     return growth <= RESET_PACES * pace * gap_s + SLACK_EVENTS
 
 
-def is_other_level(growth: float, *, value: float, gap_s: float, pace: float, turns: bool) -> bool:
-    """Whether a large counter that fell moved to the level of another process, further than any traffic brings it.
-
-    Once it did (*turns*), what is beyond the pace of a restart is enough.
-    """
-    paces, slack = (RESET_PACES, SLACK_EVENTS) if turns else (START_PACES, UNKNOWN_EVENTS)
-    return value > UNKNOWN_EVENTS and abs(growth) > paces * pace * gap_s + slack
-
-
 def is_first_value_plausible(value: float, *, gap_s: float, pace: float | None, idle: bool = False) -> bool:
     """Whether the first value of a series on a known target can have been counted since the target's last scrape.
 
