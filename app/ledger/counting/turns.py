@@ -292,13 +292,16 @@ class TurnCounter:
             values = dict(zip(self._steps.samples.counter[members].tolist(), members.tolist(), strict=True))
             may_be = [levels[number] for number in seen if number in levels] if scrapes.known[place] else []
             is_new = not may_be and scrapes.value[place] <= self._possible(processes.pace, at - scrapes.since[place])
-            if shows_turns[place]:
-                for counter, index in values.items():
-                    if self._judged[index] or self._steps.is_first[index]:
-                        continue
+            for counter, index in values.items():
+                if self._judged[index] or self._steps.is_first[index]:
+                    continue
+                if shows_turns[place]:
                     events = self._events(counter, index, may_be, counted, is_new=is_new, pace=processes.pace)
-                    counted[counter] = counted.get(counter, 0.0) + events
                     self._decide(counter, index, events)
+                else:
+                    # It is judged as that of any counter: what it grows counts.
+                    events = max(float(self._steps.samples.value[index] - self._steps.raw[index]), 0.0)
+                counted[counter] = counted.get(counter, 0.0) + events
             latest = seen[0]
             before = levels[latest].values if may_be else {}
             shown = {counter: float(self._steps.samples.value[index]) for counter, index in values.items()}
