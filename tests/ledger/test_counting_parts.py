@@ -151,3 +151,35 @@ def events_of(good: Sequence[float], bad: Sequence[float], *, scrape_s: float = 
 )
 def test_falls_count_what_happened(good: list[float], bad: list[float], events: tuple[float, float]) -> None:
     assert events_of(good, bad) == events
+
+
+def test_a_late_sample_of_a_scrape_is_judged_by_the_scrape_before() -> None:
+    """Others of its scrape have come already: the time since then is not nothing."""
+    registry = Registry()
+    row = registry.row(RowKey("sli", ()))
+    good, bad = (
+        registry.counter(row, CounterKey(series, target=7), Weights(total=1.0, bad=is_bad))
+        for series, is_bad in ((1, 0.0), (2, 1.0))
+    )
+
+    def shown(counter: int, times: Sequence[float], values: Sequence[float]) -> Samples:
+        return Samples(
+            counter=np.full(len(times), counter),
+            time=np.array(times),
+            value=np.array(values),
+            steady=np.zeros(len(times), dtype=bool),
+        )
+
+    times = np.arange(0.0, 601.0, 30.0).tolist()
+    cursor = LastSamples.empty()
+    first = Samples.joined(
+        [
+            shown(good, times, [1e6 + 10 * at for at in times]),
+            shown(bad, times[:14], [500 + 0.1 * at for at in times[:14]]),
+        ]
+    )
+    cursor = count(first, cursor, registry, until=600.0).cursor
+    cursor = count(shown(good, [630.0], [1e6 + 6300]), cursor, registry, until=630.0).cursor
+    late = count(shown(bad, [630.0], [30.0]), cursor, registry, until=660.0)
+    assert late.increments.bad.sum() == 30
+    assert (late.increments.since < late.increments.at).all()

@@ -139,6 +139,7 @@ class Falls:
         self._judged[members] |= judgement.reset | judgement.dip
         # A counter that was missing for a while counted from zero since the target was last seen.
         resets = members[judgement.reset & (scrape.expired | judgement.whole)]
+        resets = resets[steps.samples.time[resets] > scrape.seen_s]
         steps.since[resets] = np.fmax(steps.since[resets], scrape.seen_s)
         if judgement.whole:
             self._restart(target, at, steps.samples.counter[around])

@@ -121,7 +121,14 @@ class SampleContext:
         """When a target was last seen before *at*, NaN if never."""
         _, times = self.of_target(target)
         earlier = int(np.searchsorted(times, at))
-        return float(times[earlier - 1]) if earlier else float(self.cursor.target[target])
+        if earlier:
+            return float(times[earlier - 1])
+        seen_s = float(self.cursor.target[target])
+        if seen_s >= at:
+            # Others of this scrape came before: those that it did not show were seen in an earlier one.
+            known_s = self.cursor.time[self.counters(target)]
+            return float(np.max(known_s, where=known_s < at, initial=-np.inf)) if (known_s < at).any() else seen_s
+        return seen_s
 
     def process_began(self, target: int, since: float, at: float) -> bool:
         """Whether the process of a target is known to have begun in (since, at]."""
