@@ -41,9 +41,14 @@ def change_title(change: Change) -> str:
 
 
 def change_before(change: Change, at: datetime) -> str:
-    """How long before a time a change began, and what it was: ``deployed 12 minutes before: checkout v1.4.2``."""
+    """How long before a time a change began, and what it was: ``deployed 12 minutes before: checkout v1.4.2``.
+
+    *at* is the start of a slot: of a change after it, it is not known which came first.
+    """
     minutes = int((at - change.started_at).total_seconds()) // 60
     ago = "just before" if minutes < 1 else f"{minutes} minute{'s' * (minutes != 1)} before"
+    if change.started_at > at:
+        ago = "at the same time"
     what = " ".join(filter(None, (change.service, shown_version(change.version)))) if change.version else change.title
     where = f" ({change.environment})" if change.environment else ""
     return f"{_DONE[change.kind]} {ago}: {what or change.service}{where}{_STATUS[change.status]}"

@@ -15,6 +15,7 @@ from app.cli.remote import (
     RemoteError,
     Url,
     add_adjustment,
+    adjusted_slos,
     fetch_adjustments,
     fetch_text,
     import_adjustments,
@@ -100,7 +101,8 @@ def add(
 ) -> None:
     """Adjust some time, ahead or after the fact.
 
-    REASON says why. This needs the API token: that of SLOBURN_API_TOKEN, or one in a file.
+    REASON says why. A note on standard error says if no SLO is meant now, as by a misspelt name. This needs the API
+    token: that of SLOBURN_API_TOKEN, or one in a file.
 
     Example: sloburn adjust add X --slo a --start 2026-03-01 --end 2026-03-02
     """
@@ -121,11 +123,19 @@ def add(
         "author": author,
         **({"events": dict(_pair(text) for text in event)} if event else {}),
     }
+    token = api_token(token_file)
     try:
-        made = add_adjustment(url, given, token=api_token(token_file))
+        made = add_adjustment(url, given, token=token)
     except RemoteError as error:
         fail(str(error))
     output().print(_line(made), markup=False, soft_wrap=True)
+    try:
+        concerned = adjusted_slos(url, made["id"], token=token)
+    except RemoteError as error:
+        fail(str(error))
+    # A misspelt name is no error, since its SLO may come later; that nothing is left out is noticed too late otherwise.
+    if not concerned:
+        errors().print("It means no SLO now: `sloburn status` has the names.", markup=False)
 
 
 @app.command()

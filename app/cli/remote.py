@@ -17,7 +17,7 @@ from app.policy import CanaryVerdictKind, GateDecision
 
 if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
-    from app.api.adjustments.models import AdjustmentModel, ImportedModel
+    from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentModel, ImportedModel
     from app.api.gate.models import CanaryDataModel, GateDataModel
     from app.api.incidents.models import IncidentModel
     from app.api.models import DeadLetterModel, SloModel
@@ -124,6 +124,16 @@ def add_adjustment(url: str, given: Mapping[str, Any], *, token: str) -> "Adjust
         RemoteError: it cannot be, or the service does not answer.
     """
     return cast("AdjustmentModel", _give(url, "/api/v1/adjustments", given, method="POST", token=token))
+
+
+def adjusted_slos(url: str, adjustment: str, *, token: str) -> Sequence[str]:
+    """The ids of the SLOs and members of groups that an adjustment means now.
+
+    Raises:
+        RemoteError: there is none with this id, or the service does not answer.
+    """
+    found = _ask(url, f"/api/v1/adjustments/{quote(adjustment, safe='')}", headers=_bearer(token))
+    return cast("AdjustmentDetailModel", found)["matches"]
 
 
 def withdraw_adjustment(url: str, adjustment: str, *, author: str, token: str) -> None:

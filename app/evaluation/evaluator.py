@@ -597,7 +597,7 @@ class Evaluator:
 
         judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)
         judgement = judgement.explained(self._contributor_queries.known(judgement.notified))
-        judgement = judgement.with_changes(self._recent_changes)
+        judgement = judgement.with_changes(self._recent_changes, interval=self._timing.interval)
         self._alerts, self._notifications = judgement.alerts, judgement.notifications
         self._stepped = self._evaluated_at = at
         # Alerts have moved on: what they tell is kept, even if the rest of this evaluation fails.

@@ -135,7 +135,7 @@ def _slo_table(slos: Sequence[SloFigures]) -> Iterator[str]:
         [
             [
                 *(
-                    f"{one.slo} (adjusted)" if one.adjusted else one.slo,
+                    one.slo + _remarks(one),
                     one.service,
                     format_percent(one.objective),
                     _sli(one.sli),
@@ -147,6 +147,14 @@ def _slo_table(slos: Sequence[SloFigures]) -> Iterator[str]:
             for one in slos
         ],
     )
+
+
+def _remarks(one: SloFigures) -> str:
+    """What the verdict alone hides: a group may be met of which a member is not."""
+    remarks = ["adjusted"] if one.adjusted else []
+    if one.members > 1 and one.members_met < one.members:
+        remarks.append(f"{one.members_met} of {one.members} groups met")
+    return f" ({', '.join(remarks)})" if remarks else ""
 
 
 def _trends(report: ObjectivesReport) -> Iterator[str]:

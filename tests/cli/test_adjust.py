@@ -33,7 +33,7 @@ def test_an_adjustment_is_made_listed_exported_imported_and_withdrawn(url: str, 
         *("--start", "2026-03-01T02:00:00", "--end", "2026-03-01T04:00:00", "--timezone", "Europe/Berlin"),
         *("--rrule", "FREQ=WEEKLY", "--author", "ada"),
     )
-    assert made.exit_code == 0, made.output
+    assert (made.exit_code, made.stderr) == (0, "")
     (one,) = json.loads(adjust("list", "--url", url, "--format", "json").stdout)["items"]
     assert (one["timezone"], one["mute_alerts"], one["labels"]) == ("Europe/Berlin", True, {"team": "payments"})
     (line,) = adjust("list", "--url", url).stdout.splitlines()
@@ -55,3 +55,5 @@ def test_what_cannot_be_is_said(url: str, tmp_path: Path) -> None:
     assert adjust("add", "why", "--label", "team", *when).exit_code == 2
     assert adjust("import", tmp_path / "no.ics", "--everything", "--url", url).exit_code == 2
     assert adjust("withdraw", "77", "--url", url).exit_code == 1
+    misspelt = adjust("add", "why", "--service", "chekout", *when)
+    assert (misspelt.exit_code, misspelt.stderr) == (0, "It means no SLO now: `sloburn status` has the names.\n")

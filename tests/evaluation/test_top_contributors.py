@@ -4,6 +4,7 @@ import asyncio
 import doctest
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.changes import Change, Received, read_change
 from app.evaluation import RangeQuestion
 from app.evaluation import top_contributors as module
 from app.evaluation.figures.members import members_of
+from app.evaluation.judging.recent_changes import changes_before
 from app.evaluation.top_contributors import (
     ContributorQueries,
     ContributorQuery,
@@ -345,6 +347,15 @@ def test_a_page_names_the_deploy_before_its_errors(shop: tuple[Running, Contribu
     minutes = int((page.first_bad_at - at).total_seconds()) // 60
     assert page.recent_change == f"deployed {minutes} minutes before: shop v1.4.2"
     assert f"Deployed {minutes} minutes before: shop v1.4.2." in description(page)
+    slot = timedelta(seconds=INTERVAL_S)
+    after = replace(deployed, id="after", version="v3", started_at=page.first_bad_at + slot * 1.1)
+    one.recent_changes.add([after], at=after.started_at)
+    assert changes_before({"page": page}, one.recent_changes, interval=slot) == {"page": page.recent_change}
+    # The slot that counts the errors of a deploy which fails at once began before the deploy.
+    within = replace(deployed, id="within", version="v2", started_at=page.first_bad_at + slot * 0.9)
+    one.recent_changes.add([within], at=after.started_at)
+    said = {"page": "deployed at the same time: shop v2"}
+    assert changes_before({"page": page}, one.recent_changes, interval=slot) == said
 
 
 def test_most_pages_have_their_contributors_with_them(shop: tuple[Running, Contributing]) -> None:

@@ -153,8 +153,10 @@ def test_members_of_a_group_are_added_up(kept: KeptIncidents) -> None:
     Documents(kept.database).say(FEBRUARY)
     count_days(kept.database, MARCH, _days(0.5), group=(("route", "/"),))
     count_days(kept.database, MARCH, _days(1.2), group=(("route", "/pay"),))
-    slo = _only(_report(kept))
+    report = _report(kept)
+    slo = _only(report)
     assert (slo.members, slo.members_met, slo.verdict) == (2, 1, PeriodVerdict.MET)
+    assert f"| {slo.slo} (1 of 2 groups met) |" in report_markdown(report)
     assert slo.consumed == pytest.approx(0.85)
 
 

@@ -102,9 +102,9 @@ class Judgement:
             notified=tuple(_explained(notification, top_contributors) for notification in self.notified),
         )
 
-    def with_changes(self, recent: RecentChanges) -> "Judgement":
-        """The same with the changes that came before its errors."""
-        changes = changes_before(self.notifications, recent) if self.notifications else {}
+    def with_changes(self, recent: RecentChanges, *, interval: timedelta) -> "Judgement":
+        """The same with the changes that came before its errors, or in their first slot."""
+        changes = changes_before(self.notifications, recent, interval=interval) if self.notifications else {}
         if not changes:
             return self
         return replace(

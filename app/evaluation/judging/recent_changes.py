@@ -13,15 +13,18 @@ LOOKED_BACK = timedelta(hours=2)
 """A change of longer ago is no better a guess than any other."""
 
 
-def changes_before(notifications: Mapping[str, Notification], recent: RecentChanges) -> dict[str, str]:
-    """By the keys of alerts that burn, the last change before their errors in words."""
+def changes_before(
+    notifications: Mapping[str, Notification], recent: RecentChanges, *, interval: timedelta
+) -> dict[str, str]:
+    """By the keys of alerts that burn, the last change before their errors in words, or in their first slot."""
     found = {}
     for key, notification in notifications.items():
         if notification.cause is not Cause.BURN:
             continue
         began = notification.first_bad_at or notification.starts_at
         labels = (*notification.labels, *notification.group)
-        change = recent.before(notification.service, labels, began, within=LOOKED_BACK)
+        # Errors of a deploy that fails at once are counted in the slot of the deploy, which began before it.
+        change = recent.before(notification.service, labels, began + interval, within=LOOKED_BACK + interval)
         if change is not None:
             found[key] = change_before(change, began)
     return found
