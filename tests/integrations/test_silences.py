@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from typing_extensions import override
 
 from app.alerting import AlertSilence, AlertSilences, Notification, sent_labels
 from app.http.client import ClientOptions
@@ -17,6 +18,7 @@ from testbed.servers import Server, Sink, alertmanager
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.notifications import firing
 from tests.support.scripted_server import Reply, Scripted
+from tests.support.virtual_time import in_virtual_time
 
 UNTIL = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -115,3 +117,38 @@ def test_a_silence_that_has_ended_since_it_was_read_is_none() -> None:
         reading = Reading(server.url, page, clock=clock)
         asyncio.run(reading.read(2, later=timedelta(minutes=2)))
     assert [len(found.by_key) for found in reading.published] == [1, 0]
+
+
+@pytest.mark.parametrize("refusal", [Reply(status=404), Reply(body=b"{}"), Reply(cut=True)])
+def test_an_alert_is_silenced_also_where_its_silence_is_not_told(refusal: Reply) -> None:
+    page = firing()
+    with Scripted(_suppressed(page, silencedBy=["../s 1"]), otherwise=refusal) as server:
+        found = asyncio.run(Reading(server.url, page).read())
+        assert server.requests[-1].path == "/api/v2/silence/..%2Fs%201"
+    assert [(each.id, each.until) for each in found.by_key.values()] == [("../s 1", None)]
+    assert found.unanswered == ()
+
+
+class Slow(AlertmanagerApi):
+    """Every answer comes just before a request is given up."""
+
+    @override
+    async def get(self, path: str) -> bytes:
+        await asyncio.sleep(9)
+        return _suppressed(firing(), silencedBy=[f"s{number}" for number in range(50)]).body
+
+
+@in_virtual_time
+async def test_a_slow_alertmanager_holds_up_what_is_known_of_others_for_seconds() -> None:
+    clock, published, page = SkewedClock(), list[AlertSilences](), firing()
+    api = Slow("http://slow.example", clock=clock, instruments=RecordingInstruments())
+    reader = SilenceReader(
+        [SilencedCluster("slow", [api])],
+        active=lambda: {page.key: page},
+        publish=published.append,
+        clock=clock,
+    )
+    await reader.read()
+    assert published == [AlertSilences(unanswered=("slow",))]
+    assert asyncio.get_running_loop().time() <= 15
+    await api.aclose()

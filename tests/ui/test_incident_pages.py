@@ -13,10 +13,11 @@ from fastapi.testclient import TestClient
 from app.alerting import AlertSilence, AlertSilences, Transition, TransitionKind
 from app.alerting.ends import SLO_REMOVED
 from app.policy import WrittenPostmortem
-from app.slo import Severity
+from app.slo import AlertState, Severity
 from app.store.alerts import append_transitions
 from app.store.incident_notes import MOST_NOTES, IncidentMark
 from app.store.incidents import IncidentFilter
+from app.ui.alerts.active import sections
 from app.ui.incident.notes import rendered_note
 from app.ui.views import moment
 from tests.support.boards import HOSTILE, NOW, TOO_LITTLE, TOO_OLD, board, calm_board, empty_board, incident_board
@@ -93,6 +94,13 @@ def test_pages_say_that_an_alert_is_silenced_in_alertmanager_until_when_by_whom_
         assert f"Silenced in Alertmanager until {moment(silence.until)} by ana: Rolling back" in text_of(answer), path
         assert 'href="http://alertmanager.example:9093/#/silences/f2b0"' in answer.text
         assert "<img" not in answer.text
+    # Not "receivers are notified" alone above the alert, nor at all where there is no other.
+    assert "Alertmanager notifies no one of 1 of them" in text_of(client.get("/alerts"))
+    (firing,) = [one for one in sections(fires.current) if one.state is AlertState.FIRING]
+    fires.publish([one for one in fires.snapshots if one.slo.service != "login"])
+    (silenced,) = [one for one in sections(fires.current) if one.state is AlertState.FIRING]
+    assert (firing.count, silenced.count) == (2, 1)
+    assert "receivers are notified" not in silenced.meaning
     fires.set_silences(AlertSilences(by_key={page.key: AlertSilence(read_at=NOW)}))
     assert "Inhibited in Alertmanager by another alert" in text_of(client.get("/"))
     fires.set_silences(AlertSilences(unanswered=("",)))

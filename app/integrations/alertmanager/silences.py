@@ -24,6 +24,8 @@ from app.integrations.alertmanager.api import AlertmanagerApi
 
 # Who has made a silence looks at the page again soon after; half the time in which alerts are repeated.
 _ASKED_EVERY = timedelta(seconds=15)
+# For one Alertmanager with all its silences: a slow one delays what is known of the others by no more.
+_ANSWERED_WITHIN = timedelta(seconds=15)
 # What an Alertmanager that does not answer said before: longer than its restart, shorter than a short silence.
 _REMEMBERED = timedelta(minutes=5)
 # A silence of a whole cluster covers many alerts; this many different ones are more than people make in one incident.
@@ -113,9 +115,10 @@ class SilenceReader:
     async def _ask(self, cluster: SilencedCluster) -> bool:
         """Whether a peer of the cluster has answered; one is enough, since they share their silences."""
         for api in cluster.apis:
-            with suppress(AttemptError, ValidationError):
+            with suppress(AttemptError, ValidationError, TimeoutError):
                 at = self._clock.now()
-                cluster.answered = await _silences(api, cluster.name, at)
+                async with asyncio.timeout(_ANSWERED_WITHIN.total_seconds()):
+                    cluster.answered = await _silences(api, cluster.name, at)
                 cluster.answered_at = at
                 return True
         return False
@@ -130,7 +133,7 @@ async def _silences(api: AlertmanagerApi, receiver: str, at: datetime) -> Mappin
     """
     alerts = _ALERTS.validate_json(await api.get(_SUPPRESSED))
     ids = list(dict.fromkeys(each for alert in alerts for each in alert.status.silencedBy))[:_MOST_SILENCES]
-    silences = {each: _Silence.model_validate_json(await api.get(f"/api/v2/silence/{quote(each)}")) for each in ids}
+    silences = {each: silence for each in ids if (silence := await _silence(api, each)) is not None}
     found: dict[_Labels, AlertSilence] = {}
     for alert in alerts:
         silence = None
@@ -149,3 +152,10 @@ async def _silences(api: AlertmanagerApi, receiver: str, at: datetime) -> Mappin
             comment="" if silence is None else silence.comment,
         )
     return found
+
+
+async def _silence(api: AlertmanagerApi, silence: str) -> _Silence | None:
+    """None where it is not told: that an alert is silenced is known without it."""
+    with suppress(AttemptError, ValidationError):
+        return _Silence.model_validate_json(await api.get(f"/api/v2/silence/{quote(silence, safe='')}"))
+    return None

@@ -1,6 +1,6 @@
 """Alerts that are not inactive, by state, each with why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,13 +66,22 @@ def sections(known: BoardContent) -> list[AlertSection]:
     return [
         AlertSection(
             state=state,
-            meaning=_MEANINGS[state],
+            meaning=_meaning(known, state, found),
             alerts=tuple(_shown(known, *pair) for pair in found[:_MOST]),
             count=len(found),
         )
         for state, found in by_state.items()
         if found
     ]
+
+
+def _meaning(known: BoardContent, state: AlertState, found: Sequence[tuple[Snapshot, AlertView]]) -> str:
+    if state is not AlertState.FIRING:
+        return _MEANINGS[state]
+    silenced = sum(known.silence_of(known.notification_of(*pair)) is not None for pair in found)
+    if silenced == len(found):
+        return "Alertmanager notifies no one: silenced or inhibited there"
+    return _MEANINGS[state] + (f", but Alertmanager notifies no one of {silenced} of them" if silenced else "")
 
 
 def _why(alert: AlertView) -> str:
