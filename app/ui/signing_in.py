@@ -70,7 +70,9 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
 def sign_in_first(renderer: Renderer, request: Request) -> Response:
     """To the page to sign in, and from there back to the page that was asked for."""
     query = request.url.query
-    target = request.scope["path"] + (f"?{query}" if query else "")
+    # As the browser wrote it: the id of a member has spaces, quotes and slashes of label values.
+    raw: bytes = request.scope["raw_path"]
+    target = raw.decode("latin-1") + (f"?{query}" if query else "")
     return RedirectResponse(f"{renderer.prefix}{SIGN_IN_PATH}?{urlencode({'next': target})}", HTTPStatus.SEE_OTHER)
 
 

@@ -1,5 +1,6 @@
 """Browsers sign in with a token: for reading where that is not open, and for changes that no other site can make."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -162,6 +163,14 @@ def test_a_session_allows_what_its_token_does_and_ends_with_it(served: Served) -
 
     served.clock.at += timedelta(hours=12)
     assert settings.get("/alerts").status_code == 303
+
+
+def test_a_sign_in_leads_back_to_a_page_whatever_its_labels_are(served: Served) -> None:
+    http = browser(served)
+    page = "/slos/shop%7Broute%3D%22%2Fpay%3Fx%23y%2520%20%C3%A9%22%7D?range=6h"
+    form = http.get(http.get(page).headers["location"]).text
+    (target,) = re.findall(r'name="next" value="([^"]*)"', form)
+    assert http.post("/login", data={"token": TOKEN, "next": target}).headers["location"] == page
 
 
 @pytest.mark.parametrize(
