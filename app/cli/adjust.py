@@ -106,14 +106,13 @@ def add(
 
     Example: sloburn adjust add X --slo a --start 2026-03-01 --end 2026-03-02
     """
-    labels = dict(_pair(text) for text in label)
     given: dict[str, Any] = {
         "reason": reason,
         "start": start,
         "end": end,
         "services": service,
         "slos": slo,
-        "labels": labels,
+        "labels": dict(_pair(text) for text in label),
         "everything": everything,
         "timezone": timezone,
         "rrule": rrule,
