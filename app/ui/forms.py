@@ -1,7 +1,7 @@
 """Forms that change something: what was sent, and whether the token is right."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from app.access import (
     identity_in,
 )
 from app.slo import EARLIEST, LATEST
+from app.store import StoreLockedError, StoreUnavailableError
 from app.wording.plain_text import one_line, shortened, visible
 
 # More than any form has; parsing others is work for a mistake or an attack.
@@ -153,6 +154,16 @@ def refusal(request: Request, scope: AccessScope) -> Refusal | None:
         setattr(request.state, WAIT_S, wait_s)
         problem = f"There were too many changes; nothing was changed. Try again in {math.ceil(wait_s)} s."
         return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, problem=problem)
+    return None
+
+
+def unwritten(write: Callable[[], object]) -> Refusal | None:
+    """Write what a form changes; why it was not, if the database cannot be used: the form keeps what was typed."""
+    try:
+        write()
+    except (StoreUnavailableError, StoreLockedError):
+        problem = "Nothing was changed: the database cannot be written now. Try again in a few seconds."
+        return Refusal(status=HTTPStatus.SERVICE_UNAVAILABLE, problem=problem)
     return None
 
 

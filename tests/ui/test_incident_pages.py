@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 from app.alerting import AlertSilence, AlertSilences, Transition, TransitionKind
 from app.alerting.ends import SLO_REMOVED
 from app.policy import WrittenPostmortem
+from app.service.adapters.api_adapters import StoredIncidents
 from app.slo import AlertState, Severity
+from app.store import StoreLockedError
 from app.store.alerts import append_transitions
 from app.store.incident_notes import MOST_NOTES, IncidentMark
 from app.store.incidents import IncidentFilter
@@ -341,6 +343,28 @@ def test_a_form_that_is_refused_says_why_and_keeps_what_was_typed(
     record = kept.log.find("0a0b")
     assert record is not None
     assert (record.incident.mark, record.notes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("path", "write", "form"),
+    [
+        ("/incidents/0a0b/notes", "add_note", {"text": "typed at night"}),
+        ("/incidents/0a0b/postmortem", "set_postmortem", {"url": "https://typed.example/1"}),
+        ("/incidents/0a0b/mark", "set_mark", {"mark": "noise"}),
+        ("/alerts/mark", "set_mark", {"mark": "noise 0a0b"}),
+    ],
+)
+def test_a_form_keeps_what_was_typed_while_the_database_cannot_be_written(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, write: str, form: dict[str, str]
+) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise StoreLockedError
+
+    monkeypatch.setattr(StoredIncidents, write, locked)
+    answer = client.post(path, data={**form, "token": TOKEN})
+    assert answer.status_code == 503
+    assert "the database cannot be written now" in text_of(answer)
+    assert all(typed in answer.text for typed in form.values() if "typed" in typed)
 
 
 def test_people_mark_incidents_and_add_notes_with_the_token(client: TestClient, kept: KeptIncidents) -> None:

@@ -16,7 +16,7 @@ from app.ui.alerts.active import sections
 from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery
 from app.ui.alerts.reached import reached_receivers
 from app.ui.filters import sent_by_a_form
-from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice, unwritten
 from app.ui.incident import IncidentData
 from app.ui.rendering import Renderer
 from app.wording.sentences import event_words, incident_title
@@ -65,9 +65,9 @@ def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRout
         query = HistoryQuery.parse(request.query_params.multi_items())
         chosen, _, incident = form.get("mark", "").partition(" ")
         refused = refusal(request, AccessScope.ADJUST) or unknown_choice(IncidentMark, chosen)
+        refused = refused or unwritten(lambda: data.log.set_mark(incident, chosen_value(IncidentMark, chosen)))
         if refused is not None:
             return shown(request, query, refused)
-        data.log.set_mark(incident, chosen_value(IncidentMark, chosen))
         return _back(renderer, request)
 
     return router

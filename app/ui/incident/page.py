@@ -39,7 +39,7 @@ from app.store.incident_notes import (
     TooManyNotesError,
 )
 from app.store.incidents import Incident, IncidentRecord
-from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
+from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice, unwritten
 from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
 from app.ui.incident.earlier import earlier_incidents
 from app.ui.incident.notes import rendered_note
@@ -156,8 +156,8 @@ def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -
         refused = refusal(request, AccessScope.ADJUST) or unknown_choice(IncidentMark, chosen)
         if refused is not None:
             return shown(request, id, _Draft(refused=refused))
-        data.log.set_mark(id, chosen_value(IncidentMark, chosen))
-        return back(id, "mark")
+        refused = unwritten(lambda: data.log.set_mark(id, chosen_value(IncidentMark, chosen)))
+        return back(id, "mark") if refused is None else shown(request, id, _Draft(refused=refused))
 
     @router.post("/incidents/{id}/notes", dependencies=[by_form(AccessScope.ADJUST)])
     def add_note(request: Request, id: str, form: SentForm) -> Response:  # noqa: A002  as in the API
@@ -185,17 +185,18 @@ def _add_postmortem_form(
         if refused is not None:
             return shown(request, id, _Draft(refused=refused, author=author, url=url))
         written = WrittenPostmortem(written_at=renderer.clock.now(), author=author, url=url)
-        data.log.set_postmortem(id, None if form.get("written") == "no" else written)
+        refused = unwritten(lambda: data.log.set_postmortem(id, None if form.get("written") == "no" else written))
+        if refused is not None:
+            return shown(request, id, _Draft(refused=refused, author=author, url=url))
         return back(id, "postmortem")
 
 
 def _add(log: IncidentLog, incident: str, text: str, author: str) -> Refusal | None:
     """Add a note; why that cannot be done, if so. Where there is no such incident the page says that."""
     try:
-        log.add_note(incident, text, author=author or None)
+        return unwritten(lambda: log.add_note(incident, text, author=author or None))
     except TooManyNotesError as error:
         return Refusal(status=HTTPStatus.CONFLICT, problem=f"The note was not added: {error}.")
-    return None
 
 
 def _unusable(text: str, author: str) -> Refusal | None:
