@@ -148,3 +148,13 @@ def test_runs_of_a_job_that_fall_little_by_little_count_wherever_counts_become_f
     shown = [series(at, runs[(at // 240).astype(int) % len(runs)]), series(at, np.zeros(len(at)), "500")]
     final, past = History(shown), History(shown)
     assert final.final(SINCE, until) == past.backwards(SINCE, until)
+
+
+def test_a_lagging_sample_behind_the_end_of_what_is_final_is_no_run_of_a_job() -> None:
+    """A second agent writes into the same series two seconds later, 15 s behind: its falls are corrections."""
+    first = np.arange(58.5, END, 60.0)
+    at = np.sort(np.concatenate([first, first + 2.2]))
+    # The last one before the end of each slot lags as well, so that it stands where the lower level has got to.
+    behind_s = np.where(np.isin(at, first), np.where(at % 300 > 290, 10.0, 0.0), 15.0)
+    shown = [series(at, 191_000 + 2 * (at - behind_s)), series(at, np.full(len(at), 120.0), "500")]
+    assert_counts(shown, 2 * (UNTIL - SINCE), 0, off_s=600)

@@ -232,8 +232,8 @@ class Falls:
         here = np.arange(end - 1, max(first, end - 2) - 1, -1)
         dip = cursor.dips.get(counter)
         older = list(cursor.last_steps(counter)[:2])
-        if dip is not None and dip.moved_at == dip.at:
-            # What a dip shows is part of no pace.
+        if dip is not None and not dip.counted and dip.moved_at == dip.at:
+            # What a dip shows is part of no pace, until it is counted from.
             older = dip.still_steps(float(cursor.time[counter]))
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
