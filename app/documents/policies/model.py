@@ -49,6 +49,18 @@ def _share_or_off(value: Any) -> float | None:
     return None if isinstance(value, str) and value.lower() in OFF else _share(value)
 
 
+def _name(value: Any) -> str:
+    # It is in labels of notifications, lines of logs and addresses.
+    text = scalars.read_text(value)
+    if not text.strip() or not text.isprintable():
+        raise refuse(f"{text!r} is not a name", "write words in one line")
+    return text
+
+
+def _class_label(value: Any) -> str:
+    return scalars.read_label_name(value) if scalars.read_text(value) else ""
+
+
 def _decision(value: Any) -> GateDecision:
     text = scalars.read_text(value).lower()
     if text not in _DECISIONS:
@@ -79,6 +91,8 @@ def _several(examples: list[str]) -> dict[str, Any]:
 
 
 Text = Annotated[str, PlainValidator(scalars.read_text), WithJsonSchema(_ANY_SCALAR)]
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_ANY_SCALAR)]
+ClassLabel = Annotated[str, PlainValidator(_class_label), WithJsonSchema(_ANY_SCALAR)]
 Share = Annotated[float | None, PlainValidator(_share), WithJsonSchema(_PERCENTAGE)]
 ShareOrOff = Annotated[
     float | None, PlainValidator(_share_or_off), WithJsonSchema({"anyOf": [_PERCENTAGE, {"enum": ["off", False]}]})
@@ -116,7 +130,7 @@ LabelPatterns = Annotated[
 class PolicyStateModel(PolicyPart):
     """A state of the policy and what it means for changes."""
 
-    name: Text = Field(examples=["freeze"])
+    name: Name = Field(examples=["freeze"])
     """What it is called; rules and notifications name it."""
     budget_left: Share = None
     """The state begins when this share of the error budget or less is left; the first state has none."""
@@ -135,7 +149,7 @@ class PolicyStateModel(PolicyPart):
 class RuleModel(PolicyPart):
     """A decision about changes that match, in the place of what the state means; the first that applies decides."""
 
-    name: Text = Field(examples=["no features on a low budget"])
+    name: Name = Field(examples=["no features on a low budget"])
     """What it is called in answers of the gate."""
     decision: Decision
     """What the gate answers: allow, warn or deny."""
@@ -162,7 +176,7 @@ class PostmortemModel(PolicyPart):
     """The share of the budget above which incidents of one class need one together; or off."""
     within: Duration = timedelta(days=91)
     """How far back incidents of one class count."""
-    class_label: Text = ""
+    class_label: ClassLabel = ""
     """The label of alerts whose value is the class of an incident; without it, its SLO is."""
     due_in: Duration = timedelta(days=14)
     """How long after the incident it is due."""
@@ -187,7 +201,7 @@ PostmortemField = Annotated[
 class PolicyEntry(PolicyPart):
     """An error budget policy: states by the budget that is left, and what each means for changes."""
 
-    name: Text | None = None
+    name: Name | None = None
     """What it is called; that of a document is called like its service without it."""
     description: Text = ""
     """What it is for, for people."""
@@ -219,7 +233,7 @@ class PolicyMatchModel(PolicyPart):
 class MatchedPolicyEntry(PolicyEntry):
     """A policy in a file of its own."""
 
-    name: Text = Field(examples=["payments"])
+    name: Name = Field(examples=["payments"])
     """What it is called."""
     match: PolicyMatchModel = Field(default_factory=PolicyMatchModel)
     """The SLOs that it is for; all without another policy, if nothing is given."""
