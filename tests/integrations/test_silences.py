@@ -20,6 +20,7 @@ from tests.support.notifications import firing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.virtual_time import in_virtual_time
 
+_LONG_ID = Reply(body=orjson.dumps([{"labels": {}, "status": {"silencedBy": ["s" * 70_000]}}]))
 UNTIL = datetime(2099, 1, 1, tzinfo=UTC)
 
 
@@ -97,7 +98,7 @@ def test_an_alertmanager_is_not_asked_while_no_alert_is_active() -> None:
 
 
 @pytest.mark.parametrize(
-    "refusal", [Reply(status=403), Reply(body=b"<html>"), Reply(body=b'[{"labels": {}}]'), Reply(cut=True)]
+    "refusal", [Reply(status=403), Reply(body=b"<html>"), Reply(body=b'[{"labels": {}}]'), Reply(cut=True), _LONG_ID]
 )
 def test_what_was_read_is_shown_for_some_minutes_when_alertmanager_does_not_answer(refusal: Reply) -> None:
     page = firing()
@@ -127,6 +128,17 @@ def test_an_alert_is_silenced_also_where_its_silence_is_not_told(refusal: Reply)
         assert server.requests[-1].path == "/api/v2/silence/..%2Fs%201"
     assert [(each.id, each.until) for each in found.by_key.values()] == [("../s 1", None)]
     assert found.unanswered == ()
+
+
+def test_alerts_of_others_are_left_out_and_long_comments_are_cut() -> None:
+    page = firing()
+    others = [{"labels": {"slo": str(each)}, "status": {"silencedBy": [f"s{each}"]}} for each in range(60)]
+    ours = {"labels": sent_labels(page), "status": {"silencedBy": ["ours"]}}
+    silence = {"id": "ours", "endsAt": UNTIL.isoformat(), "comment": "c" * 100_000, "createdBy": "a" * 100_000}
+    with Scripted(Reply(body=orjson.dumps([*others, ours])), Reply(body=orjson.dumps(silence))) as server:
+        (found,) = asyncio.run(Reading(server.url, page).read()).by_key.values()
+        assert len(server.requests) == 2
+    assert (found.until, len(found.comment), len(found.created_by)) == (UNTIL, 2_000, 200)
 
 
 class Slow(AlertmanagerApi):

@@ -9,18 +9,21 @@ Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from app.alerting import AlertSilence, AlertSilences, Notification, sent_labels
 from app.clock import Clock
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
+from app.wording.plain_text import shortened
 
 # Who has made a silence looks at the page again soon after; half the time in which alerts are repeated.
 _ASKED_EVERY = timedelta(seconds=15)
@@ -30,13 +33,18 @@ _ANSWERED_WITHIN = timedelta(seconds=15)
 _REMEMBERED = timedelta(minutes=5)
 # A silence of a whole cluster covers many alerts; this many different ones are more than people make in one incident.
 _MOST_SILENCES = 50
+# Ids are UUIDs. A comment of more than this is read in Alertmanager.
+_LONGEST_ID, _LONGEST_NAME, _LONGEST_COMMENT = 200, 200, 2_000
 _SUPPRESSED = "/api/v2/alerts?active=false&unprocessed=false&filter=" + quote('slo=~".+"', safe="")
 
 _Labels = frozenset[tuple[str, str]]
 
 
+_Id = Annotated[str, Field(max_length=_LONGEST_ID)]
+
+
 class _Status(BaseModel):
-    silencedBy: list[str] = []  # noqa: N815  as Alertmanager writes it
+    silencedBy: list[_Id] = []  # noqa: N815  as Alertmanager writes it
     inhibitedBy: list[str] = []  # noqa: N815
 
 
@@ -46,7 +54,7 @@ class _Alert(BaseModel):
 
 
 class _Silence(BaseModel):
-    id: str
+    id: _Id
     endsAt: AwareDatetime  # noqa: N815
     createdBy: str = ""  # noqa: N815
     comment: str = ""
@@ -96,7 +104,9 @@ class SilenceReader:
         self._publish(await self._found(active) if active and self._clusters else AlertSilences())
 
     async def _found(self, active: Mapping[str, Notification]) -> AlertSilences:
-        answered = await asyncio.gather(*(self._ask(cluster) for cluster in self._clusters))
+        labels_of = {key: frozenset(sent_labels(one).items()) for key, one in active.items()}
+        wanted = frozenset(labels_of.values())
+        answered = await asyncio.gather(*(self._ask(cluster, wanted) for cluster in self._clusters))
         now = self._clock.now()
         in_force: dict[_Labels, AlertSilence] = {}
         for cluster in self._clusters:
@@ -104,7 +114,7 @@ class SilenceReader:
                 in_force |= {
                     labels: one for labels, one in cluster.answered.items() if one.until is None or one.until > now
                 }
-        by_key = {key: in_force.get(frozenset(sent_labels(one).items())) for key, one in active.items()}
+        by_key = {key: in_force.get(labels) for key, labels in labels_of.items()}
         return AlertSilences(
             by_key=MappingProxyType({key: one for key, one in by_key.items() if one is not None}),
             unanswered=tuple(
@@ -112,30 +122,34 @@ class SilenceReader:
             ),
         )
 
-    async def _ask(self, cluster: SilencedCluster) -> bool:
+    async def _ask(self, cluster: SilencedCluster, wanted: AbstractSet[_Labels]) -> bool:
         """Whether a peer of the cluster has answered; one is enough, since they share their silences."""
         for api in cluster.apis:
             with suppress(AttemptError, ValidationError, TimeoutError):
                 at = self._clock.now()
                 async with asyncio.timeout(_ANSWERED_WITHIN.total_seconds()):
-                    cluster.answered = await _silences(api, cluster.name, at)
+                    cluster.answered = await _silences(api, cluster.name, at, wanted)
                 cluster.answered_at = at
                 return True
         return False
 
 
-async def _silences(api: AlertmanagerApi, receiver: str, at: datetime) -> Mapping[_Labels, AlertSilence]:
-    """What is silenced or inhibited, by the labels of the alerts.
+async def _silences(
+    api: AlertmanagerApi, receiver: str, at: datetime, wanted: AbstractSet[_Labels]
+) -> Mapping[_Labels, AlertSilence]:
+    """Which alerts of the *wanted* labels are silenced or inhibited: others may have theirs in the same Alertmanager.
 
     Raises:
         AttemptError: it does not answer, or refuses.
         ValidationError: the answer is no list of alerts, or a part of one.
     """
-    alerts = _ALERTS.validate_json(await api.get(_SUPPRESSED))
-    ids = list(dict.fromkeys(each for alert in alerts for each in alert.status.silencedBy))[:_MOST_SILENCES]
+    answer = await api.get(_SUPPRESSED)
+    # In a thread: of megabytes it takes long enough to hold up deliveries.
+    alerts = await asyncio.to_thread(_wanted_alerts, answer, wanted)
+    ids = list(dict.fromkeys(each for alert in alerts.values() for each in alert.status.silencedBy))[:_MOST_SILENCES]
     silences = {each: silence for each in ids if (silence := await _silence(api, each)) is not None}
     found: dict[_Labels, AlertSilence] = {}
-    for alert in alerts:
+    for labels, alert in alerts.items():
         silence = None
         if alert.status.silencedBy:
             # By several of them it is silenced until the last one ends.
@@ -143,15 +157,20 @@ async def _silences(api: AlertmanagerApi, receiver: str, at: datetime) -> Mappin
             silence = max(known, key=lambda each: each.endsAt, default=None)
         elif not alert.status.inhibitedBy:
             continue
-        found[frozenset(alert.labels.items())] = AlertSilence(
+        found[labels] = AlertSilence(
             read_at=at,
             receiver=receiver,
             id=next(iter(alert.status.silencedBy), "") if silence is None else silence.id,
             until=None if silence is None else silence.endsAt,
-            created_by="" if silence is None else silence.createdBy,
-            comment="" if silence is None else silence.comment,
+            created_by="" if silence is None else shortened(silence.createdBy, _LONGEST_NAME),
+            comment="" if silence is None else shortened(silence.comment, _LONGEST_COMMENT),
         )
     return found
+
+
+def _wanted_alerts(answer: bytes, wanted: AbstractSet[_Labels]) -> Mapping[_Labels, _Alert]:
+    by_labels = {frozenset(alert.labels.items()): alert for alert in _ALERTS.validate_json(answer)}
+    return {labels: alert for labels, alert in by_labels.items() if labels in wanted}
 
 
 async def _silence(api: AlertmanagerApi, silence: str) -> _Silence | None:
