@@ -37,7 +37,9 @@ class Backtests:
 
 
 def plan_of(given: Mapping[str, Any], backtests: Backtests) -> BacktestPlan:
-    """The plan of a backtest; what *given* may have is `app.api.backtests.models.NewBacktestModel`.
+    """The plan of a backtest.
+
+    What *given* may have is `app.api.backtests.models.NewBacktestModel`; ``policy`` may be the text of a file, too.
 
     Raises:
         InvalidBacktestError: it cannot be.
@@ -88,11 +90,12 @@ def _zone(name: str) -> str:
     return name
 
 
-def _proposed(policy: Mapping[str, Any] | None) -> tuple[ProposedRules, ...]:
+def _proposed(policy: Mapping[str, Any] | str | None) -> tuple[ProposedRules, ...]:
     if policy is None:
         return ()
     # JSON is YAML: what is wrong is found, and said, as in a document.
-    found = read_proposed_rules(json.dumps({"alerting": policy}), Path("policy"), name="proposed")
+    text = policy if isinstance(policy, str) else json.dumps({"alerting": policy})
+    found = read_proposed_rules(text, Path("policy"), name="proposed")
     if isinstance(found, ProposedRules):
         return (found,)
     raise InvalidBacktestError(f"policy: {found[0].named_text}")

@@ -64,6 +64,7 @@ def test_a_backtest_is_started_by_a_form_and_its_result_is_a_page(http: TestClie
         "from": "2026-02-01T00:00",
         "suggest": "on",
         "source": "ledger",
+        "policy": "alerting:\n  page:\n    tiers: [{long: 1h, short: 5m, factor: 10}]\n",
     }
     begun = http.post("/backtests/new", data=form)
     assert begun.status_code == 303
@@ -91,6 +92,7 @@ def test_a_backtest_is_started_by_a_form_and_its_result_is_a_page(http: TestClie
         ({"token": TOKEN, "from": "yesterday"}, 422),
         ({"token": TOKEN, "timezone": "Berlin"}, 422),
         ({"token": TOKEN, "source": "memory"}, 422),
+        ({"token": TOKEN, "policy": "alerting: {page: {tiers: [{long: 1h}]}}"}, 422),
     ],
 )
 def test_what_cannot_be_is_shown_with_the_form(http: TestClient, form: dict[str, str], status: int) -> None:

@@ -29,6 +29,8 @@ def test_a_month_is_shown_the_worst_first(http: TestClient) -> None:
     for words in ("1 of 2 objectives met, 1 missed", "Objectives, 2026-03", "139%", "50%", "SLA 99.5%", "removed"):
         assert words in page
     assert page.index("&lt;b&gt;fast") < page.index("/slos/checkout-availability")
+    # What the period looked like, not today.
+    assert "/slos/checkout-availability?from=2026-03-01T00:00:00Z&amp;to=2026-04-01T00:00:00Z" in page
     assert "<b>" not in page
     assert 'aria-current="page">Objectives' in page
     # Whole days do not change with an evaluation.

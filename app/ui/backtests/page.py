@@ -116,6 +116,8 @@ def _given(form: Mapping[str, str]) -> dict[str, Any]:
         "suggest": form.get("suggest") == "on",
         "marks": form.get("marks") == "on",
     }
+    if form.get("policy", "").strip():
+        given["policy"] = form["policy"]
     source = chosen_value(HistorySource, form.get("source", ""))
     if source is not None:
         given["source"] = source

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.reports import (
     BY_LABEL_PREFIX,
+    ObjectivesReport,
     PeriodKind,
     PeriodVerdict,
     QuestionError,
@@ -23,6 +24,7 @@ from app.status import Reports
 from app.store import StoreUnavailableError
 from app.ui.filters import sent_by_a_form
 from app.ui.rendering import Renderer
+from app.ui.views import rfc3339
 from app.wording.sentences import event_words
 
 # More rows are for a spreadsheet.
@@ -135,4 +137,11 @@ def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: 
         incident_count=len(report.incidents),
         uncounted={one.id for one in report.uncounted},
         events=event_words,
+        charts_query=_charts_query(report),
     )
+
+
+def _charts_query(report: ObjectivesReport) -> str:
+    """The counted days of the period, as the page of an SLO has them in its address."""
+    start, end = report.question.period.bounds("UTC")
+    return f"from={rfc3339(start)}&to={rfc3339(end if report.until is None else min(end, report.until))}"
