@@ -226,7 +226,8 @@ def _serve(
     connection: Connection, sources: Mapping[str, OpensSource[Source]], ledger: LedgerReader | None, plan: BacktestPlan
 ) -> None:
     """Run a backtest in this process and send its progress and result; it ends once the connection is closed."""
-    os.nice(NICE)
+    # Not os.nice, which adds: a service of a higher priority would give its backtests a share of the machine.
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
     async def run() -> Mapping[str, Any]:
         async with open_sources(sources, clock=SystemClock()) as clients:

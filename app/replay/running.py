@@ -194,8 +194,8 @@ def _workers(slos: int) -> Iterator[Executor]:
         executor = ProcessPoolExecutor(
             min(_MOST_WORKERS, os.cpu_count() or 1),
             mp_context=get_context("spawn"),
-            initializer=os.nice,
-            initargs=(NICE,),
+            initializer=os.setpriority,
+            initargs=(os.PRIO_PROCESS, 0, NICE),
         )
     try:
         yield executor
