@@ -5,7 +5,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -115,7 +115,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        errors = [f"{_parameter(item['loc'])}={_shown(item['input'])}: {item['msg']}" for item in error.errors()]
+        errors = [_wrong(item) for item in error.errors()]
         return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(StoreUnavailableError)
@@ -149,6 +149,12 @@ def _page_for(scope: Scope) -> ProblemPage | None:
         return None
     page: ProblemPage | None = getattr(app.state, "problem_page", None)
     return page
+
+
+def _wrong(item: Mapping[str, Any]) -> str:
+    name = _parameter(item["loc"])
+    # Its input is all that was sent.
+    return f"{name} is missing" if item["type"] == "missing" else f"{name}={_shown(item['input'])}: {item['msg']}"
 
 
 def _parameter(location: tuple[int | str, ...]) -> str:

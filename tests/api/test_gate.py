@@ -163,6 +163,9 @@ def test_an_exception_lets_changes_go_ahead_until_it_is_ended(served: Served) ->
     client = TestClient(served.app())
     given = {**NEW, "services": ["search"], "break_glass": True}
     TypeAdapter(NewExceptionModel).validate_json(orjson.dumps(given))
+    endless = {name: value for name, value in given.items() if name != "ends_at"}
+    refused = client.post("/api/v1/gate/exceptions", json=endless, headers=BEARER)
+    assert (refused.status_code, refused.json()["errors"]) == (422, ["ends_at is missing"])
     created = client.post("/api/v1/gate/exceptions", json=given, headers=BEARER)
     TypeAdapter(ExceptionModel).validate_json(created.content)
     assert created.status_code == 201
