@@ -51,7 +51,8 @@ class ShopSwitch:
         try:
             answer = httpx.request(method, self.url + path, json=body, timeout=10.0, trust_env=False)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ShopError(f"no demo shop answers at {self.url} ({error}): start it with `sloburn demo`") from error
+            what_to_do = "start it with `sloburn demo`, or wait until that has printed its addresses"
+            raise ShopError(f"no demo shop answers at {self.url} ({error}): {what_to_do}") from error
         if not answer.is_success:
             raise RefusedError(f"the shop refused: {_detail(answer)}")
         return answer.json()

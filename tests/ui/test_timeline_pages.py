@@ -63,6 +63,8 @@ def test_an_adjustment_is_made_and_withdrawn_by_forms(served: Served, client: Te
     made = client.post("/adjustments/new", data=FORM)
     assert made.status_code == 200
     assert "Maintenance: Database &lt;upgrade&gt; (excluded)" in made.text
+    # One of the two services has no SLO, as a misspelt one.
+    assert "not among the services and SLOs now: search</div>" in made.text
     (known,) = served.incidents.adjustments.listed()
     assert (known.timezone, known.rrule, known.mute_alerts) == ("Europe/Berlin", "FREQ=DAILY", True)
     assert known.selector.services == {"checkout", "search"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,7 +23,14 @@ from app.adjustments import (
 )
 from app.adjustments.model import LONGEST_AUTHOR
 from app.slo import Labels, SloId, find_time_zone
-from app.status import TooManyAdjustmentsError, UncountedEventsError, UnknownAdjustedSloError, with_counted_events
+from app.status import (
+    Board,
+    Snapshot,
+    TooManyAdjustmentsError,
+    UncountedEventsError,
+    UnknownAdjustedSloError,
+    with_counted_events,
+)
 from app.ui.forms import Refusal, SentForm, by_form, chosen_value, may_change, refusal, unknown_choice
 from app.ui.rendering import Renderer
 from app.ui.timeline.data import TimelineData
@@ -35,17 +42,18 @@ _LONGEST_FIELD = 1_000
 _EFFECTS = ((AdjustmentEffect.EXCLUDE, "are excluded"), (AdjustmentEffect.COUNT_AS_GOOD, "count as good"))
 
 
-def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineData) -> None:
+def add_adjustments_page(router: APIRouter, renderer: Renderer, data: TimelineData, board: Board) -> None:
     """Add the routes below ``/adjustments``."""
 
     def shown(request: Request, refused: Refusal | None = None, form: Mapping[str, str] | None = None) -> Response:
         now = renderer.clock.now()
         known = [one for one in data.adjustments.listed() if one.withdrawn_at is None]
+        current = _names(board.current.snapshots)
         return renderer.page(
             request,
             "timeline/adjustments.html",
             status=HTTPStatus.OK if refused is None else refused.status,
-            rows=[_row(one, now) for one in known[:_SHOWN]],
+            rows=[_row(one, now, current) for one in known[:_SHOWN]],
             count=len(known),
             refused=refused,
             form=form or {},
@@ -105,7 +113,12 @@ def _withdraw(data: TimelineData, form: Mapping[str, str], now: datetime) -> Non
         data.adjustments.save([withdrawn], action="withdrawn", author=one_line(form.get("author", ""))[:LONGEST_AUTHOR])
 
 
-def _row(adjustment: Adjustment, now: datetime) -> Mapping[str, object]:
+def _names(snapshots: Iterable[Snapshot]) -> frozenset[str]:
+    """The services, SLOs and members of groups that there are."""
+    return frozenset(str(name) for one in snapshots for name in (one.slo.service, one.slo.id, one.id))
+
+
+def _row(adjustment: Adjustment, now: datetime, current_names: frozenset[str]) -> Mapping[str, object]:
     around = occurrences(adjustment, now - _MONTH, now + _YEAR)
     current = next((one for one in around if one.start <= now < one.end), None)
     coming = next((one for one in around if one.start > now), None)
@@ -116,6 +129,8 @@ def _row(adjustment: Adjustment, now: datetime) -> Mapping[str, object]:
         "adjustment": adjustment,
         "title": adjustment_title(adjustment),
         "what": ", ".join([*sorted(selector.slos), *sorted(selector.services), *labels]) or "all SLOs",
+        # Before the first evaluation there are none.
+        "unknown": sorted({*selector.slos, *selector.services} - current_names) if current_names else [],
         "events": ", ".join(f"{name}={value}" for name, value in adjustment.events),
         "current": current,
         "when": current or coming or (past[-1] if past else None),

@@ -40,5 +40,5 @@ def timeline_pages(board: Board, renderer: Renderer, data: TimelineData) -> APIR
         title = change_title(change)
         return renderer.page(request, "timeline/event.html", change=change, title=title, costs=costs)
 
-    add_adjustments_page(router, renderer, data)
+    add_adjustments_page(router, renderer, data, board)
     return router
