@@ -1,6 +1,6 @@
 """The adjustments in the database, made available to evaluations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from typing_extensions import override
@@ -63,6 +63,9 @@ class StoredAdjustments(AdjustmentLog):
 
     @override
     def save(self, adjustments: Sequence[Adjustment], *, action: str, author: str) -> None:
+        # Before anything is locked: of a thousand rules it takes seconds, for which no evaluation could be written.
+        # What is counted is remembered.
+        _check_occurrences([one for one in adjustments if one.withdrawn_at is None])
         with self._current.storing:
             with self._database.begin() as transaction:
                 for one in adjustments:
@@ -72,11 +75,7 @@ class StoredAdjustments(AdjustmentLog):
                     raise TooManyAdjustmentsError(
                         f"there may be at most {MOST_ADJUSTMENTS:,} adjustments: withdraw some, or use one that recurs"
                     )
-                if sum(map(occurrences_a_year, current)) > _MOST_OCCURRENCES_A_YEAR:
-                    raise TooManyAdjustmentsError(
-                        f"all adjustments may occur at most {_MOST_OCCURRENCES_A_YEAR:,} times a year: withdraw some, "
-                        "or name several SLOs, services or labels in one"
-                    )
+                _check_occurrences(current)
             # Written first: no adjustment applies that a restart would not read back.
             self._current.replace(current)
 
@@ -91,3 +90,14 @@ class StoredAdjustments(AdjustmentLog):
             before=None if known is None else asdict(known),
             after=asdict(given),
         )
+
+
+def _check_occurrences(adjustments: Iterable[Adjustment]) -> None:
+    total = 0
+    for one in adjustments:
+        total += occurrences_a_year(one)
+        if total > _MOST_OCCURRENCES_A_YEAR:
+            raise TooManyAdjustmentsError(
+                f"all adjustments may occur at most {_MOST_OCCURRENCES_A_YEAR:,} times a year: withdraw some, "
+                "or name several SLOs, services or labels in one"
+            )
