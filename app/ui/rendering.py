@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -34,6 +34,7 @@ NAVIGATION = (
     ("API", "/docs"),
 )
 """The links at the top of every page."""
+SIGN_IN_PATH = "/login"
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -79,6 +80,15 @@ class Renderer:
         """Have pages link to Alertmanager where people reach it, if there is one."""
         self._environment.filters |= _of_alertmanager(url_of)
 
+    def sign_in_link(self, request: Request) -> str:
+        """To the page to sign in, and from there back to the page that was asked for."""
+        # As the browser wrote it: the id of a member has spaces, quotes and slashes of label values.
+        raw: bytes = request.scope["raw_path"]
+        query = request.url.query
+        target = raw.decode("latin-1") + (f"?{query}" if query else "")
+        back = "" if request.scope["path"] == SIGN_IN_PATH else f"?{urlencode({'next': target})}"
+        return f"{self.prefix}{SIGN_IN_PATH}{back}"
+
     def page(self, request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page that a template makes of *context*."""
         # Pages may be served without an API, as of a board that a test shows.
@@ -86,6 +96,7 @@ class Renderer:
         common = {
             "reader": known_reader(request),
             "may_sign_in": access is not None and access.has_credentials,
+            "sign_in": self.sign_in_link(request),
             "navigation": [link for link in self._navigation if sees_service(request) or link[1] != "/status"],
         }
         body = self._environment.get_template(template).render(common | context).encode()

@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,9 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from app.access import Access, AccessRefusal, Needs, OpenedSession, access_in, credentials_in
 from app.store import StoreError
 from app.ui.forms import WAIT_S, form_fields, refusal_words
-from app.ui.rendering import Renderer
+from app.ui.rendering import SIGN_IN_PATH, Renderer
 
-SIGN_IN_PATH = "/login"
 # A path of this service: after `//` or `/\\` a browser reads the name of another host.
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\s]{0,2000}", re.ASCII)
 _OPEN = Depends(Needs([]))
@@ -69,11 +67,7 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
 
 def sign_in_first(renderer: Renderer, request: Request) -> Response:
     """To the page to sign in, and from there back to the page that was asked for."""
-    query = request.url.query
-    # As the browser wrote it: the id of a member has spaces, quotes and slashes of label values.
-    raw: bytes = request.scope["raw_path"]
-    target = raw.decode("latin-1") + (f"?{query}" if query else "")
-    return RedirectResponse(f"{renderer.prefix}{SIGN_IN_PATH}?{urlencode({'next': target})}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(renderer.sign_in_link(request), HTTPStatus.SEE_OTHER)
 
 
 def _set_cookie(answer: Response, access: Access, opened: OpenedSession | None) -> None:

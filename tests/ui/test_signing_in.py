@@ -168,7 +168,12 @@ def test_a_session_allows_what_its_token_does_and_ends_with_it(served: Served) -
 def test_a_sign_in_leads_back_to_a_page_whatever_its_labels_are(served: Served) -> None:
     http = browser(served)
     page = "/slos/shop%7Broute%3D%22%2Fpay%3Fx%23y%2520%20%C3%A9%22%7D?range=6h"
-    form = http.get(http.get(page).headers["location"]).text
+    asked = http.get(page).headers["location"]
+    served.rules = AccessRules()
+    # Whoever reads without a token gets the same by the link at the top.
+    assert f'href="{asked}">Sign in' in browser(served).get(page).text
+    form = http.get(asked).text
+    assert 'href="/login">Sign in' in form
     (target,) = re.findall(r'name="next" value="([^"]*)"', form)
     assert http.post("/login", data={"token": TOKEN, "next": target}).headers["location"] == page
 
