@@ -97,7 +97,7 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.F
     assert not keys_of_several(messages)
     heard_of = {key: [one.news for one in first if one.alert == key] for key in told}
     doubled = [(key, one) for key in told for one in heard_of[key] if running.is_doubled(one, told[key])]
-    _log.warning("sent by a replica that alone could not reach the database, and decided by another: %s", doubled)
+    _log.warning("sent from memory, and decided by another replica in another slot: %s", doubled)
     heard_of = {key: [one for one in news if (key, one) not in doubled] for key, news in heard_of.items()}
     unheard = {key: (heard_of[key], told[key]) for key in told if heard_of[key] != told[key]}
     for key, (came, wanted) in unheard.items():
@@ -133,17 +133,19 @@ class _Running:
     alone: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def is_doubled(self, news: News, told: Sequence[News]) -> bool:
-        """Whether a message is of a replica that alone was frozen or cut off, about what another has decided as well.
+        """Whether a message was sent from memory, about what another replica has decided in another slot as well.
 
-        It cannot know that its shards were taken, and sends from memory, as all must while the database is away.
+        While the database cannot be reached each replica sends its own. One that was cut off alone cannot know that its
+        shards were taken; one that is killed before the database is back leaves no trace of what it has sent.
         """
 
         def at(one: News) -> datetime:
             return one.ends_at or one.starts_at
 
         is_told = any(one.status == news.status and abs(at(one) - at(news)) <= _LATE * SLOT for one in told)
-        was_alone = any(since - SLOT <= at(news) <= until + SLOT for since, until in self.alone)
-        return news not in told and is_told and was_alone
+        unwritten = (*self.alone, *self.away)
+        is_of_memory = any(since - SLOT <= at(news) <= until + SLOT for since, until in unwritten)
+        return news not in told and is_told and is_of_memory
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
