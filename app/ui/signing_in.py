@@ -60,6 +60,8 @@ def signing_in_pages(renderer: Renderer) -> APIRouter:
             access = access_in(request.scope)
             await access.sign_out(credentials_in(request.scope).session)
             _set_cookie(answer, access, None)
+            # Nor does "back" show what only who was signed in may read.
+            answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
 
     return router

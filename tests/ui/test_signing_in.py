@@ -118,7 +118,8 @@ def test_who_signs_in_reads_and_changes_by_a_cookie_that_scripts_and_other_sites
     assert plain.post("/-/reload").status_code == 200
 
     kept = dict(http.cookies)
-    assert http.post("/logout").status_code == 303
+    left = http.post("/logout")
+    assert (left.status_code, left.headers["clear-site-data"]) == (303, '"cache"')
     assert not http.cookies
     assert browser(served, Cookie=f"sloburn={kept['sloburn']}").get("/alerts").status_code == 303
 
