@@ -5,13 +5,13 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
-from app.access import Access
+from app.access import Access, is_token_shaped
 from app.alerting import AlertSilence, Notification
 from app.clock import Clock
 from app.metrics import accepts_gzip
@@ -35,6 +35,8 @@ NAVIGATION = (
 )
 """The links at the top of every page."""
 SIGN_IN_PATH = "/login"
+# By which other programs send tokens in URLs.
+_TOKEN_NAMES = frozenset(("token", "access_token", "authorization"))
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -85,7 +87,9 @@ class Renderer:
         # As the browser wrote it: the id of a member has spaces, quotes and slashes of label values.
         raw: bytes = request.scope["raw_path"]
         query = request.url.query
-        target = raw.decode("latin-1") + (f"?{query}" if query else "")
+        # A token in a URL is refused, and repeated by no page.
+        secret = any(name.lower() in _TOKEN_NAMES or is_token_shaped(value) for name, value in parse_qsl(query))
+        target = raw.decode("latin-1") + (f"?{query}" if query and not secret else "")
         back = "" if request.scope["path"] == SIGN_IN_PATH else f"?{urlencode({'next': target})}"
         return f"{self.prefix}{SIGN_IN_PATH}{back}"
 
