@@ -55,6 +55,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "cause": "burn",
             "last_end": None,
             "url": "https://slo.example.org/burn/slos/search-availability",
+            "silence": None,
             "incident": "5f2d",
             "summary": "checkout availability is burning its error budget at 20x",
             "description": description(told),
