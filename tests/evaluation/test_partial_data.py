@@ -14,7 +14,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import Matrix
 from app.slo import AlertState, Cause, Severity
-from app.status import HealthState, ProblemCode
+from app.status import DataState, HealthState, ProblemCode
 from app.store.alerts import load_active_alerts
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import Span, availability, counter, requests, slos
@@ -65,7 +65,7 @@ class Stores(Source):
         )
 
 
-def stores(*incidents: Span) -> Stores:
+def stores(*incidents: Span, until: float = END + HOUR) -> Stores:
     """Two instances with ten requests a second each, in two stores; both fail in the incidents."""
     bursts = [(span, BURN) for span in incidents]
     return Stores(
@@ -76,13 +76,13 @@ def stores(*incidents: Span) -> Stores:
                 for one in (
                     counter(
                         requests("shop", instance=f"api-{number}:80"),
-                        (BEGIN, END + HOUR),
+                        (BEGIN, until),
                         per_second=10.0,
                         past=5000,
                     ),
                     counter(
                         requests("shop", "500", instance=f"api-{number}:80"),
-                        (BEGIN, END + HOUR),
+                        (BEGIN, until),
                         per_second=0.0,
                         past=0,
                         bursts=bursts,
@@ -94,7 +94,7 @@ def stores(*incidents: Span) -> Stores:
 
 
 @contextmanager
-def running(source: Stores, folder: Path, name: str = "a") -> Iterator[Running]:
+def running(source: Stores, folder: Path, name: str = "a", *, window: str = "1d") -> Iterator[Running]:
     """An evaluator that has read its history up to six hours before the end."""
     folder.mkdir(exist_ok=True)
 
@@ -102,7 +102,7 @@ def running(source: Stores, folder: Path, name: str = "a") -> Iterator[Running]:
         source.memory.now = at - 1
 
     with Running(
-        slos([availability("shop", window="1d")], folder / "slos"), source, folder / f"{name}.db", move=move
+        slos([availability("shop", window=window)], folder / "slos"), source, folder / f"{name}.db", move=move
     ) as run:
         run.tick(END - 6 * HOUR)
         run.backfill(END - 6 * HOUR)
@@ -243,17 +243,18 @@ def test_history_with_data_missing_counts_and_is_counted_again_when_it_is_whole(
 
 def test_history_that_is_whole_after_more_than_three_days_counts_once(tmp_path: Path) -> None:
     """Nothing finer than quarters of an hour is left of the one in which the SLI was first counted."""
-    at, later = END - 6 * HOUR, END - 6 * HOUR + 4 * 86_400
-    with running(stores(), tmp_path, "whole") as whole:
-        whole.run(at, at + 600)
-        whole.tick(later)
-        whole.backfill(later)
-        source = stores()
-        source.down = True
-        with running(source, tmp_path, "partial") as run:
+    at, hours = END - 6 * HOUR, [END + number * HOUR for number in range(-5, 72)]
+    found = []
+    for down in (False, True):
+        source = stores(until=hours[-1])
+        source.down = down
+        with running(source, tmp_path, f"{down}", window="30d") as run:
             source.only_before = at
             run.run(at, at + 600)
             source.down = False
-            run.tick(*(at + hours * HOUR for hours in (1, 24, 48, 73, 75, 96)))
-            run.backfill(later)
-            assert differences(run.figures, whole.figures) == {}
+            run.tick(*hours)
+            run.backfill(hours[-1])
+            run.tick(hours[-1] + 30)
+            assert run.snapshot(ID).data == DataState.FRESH
+            found.append(run.figures)
+    assert differences(*found) == {}
