@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from app.ledger import LOOKBACK_S
+from app.ledger import LOOKBACK_S, CounterKey, Registry, RowKey
 from app.ledger.counting import copies
 from app.ledger.registry import Agreement
+from app.slo import Weights
 from app.slo.arrays import Floats
 from tests.ledger.histories import History, Labels, Points
 
@@ -206,3 +207,16 @@ def test_series_of_one_scrape_with_times_of_their_own_are_no_copies(edge_s: floa
     ):
         assert found[0] == pytest.approx(500.1 * (until - appear_s - 15.0) + 5 * (until - cut + 60.0), abs=500 * 20)
     assert live.copies == past.copies == ()
+
+
+def test_a_pair_that_was_looked_at_is_no_more_to_be_looked_at() -> None:
+    registry = Registry()
+    registry.row(RowKey("sli", ()))
+    for number, (code, replica) in enumerate((("200", "a"), ("200", "b"), ("500", "a"), ("500", "b"))):
+        labels = (("__name__", "rq_total"), ("code", code), ("prometheus_replica", replica))
+        registry.counter(0, CounterKey(number, 0), Weights(total=1.0, bad=0.0), labels)
+    assert [*registry.copies] == [(1, 0), (3, 2)]
+    registry.copy_is_settled(1)
+    assert [*registry.copies] == [(3, 2)]
+    registry.unite(3, 2)
+    assert [*registry.copies] == []

@@ -17,6 +17,7 @@ from app.ledger import (
     Stage,
     past_slots,
 )
+from app.ledger.history_edge import HistoryEdge
 from app.slo.arrays import Floats
 
 INTERVAL, DAY = 30, 86_400
@@ -144,7 +145,8 @@ def test_cells_that_are_not_wholly_among_the_slots_are_left_out(ledger: Ledger) 
     slots = past_slots(ledger, 1, first, FINE_FROM // INTERVAL - 1)
     assert slots_with_events(slots) == []
     assert np.unique(slots.width_s[: COARSE_WIDTH_S // INTERVAL - 1]).tolist() == [0]
-    assert slots.width_s[-1] == 0
+    # The last nine of ten slots of the cell that ends behind them.
+    assert slots.width_s[-10:].tolist() == [MIDDLE_WIDTH_S, *[0] * 9]
     assert len(past_slots(ledger, 1, first, first - 1).total) == 0
     assert len(past_slots(ledger, 1, first, first).total) == 1
 
@@ -166,6 +168,18 @@ def test_slots_are_cut_and_empty_outside(first: int, last: int, total: list[floa
     assert cut.total.tolist() == total
     assert cut.bad.tolist() == [10 * value for value in total]
     assert cut.measured_s.tolist() == [5.0 * (value > 0) for value in total]
+
+
+def test_what_was_measured_across_the_edge_of_a_history_is_kept() -> None:
+    edge, rows = HistoryEdge(), np.array([0, 0, 0, 1])
+    edge.add_rows(2)
+    edge.move(np.array([0]), 100.0, interval_s=INTERVAL)
+    edge.note_measured(rows, np.array([90.0, 100.0, 70.0, 90.0]), np.array([110.0, 130.0, 100.0, 110.0]))
+    assert edge.measured_from_s.tolist() == [90.0, np.inf]
+    edge.note_measured(rows[:1], np.array([95.0]), np.array([101.0]))
+    assert edge.measured_from_s.tolist() == [90.0, np.inf]
+    edge.forget(0)
+    assert edge.measured_from_s.tolist() == [np.inf, np.inf]
 
 
 def test_slots_are_replaced_in_every_resolution(ledger: Ledger) -> None:
