@@ -115,6 +115,14 @@ def _is_closed(connection: socket.socket) -> bool:
     return True
 
 
+def test_answers_are_sent_without_delay() -> None:
+    """The body of an answer does not wait until the client acknowledges its head, which takes 40 ms."""
+    with listening(ConnectionLimits()) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        assert client.get("/").text == "small"
+        connections = [one.transport.get_extra_info("socket") for one in server.server.server_state.connections]
+        assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in connections] == [1]
+
+
 def test_idle_connections_make_room_for_those_that_ask() -> None:
     """However many are idle or half-sent, whoever sends a request is answered; the oldest idle ones go."""
     with listening(ConnectionLimits(connections=20)) as server:
