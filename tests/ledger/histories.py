@@ -92,12 +92,5 @@ class History:
             if first < last:
                 weights = Weights(total=1.0, bad=float(labels["code"] >= "500"))
                 counter = self._registry.counter(row, fingerprint(labels), weights, tuple(labels.items()))
-                parts.append(
-                    Samples(
-                        counter=np.full(last - first, counter),
-                        time=times[first:last],
-                        value=values[first:last],
-                        steady=np.zeros(last - first, dtype=bool),
-                    )
-                )
+                parts.append(Samples.of_counter(counter, times[first:last], values[first:last]))
         return Samples.joined(parts)

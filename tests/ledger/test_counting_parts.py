@@ -163,12 +163,7 @@ def test_a_late_sample_of_a_scrape_is_judged_by_the_scrape_before() -> None:
     )
 
     def shown(counter: int, times: Sequence[float], values: Sequence[float]) -> Samples:
-        return Samples(
-            counter=np.full(len(times), counter),
-            time=np.array(times),
-            value=np.array(values),
-            steady=np.zeros(len(times), dtype=bool),
-        )
+        return Samples.of_counter(counter, np.array(times), np.array(values))
 
     times = np.arange(0.0, 601.0, 30.0).tolist()
     cursor = LastSamples.empty()

@@ -1,6 +1,6 @@
 """The ledger as a whole: what is provisional can be taken back, kept, and put back, without a trace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -43,15 +43,7 @@ def increments(some: list[Step]) -> Increments:
         for step in some
     ]
     made = Increments.of(rows)
-    return Increments(
-        row=made.row,
-        since=made.since,
-        at=made.at,
-        total=made.total,
-        bad=made.bad,
-        steady=made.steady,
-        seen=made.steady,
-    )
+    return replace(made, seen=made.steady)
 
 
 def a_ledger(*, newest: float = START + 100 * INTERVAL) -> Ledger:

@@ -1,5 +1,7 @@
 """The past of a row as readers get it: which resolution each stretch is of, its slots, and what is left out of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,15 +32,7 @@ MIDDLE_FROM = NEWEST // COARSE_WIDTH_S * COARSE_WIDTH_S - MIDDLE_REACH_S + COARS
 def events_at(*at: float, row: int = 1, total: float = 8.0, bad: float = 2.0) -> Increments:
     """So many events in the slot that ends at each time, which was measured, too."""
     made = Increments.of([(row, end - INTERVAL, end, total, bad) for end in at])
-    return Increments(
-        row=made.row,
-        since=made.since,
-        at=made.at,
-        total=made.total,
-        bad=made.bad,
-        steady=made.steady,
-        seen=np.ones(len(at), dtype=bool),
-    )
+    return replace(made, seen=np.ones(len(at), dtype=bool))
 
 
 @pytest.fixture
