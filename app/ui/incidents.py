@@ -14,7 +14,7 @@ from app.wording.annotations import annotations
 from app.wording.links import elsewhere
 from app.wording.sentences import (
     error_duration,
-    normal_words,
+    normal_clause,
     number,
     rounded_exhaustion,
     share,
@@ -119,9 +119,8 @@ def _facts(notification: Notification) -> Iterator[Fact]:
         yield Fact(name="Exhausted at", at=at, text=text, is_answered=True)
     if notification.good + notification.bad > 0:
         bad = f"{grouped(notification.bad)} bad ({share(notification.bad / (notification.good + notification.bad))})"
-        normal = normal_words(notification)
         text = f"{bad} and {grouped(notification.good)} good in the last {notification.long}"
-        yield Fact(name="Events", text=f"{text}; {normal}" if normal else text)
+        yield Fact(name="Events", text=text + normal_clause(notification))
     if notification.top_contributors:
         yield Fact(name="Top contributors", text=notification.top_contributors, is_answered=True)
     yield from _tier(notification)

@@ -198,20 +198,19 @@ def _events(notification: Notification) -> str:
     total = notification.good + notification.bad
     if not total > 0:
         return ""
-    normal = normal_words(notification)
     return (
         f"{event_words(notification.bad)} of {event_words(total)} events were bad in the last {notification.long}, "
         f"{share(notification.bad / total)}; "
         f"the objective of {format_percent(notification.objective)} "
-        f"allows {format_percent(1 - notification.objective)}{f'; {normal}' if normal else ''}."
+        f"allows {format_percent(1 - notification.objective)}{normal_clause(notification)}."
     )
 
 
-def normal_words(notification: Notification) -> str:
-    """What is normal for the service, where few errors were judged by it (ADR-0082); else empty."""
+def normal_clause(notification: Notification) -> str:
+    """What is normal for the service, to end a sentence; empty unless few errors were judged by it (ADR-0082)."""
     if math.isnan(notification.normal_ratio):
         return ""
-    return f"normal are {share(notification.normal_ratio)}, from {notification.normal_days} days"
+    return f"; normal are {share(notification.normal_ratio)}, from {notification.normal_days} days"
 
 
 def _speed(notification: Notification) -> str:

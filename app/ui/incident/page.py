@@ -49,7 +49,7 @@ from app.ui.views import falling_words
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere, incident_page, silence_link
 from app.wording.plain_text import one_line, visible
-from app.wording.sentences import event_words, incident_title, normal_words, share, span, subject, why_stale
+from app.wording.sentences import event_words, incident_title, normal_clause, share, span, subject, why_stale
 
 
 class IncidentHistory(Protocol):
@@ -276,8 +276,7 @@ def _suffering(incident: Incident) -> str:
     total = notification.good + notification.bad
     if incident.ended_at is None and total > 0:
         bad = f"{event_words(notification.bad)} of {event_words(total)} events failed in the last {notification.long}"
-        normal = normal_words(notification)
-        return f"{share(notification.bad / total)}: {bad}" + (f"; {normal}" if normal else "")
+        return f"{share(notification.bad / total)}: {bad}{normal_clause(notification)}"
     if incident.bad_events is not None:
         return f"{event_words(incident.bad_events)} events failed"
     return notification.condition
