@@ -24,7 +24,7 @@ from app.status import Reports
 from app.store import StoreUnavailableError
 from app.ui.filters import sent_by_a_form
 from app.ui.rendering import Renderer
-from app.ui.views import rfc3339
+from app.ui.slo.ranges import ChartRange
 from app.wording.sentences import event_words
 
 # More rows are for a spreadsheet.
@@ -144,4 +144,4 @@ def _shown(renderer: Renderer, request: Request, data: ObjectivesData, address: 
 def _charts_query(report: ObjectivesReport) -> str:
     """The counted days of the period, as the page of an SLO has them in its address."""
     start, end = report.question.period.bounds("UTC")
-    return f"from={rfc3339(start)}&to={rfc3339(end if report.until is None else min(end, report.until))}"
+    return ChartRange(start=start, end=end if report.until is None else min(end, report.until), length=None).query
