@@ -14,7 +14,6 @@ from app.status import BoardContent
 
 # The gate answers for 500 services in a tenth of a second; readers who come together share one answer.
 _FRESH_S = 5.0
-_RANKS = (GateDecision.DENY, GateDecision.UNKNOWN, GateDecision.WARN, GateDecision.ALLOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,4 +89,4 @@ def _decisions(slos: Sequence[SloVerdict]) -> Mapping[GateDecision, int]:
 def _badness(answer: tuple[str, GateVerdict]) -> tuple[int, float, str]:
     name, verdict = answer
     remaining = verdict.budget_remaining
-    return _RANKS.index(verdict.decision), 1.0 if math.isnan(remaining) else remaining, name
+    return rank_of(verdict.decision), 1.0 if math.isnan(remaining) else remaining, name
