@@ -5,8 +5,8 @@ so that an answer of the name service which changes in between changes nothing.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -74,23 +74,20 @@ class CheckedClient:
         target = parse_target(url)
         host = target.host
         sent: Mapping[str, str] = headers
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                own = _merged(await self._http.own_headers(), of_host or {})
-                for _ in range(redirects + 1):
-                    answer = await self._send(
-                        target, content, _merged(_USUAL, own, sent), trusted=target.host == host, read=read
-                    )
-                    location = answer.headers.get("location")
-                    if answer.status not in _REDIRECTS or location is None or not redirects:
-                        return answer
-                    onward, sent = _next(target, location, sent)
-                    if _origin(onward) != _origin(target):
-                        own = httpx.Headers()
-                        await self._refuse_unchecked(onward)
-                    target = onward
-        except TimeoutError as error:
-            raise _attempt(FailureReason.TIMEOUT, f"{host} did not answer within {self._deadline_s:g} s") from error
+        async with self._deadline(host):
+            own = _merged(await self._http.own_headers(), of_host or {})
+            for _ in range(redirects + 1):
+                answer = await self._send(
+                    target, content, _merged(_USUAL, own, sent), trusted=target.host == host, read=read
+                )
+                location = answer.headers.get("location")
+                if answer.status not in _REDIRECTS or location is None or not redirects:
+                    return answer
+                onward, sent = _next(target, location, sent)
+                if _origin(onward) != _origin(target):
+                    own = httpx.Headers()
+                    await self._refuse_unchecked(onward)
+                target = onward
         raise _attempt(FailureReason.REFUSED, f"{host} redirects more than {redirects} times")
 
     async def get(self, url: str) -> Answer:
@@ -100,13 +97,18 @@ class CheckedClient:
             AttemptError: it did not work, and may later.
         """
         target = parse_target(url)
+        async with self._deadline(target.host):
+            headers = _merged(_USUAL, await self._http.own_headers())
+            return await self._send(target, None, headers, trusted=True, read=True)
+
+    @asynccontextmanager
+    async def _deadline(self, host: str) -> AsyncIterator[None]:
+        """Let an attempt at a host take no longer than the deadline."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                headers = _merged(_USUAL, await self._http.own_headers())
-                return await self._send(target, None, headers, trusted=True, read=True)
+                yield
         except TimeoutError as error:
-            detail = f"{target.host} did not answer within {self._deadline_s:g} s"
-            raise _attempt(FailureReason.TIMEOUT, detail) from error
+            raise _attempt(FailureReason.TIMEOUT, f"{host} did not answer within {self._deadline_s:g} s") from error
 
     async def _refuse_unchecked(self, onward: httpx.URL) -> None:
         """Refuse a redirect to another host through a proxy: it resolves the name, and the address is not checked."""
