@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated
@@ -38,8 +38,6 @@ _LONGEST_ID, _LONGEST_NAME, _LONGEST_COMMENT = 200, 200, 2_000
 _SUPPRESSED = "/api/v2/alerts?active=false&unprocessed=false&filter=" + quote('slo=~".+"', safe="")
 
 _Labels = frozenset[tuple[str, str]]
-
-
 _Id = Annotated[str, Field(max_length=_LONGEST_ID)]
 
 
@@ -150,21 +148,20 @@ async def _silences(
     silences = {each: silence for each in ids if (silence := await _silence(api, each)) is not None}
     found: dict[_Labels, AlertSilence] = {}
     for labels, alert in alerts.items():
-        silence = None
-        if alert.status.silencedBy:
+        by = alert.status.silencedBy
+        if by or alert.status.inhibitedBy:
+            found[labels] = AlertSilence(read_at=at, receiver=receiver, id=by[0] if by else "")
+        known = [silences[each] for each in by if each in silences]
+        if known:
             # By several of them it is silenced until the last one ends.
-            known = [silences[each] for each in alert.status.silencedBy if each in silences]
-            silence = max(known, key=lambda each: each.endsAt, default=None)
-        elif not alert.status.inhibitedBy:
-            continue
-        found[labels] = AlertSilence(
-            read_at=at,
-            receiver=receiver,
-            id=next(iter(alert.status.silencedBy), "") if silence is None else silence.id,
-            until=None if silence is None else silence.endsAt,
-            created_by="" if silence is None else shortened(silence.createdBy, _LONGEST_NAME),
-            comment="" if silence is None else shortened(silence.comment, _LONGEST_COMMENT),
-        )
+            last = max(known, key=lambda each: each.endsAt)
+            found[labels] = replace(
+                found[labels],
+                id=last.id,
+                until=last.endsAt,
+                created_by=shortened(last.createdBy, _LONGEST_NAME),
+                comment=shortened(last.comment, _LONGEST_COMMENT),
+            )
     return found
 
 
@@ -174,7 +171,7 @@ def _wanted_alerts(answer: bytes, wanted: AbstractSet[_Labels]) -> Mapping[_Labe
 
 
 async def _silence(api: AlertmanagerApi, silence: str) -> _Silence | None:
-    """None where it is not told: that an alert is silenced is known without it."""
+    """None where it cannot be read: that an alert is silenced is known without it."""
     with suppress(AttemptError, ValidationError):
         return _Silence.model_validate_json(await api.get(f"/api/v2/silence/{quote(silence, safe='')}"))
     return None
