@@ -388,7 +388,7 @@ class Gate:
         Raises:
             StoreError: the log cannot be read.
         """
-        # A full disk keeps nobody from reading what was decided before.
+        # What was decided before can be read with a full disk, too.
         with suppress(StoreError):
             self.write_decisions()
         with self._database.read() as transaction:
