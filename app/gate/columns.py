@@ -21,10 +21,11 @@ from app.policy import (
     SloFacts,
     SloVerdict,
     StateOfSlo,
-    fits,
+    fit_labels,
     judge_change,
     rank_of,
 )
+from app.slo import Severity
 from app.status import DataState, HealthState, Snapshot, burn_now
 from app.store.policies import StoredPolicyState
 
@@ -54,11 +55,11 @@ class PolicyColumns:
         at: datetime,
     ) -> None:
         self.snapshots = snapshots
-        self._made_by, stored = policies, states.stored
+        self._made_by = policies
         places = None if before is None else before.places
         self.places: SloPlaces = places if places is not None and places.are_of(snapshots) else SloPlaces(snapshots)
         self.policies = [states.policy_of(one, policies) for one in snapshots]
-        known = _states_in(stored, snapshots)
+        known = _states_in(states.stored, snapshots)
         self.states = [
             current_state(one, policy, state, at=at)
             for one, policy, state in zip(snapshots, self.policies, known, strict=True)
@@ -117,7 +118,7 @@ class PolicyColumns:
         # An exception is about some SLOs, and changes only what is not allowed.
         denied = np.flatnonzero(is_denied[profiles])
         for number, exception in enumerate(asking.exceptions):
-            if not (fits(exception.environments, question.environment) and fits(exception.changes, question.change)):
+            if not exception.fits_change(question.environment, question.change):
                 continue
             mine = denied[self.places.may_be_of(exception)[places[denied]]]
             own = [self.snapshots[place] for place in places[mine].tolist()]
@@ -159,7 +160,7 @@ class PolicyColumns:
                 id(policy),
                 None if state is None else state.state,
                 _doubt(snapshot) is None,
-                tuple([alert.severity for alert in snapshot.alerts if alert.firing]),
+                _firing(snapshot),
                 rules.matched(self.places.labels_at(place)) if rules.names else (),
             )
             number = numbers.setdefault(profile, len(firsts))
@@ -177,7 +178,7 @@ class PolicyColumns:
             remaining=snapshot.budget.remaining_ratio,
             burn_rate=burn_now(snapshot),
             doubt=asking.doubt or _doubt(snapshot),
-            firing=frozenset(alert.severity for alert in snapshot.alerts if alert.firing),
+            firing=_firing(snapshot),
             state=state,
         )
         return judge_change(asking.question, facts, policy, exceptions=exceptions, at=asking.at)
@@ -196,7 +197,7 @@ class _LabelRules:
         found = self._known.get(values)
         if found is None:
             own = dict(zip(self.names, values, strict=True))
-            found = tuple(all(fits(patterns, own[name]) for name, patterns in rule.labels) for rule in self._rules)
+            found = tuple([fit_labels(rule.labels, own) for rule in self._rules])
             self._known[values] = found
         return found
 
@@ -225,6 +226,10 @@ class _WorstFirst(Sequence[SloVerdict]):
 def _states_in(stored: Mapping[str, StoredPolicyState], snapshots: Sequence[Snapshot]) -> list[StateOfSlo | None]:
     found = [stored.get(one.id) for one in snapshots]
     return [None if one is None else one.state for one in found]
+
+
+def _firing(snapshot: Snapshot) -> frozenset[Severity]:
+    return frozenset([alert.severity for alert in snapshot.alerts if alert.firing])
 
 
 def _doubt(snapshot: Snapshot) -> str | None:

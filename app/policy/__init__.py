@@ -26,7 +26,7 @@ from app.policy.model import (
     GateRule,
     PolicyState,
     PostmortemRule,
-    fits,
+    fit_labels,
     policy_for_slo,
 )
 from app.policy.page import policy_page, rule_sentence, state_conditions
@@ -57,7 +57,7 @@ __all__ = [
     "combined",
     "compare_versions",
     "covering",
-    "fits",
+    "fit_labels",
     "judge_change",
     "policy_for_slo",
     "policy_page",

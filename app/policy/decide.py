@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.policy.exceptions import GateException, covering
-from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fits
+from app.policy.model import BudgetPolicy, GateDecision, GateRule, Patterns, fit_labels, fits
 from app.policy.states import StateOfSlo
 from app.slo import Labels, Severity, format_duration, rounded_percent
 
@@ -271,11 +271,10 @@ def _denying_without_data(question: GateQuestion, facts: SloFacts, policy: Budge
 
 
 def _is_about(rule: GateRule, question: GateQuestion, facts: SloFacts) -> bool:
-    own = dict(facts.labels)
     return (
         fits(rule.changes, question.change)
         and fits(rule.environments, question.environment)
-        and all(fits(patterns, own.get(label, "")) for label, patterns in rule.labels)
+        and fit_labels(rule.labels, dict(facts.labels))
     )
 
 

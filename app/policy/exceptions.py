@@ -46,9 +46,12 @@ class GateException:
             (not self.tenant or tenant_of(service) == self.tenant)
             and fits(self.services, service)
             and fits(self.slos, slo)
-            and fits(self.environments, environment)
-            and fits(self.changes, change)
+            and self.fits_change(environment, change)
         )
+
+    def fits_change(self, environment: str, change: str) -> bool:
+        """Whether it is about changes of a kind in an environment, to some service."""
+        return fits(self.environments, environment) and fits(self.changes, change)
 
 
 def covering(

@@ -3,7 +3,7 @@
 Source: https://sre.google/workbook/error-budget-policy/
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -13,6 +13,8 @@ from app.slo import Severity
 
 Patterns = tuple[str, ...]
 """Values, any of which may match; `*` and `?` stand for any text and any character; none given match anything."""
+LabelPatterns = tuple[tuple[str, Patterns], ...]
+"""By the names of labels, of which all must match."""
 
 
 class GateDecision(StrEnum):
@@ -65,7 +67,7 @@ class GateRule:
     changes: Patterns = ()
     environments: Patterns = ()
     states: frozenset[str] = frozenset()
-    labels: tuple[tuple[str, Patterns], ...] = ()
+    labels: LabelPatterns = ()
     alerting: frozenset[Severity] = frozenset()
     dry_run: bool = False
 
@@ -105,7 +107,7 @@ class BudgetPolicy:
     rules: tuple[GateRule, ...] = ()
     services: Patterns = ()
     slos: Patterns = ()
-    labels: tuple[tuple[str, Patterns], ...] = ()
+    labels: LabelPatterns = ()
     owners: tuple[str, ...] = ()
     escalation: Escalation | None = None
     postmortem: PostmortemRule = field(default_factory=PostmortemRule)
@@ -115,11 +117,7 @@ class BudgetPolicy:
     def is_for(self, *, slo: str, service: str, labels: Iterable[tuple[str, str]]) -> bool:
         """Whether the policy is that of an SLO."""
         own = dict(labels)
-        return (
-            fits(self.services, service)
-            and fits(self.slos, slo)
-            and all(fits(patterns, own.get(label, "")) for label, patterns in self.labels)
-        )
+        return fits(self.services, service) and fits(self.slos, slo) and fit_labels(self.labels, own)
 
     def index_of(self, state: str) -> int | None:
         """The place of a state among those of the policy; None if it has none of this name."""
@@ -134,6 +132,11 @@ def fits(patterns: Patterns, value: str) -> bool:
     """Whether any of the patterns matches; any value does where there are none."""
     # Not `fnmatch`, which ignores case on some systems.
     return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def fit_labels(wanted: LabelPatterns, labels: Mapping[str, str]) -> bool:
+    """Whether every label that is wanted has a value that fits; one that is missing is empty."""
+    return all(fits(patterns, labels.get(name, "")) for name, patterns in wanted)
 
 
 URGENT_CHANGES = ("fix", "hotfix", "rollback", "security")
