@@ -52,8 +52,11 @@ def load_paths(
     folders = [path for tenant in tenants for path in tenant.paths]
     results = []
     own = [path for path in paths if not is_below(path, folders)]
-    namespaces = {name for tenant in tenants for name in tenant.namespaces}
-    others = {file: text for file, text in objects.items() if namespace_of(str(file)) not in namespaces}
+    owners = {namespace: tenant.name for tenant in tenants for namespace in tenant.namespaces}
+    objects_of: dict[str, dict[Path, str]] = {}
+    for file, text in objects.items():
+        objects_of.setdefault(owners.get(namespace_of(str(file)), ""), {})[file] = text
+    others = objects_of.get("", _NO_OBJECTS)
     if own or others:
         found = read_documents(*own, defaults=defaults, without=folders, objects=others)
         _refuse_names_of(found, {tenant.name for tenant in tenants})
@@ -61,7 +64,7 @@ def load_paths(
     for tenant in tenants:
         whole = [folder for folder in tenant.paths if any(is_below(folder, [path]) for path in paths)]
         some = whole or [path for path in paths if is_below(path, tenant.paths)]
-        mine = {file: text for file, text in objects.items() if namespace_of(str(file)) in tenant.namespaces}
+        mine = objects_of.get(tenant.name, _NO_OBJECTS)
         if some or mine:
             results.append(_load_tenant(tenant, some, defaults=defaults, objects=mine))
     return joined(results)
