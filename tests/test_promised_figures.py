@@ -31,7 +31,7 @@ from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
 from app.ledger import LOOKBACK_S, ledger, runs
-from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility
+from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility, steps
 from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
 from app.prometheus.send import _CONNECT_S as PROMETHEUS_CONNECT_S
@@ -206,7 +206,7 @@ PROMISES = (
     ("counting.md", "100,000 when it has been gone for 90 seconds",
      _same(new_targets.JOB_EVENTS, new_targets.GONE_AFTER_S), (100_000.0, 90.0)),
     ("counting.md", "may have timestamps up to a minute apart",
-     _same(falls._SAME_SCRAPE_S, first_samples._FIRST_SCRAPE_S), (60.0, 60.0)),
+     _same(steps._SAME_SCRAPE_S, first_samples._FIRST_SCRAPE_S), (60.0, 60.0)),
     ("counting.md", "fall on the same half second", copies._SAME_SCRAPE_S, 0.5),
     ("counting.md", "it takes twenty samples of both that agree", copies._PROOF_SAMPLES_OF_SERVERS, 20),
     ("adr/0049-recognise-the-series-of-an-answer-as-a-whole.md", "every answer of more than 16 KB",

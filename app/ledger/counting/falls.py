@@ -34,7 +34,7 @@ from app.ledger.counting.plausibility import (
     judge_other_server,
     pace_of_fall,
 )
-from app.ledger.counting.steps import SampleContext, steadiest
+from app.ledger.counting.steps import SampleContext, scrape_reach_s, steadiest
 from app.ledger.counting.turns import TurnCounter
 from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
@@ -45,8 +45,6 @@ _LEAST_LEVEL = 20.0
 _AT_ONCE_S = 1e-3
 # A counter that was seen so many scrapes ago was missing in two: a single one may have failed in part.
 _MISSED_SCRAPES = 2.5
-# Series of one scrape with timestamps of their own lie no further apart.
-_SAME_SCRAPE_S = 60.0
 
 
 class Hindsight(NamedTuple):
@@ -213,7 +211,7 @@ class Falls:
         if fall + 1 < len(steps.since) and steps.samples.counter[fall + 1] == counter:
             apart_s = min(apart_s, float(steps.samples.time[fall + 1]) - at)
         target = int(self._context.arrays.target[counter])
-        return self._context.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
+        return self._context.near(target, at, scrape_reach_s(apart_s))
 
     def _stood_still(self, counters: Ints, begin: float) -> bool:
         """Whether none of the *counters* of a scrape changed in its last two steps before *begin*."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from app.slo.arrays import Bools, Floats, Ints
 
 # Sums of floating-point numbers that are added up in another order wobble around their value.
 _MOST_ROUNDED = 32
+# Series of one scrape with timestamps of their own lie no further apart.
+_SAME_SCRAPE_S = 60.0
+
+_Seconds = TypeVar("_Seconds", float, Floats)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -264,6 +269,12 @@ def last_steps(steps: Sequence[tuple[float, float, float]]) -> LastSteps:
     """The last steps of some counters, each as *latest*, *earlier* and *level*."""
     latest, earlier, level = np.array(steps, dtype=np.float64).reshape(-1, 3).T
     return LastSteps(latest=latest, earlier=earlier, level=level)
+
+
+def scrape_reach_s(apart_s: _Seconds) -> _Seconds:
+    """How far from a sample others of its scrape may lie, where the next scrape lies so far *apart*."""
+    reach_s: _Seconds = np.minimum(0.49 * apart_s, _SAME_SCRAPE_S)
+    return reach_s
 
 
 def fastest(paces: Sequence[float]) -> float:

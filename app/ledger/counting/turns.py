@@ -18,13 +18,13 @@ from app.ledger.counting.last_samples import Jump, ProcessLevel, Turns
 from app.ledger.counting.plausibility import (
     NEAR_RATIO,
     PROOF_PACES,
-    RESET_PACES,
     SLACK_EVENTS,
     UNKNOWN_EVENTS,
     is_first_value_plausible,
+    is_growth_plausible,
     is_near,
 )
-from app.ledger.counting.steps import SampleContext
+from app.ledger.counting.steps import SampleContext, scrape_reach_s
 from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
@@ -42,8 +42,6 @@ _KEPT_STEPS = 16
 _ALIKE_RATIO = 0.25
 # More processes than this are not told apart.
 _MOST_LEVELS = 32
-# Series of one scrape with timestamps of their own lie no further apart.
-_SAME_SCRAPE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -104,7 +102,7 @@ class _Processes:
             self.steps = [*self.steps, grown / gap_s][-_KEPT_STEPS:]
         proved = at - self.proved_s <= LOOKBACK_S
         pace = self.pace if proved else self._slowest
-        goes_on = 0 <= grown <= RESET_PACES * pace * gap_s + SLACK_EVENTS
+        goes_on = grown >= 0 and is_growth_plausible(grown, gap_s=gap_s, pace=pace)
         if grown > 0 and not goes_on:
             self.jumps = [*self.jumps, self._jump(at, value, pace)][-_KEPT_JUMPS:]
             if self.jumps[-1].took_s and self._is_proof():
@@ -235,7 +233,7 @@ class TurnCounter:
         """Where the counters of a target stood before a *fall* of one of them, which leads."""
         steps = self._steps
         since, at = float(steps.since[fall]), float(steps.samples.time[fall])
-        of_scrape = self._context.near(target, at, min(0.49 * (at - since), _SAME_SCRAPE_S))
+        of_scrape = self._context.near(target, at, scrape_reach_s(at - since))
         of_scrape = of_scrape[~np.isnan(steps.raw[of_scrape])]
         values = dict(zip(steps.samples.counter[of_scrape].tolist(), steps.raw[of_scrape].tolist(), strict=True))
         leading = int(steps.samples.counter[fall])
@@ -365,7 +363,7 @@ class TurnCounter:
         if not len(leading):
             return
         place = np.searchsorted((leading[1:] + leading[:-1]) / 2, times)
-        apart_s = np.minimum(0.49 * (leading - scrapes.since[: len(leading)]), _SAME_SCRAPE_S)
+        apart_s = scrape_reach_s(leading - scrapes.since[: len(leading)])
         near = np.abs(times - leading[place]) <= apart_s[place]
         mine, place = mine[near], place[near]
         edges = np.searchsorted(place, np.arange(len(leading) + 1))
