@@ -224,9 +224,11 @@ class TurnCounter:
                     return
                 known = self._begin(target, begin)
             scrapes, processes, ended_s = self._follow(known)
-            left = self._count_scrapes(target, known, scrapes, processes)
-            if ended_s is None and left is not None and self._until - left.switched_s <= LEVEL_KEPT_S:
-                self.turns[target] = left
+            # Where a fall was a restart, as most are, there is nothing to count here, and nothing to know later.
+            if ended_s is None or scrapes.shows_turns.any():
+                left = self._count_scrapes(target, known, scrapes, processes)
+                if ended_s is None and left is not None and self._until - left.switched_s <= LEVEL_KEPT_S:
+                    self.turns[target] = left
             known = None
 
     def _begin(self, target: int, fall: int) -> Turns:
