@@ -152,8 +152,13 @@ def _title(event: Any) -> str:
 
 def _text(event: Any, name: str) -> str:
     """A property as text, the first where it is written several times; empty where it is missing."""
-    given = event.get(name, "")
-    return str(given[0] if isinstance(given, list) else given)
+    return next((str(one) for one in _every(event, name)), "")
+
+
+def _every(event: Any, name: str) -> list[Any]:
+    """A property that may be written several times, as many times as it is."""
+    given = event.get(name, [])
+    return given if isinstance(given, list) else [given]
 
 
 def _moment(event: Any, name: str) -> Any:
@@ -217,8 +222,7 @@ def _adjustment(event: Any, moved: set[tuple[str, datetime]], like: Adjustment, 
         # As one occurrence it would leave the later ones where they were.
         raise InvalidAdjustmentError("it moves all later occurrences (RANGE=THISANDFUTURE), which cannot be read")
     zone, start = _local_start(_moment(event, "dtstart"), like)
-    rules = event.get("rrule", [])
-    rules = rules if isinstance(rules, list) else [rules]
+    rules = _every(event, "rrule")
     if len(rules) > 1 or "rdate" in event or "exrule" in event:
         raise InvalidAdjustmentError("one RRULE can be read, and neither RDATE nor EXRULE")
     exdates = [*_exdates(event, zone)]
@@ -251,9 +255,7 @@ def _adjustment(event: Any, moved: set[tuple[str, datetime]], like: Adjustment, 
 
 
 def _category(event: Any, like: Adjustment) -> AdjustmentCategory:
-    given = event.get("categories", [])
-    lists = given if isinstance(given, list) else [given]
-    names = [str(one).lower() for each in lists for one in each.cats]
+    names = [str(one).lower() for each in _every(event, "categories") for one in each.cats]
     return next((AdjustmentCategory(name) for name in names if name in set(AdjustmentCategory)), like.category)
 
 
@@ -295,8 +297,7 @@ def _duration(event: Any, zone: ZoneInfo) -> timedelta:
 
 
 def _exdates(event: Any, zone: ZoneInfo) -> Iterator[datetime]:
-    given = event.get("exdate", [])
-    for group in given if isinstance(given, list) else [given]:
+    for group in _every(event, "exdate"):
         for one in group.dts:
             value = _wall_clock(one.dt)
             yield value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value
