@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from app.clock import Clock
-from app.documents import DocumentLoader, DocumentObject, SettledObject, settle_objects
+from app.documents import DocumentLoader, DocumentObject, SettledObject, namespace_of, settle_objects
 from app.kubernetes import (
     DOCUMENT_KIND,
     WATCHED_KINDS,
@@ -246,8 +246,7 @@ class KubernetesWatch:
     def _is_unlisted(self, name: str) -> bool:
         if not is_watched(self._settings, name):
             return False
-        kind, _, rest = name.partition(" ")
-        namespace = rest.partition("/")[0]
+        kind, namespace = name.partition(" ")[0], namespace_of(name)
         return any(feed.covers(kind, namespace) and not feed.is_listed for feed in self._feeds)
 
     def _row(self, one: SettledObject, before: StoredObject | None, created_at: Any) -> StoredObject:
