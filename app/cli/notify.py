@@ -65,7 +65,7 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
     settings = settings_for({"config": config})
     known = sound_config(settings)
     if name not in known.names:
-        fail(_nobody(name, known.names, settings.config), code=EXIT_USAGE)
+        fail(_unknown_receiver(name, known.names, settings.config), code=EXIT_USAGE)
     only = replace(
         known,
         receivers=tuple(one for one in known.receivers if one.name == name),
@@ -118,7 +118,7 @@ def retry(
     output().print(f"{number} is tried again", markup=False)
 
 
-def _nobody(name: str, known: Sequence[str], file: Path) -> str:
+def _unknown_receiver(name: str, known: Sequence[str], file: Path) -> str:
     others = f"receivers are: {', '.join(known)}; use one of them, or" if known else "there are none:"
     remedy = "set SLOBURN_ALERTMANAGER_URLS, or add it" if name == ALERTMANAGER else "add it"
     return f"there is no receiver {name}; {others} {remedy} to {file}"
