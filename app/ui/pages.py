@@ -57,12 +57,12 @@ def pages(
         "/status": status_data,
     }
     left_out = [path for path, data in optional.items() if data is None]
-    renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out)
+    url_of = (lambda: None) if incident_data is None else incident_data.alertmanager_url
+    renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy, left_out=left_out, alertmanager_url=url_of)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))
     router.include_router(slo_pages(board, renderer, slo_data, policy_data, incident_data))
     if incident_data is not None:
-        renderer.link_alertmanager(incident_data.alertmanager_url)
         router.include_router(alerts_page(board, renderer, incident_data))
         router.include_router(incident_page_routes(board, renderer, incident_data))
     if status_data is not None:

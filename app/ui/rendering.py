@@ -53,6 +53,7 @@ class Renderer:
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page, and links to all pages but those *left_out* by their paths.
+    *alertmanager_url* gives where people reach Alertmanager, None without one.
     """
 
     def __init__(
@@ -62,13 +63,14 @@ class Renderer:
         prefix: str = "",
         unhealthy: Callable[[], Sequence[str]] = tuple,
         left_out: Collection[str] = (),
+        alertmanager_url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.assets = Assets()
         self.prefix = prefix
         self.clock = clock
         self._navigation = [link for link in NAVIGATION if link[1] not in left_out]
         self._environment = _environment(clock)
-        self.link_alertmanager(lambda: None)
+        self._environment.filters |= _of_alertmanager(alertmanager_url)
         self._environment.globals |= {
             "prefix": prefix,
             "health": HealthState,
@@ -77,10 +79,6 @@ class Renderer:
             "asset": lambda name: prefix + self.assets.path(name),
             "now": clock.now,
         }
-
-    def link_alertmanager(self, url_of: Callable[[], str | None]) -> None:
-        """Have pages link to Alertmanager where people reach it, if there is one."""
-        self._environment.filters |= _of_alertmanager(url_of)
 
     def sign_in_link(self, request: Request) -> str:
         """To the page to sign in, and from there back to the page that was asked for."""
