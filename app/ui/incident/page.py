@@ -47,7 +47,7 @@ from app.ui.incidents import around
 from app.ui.rendering import Renderer
 from app.ui.views import falling_words
 from app.wording.annotations import annotations
-from app.wording.links import elsewhere, incident_page, silence_link
+from app.wording.links import elsewhere, incident_page
 from app.wording.plain_text import one_line, visible
 from app.wording.sentences import event_words, incident_title, normal_clause, share, span, subject, why_stale
 
@@ -218,7 +218,6 @@ def _unusable_postmortem(url: str, author: str) -> Refusal | None:
 def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mapping[str, object]:
     incident, notification = record.incident, record.incident.notification
     said = annotations(notification)
-    alertmanager_url = data.alertmanager_url()
     return {
         "incident": incident,
         "active": incident.ended_at is None,
@@ -237,7 +236,6 @@ def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mappi
         "spent": None if incident.spent is None else share(incident.spent),
         "contributors_query": around(incident.first_bad_at or incident.started_at, incident.ended_at or now),
         "links": elsewhere(said),
-        "silence": None if alertmanager_url is None else silence_link(alertmanager_url, notification),
         "deliveries": record.deliveries,
         "timeline": timeline(record),
         "stored": bool(record.transitions),
