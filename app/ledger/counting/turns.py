@@ -4,7 +4,7 @@ Samples of one process fall only when it restarts, and then nothing returns. Whe
 again to levels that it has left, each time a little above, as far as the time since allows, several processes are
 seen, each at its own level. The *leading* counter of a target, the largest that fell, tells which process a scrape
 shows; of all counters in it counts what that process has counted since it was seen last, less what others have counted
-meanwhile: as much as the busiest process, whatever the order of turns.
+meanwhile: as much as the busiest process, in any order of turns.
 """
 
 from collections.abc import Iterator, Mapping
