@@ -65,12 +65,11 @@ class ProcessLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jump:
-    """A rise at a time to a level that had grown by *growth* since it was left *took_s* before; 0 if it was none.
+    """A rise to a level that had grown by *growth* since it was left *took_s* before; 0 if it was none.
 
     Any value goes to one of the known levels by *chance*.
     """
 
-    at: float
     growth: float
     took_s: float
     chance: float
@@ -80,10 +79,10 @@ class Jump:
 class Turns:
     """What is known of the processes of a target that answer by turns; *leading* is the counter that tells which.
 
-    *levels* are those of the processes, the one seen last at the end; *jumps* are the newest
-    rises that no pace explains, *steps* the paces of the newest rises; *proved_s* and *switched_s* when turns were
-    proved and one was taken last. The leading counter *moved* and *stood* in so many steps. *counted* are events by
-    counter. Nothing of this is saved: where it is not known, a few scrapes prove it again.
+    *levels* are those of the processes, the one seen last at the end; *jumps* are the newest rises that no pace
+    explains, *steps* the paces of the newest rises; *proved_s* and *switched_s* when turns were proved and one was
+    taken last. The leading counter *moved* and *stood* in so many steps. *counted* are events by counter. Nothing of
+    this is saved: where it is not known, a few scrapes prove it again.
     """
 
     leading: int

@@ -52,7 +52,6 @@ class _Scrapes:
     its new number alone. *shows_turns* says where turns are proved.
     """
 
-    first: int
     time: Floats
     value: Floats
     since: Floats
@@ -151,8 +150,8 @@ class _Processes:
                 nearest = seen_s, level
         chance = min(max(width / (max(of_all) - min(of_all)), _LEAST_CHANCE), 1.0)
         if nearest is None:
-            return Jump(at=at, growth=0.0, took_s=0.0, chance=chance)
-        return Jump(at=at, growth=value - nearest[1], took_s=at - nearest[0], chance=chance)
+            return Jump(growth=0.0, took_s=0.0, chance=chance)
+        return Jump(growth=value - nearest[1], took_s=at - nearest[0], chance=chance)
 
     def _is_proof(self) -> bool:
         """Whether the newest jumps went to levels that were left, which had grown alike, more often than chance brings.
@@ -252,9 +251,7 @@ class TurnCounter:
         steps, leading = self._steps, known.leading
         first, last = self._context.span(leading)
         first += int(np.searchsorted(steps.samples.time[first:last], known.levels[-1].at, side="right"))
-        scrapes = _Scrapes(
-            first, steps.samples.time[first:last], steps.samples.value[first:last], steps.since[first:last]
-        )
+        scrapes = _Scrapes(steps.samples.time[first:last], steps.samples.value[first:last], steps.since[first:last])
         scrapes.proved_s.append(known.proved_s)
         processes = _Processes(
             levels={level.number: (level.at, level.values[leading]) for level in known.levels},
