@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.access.auditing import act_as
 from app.access.credentials import SentCredentials
-from app.access.forwarding import LONGEST_USER, ForwardRules
+from app.access.forwarding import ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind
 from app.access.rate_limits import RateLimiter, client_key
 from app.access.scopes import OF_THE_SERVICE, AccessScope, AccessScopes
@@ -24,7 +24,6 @@ from app.access.signed import SignedClaims, SignedTokens, is_signed_shaped
 from app.access.token_text import is_token_shaped, is_well_formed, token_digest
 from app.access.tokens import AccessToken, MadeToken, NewToken
 from app.slo import Tenant
-from app.wording.plain_text import one_line
 
 _UNKNOWN = AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the token is not known")
 _MISTYPED = AccessRefusal(
@@ -187,11 +186,11 @@ class Access:
         claims = await self._signed.claims(token)
         if isinstance(claims, str):
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail=f"the JWT is not accepted: {claims}")
-        name = one_line(self.rules.signed.user_in(claims))[:LONGEST_USER]
-        if not name:
+        user, groups = self.rules.signed.user_in(claims), self.rules.signed.groups_in(claims)
+        found = self.rules.forward.member(user, groups, self.tenants(), kind=IdentityKind.JWT)
+        if found is None:
             return AccessRefusal(failure=AccessFailure.UNKNOWN, detail="the JWT is not accepted: it has no user name")
-        groups = self.rules.signed.groups_in(claims)
-        return self._with_anonymous(self.rules.forward.member(name, groups, self.tenants(), kind=IdentityKind.JWT))
+        return self._with_anonymous(found)
 
     def _by_proxy(self, given: SentCredentials) -> Identity | AccessRefusal | None:
         if not given.users or not self.rules.forward.trusts(given.peer):

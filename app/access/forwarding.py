@@ -14,8 +14,7 @@ from app.wording.plain_text import one_line
 
 EVERYBODY = "*"
 """The role of everybody who the proxy lets through."""
-LONGEST_USER = 200
-"""Characters of a name that are kept."""
+_LONGEST_USER = 200
 _TWICE = AccessRefusal(
     failure=AccessFailure.UNKNOWN, detail="the proxy sent a header of who asks twice: it must replace what clients send"
 )
@@ -51,16 +50,17 @@ class ForwardRules:
         """
         if len(users) > 1 or len(groups) > 1:
             return _TWICE
-        name = one_line(_utf8(users[0]))[:LONGEST_USER] if users else ""
-        if not name:
-            return None
+        user = _utf8(users[0]) if users else ""
         mine = {group.strip() for group in _utf8(groups[0]).split(",")} if groups else set()
-        return self.member(name, mine, tenants, kind=IdentityKind.PROXY)
+        return self.member(user, mine, tenants, kind=IdentityKind.PROXY)
 
     def member(
-        self, name: str, groups: Collection[str], tenants: Sequence[Tenant] = (), *, kind: IdentityKind
-    ) -> Identity:
-        """Somebody in some groups, with the scopes and the tenants that these have."""
+        self, user: str, groups: Collection[str], tenants: Sequence[Tenant] = (), *, kind: IdentityKind
+    ) -> Identity | None:
+        """A user in some groups, with the scopes and the tenants that these have; None without a name."""
+        name = one_line(user)[:_LONGEST_USER]
+        if not name:
+            return None
         mine = {*groups} - {EVERYBODY, ""}
         everybody = self.roles.get(EVERYBODY, frozenset())
         scopes = everybody.union(*(self.roles[role] for role in mine & self.roles.keys()))
