@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.files import is_below, namespace_of
+from app.documents.files import files_outside, is_below, namespace_of
 from app.documents.lint.comments import Ignored
 from app.documents.load import DocumentSet, LoadResult, digest, load_documents, read_documents, result_of
 from app.policy import BudgetPolicy
@@ -51,7 +51,8 @@ def load_paths(
         return load_documents(*paths, defaults=defaults, objects=objects)
     folders = [path for tenant in tenants for path in tenant.paths]
     results = []
-    own = [path for path in paths if not is_below(path, folders)]
+    # Once for all tenants: to resolve a path asks the disk.
+    own, outside = files_outside(paths, folders), set(files_outside(folders, paths))
     owners = {namespace: tenant.name for tenant in tenants for namespace in tenant.namespaces}
     objects_of: dict[str, dict[Path, str]] = {}
     for file, text in objects.items():
@@ -62,7 +63,7 @@ def load_paths(
         _refuse_names_of(found, {tenant.name for tenant in tenants})
         results.append(result_of(found))
     for tenant in tenants:
-        whole = [folder for folder in tenant.paths if any(is_below(folder, [path]) for path in paths)]
+        whole = [folder for folder in tenant.paths if folder not in outside]
         some = whole or [path for path in paths if is_below(path, tenant.paths)]
         mine = objects_of.get(tenant.name, _NO_OBJECTS)
         if some or mine:
