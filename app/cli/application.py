@@ -27,6 +27,7 @@ _COMMANDS = (
     "version",
     "gate",
     "canary",
+    "exception",
     "notify",
     "alerts",
     "adjust",

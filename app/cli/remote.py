@@ -18,7 +18,7 @@ from app.policy import CanaryVerdictKind, GateDecision
 if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
     from app.api.adjustments.models import AdjustmentDetailModel, AdjustmentModel, ImportedModel
-    from app.api.gate.models import CanaryDataModel, GateDataModel
+    from app.api.gate.models import CanaryDataModel, ExceptionModel, ExceptionsModel, GateDataModel
     from app.api.incidents.models import IncidentModel
     from app.api.models import DeadLetterModel, SloModel
 
@@ -155,6 +155,37 @@ def import_adjustments(url: str, calendar: bytes, query: Sequence[tuple[str, str
     headers = _bearer(token) | {"Content-Type": "text/calendar"}
     path = f"/api/v1/adjustments/import?{urlencode(query)}"
     return cast("ImportedModel", _ask(url, path, method="POST", headers=headers, body=calendar))
+
+
+def fetch_exceptions(url: str, *, active: bool) -> "Sequence[ExceptionModel]":
+    """The exceptions from policies, newest first; the newest thousand of them.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    found = _get(url, "/api/v1/gate/exceptions", [("limit", str(_PAGE)), ("active", str(active).lower())])
+    try:
+        return cast("ExceptionsModel", found)["items"]
+    except (KeyError, TypeError):
+        raise _not_sloburn(url) from None
+
+
+def add_exception(url: str, given: Mapping[str, Any], *, token: str) -> "ExceptionModel":
+    """Add an exception.
+
+    Raises:
+        RemoteError: it cannot be, or the service does not answer.
+    """
+    return cast("ExceptionModel", _give(url, "/api/v1/gate/exceptions", given, method="POST", token=token))
+
+
+def end_exception(url: str, exception: str, *, by: str, token: str) -> None:
+    """End an exception before its time.
+
+    Raises:
+        RemoteError: there is none with this id, or the service does not answer.
+    """
+    _give(url, f"/api/v1/gate/exceptions/{quote(exception, safe='')}/end", {"by": by}, method="POST", token=token)
 
 
 def _bearer(token: str) -> dict[str, str]:
