@@ -70,8 +70,11 @@ def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, 
     return tuple(policies)
 
 
-def check_rule(rule: BurnRateRule, objective: float) -> tuple[str, str] | None:
-    """Why the factor of *rule* can never be right for *objective*, and what to write instead; None if it can be."""
+def check_rule(rule: BurnRateRule, objective: float | None) -> tuple[str, str] | None:
+    """Why the factor of *rule* can never be right for *objective*, and what to write instead; None if it can be.
+
+    Without an objective: why it can be right for none.
+    """
     if not math.isfinite(rule.factor):
         return f"the factor of {rule.name} must be a number", "write a number such as 14.4"
     if rule.factor < 1.0 - _ROUNDING:
@@ -79,6 +82,8 @@ def check_rule(rule: BurnRateRule, objective: float) -> tuple[str, str] | None:
             f"the factor {rule.factor:g} of {rule.name} is below 1: it would fire while the objective is met",
             "write at least 1",
         )
+    if objective is None:
+        return None
     highest = highest_burn_rate(objective)
     if rule.factor > highest * (1.0 + _ROUNDING):
         return (

@@ -91,12 +91,15 @@ class SloOutcome:
 
 @dataclass(slots=True, kw_only=True)
 class BacktestResult:
-    """All SLOs, and what each set of rules was worth over all of them; *problems* say by SLO what could not be done."""
+    """All SLOs, and what each set of rules was worth over all of them.
+
+    *problems* say what could not be done or is left out, by the SLO, or by what an incident names.
+    """
 
     question: BacktestQuestion
     slos: list[SloOutcome] = field(default_factory=list)
     scores: dict[str, RulesScore] = field(default_factory=dict)
-    problems: dict[SloId, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     candidates: dict[RulesCandidate, RulesScore] = field(default_factory=dict)
 
     def add(self, outcome: SloOutcome) -> None:
@@ -106,6 +109,11 @@ class BacktestResult:
             self.scores.setdefault(rules, RulesScore()).merge(score)
         for candidate, score in outcome.candidates.items():
             self.candidates.setdefault(candidate, RulesScore()).merge(score)
+
+    def add_problem(self, slo: SloId, problem: str) -> None:
+        """Say one thing more of an SLO."""
+        before = self.problems.get(slo)
+        self.problems[slo] = problem if before is None else f"{before}; {problem}"
 
     @property
     def suggested(self) -> tuple[SuggestedRules, ...]:

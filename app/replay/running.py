@@ -15,7 +15,7 @@ from app.ingest import BoundedSource, Source
 from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
 from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
 from app.replay.history.ledger_history import HistorySource, LedgerReader, lacks_history, with_ledger
-from app.replay.incidents.files import LabelledIncident, incidents_of
+from app.replay.incidents.files import LabelledIncident, incidents_of, incidents_of_nobody
 from app.replay.prometheus_alerts import rules_of_others
 from app.slo import Slo
 from app.store import StoreUnavailableError
@@ -64,6 +64,16 @@ class BacktestPlan:
         ]
         return max(longest, default=timedelta(0))
 
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is left out, by SLO or by what an incident names: proposed rules of no use, incidents of no SLO."""
+        found = dict(incidents_of_nobody(self.labelled or (), self.documents))
+        for slo in self.slos:
+            why = [f"{rules.name}: {one}" for rules in self.proposed for one in rules.left_out(slo)]
+            if why:
+                found[str(slo.id)] = f"rules left out: {'; '.join(why)}"
+        return found
+
 
 async def run_backtest(
     plan: BacktestPlan,
@@ -84,7 +94,7 @@ async def run_backtest(
         PrometheusError: it does not answer.
         StoreError: the ledger cannot be read.
     """
-    result = BacktestResult(question=plan.question)
+    result = BacktestResult(question=plan.question, problems=plan.problems)
     bounded = {name: BoundedSource(source, asyncio.Semaphore(_QUERIES_AT_ONCE)) for name, source in sources.items()}
     loop = asyncio.get_running_loop()
     start, end = past_bounds(plan.question.start - plan.looks_back, plan.question.end)
@@ -114,7 +124,9 @@ async def run_backtest(
             read = {member.slo.id for member in members}
             unread = [slo for slo in some if slo.id not in read]
             keys = [(member.id, member.slo.sli.key) for member in members] + [(slo.id, slo.sli.key) for slo in unread]
-            result.problems |= {slo_id: reader.problems[key] for slo_id, key in keys if key in reader.problems}
+            for slo_id, key in keys:
+                if key in reader.problems:
+                    result.add_problem(slo_id, reader.problems[key])
             # Before more is handed over, so that never more than what is read and what is judged is in memory.
             await _take_in(judging, result)
             wanted = [_wanted(member, plan) for member in members]

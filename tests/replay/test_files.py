@@ -7,6 +7,7 @@ import pytest
 
 from app.documents import ProposedRules, read_proposed_rules
 from app.replay import LabelledIncident, read_incidents
+from app.replay.incidents.files import incidents_of_nobody
 from app.slo import Severity, SloId
 from app.yamldoc import ErrorFinding
 from tests.support.snapshots import an_slo
@@ -62,6 +63,8 @@ def test_proposed_rules_are_those_of_documents() -> None:
     # At 99.9% a total outage burns at 1000.
     assert [rule.name for rule in policy.rules] == ["2h/10m"]
     assert policy.evidence is not None
+    (left_out,) = rules.left_out(an_slo())
+    assert "2000 of 1h/5m" in left_out
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,7 @@ def test_proposed_rules_are_those_of_documents() -> None:
         "page: {}",
         "alerting: {page: {tiers: [{long: 1h, short: 2h, factor: 10}]}}",
         "alerting: {page: {tiers: [{long: 1h, short: 5m}]}}",
+        "alerting: {page: {tiers: [{long: 1h, short: 5m, factor: 0.5}]}}",
         "alerting: {page: {tiers: [{long: 1h, short: 5m, factor: 10, budget: 2%}]}}",
         "alerting: {evidence: off, min_bad_events: 3}",
     ],
@@ -79,3 +83,14 @@ def test_mistakes_in_proposed_rules_are_found(text: str) -> None:
     found = read_proposed_rules(text, Path("fast.yaml"), name="fast")
     assert not isinstance(found, ProposedRules)
     assert found
+
+
+def test_incidents_of_no_slo_are_counted_by_what_they_name() -> None:
+    rows = "".join(
+        f"2026-03-01T10:00:00Z,2026-03-01T11:00:00Z,{slo},{service}\n"
+        for slo, service in (("gone", ""), ("gone", ""), (str(an_slo().id), ""), ("", "nobody"), ("", an_slo().service))
+    )
+    found = read_incidents(f"start,end,slo,service\n{rows}", Path("incidents.csv"))
+    labelled = [one for one in found if isinstance(one, LabelledIncident)]
+    problems = incidents_of_nobody(labelled, [an_slo()])
+    assert {name: problem[-1] for name, problem in problems.items()} == {"gone": "2", "nobody": "1"}

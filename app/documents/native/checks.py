@@ -154,16 +154,24 @@ def _check_tier(tier: TierModel, path: FieldPath, slo: SloEntry | None) -> Itera
         return
     if slo is not None:
         yield from _check_rate(tier, path, window_of(slo.window), slo.objective)
+    elif tier.factor is not None:
+        yield from _refusal((*path, "factor"), tier, tier.factor, None)
 
 
 def _check_rate(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[FieldFinding]:
     """Whether the objective and the SLO window allow the factor."""
-    field = "factor" if tier.budget is None else "budget"
-    refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window)), objective)
+    factor = factor_of(tier, window)
+    if tier.budget is None:
+        yield from _refusal((*path, "factor"), tier, factor, objective)
+    else:
+        for finding in _refusal((*path, "budget"), tier, factor, objective):
+            yield replace(finding, remedy=_as_budget(tier, window, objective))
+
+
+def _refusal(path: FieldPath, tier: TierModel, factor: float, objective: float | None) -> Iterator[FieldFinding]:
+    refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor), objective)
     if refusal is not None:
-        problem, remedy = refusal
-        remedy = remedy if field == "factor" else _as_budget(tier, window, objective)
-        yield FieldFinding((*path, field), problem, remedy)
+        yield FieldFinding(path, *refusal)
 
 
 def _shorter(tier: TierModel) -> str:

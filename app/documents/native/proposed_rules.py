@@ -8,7 +8,7 @@ from app.documents.native.checks import check_alerting
 from app.documents.native.model import BRANCHES, AlertingModel
 from app.documents.native.parts import policies_of
 from app.documents.native.sli_model import DocumentPart
-from app.slo import Alerting, Slo
+from app.slo import Alerting, BurnRateRule, Slo
 from app.yamldoc.explain import Structure
 from app.yamldoc.findings import ErrorFinding, Findings, Place
 from app.yamldoc.read import add_errors, parse_text
@@ -43,16 +43,25 @@ class ProposedRules:
         """The alerting of an SLO with these rules; without those that its window or its objective has no use for."""
         policies = []
         for policy in policies_of(self.model, slo.window, slo.objective):
-            rules = tuple(
-                rule
-                for rule in policy.rules
-                if rule.long <= slo.window.nominal and check_rule(rule, slo.objective) is None
-            )
+            rules = tuple(rule for rule in policy.rules if _useless(rule, slo) is None)
             if rules:
                 policies.append(replace(policy, rules=rules))
         return replace(
             slo.alerting, policies=tuple(policies), no_data=self.model.no_data, no_data_for=self.model.no_data_for
         )
+
+    def left_out(self, slo: Slo) -> tuple[str, ...]:
+        """Why an SLO has no use for which of the rules."""
+        policies = policies_of(self.model, slo.window, slo.objective)
+        problems = (_useless(rule, slo) for policy in policies for rule in policy.rules)
+        return tuple(problem for problem in problems if problem is not None)
+
+
+def _useless(rule: BurnRateRule, slo: Slo) -> str | None:
+    if rule.long > slo.window.nominal:
+        return f"the long window of {rule.name} is longer than the SLO window"
+    refusal = check_rule(rule, slo.objective)
+    return None if refusal is None else refusal[0]
 
 
 def read_proposed_rules(text: str, file: Path, *, name: str) -> ProposedRules | tuple[ErrorFinding, ...]:

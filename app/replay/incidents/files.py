@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from app.changes import moment_of_text
 from app.replay.incidents.found import IncidentSource, ReplayIncident
-from app.slo import SloId, ungrouped_id
+from app.slo import Slo, SloId, ungrouped_id
 from app.yamldoc import ErrorFinding, Place
 from app.yamldoc.findings import Findings
 from app.yamldoc.read import parse_text
@@ -106,3 +107,15 @@ def _moment(row: Mapping[str, object], name: str, place: Place, findings: Findin
 def incidents_of(labelled: Sequence[LabelledIncident], slo: SloId, service: str) -> tuple[ReplayIncident, ...]:
     """The incidents of one SLO."""
     return tuple(one.incident for one in labelled if one.concerns(slo, service))
+
+
+def incidents_of_nobody(labelled: Sequence[LabelledIncident], slos: Iterable[Slo]) -> Mapping[str, str]:
+    """By the SLO or service that incidents name and that there is not: how many are left out for that."""
+    there = {(str(slo.id), slo.service) for slo in slos}
+    ids, services = {id_ for id_, _ in there}, {service for _, service in there}
+    missing = Counter(
+        (one.slo or one.service, "SLO has this id" if one.slo else "SLO is of this service")
+        for one in labelled
+        if (ungrouped_id(SloId(one.slo)) not in ids if one.slo else one.service not in services)
+    )
+    return {name: f"no {why}; incidents left out: {count}" for (name, why), count in missing.items()}
