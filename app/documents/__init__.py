@@ -6,7 +6,7 @@ other tools are packages beside it, listed in `load.DIALECTS`, and share `import
 """
 
 from app.documents.dialect import Defaults
-from app.documents.files import FilesState, files_state, holds_documents, namespace_of
+from app.documents.files import FilesState, files_state, find_files, holds_documents, namespace_of
 from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlike_a_counter
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
 from app.documents.native import json_schema, policies_schema
@@ -36,6 +36,7 @@ __all__ = [
     "SettledObject",
     "digest",
     "files_state",
+    "find_files",
     "holds_documents",
     "json_schema",
     "keeping_unsound",

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -50,12 +51,14 @@ from app.service.adapters.api_adapters import (
     StoredAlertLog,
     StoredDeliveries,
     StoredIncidents,
+    paths_of_documents,
     state_of_config,
     state_of_documents,
 )
 from app.service.adapters.chart_adapters import EngineContributors, EnginePasts, surroundings_of
 from app.service.adapters.impatient_reads import ImpatientReads
 from app.service.adapters.page_reports import PageReports
+from app.service.blocking_files import find_blocking_file
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
@@ -104,6 +107,8 @@ def run(settings: Settings) -> int:
     except StopRequestedError:
         code = EXIT_GOOD
         _log.info("stopped during the start")
+    except _RefusedFilesError as error:
+        code = _refuse_files(error.errors)
     return code
 
 
@@ -113,6 +118,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     shorten_turns()
     for warning in settings.warnings:
         _log.warning(warning, event_name="service.setting_without_effect")
+    _refuse_blocking([] if settings.config_file is None else [settings.config_file])
     # Before they are read, so that what changes meanwhile is seen later.
     config_state = state_of_config(settings, None)
     delivery = load_config(
@@ -125,6 +131,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     unwatched = unwatched_namespaces(settings, tenants)
     if unwatched:
         _log.warning("namespaces of tenants are not watched: see SLOBURN_KUBERNETES_KINDS", namespaces=unwatched)
+    _refuse_blocking(paths_of_documents(settings, tenants))
     files = (*config_state, *state_of_documents(settings, tenants))
     # Objects of Kubernetes are in the database, and files are read with them: each may refer to the others.
     load = document_loader(settings, delivery)
@@ -158,8 +165,6 @@ def _work_until_stopped(settings: Settings, given: "_Given", listening: socket.s
             _work(settings, given, listening, signals)
         except _PutAsideError:
             _work(settings, given, listening, signals)
-    except _RefusedFilesError as error:
-        return _refuse_files(error.errors)
     except (StoreError, MisconfiguredError, ValueError) as error:
         return _refuse(str(error), _exit_code(error))
     _log.info("stopped")
@@ -171,7 +176,7 @@ class _PutAsideError(Exception):
 
 
 class _RefusedFilesError(Exception):
-    """Files have errors, which were found beside what is in the database."""
+    """Files block, or have errors that were found beside what is in the database."""
 
     def __init__(self, errors: Sequence[ErrorFinding]) -> None:
         super().__init__()
@@ -660,6 +665,12 @@ def _refuse_files(errors: Sequence[ErrorFinding]) -> int:
     # These begin with their place, as editors and `sloburn check` have it.
     print("\n".join(error.printed for error in errors), file=sys.stderr)  # noqa: T201  what a user is to see
     return EXIT_USAGE
+
+
+def _refuse_blocking(paths: Sequence[Path]) -> None:
+    errors = find_blocking_file(paths)
+    if errors:
+        raise _RefusedFilesError(errors)
 
 
 def _refuse(why: str, code: int = EXIT_USAGE) -> int:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-from app.store.errors import StoreGoneError, StoreLockedError
+from app.store.errors import StoreError, StoreGoneError, StoreLockedError
 
 _RESERVE_BYTES = 512 * 1024
 """Room for the two files that SQLite makes at every start, and for the first transactions."""
@@ -103,10 +103,13 @@ def claim(path: Path) -> DatabaseFile:
     it, which stays when the database is deleted or put aside.
 
     Raises:
-        StoreError: another process has claimed it, or the folder cannot be written.
+        StoreError: another process has claimed it, the folder cannot be written, or it is a pipe.
     """
     # SQLite too writes beside the file that a link leads to.
     path = path.resolve()
+    if path.is_fifo() or path.is_socket():
+        # To open a pipe would wait for whoever writes into it.
+        raise StoreError(f"{path} is not a regular file; give another with SLOBURN_DATABASE_URL")
     with ExitStack() as claims:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

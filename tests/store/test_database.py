@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app.store import (
     Database,
     StoreCorruptError,
+    StoreError,
     StoreLockedError,
     StoreUnavailableError,
     open_database,
@@ -133,6 +134,12 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match=r"mysql.*not supported.*sqlite.*postgresql"):
         open_database("mysql://localhost/x")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="not a regular file"):
+        open_database(f"sqlite:///{tmp_path}/pipe")
 
 
 @pytest.mark.parametrize("lead", ["symlink", "hard link", "linked folder", "no lock file"])

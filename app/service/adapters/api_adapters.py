@@ -24,6 +24,7 @@ from app.metrics import Instruments, own_health
 from app.policy import PastIncident, WrittenPostmortem
 from app.service.adapters.engine_reads import past_of, recorded_of
 from app.service.adapters.impatient_reads import ImpatientReads
+from app.service.blocking_files import find_blocking_file
 from app.service.components import Components
 from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
@@ -87,7 +88,12 @@ def state_of_config(settings: Settings, config_file: Path | None) -> FilesState:
 
 def state_of_documents(settings: Settings, tenants: Sequence[Tenant]) -> FilesState:
     """The files of documents as they are now."""
-    return files_state(settings.specs, *(path for tenant in tenants for path in tenant.paths))
+    return files_state(*paths_of_documents(settings, tenants))
+
+
+def paths_of_documents(settings: Settings, tenants: Sequence[Tenant]) -> Sequence[Path]:
+    """The files and folders that documents are read from."""
+    return [settings.specs, *(path for tenant in tenants for path in tenant.paths)]
 
 
 class EngineHistory(History):
@@ -419,6 +425,9 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         return document_loader(self._settings, delivery, active=self._engine.documents)
 
     def _load_documents(self, delivery: LoadedConfig) -> LoadResult:
+        blocking = find_blocking_file(paths_of_documents(self._settings, delivery.config.tenants))
+        if blocking:
+            return replace(self._engine.documents, errors=tuple(blocking))
         load = self._loader(delivery)
         return load({}) if self._objects is None else self._objects.load(load)
 
@@ -478,6 +487,9 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         settings = self._settings
         # A file that was there and is gone is a mistake, and not the wish to have no receivers any more.
         self._config_file = settings.config_file or self._config_file
+        blocking = find_blocking_file([] if self._config_file is None else [self._config_file])
+        if blocking:
+            return LoadedConfig(config=self._engine.delivery, errors=tuple(blocking))
         return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
 
     def _note(
