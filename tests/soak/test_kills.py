@@ -58,7 +58,7 @@ def _kill_again_and_again(begin: Callable[[], ForkedProcess], dice: random.Rando
             kills += 1
         else:
             assert code == 0, (folder / "killed.log").read_text()
-            # It came to the end: begin anew, so that kills hit history and settling as well.
+            # It came to the end: begin again, so that kills hit history and settling as well.
             for part in folder.glob("killed.db*"):
                 part.unlink()
 
