@@ -8,6 +8,9 @@ from app.http.backoff import Backoff, Uniform
 
 # Maintenance pages ask for hours or for a day, whenever the service is back, and a page cannot wait for that.
 _LONGEST_ASKED = timedelta(minutes=15)
+# Some recipients have the message, and what follows about the same alert waits for the others: servers that greylist
+# ask for 5 to 15 minutes, and a full mailbox stays full.
+_IN_PART_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def ending(
             asked = min(outcome.retry_after or timedelta(0), _LONGEST_ASKED)
             wait = max(backoff.delay(attempts + 1, uniform), asked)
             error = f"{outcome.reason}: {outcome.detail}"
-            if at + wait - (failing_since or at) >= backoff.give_up_after:
+            give_up_after = min(backoff.give_up_after, _IN_PART_FOR) if outcome.in_part else backoff.give_up_after
+            if at + wait - (failing_since or at) >= give_up_after:
                 return GiveUp(reason=FailureReason.EXPIRED, error=error)
             return RetryAt(due_at=at + wait, error=error)

@@ -70,6 +70,8 @@ class MessageReceiver(Receiver):
         self._instruments = instruments
         self._rate_limit = rate_limit
         self._sent: deque[float] = deque()
+        # Alerts whose last message failed.
+        self._failing: set[str] = set()
 
     @property
     @override
@@ -110,7 +112,8 @@ class MessageReceiver(Receiver):
     async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         begin_until = asyncio.get_running_loop().time() + _BEGIN_WITHIN_S
         outcomes: dict[Notification, Outcome] = {}
-        messages = await self._plan(notifications, outcomes)
+        # A message that fails whenever it is sent must not keep those behind it from being sent at all.
+        messages = deque(sorted(await self._plan(notifications, outcomes), key=self._has_failed))
         sent = _Sent()
         await self._note_sent(messages, sent, at)
         await self._send_all(messages, outcomes, sent, begin_until=begin_until, at=at)
@@ -243,8 +246,12 @@ class MessageReceiver(Receiver):
             while messages and not failures and (loop.time() < begin_until or not begun):
                 begun, message = True, messages.popleft()
                 outcome = await self._send(message, sent, at)
-                if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
-                    failures.append(outcome)
+                keys = {notification.key for notification in message.notifications}
+                self._failing -= keys
+                if isinstance(outcome, Failed):
+                    self._failing |= keys
+                    if outcome.reason is not FailureReason.INTERNAL and not outcome.in_part:
+                        failures.append(outcome)
                 if message.repeated and isinstance(outcome, Rejected):
                     # There is nothing to end, and the other message about these alerts counts.
                     continue
@@ -259,6 +266,9 @@ class MessageReceiver(Receiver):
         # A receiver that has just failed would fail for the rest too, and each attempt takes time.
         for message in messages if failures else ():
             outcomes.update(dict.fromkeys(message.notifications, failures[0]))
+
+    def _has_failed(self, message: OutgoingMessage) -> bool:
+        return any(notification.key in self._failing for notification in message.notifications)
 
     def _may_be_one(self, outcome: Outcome) -> bool:
         """Whether a single alert may be why a digest was not sent."""

@@ -27,13 +27,15 @@ _UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, Failu
 class Failed:
     """It may succeed later, not before *retry_after* where the receiver asks for that.
 
-    *not_sent*: there was no connection, so the receiver cannot have got it.
+    *not_sent*: there was no connection, so the receiver cannot have got it. *in_part*: others whom it is for have it,
+    as some recipients of a mail do, so the receiver works.
     """
 
     reason: FailureReason
     detail: str
     retry_after: timedelta | None = None
     not_sent: bool = False
+    in_part: bool = False
 
     @property
     def unanswered(self) -> bool:

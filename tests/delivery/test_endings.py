@@ -88,3 +88,10 @@ def test_one_peer_that_takes_it_is_enough() -> None:
     assert best([REFUSED, Rejected(detail="no"), Delivered()]) == Delivered()
     assert best([REFUSED, Rejected(detail="no")]) == Rejected(detail="no")
     assert best([REFUSED, Deferred(until=START)]) == Deferred(until=START)
+
+
+@pytest.mark.parametrize(("minutes", "kind"), [(9, RetryAt), (16, GiveUp)])
+def test_what_some_recipients_have_is_not_tried_for_a_day(minutes: int, kind: type) -> None:
+    """What follows about the same alert waits for it."""
+    full = Failed(reason=FailureReason.SERVER_ERROR, detail="452 mailbox full", in_part=True)
+    assert isinstance(_ending(full, attempts=9, after=timedelta(minutes=minutes)), kind)

@@ -341,6 +341,15 @@ def test_a_recipient_that_is_refused_is_reported_and_tried_again_alone() -> None
     assert instruments.failures == {FailureReason.SERVER_ERROR: 2}
 
 
+def test_a_recipient_that_is_refused_for_now_keeps_no_page_from_the_others() -> None:
+    postbox = Postbox()
+    postbox.refused = {SECOND: "452 mailbox full"}
+    with mail_server(postbox) as port:
+        outcomes = deliver(lambda: _mail(port), [firing(f"slo-{number}") for number in range(4)])
+    assert [isinstance(one, Failed) and one.in_part for one in outcomes[0]] == [True] * 4
+    assert postbox.recipients == [[FIRST]] * 4
+
+
 def test_a_recipient_that_is_refused_for_good_is_given_up_while_the_others_have_the_message() -> None:
     """Sent again by hand, it goes to nobody who has it."""
     postbox = Postbox()

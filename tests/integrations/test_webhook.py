@@ -131,6 +131,22 @@ def test_few_at_once_are_posts_of_their_own() -> None:
         assert [len(body["alerts"]) for body in server.bodies] == [1] * 4
 
 
+class _Picky(Scripted):
+    """A consumer with a fault: it breaks whenever it reads of some SLOs."""
+
+    @override
+    def answer(self, request: Request) -> Reply:
+        broken = any(alert["labels"]["slo"] in {"slo-0", "slo-1"} for alert in request.json["alerts"])
+        return Reply(status=500) if broken else super().answer(request)
+
+
+def test_messages_that_break_the_consumer_keep_those_behind_them_back_once_only() -> None:
+    pages = [firing(f"slo-{number}") for number in range(4)]
+    with _Picky(otherwise=Reply(status=202)) as server:
+        outcomes = deliver(lambda: _webhook(server), pages, pages)
+    assert [type(one) for one in outcomes[1]] == [Failed, Failed, Delivered, Delivered]
+
+
 def test_a_receiver_that_hangs_is_a_timeout_and_echoes_no_secret() -> None:
     with Scripted(Reply(delay_s=60.0), Reply(status=500, body=b"your secret canary-path is wrong")) as server:
         (hung,) = deliver(lambda: _webhook(server, deadline_s=0.3, path="/canary-path"), [firing()])

@@ -255,7 +255,7 @@ class Mail(Notifier):
         reached.refused |= {address: text for address, text in refusals.items() if refused[address][0] >= _PERMANENT}
         if later:
             detail = f"these recipients were refused, and are tried again alone: {', '.join(later)}"
-            return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)
+            return Failed(reason=FailureReason.SERVER_ERROR, detail=detail, in_part=bool(reached.delivered))
         if reached.refused:
             detail = f"these recipients were refused, the others have it: {', '.join(reached.refused.values())}"
             # Sent again, it goes to the recipients that do not have it.
