@@ -3,7 +3,8 @@ export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
 bin := .venv/bin
 # Tests start many interpreters: without caches each of them compiles everything it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# One for each core and one more, and eight for the tests that mostly wait for real servers: tests/conftest.py.
+# One for each core and one more, and eight that begin with the tests that mostly wait for real servers:
+# tests/conftest.py.
 workers := $(shell echo $$(($$(nproc) + 9)))
 
 .DEFAULT_GOAL := help

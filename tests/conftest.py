@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,13 +61,21 @@ _LAST = ("tests/acceptance/test_refusals",)
 
 
 def _only_waits(worker: int, workers: int) -> bool:
-    """Whether a worker runs tests that wait and no others, and need not import those: six seconds for each worker."""
-    return _computing() <= worker < workers
+    """Whether a worker runs tests that wait and no others, and need not import those: three seconds and 200 MB."""
+    return _cores() + 4 <= worker < workers
 
 
-def _computing() -> int:
-    """How many workers run the tests that compute: one for each core, and one for what these wait for themselves."""
-    return len(os.sched_getaffinity(0)) + 1
+def _waits_first(worker: int, workers: int) -> bool:
+    """Whether a worker runs tests that wait as long as there are any.
+
+    For those that compute from the start, one more than cores are enough: one waits for what it has started. Once
+    those that wait are done, six on two cores are, as beside programs of others each gets its share for itself.
+    """
+    return _cores() + 1 <= worker < workers
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -84,7 +92,7 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
     def _check_nodes_have_same_collection(self) -> bool:
         """Those that wait have collected a part of what the others have; the whole becomes what is distributed."""
         everything = self.registered_collections
-        waiting = {node: everything.pop(node) for node in self.nodes if self._waits(node)}
+        waiting = {node: everything.pop(node) for node in self.nodes if self._only_waits(node)}
         same = super()._check_nodes_have_same_collection()
         whole = next(iter(everything.values()))
         everything |= waiting
@@ -95,7 +103,7 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
 
     @override
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """Those that compute have tests that wait at the end, if any are left; the others have no other ones."""
+        """What a worker runs first, then the others, if it has collected them."""
         scope = self._next_scope(node)
         if scope is not None:
             self.workqueue.move_to_end(scope, last=False)
@@ -110,13 +118,18 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
             super()._reschedule(node)
 
     def _next_scope(self, node: WorkerController) -> str | None:
-        if self._waits(node):
-            return next((scope for scope in self.workqueue if scope.startswith(_WAITING)), None)
+        waiting = (scope for scope in self.workqueue if scope.startswith(_WAITING))
+        if self._only_waits(node):
+            return next(waiting, None)
         computing = (scope for scope in self.workqueue if not scope.startswith(_WAITING))
-        return next(computing, next(iter(self.workqueue), None))
+        one, other = (waiting, computing) if self._is(_waits_first, node) else (computing, waiting)
+        return next(one, next(other, None))
 
-    def _waits(self, node: WorkerController) -> bool:
-        return _only_waits(int(node.gateway.id.removeprefix("gw")), self.numnodes)
+    def _only_waits(self, node: WorkerController) -> bool:
+        return self._is(_only_waits, node)
+
+    def _is(self, kind: Callable[[int, int], bool], node: WorkerController) -> bool:
+        return kind(int(node.gateway.id.removeprefix("gw")), self.numnodes)
 
 
 @pytest.hookimpl(optionalhook=True)
