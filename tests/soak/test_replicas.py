@@ -39,7 +39,7 @@ from tests.support.network import namespace
 from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import Postgres
 from tests.support.postgres_pair import PostgresPair, postgres_pair
-from tests.support.soak import IS_SOAK, SOAK
+from tests.support.soak import IS_SOAK, SEED, SOAK
 
 DISTURBANCES = 10 * SOAK if IS_SOAK else 2
 SLOT = timedelta(seconds=5)
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 @pytest.mark.soak
 def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    dice = random.Random(7)
+    dice = random.Random(SEED)
     done: Counter[str] = Counter()
     with ExitStack() as stack:
         pair = stack.enter_context(postgres_pair()) if IS_SOAK else None
