@@ -348,6 +348,11 @@ class Evaluator:
         return self._stepped
 
     @property
+    def evaluated(self) -> datetime | None:
+        """The newest slot that this evaluator has evaluated; None before the first."""
+        return self._evaluated_at
+
+    @property
     def last_commit(self) -> datetime | None:
         """The newest slot that was written, None before the first."""
         return self._writer.last_commit

@@ -32,7 +32,7 @@ from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.service.found_changes import FoundChanges
 from app.service.memory import trim_memory
-from app.service.replica import Replica
+from app.service.replica import Replica, slots_after
 from app.service.source_clients import SourceClients
 from app.sli import sources_of_sli
 from app.slo import DEFAULT_SOURCE, Slo, SloId, format_duration, ungrouped_id
@@ -377,10 +377,9 @@ class Engine:
             StoreError: they cannot be loaded.
         """
         alone = await self._new_evaluator(self._documents.slos, held, board=Board())
-        for at in slots:
-            await guarded("catching up", alone.evaluate(at), instruments=self._components.instruments)
-            if alone.last_commit != at:
-                break
+        await self._evaluate_left_out(alone, slots[:-1])
+        if not alone.store_problem:
+            await guarded("catching up", alone.evaluate(slots[-1]), instruments=self._components.instruments)
         await alone.retire()
         return alone.last_commit == slots[-1]
 
@@ -596,7 +595,7 @@ class Engine:
 
     async def _evaluate(self, at: datetime) -> None:
         async with self._swapping:
-            await self.evaluator.evaluate(at, judged=self._start_explaining)
+            await self._evaluate_through(at)
             if self.evaluator.fenced and self._replica is not None:
                 await self._evaluate_rest(self._replica, at)
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
@@ -616,6 +615,24 @@ class Engine:
         if len(self._components.board.snapshots) >= _MANY_SLOS:
             trim_memory()
 
+    async def _evaluate_through(self, at: datetime) -> None:
+        """Evaluate a slot, and before it those that a process has left out that is no more, or was fenced."""
+        evaluator = self.evaluator
+        stepped = evaluator.stepped
+        # Only of what was loaded: a process that is too slow for its slots would fall behind further.
+        if self._replica is not None and evaluator.evaluated is None and stepped is not None:
+            slots = slots_after(stepped, at, interval=self._components.settings.evaluation_interval)
+            await self._evaluate_left_out(evaluator, slots[:-1])
+        if not evaluator.fenced:
+            await evaluator.evaluate(at, judged=self._start_explaining)
+
+    async def _evaluate_left_out(self, evaluator: Evaluator, slots: Sequence[datetime]) -> None:
+        """Evaluate slots, oldest first, before a newer one: as long as a source answers, and none is fenced."""
+        for at in slots:
+            await guarded("catching up", evaluator.evaluate(at), instruments=self._components.instruments)
+            if evaluator.fenced or evaluator.unanswered is not None:
+                return
+
     async def _evaluate_rest(self, replica: Replica, at: datetime) -> None:
         """Evaluate a slot once more for the shards that are left, since others have some of them now."""
         try:
@@ -623,7 +640,7 @@ class Engine:
         except StoreError as error:
             _log.warning("what other replicas have left to this one is not known", error=str(error))
             return
-        await self.evaluator.evaluate(at, judged=self._start_explaining)
+        await self._evaluate_through(at)
 
     async def _give_back(self) -> None:
         """Give back shards that another replica should evaluate, now that it has a whole interval to load them."""

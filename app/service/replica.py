@@ -35,10 +35,22 @@ from app.store.shown import load_shown, load_shown_slots
 _log = structlog.get_logger(__name__)
 # Renewed so often in the time of a lease that one renewal may fail.
 _RENEWALS = 3
-# What a dead replica leaves is taken within two intervals; what lasted longer is judged as it is now.
-_MOST_CAUGHT_UP = 3
+# A failover of the database takes a minute or two; what lasted longer is judged as it is now.
+_MOST_CAUGHT_UP = 10
 # Of all time, for reading what others show: it takes the interpreter from the evaluations.
 _READING_SHARE = 0.1
+
+
+def slots_after(stepped: datetime, until: datetime, *, interval: timedelta) -> Sequence[datetime]:
+    """The slots through which alerts are stepped *until* one, oldest first, where *stepped* is the newest so far.
+
+    Each of few: a process that is no more may have decided in any of them, and sent pages from memory. Decided in a
+    later slot, these would be other pages, under keys of their own (ADR-0116).
+    """
+    count = (until - stepped) // interval
+    if count > _MOST_CAUGHT_UP:
+        return (until,)
+    return tuple(until - number * interval for number in reversed(range(count)))
 
 
 class Evaluating(Protocol):
@@ -148,13 +160,8 @@ class Replica:
         return True
 
     async def _catch_up(self, epochs: Mapping[int, int], stepped: datetime, target: datetime) -> bool:
-        """Evaluate the slots of some shards that no replica has, or the newest of many; whether that is written.
-
-        Each of few: who had them may have sent pages of them from memory, and these would be others than those of a
-        later slot.
-        """
-        first = max(stepped + self._interval, target - (_MOST_CAUGHT_UP - 1) * self._interval)
-        slots = [first + number * self._interval for number in range((target - first) // self._interval + 1)]
+        """Evaluate the slots of some shards that no replica has evaluated; whether that is written."""
+        slots = slots_after(stepped, target, interval=self._interval)
         if not await self._evaluating.catch_up(self._held(epochs), slots):
             return False
         for number in epochs:

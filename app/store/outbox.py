@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.alerting import Notification, NotificationStatus, slo_of_key
+from app.alerting import EndCode, Notification, NotificationStatus, slo_of_key
 from app.slo import Cause, SloId
 from app.store.json_text import encoded
 from app.store.moments import Moment
@@ -81,6 +81,7 @@ outbox = Table(
 _HELD = timedelta(days=365)
 LEASE = timedelta(seconds=30)
 """Longer than any attempt; a claimed entry whose worker has died is claimed again after it."""
+_ENDS_AT_ONE_RECEIVER = (EndCode.ROUTES_CHANGED, EndCode.RECEIVER_REMOVED)
 _OUT_OF_DATE = "out of date: the alert ended while nothing was evaluated"
 # Entries in one statement: an outage of everything is a few statements, and none is too long.
 _AT_ONCE = 500
@@ -174,8 +175,12 @@ def idempotency_key(notification: Notification, *, again_at: datetime | None = N
 
     Also for an alert that is sent *again_at* a time, after it was resolved at a receiver.
     """
-    # Not the slot: a slot that is stepped once more after a crash must not notify a second time.
-    changed_at = again_at or notification.ends_at or notification.starts_at
+    # Not the slot: a slot that is stepped once more after a crash must not notify a second time. Nor when it ended: each
+    # time that an alert fires ends once, and a replica that was cut off may see that in another slot (ADR-0116).
+    changed_at = again_at or notification.starts_at
+    if notification.end_code in _ENDS_AT_ONE_RECEIVER:
+        # It fires on, may fire again at the same receiver, and end there again.
+        changed_at = notification.ends_at or changed_at
     text = f"{notification.instance}\n{notification.incident}\n{notification.status}\n{changed_at.isoformat()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

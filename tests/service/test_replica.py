@@ -304,7 +304,7 @@ def test_slots_that_others_have_evaluated_were_not_missed(pair: tuple[Process, P
     assert one.replica.missed(4, later) == 1
 
 
-@pytest.mark.parametrize(("behind", "slots"), [(1, 1), (2, 2), (9, 3)])
+@pytest.mark.parametrize(("behind", "slots"), [(1, 1), (2, 2), (10, 10), (11, 1)])
 def test_of_few_slots_that_were_left_each_is_evaluated(pair: tuple[Process, Process], behind: int, slots: int) -> None:
     """Who had them may have sent pages of them from memory."""
     one, other = shared(pair)
