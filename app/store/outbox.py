@@ -175,8 +175,8 @@ def idempotency_key(notification: Notification, *, again_at: datetime | None = N
 
     Also for an alert that is sent *again_at* a time, after it was resolved at a receiver.
     """
-    # Not the slot: a slot that is stepped once more after a crash must not notify a second time. Nor when it ended: each
-    # time that an alert fires ends once, and a replica that was cut off may see that in another slot (ADR-0116).
+    # Not the slot: a slot that is stepped once more after a crash must not notify a second time. Nor when it ended: an
+    # alert that fires ends once, and a replica that was cut off may see that in another slot (ADR-0116).
     changed_at = again_at or notification.starts_at
     if notification.end_code in _ENDS_AT_ONE_RECEIVER:
         # It fires on, may fire again at the same receiver, and end there again.
