@@ -5,15 +5,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from app.clock import SystemClock
+from app.documents import load_documents
+from app.evaluation import Evaluator
 from app.metrics import BuildInfo, Instruments
 from app.replicas import ALL_SHARDS, SERVICE_SHARD
 from app.service.components import Components
+from app.service.engine import Engine
 from app.service.replica import Replica
 from app.settings import load_settings
 from app.status import Board, DataState
@@ -22,6 +26,7 @@ from app.store import StoreUnavailableError, open_database
 from app.store.instances import instance
 from app.store.shards import HeldShards, shard
 from app.store.shown import ShownShard, save_shown
+from testbed.waiting import wait_until
 from tests.support.postgres import Postgres
 from tests.support.snapshots import a_snapshot, an_slo
 
@@ -315,3 +320,37 @@ def test_of_few_slots_that_were_left_each_is_evaluated(pair: tuple[Process, Proc
     other.look()
     ((_, caught_up),) = other.evaluations.caught_up
     assert caught_up == [now - number * INTERVAL for number in reversed(range(slots))]
+
+
+@pytest.mark.parametrize(("behind", "is_each"), [(3, True), (12, False)])
+def test_a_process_that_starts_evaluates_each_of_few_slots_that_were_left(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, behind: int, is_each: bool
+) -> None:
+    """Pages that were sent from memory are decided again in the same slots, and so under the same keys."""
+    evaluated: list[datetime] = []
+
+    async def evaluate(_evaluator: Evaluator, at: datetime, *_: object) -> None:
+        evaluated.append(at)
+
+    monkeypatch.setattr(Evaluator, "_evaluate", evaluate)
+    with ExitStack() as closing:
+        process = Process(postgres_server.new_database(), closing)
+        components = process.components
+        interval = components.settings.evaluation_interval
+        newest = datetime.fromtimestamp(components.clock.now().timestamp() // 30 * 30, UTC)
+        left = newest - behind * interval
+        process.look()
+        process.stepped(left)
+        process.replica.leave()
+        engine = Engine(components, load_documents(tmp_path))
+        engine.start()
+        try:
+            wait_until(lambda: evaluated and evaluated[-1] > left + (behind - 2) * interval, lambda: str(evaluated))
+        finally:
+            assert engine.stop()
+    # A slot may begin or end meanwhile.
+    slots = [left + number * interval for number in range(1, behind + 2)]
+    if is_each:
+        assert evaluated == slots[: len(evaluated)]
+    else:
+        assert evaluated[0] in slots[-3:]
