@@ -119,11 +119,18 @@ class ObjectDocuments:
             StoreError: the store cannot be read.
         """
         self._read()
-        found = sound_objects(self._in_use(), load)
+        loaded: list[LoadResult] = []
+
+        def load_and_keep(objects: Mapping[Path, str]) -> LoadResult:
+            loaded.append(load(objects))
+            return loaded[-1]
+
+        found = sound_objects(self._in_use(), load_and_keep)
         self._unsound = {one.name: str(one.findings[0]) for one in found if one.findings}
         for name, why in self._unsound.items():
             _log.error("an object of Kubernetes is not used", object=name, error=why)
-        return load(texts_of(self._in_use()))
+        # Of the sound ones, which were loaded last.
+        return loaded[-1]
 
     def load(self, load: DocumentLoader) -> LoadResult:
         """Files and objects as they are now. Blocks."""

@@ -1,7 +1,7 @@
 """From objects in a cluster to the documents that every replica loads, and back to their statuses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -99,6 +99,18 @@ class Cluster:
     def ids(self, **more: Any) -> set[str]:
         return {str(one.id) for one in self.loaded(**more).slos}
 
+    def loaded_at_start(self) -> Sequence[LoadResult]:
+        """What a replica that starts loads, each time that it does; the last is in use."""
+        load, loads = document_loader(self.settings(), self.delivery), list[LoadResult]()
+
+        def counting(objects: Mapping[Path, str]) -> LoadResult:
+            loads.append(load(objects))
+            return loads[-1]
+
+        in_use = ObjectDocuments(self.settings(), self.database).load_at_start(counting)
+        assert in_use is loads[-1]
+        return loads
+
     def refused(self) -> Sequence[str]:
         documents = ObjectDocuments(self.settings(), self.database)
         documents.load(document_loader(self.settings(), self.delivery))
@@ -160,6 +172,8 @@ def test_objects_are_loaded_by_every_replica_and_reported_to_their_own_kind(clus
         assert cluster.api.count("patch", STATUS) == 1
         # Statuses of others belong to their operators.
         assert {plural for verb, plural, _ in cluster.api.asked if verb == "patch"} == {STATUS}
+        (at_start,) = cluster.loaded_at_start()
+        assert {slo.id for slo in at_start.slos} == cluster.ids()
 
     run(cluster, work)
 
