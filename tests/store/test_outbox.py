@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import func, select, text
 from typing_extensions import override
 
-from app.alerting import Notification
+from app.alerting import RECEIVER_REMOVED, REROUTED, Notification, resolve
 from app.store import Database, Transaction, open_database
 from app.store.dead_letters import dead_letters, requeue_dead_letter
 from app.store.deliveries import prune_outbox
@@ -112,6 +112,16 @@ def test_what_waits_is_completed_and_what_is_being_sent_is_left_alone(database: 
         (completed,) = claim(tx, "chat", owner="a", at=START, lease=LEASE)
     assert (sent.notification, completed.notification) == (begun, known)
     assert sent.idempotency_key == completed.idempotency_key
+
+
+def test_an_end_has_one_key_in_whichever_slot_a_replica_sees_it() -> None:
+    """Not at one receiver only: there the alert may fire again and end again."""
+    minute, more = timedelta(minutes=1), timedelta(minutes=9)
+    assert idempotency_key(resolved(after=minute)) == idempotency_key(resolved(after=more))
+    assert idempotency_key(resolved()) != idempotency_key(resolved(starts_at=START + minute))
+    for end in (REROUTED, RECEIVER_REMOVED):
+        there = {idempotency_key(resolve(firing(), at=START + after, end=end)) for after in (minute, more)}
+        assert len(there | {idempotency_key(firing()), idempotency_key(resolved())}) == 4
 
 
 def test_an_entry_whose_worker_died_is_claimed_again_under_the_same_key(database: Database) -> None:
