@@ -19,7 +19,7 @@ setup: ## Install what is missing: uv, Prometheus, Alertmanager, the Python envi
 lint: setup ## Check style, format, types and the direction of imports
 	$(bin)/ruff check
 	$(bin)/ruff format --check
-	$(bin)/mypy
+	$(bin)/python scripts/mypy
 	$(bin)/lint-imports
 
 test: ## Set up, lint, and run all tests against real servers; what CI runs
