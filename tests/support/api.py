@@ -1,7 +1,6 @@
 """The HTTP application over fakes that obey its ports."""
 
 import asyncio
-import inspect
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -9,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, routing
-from fastapi.dependencies import utils
+from fastapi.dependencies import models, utils
 from fastapi.telemetry import TelemetryConfig
+from pydantic.fields import FieldInfo
 from typing_extensions import override
 
 from app.access import Access, AccessRules, SignedTokens
@@ -69,15 +70,23 @@ class _Written:
     """A function as it is in the source: each application has its own, with other things around it."""
 
     code: object
-    annotations: tuple[tuple[str, object], ...]
+    annotations: tuple[object, ...]
     defaults: object
     call: Callable[..., Any] = field(compare=False)
 
     @classmethod
-    def of(cls, call: Callable[..., Any]) -> "_Written":
-        keywords = tuple((getattr(call, "__kwdefaults__", None) or {}).items())
-        code = getattr(call, "__code__", call)
-        return cls(code, tuple(call.__annotations__.items()), (getattr(call, "__defaults__", None), keywords), call)
+    def of(cls, function: Any, call: Callable[..., Any]) -> "_Written":
+        keywords = tuple((function.__kwdefaults__ or {}).items())
+        annotations = tuple(_written(each) for each in function.__annotations__.items())
+        return cls(function.__code__, annotations, (function.__defaults__, keywords), call)
+
+
+def _written(annotation: tuple[str, Any]) -> object:
+    """A parameter with its annotation: a `Query(min_length=1)` equals no other that is made in the same place."""
+    of_it = getattr(annotation[1], "__metadata__", ())
+    if not any(isinstance(each, FieldInfo) for each in of_it):
+        return annotation
+    return (annotation[0], annotation[1].__origin__, *(repr(each) for each in of_it))
 
 
 def _made_once(make: Callable[..., _Answer]) -> Callable[..., _Answer]:
@@ -95,22 +104,53 @@ def _made_once(make: Callable[..., _Answer]) -> Callable[..., _Answer]:
 
 # What FastAPI finds out of functions and types is the same in every application of a test, and takes two thirds of the
 # time in which one is made.
-_get_typed_signature, _analyze_param = utils.get_typed_signature, utils.analyze_param
-_signature_of = _made_once(lambda written: _get_typed_signature(written.call))
-_parameter_of = _made_once(_analyze_param)
+_parameter_of = _made_once(utils.analyze_param)
 
 
-def _typed_signature(call: Callable[..., Any]) -> inspect.Signature:
-    return _signature_of(_Written.of(call)) if hasattr(call, "__code__") else _get_typed_signature(call)
+def _by_what_is_written(find_out: Callable[[Callable[..., Any]], _Answer]) -> Callable[[Callable[..., Any]], _Answer]:
+    """*find_out*, which answers the same for functions that are written in the same place."""
+    known = _made_once(lambda written: find_out(written.call))
+
+    def answer(call: Callable[..., Any]) -> _Answer:
+        # Of an object that is called it is its class that is written, and a class has a signature of another kind.
+        function = call if hasattr(call, "__code__") or isinstance(call, type) else type(call).__call__
+        if not hasattr(function, "__code__") or hasattr(call, "__wrapped__"):
+            return find_out(call)
+        return known(_Written.of(function, call))
+
+    return answer
+
+
+def _of_the_same_kind(find_out: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """*find_out*, which is asked whether functions are coroutines or generators: as all from their code are."""
+    known: dict[object, bool] = {}
+
+    def answer(identity: Any) -> bool:
+        call = identity.call
+        if not isinstance(call, FunctionType) or hasattr(call, "__wrapped__"):
+            return find_out(identity)
+        if call.__code__ not in known:
+            known[call.__code__] = find_out(identity)
+        return known[call.__code__]
+
+    return answer
 
 
 def _parameter(*, path_param_names: Collection[str], **parameter: Any) -> utils.ParamDetails:
     return _parameter_of(path_param_names=frozenset(path_param_names), **parameter)
 
 
-utils.get_typed_signature = _typed_signature
-utils.analyze_param = _parameter
-routing.create_model_field = _made_once(routing.create_model_field)  # type: ignore[attr-defined]
+_FOUND_ONCE: list[tuple[ModuleType, str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = [
+    (utils, "get_typed_signature", _by_what_is_written),
+    (utils, "analyze_param", lambda _: _parameter),
+    (routing, "get_typed_return_annotation", _by_what_is_written),
+    (routing, "create_model_field", _made_once),
+    (models, "_is_gen_callable_cached", _of_the_same_kind),
+    (models, "_is_async_gen_callable_cached", _of_the_same_kind),
+    (models, "_is_coroutine_callable_cached", _of_the_same_kind),
+]
+for _module, _name, _once in _FOUND_ONCE:
+    setattr(_module, _name, _once(getattr(_module, _name)))
 BUILD = BuildInfo(version="1.2.3", python="3.11.0")
 EXTERNAL_URL = "https://slo.example.org/burn/"
 

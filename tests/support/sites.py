@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from fastapi import FastAPI
 from typing_extensions import override
@@ -24,12 +24,17 @@ from app.ui import (
     Surroundings,
     TimelineData,
     pages,
+    rendering,
 )
+from app.ui.assets import Assets
 from app.ui.incident import IncidentHistory
 from tests.support.api import Served, listening
 from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
 from tests.support.set_clock import SetClock
+
+# Each application reads and compresses the same files.
+rendering.Assets = cache(Assets)  # type: ignore[assignment,attr-defined]  # imported there
 
 PAGES = (
     "/",
