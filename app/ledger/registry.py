@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.ledger.seen_spans import SeenSpans
 from app.slo import SOURCE_LABEL, GroupKey, Weights
 from app.slo.arrays import Bools, Floats, Ints
 
@@ -98,7 +99,8 @@ class Registry:
 
     Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
     of which the first went on as the second, in order, and *moved* all that had been counted as the first, itself at
-    the beginning. *uncompared* are the counters that have not been compared with
+    the beginning; *partings* are pairs of which the second, once united with the first, proved to be another counter.
+    *uncompared* are the counters that have not been compared with
     others of their target yet; *small* are those that were, and showed too little to prove anything. *whole_rows* are
     rows of which no older history is to be read.
     """
@@ -118,6 +120,9 @@ class Registry:
         self._members: dict[int, list[int]] = {}
         self.unions: list[tuple[int, int]] = []
         self.moved: list[tuple[int, ...]] = []
+        self.partings: list[tuple[int, int]] = []
+        self._apart: set[frozenset[int]] = set()
+        self._targets_apart: set[frozenset[int]] = set()
         self._relabelled: dict[int, list[float]] = {}
         self._by_base: dict[tuple[int, int], list[int]] = {}
         self._copies: dict[int, int] = {}
@@ -126,6 +131,7 @@ class Registry:
         self.uncompared: set[int] = set()
         self.small: set[int] = set()
         self.whole_rows: set[int] = set()
+        self.seen = SeenSpans()
         self._sampled_rows: set[int] = set()
         self._agreements: dict[tuple[int, int], Agreement] = {}
         self._arrays: CounterArrays | None = None
@@ -305,10 +311,11 @@ class Registry:
     def unite(self, new: int, old: int) -> tuple[int, int] | None:
         """Count *new* and all that was counted with it as *old* from now on, and their targets as one.
 
-        Gives the counters that they were counted as until now; None if that was one already.
+        Gives the counters that they were counted as until now; None if that was one already, or if they proved to be
+        two before.
         """
         new, old = self._stream[new], self._stream[old]
-        if new == old:
+        if new == old or self.are_apart(new, old):
             return None
         self.unions.append((new, old))
         moved = self._members.pop(new, [new])
@@ -321,6 +328,56 @@ class Registry:
             self._target_alias = [kept if alias == gone else alias for alias in self._target_alias]
         self._arrays = None
         return new, old
+
+    def are_apart(self, one: int, other: int) -> bool:
+        """Whether two counters were united once, and have proved to be two."""
+        if not self._apart and not self._targets_apart:
+            return False
+        mine, theirs = (self._members.get(self._stream[each], [each]) for each in (one, other))
+        target = self._counter_target
+        return any(
+            frozenset((a, b)) in self._apart or frozenset((target[a], target[b])) in self._targets_apart
+            for a in mine
+            for b in theirs
+        )
+
+    def part(self, one: int, other: int) -> None:
+        """Count two series apart from now on that were united, and show different values at the same times.
+
+        Of two targets of which one series each proves it, all series are apart.
+        """
+        targets = self._counter_target[one], self._counter_target[other]
+        if targets[0] == targets[1]:
+            self._apart.add(frozenset((one, other)))
+            self._leave(self._stream[one], [one if other == self._stream[one] else other])
+        else:
+            self._targets_apart.add(frozenset(targets))
+            for root, members in list(self._members.items()):
+                of_target = [[each for each in members if self._counter_target[each] == target] for target in targets]
+                if all(of_target):
+                    self._leave(root, of_target[0] if self._counter_target[root] == targets[1] else of_target[1])
+        self._target_alias = list(range(len(self._target_row)))
+        for root, members in self._members.items():
+            for member in members:
+                gone, kept = (self._target_alias[self._counter_target[each]] for each in (member, root))
+                if gone != kept:
+                    self._target_alias = [kept if alias == gone else alias for alias in self._target_alias]
+        self._arrays = None
+
+    def _leave(self, root: int, leaving: Sequence[int]) -> None:
+        """Count some of those that are counted as *root* as the first of them."""
+        kept = [each for each in self._members.pop(root) if each not in leaving]
+        for counter in leaving:
+            self._stream[counter] = leaving[0]
+        self._members |= {each[0]: list(each) for each in (kept, leaving) if len(each) > 1}
+        self.partings.append((root, leaving[0]))
+
+    def are_copies(self, one: int, other: int) -> bool:
+        """Whether two series differ as copies do: by labels of replicas, or as others of which it is known."""
+        labels = [self._labels[counter] for counter in (one, other)]
+        if None in labels:
+            return True
+        return self._differ_as_copies(one, other) or _differing(*(each or () for each in labels)) <= REPLICA_LABELS
 
     @contextmanager
     def counted_apart(self, moved: Iterable[Sequence[int]]) -> Iterator[None]:

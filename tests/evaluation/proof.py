@@ -18,6 +18,7 @@ from testbed.histories import random_histories
 from tests.evaluation.against_increase import GRACE_S, Outcome, compare, median_points
 from tests.evaluation.mixed import compare_mixed
 from tests.support.field_kinds import FIELD_KINDS
+from tests.support.further_kinds import FURTHER_KINDS
 from tests.support.mixed_kinds import mixed_histories
 
 END = 1_800_000_000
@@ -32,12 +33,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--mixed", action="store_true", help="two or three kinds each, counted with restarts and late samples"
     )
-    parser.add_argument("--kinds", default="", help="only kinds of tests/support/field_kinds.py: a,b or all")
+    parser.add_argument("--kinds", default="", help="only these kinds: a,b or all of the field")
     parser.add_argument("--off", type=float, help="also print figures that are off by this share and three scrapes")
     options = parser.parse_args(arguments)
     seeds = _seeds(options.seeds)
-    names = list(FIELD_KINDS) if options.kinds == "all" else options.kinds.split(",") if options.kinds else []
-    more = {name: FIELD_KINDS[name] for name in names}
+    of_the_field = {**FIELD_KINDS, **FURTHER_KINDS}
+    names = list(of_the_field) if options.kinds == "all" else options.kinds.split(",") if options.kinds else []
+    more = {name: of_the_field[name] for name in names}
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found: list[tuple[float, float]] = []
     worse = differing = 0

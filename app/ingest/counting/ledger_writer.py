@@ -69,7 +69,7 @@ class LedgerWriter:
         self.live = LastSamples.empty()
         self.starts = Starts()
         self.series_index = SeriesIndex(self.ledger, self.tracked_slis)
-        self._united = 0
+        self._united = self._parted = 0
         self.ended_series = EndedSeries()
         self.history_s = np.inf if history is None else history.total_seconds()
         self._tracked_of = {tracked.key: tracked for tracked in tracked_slis}
@@ -143,10 +143,14 @@ class LedgerWriter:
     ) -> None:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
-        known_unions = len(registry.unions)
+        known_unions, known_partings = len(registry.unions), len(registry.partings)
         past = self._count_range(samples, since_s=since_s, until_s=until_s, starts=self.starts)
         united = registry.unions[known_unions:]
-        counted_again = [*self._counted_twice(united, until_s), *self._began_without_dips(past, until_s)]
+        counted_again = [
+            *self._counted_twice(united, until_s),
+            *self._counted_as_one(registry.partings[known_partings:]),
+            *self._began_without_dips(past, until_s),
+        ]
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -204,6 +208,13 @@ class LedgerWriter:
         slis = {registry.rows[row].sli for row in registry.arrays.row[copies].tolist()}
         found = [self._tracked_of[sli] for sli in sorted(slis)]
         return [each for each in found if each.settled_s > until_s and each.history_recounts < _MOST_RECOUNTS]
+
+    def _counted_as_one(self, pairs: Iterable[tuple[int, int]]) -> list[TrackedSli]:
+        """The SLIs of which two counters were counted as one, until history showed that they are two."""
+        registry = self.ledger.registry
+        slis = {registry.rows[int(registry.arrays.row[new])].sli for _, new in pairs}
+        found = [self._tracked_of[sli] for sli in sorted(slis)]
+        return [each for each in found if each.history_recounts < _MOST_RECOUNTS]
 
     def _forget_history(self, tracked: TrackedSli) -> None:
         """Take back all that is final of an SLI, to count it again."""
@@ -421,6 +432,10 @@ class LedgerWriter:
         """Go on with counters that proved to be others."""
         registry = self.ledger.registry
         unions, self._united = registry.unions[self._united :], len(registry.unions)
+        partings, self._parted = registry.partings[self._parted :], len(registry.partings)
+        for cursor in (self.settled, self.live):
+            for pair in partings:
+                cursor.part(*pair)
         if not unions:
             return
         for cursor in (self.settled, self.live):

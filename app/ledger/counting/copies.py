@@ -293,6 +293,14 @@ def are_alike(time: Floats, value: Floats, mine: Ints, theirs: Ints, *, lag_s: f
     return bool(((value[inside] >= low) & (value[inside] <= high)).mean() >= _AGREEING)
 
 
+def are_different(time: Floats, value: Floats, mine: Ints, theirs: Ints) -> bool | None:
+    """Whether two series show different values at the same time, or count apart; None if too little of them is known."""
+    between = (time[mine] >= time[theirs[0]]) & (time[mine] <= time[theirs[-1]])
+    if min(len(mine), len(theirs)) < PROOF_SAMPLES or int(between.sum()) < PROOF_SAMPLES - 1:
+        return None
+    return not are_alike(time, value, mine, theirs) or not is_one_counter(time, value, mine, theirs)
+
+
 def is_one_counter(time: Floats, value: Floats, mine: Ints, theirs: Ints) -> bool:
     """Whether two series that are alike and scraped at different times show one counter, not two that are equally busy.
 

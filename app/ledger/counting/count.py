@@ -14,7 +14,14 @@ from itertools import combinations
 
 import numpy as np
 
-from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies, may_find_copies
+from app.ledger.counting.copies import (
+    CERTAIN_EVENTS,
+    Link,
+    are_different,
+    find_copies,
+    further_copies,
+    may_find_copies,
+)
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
 from app.ledger.counting.first_samples import FirstSighting, NewSeries, count_first_samples, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
@@ -83,6 +90,7 @@ def count(
     sampled, samples = sampled_apart(samples, registry)
     of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
     original, samples = samples, _without_late_of_restarted(united(samples, registry), cursor, registry)
+    cursor.go_on_apart(samples)
     steps = Steps.of(cursor.fresh(samples), cursor)
     links: tuple[Link, ...] = ()
     # Each union may show another one: a series that ended continues in one that is itself a copy.
@@ -105,7 +113,10 @@ def count(
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
+    known_partings = len(registry.partings)
     doubled = _doubled(original, registry) if finds_links else ()
+    for pair in registry.partings[known_partings:]:
+        cursor.part(*pair)
     cursor.merge_united(registry)
     return Count(
         increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
@@ -171,26 +182,40 @@ def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], .
     """The counters of which *samples* came under several series at the same time, each with the last such time.
 
     What they differ by is noted as a label of copies, so that the next series that differs in it counts once at once.
+    Series that show different values at the same time are two counters, and are parted.
     """
     arrays = registry.arrays
     if not arrays.united:
         return ()
-    several = np.flatnonzero(np.bincount(arrays.stream) > 1)
-    stream = arrays.stream[samples.counter]
+    present = np.unique(samples.counter)
+    streams, members = np.unique(arrays.stream[present], return_counts=True)
+    several = streams[members > 1]
+    if not len(several):
+        return ()
+    samples = samples.only(np.isin(arrays.stream[samples.counter], several))
+    samples = samples.only(np.lexsort((samples.time, samples.counter)))
     found = []
-    for counter in np.intersect1d(stream, several).tolist():
-        of_stream = samples.only(stream == counter)
-        spans = [
-            (int(each), float(of_stream.time[mine].min()), float(of_stream.time[mine].max()))
-            for each in np.unique(of_stream.counter)
-            for mine in [of_stream.counter == each]
-        ]
-        for (one, first, last), (other, other_first, other_last) in combinations(spans, 2):
-            if max(first, other_first) < min(last, other_last):
-                found.append((counter, min(last, other_last)))
-                if of_stream.value.max() >= CERTAIN_EVENTS:
-                    for pair in registry.learn_copies(other, one):
-                        registry.unite(*pair)
+    for counter in several.tolist():
+        mine = present[arrays.stream[present] == counter]
+        first, last = (np.searchsorted(samples.counter, mine, side=side) for side in ("left", "right"))
+        spans = {
+            each: np.arange(*span) for each, span in zip(mine.tolist(), zip(first, last, strict=True), strict=True)
+        }
+        for one, other in combinations(spans, 2):
+            begin_s = max(float(samples.time[spans[each][0]]) for each in (one, other))
+            end_s = min(float(samples.time[spans[each][-1]]) for each in (one, other))
+            if begin_s >= end_s:
+                continue
+            if not registry.are_copies(one, other):
+                different = are_different(samples.time, samples.value, spans[one], spans[other])
+                if different:
+                    registry.part(one, other)
+                if different is not False:
+                    continue
+            found.append((counter, end_s))
+            if samples.value[np.concatenate([spans[one], spans[other]])].max() >= CERTAIN_EVENTS:
+                for pair in registry.learn_copies(other, one):
+                    registry.unite(*pair)
     return tuple(found)
 
 
@@ -322,8 +347,10 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFall
         cursor.note_steps(samples.counter, samples.time, steps.delta[within])
         _note_last_steps(cursor, steps, within)
         # Samples are sorted by counter and time, so that the last of each counter comes before the next counter.
-        last = np.append(samples.counter[1:] != samples.counter[:-1], True)
+        same = samples.counter[1:] == samples.counter[:-1]
+        last = np.append(~same, True)
         counter, time = samples.counter[last], samples.time[last]
+        registry.seen.note(counter, samples.time[np.append(True, ~same)], time)
         cursor.time[counter] = time
         cursor.value[counter] = samples.value[last]
         np.fmax.at(cursor.target, arrays.target[counter], time)

@@ -110,6 +110,7 @@ class LastSamples:
     *pace* the events per second before; by counter. *latest* and *earlier* are the paces of the last two steps and
     *level* the value that the last one began at; by counter. *restarted* is when a target last restarted as a whole.
     *dips* are the counters that fell lately, *turns* by target what is known of processes that answer by turns.
+    *parted* are counters that were counted as one with others up to a time, and go on from their own samples around it.
     """
 
     time: Floats = field(default_factory=lambda: np.empty(0))
@@ -125,6 +126,7 @@ class LastSamples:
     restarted: Floats = field(default_factory=lambda: np.empty(0))
     dips: dict[int, Dip] = field(default_factory=dict)
     turns: dict[int, Turns] = field(default_factory=dict)
+    parted: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> "LastSamples":
@@ -178,6 +180,7 @@ class LastSamples:
             restarted=self.restarted.copy(),
             dips=dict(self.dips),
             turns=dict(self.turns),
+            parted=dict(self.parted),
         )
 
     def fresh(self, samples: Samples) -> Samples:
@@ -213,8 +216,32 @@ class LastSamples:
             if new in self.dips:
                 self.dips[old] = self.dips[new]
         self.dips.pop(new, None)
+        self.parted.pop(new, None)
         for column in self.by_counter:
             column[new] = np.nan
+
+    def part(self, old: int, new: int) -> None:
+        """Go on with two counters, each from its own samples, that were counted as *old* by mistake."""
+        if max(new, old) >= len(self.time) or np.isnan(self.time[old]):
+            return
+        at = float(self.time[old])
+        for counter in (old, new):
+            self.dips.pop(counter, None)
+            self.parted[counter] = at
+            for column in self.by_counter:
+                column[counter] = np.nan
+
+    def go_on_apart(self, samples: Samples) -> None:
+        """Set counters that were parted to the last of their *samples* before, or to the first one after it."""
+        for counter, at in list(self.parted.items()):
+            mine = np.flatnonzero(samples.counter == counter)
+            if not len(mine):
+                continue
+            before = mine[samples.time[mine] <= at]
+            index = before[np.argmax(samples.time[before])] if len(before) else mine[np.argmin(samples.time[mine])]
+            self.time[counter] = self.anchor[counter] = samples.time[index]
+            self.value[counter], self.run[counter] = samples.value[index], 0.0
+            del self.parted[counter]
 
     def merge_united(self, registry: Registry) -> None:
         """Go on as the counters that others proved to be, with all that are still known by themselves."""
@@ -327,6 +354,7 @@ class LastSamples:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
         is_unseen = np.isnan(self.time[:counters])
+        is_unseen[[counter for counter in self.parted if counter < counters]] = False
         unseen = np.flatnonzero(is_unseen)
         for mine, theirs in zip(self.by_counter, older.by_counter, strict=True):
             mine[unseen] = theirs[unseen]
@@ -356,6 +384,10 @@ class LastSamples:
             taken = set(counters.tolist())
             self.dips = {counter: dip for counter, dip in self.dips.items() if counter not in taken}
             self.dips |= {counter: dip for counter, dip in other.dips.items() if counter in taken}
+        if self.parted or other.parted:
+            taken = set(counters.tolist())
+            self.parted = {counter: at for counter, at in self.parted.items() if counter not in taken}
+            self.parted |= {counter: at for counter, at in other.parted.items() if counter in taken}
         if self.turns or other.turns:
             taken = set(targets.tolist())
             self.turns = {target: turns for target, turns in self.turns.items() if target not in taken}

@@ -376,6 +376,7 @@ class _Round:
                 for sample in first_samples
                 for partner in [each for each in self._partners(sample, change) if each in ended][:1]
                 if self._is_near(sample, partner, certain=False)
+                and not self._lived_together(sample, int(others.counter[partner]))
                 and (not others.lives[mine].any() or self._goes_on(sample, partner))
             ]
             # Where an exporter forgets idle series, others begin in the same scrape by chance, most with one event.
@@ -478,7 +479,7 @@ class _Round:
         both_live = bool(self._others.lives[place])
         if both_live and not (same_target and self._grow_alike(new, old)):
             return None
-        if not both_live and self._live_together(sample, old):
+        if not both_live and (self._live_together(sample, old) or self._lived_together(sample, old)):
             return None
         if not both_live and not same_target and (self._others.returns[place] or self._is_undecided(sample, place)):
             return None
@@ -501,6 +502,23 @@ class _Round:
             context.span(counter) for counter in (int(context.steps.samples.counter[sample]), old)
         )
         return len(np.intersect1d(time[first:last], time[other_first:other_last])) >= PROOF_SAMPLES
+
+    def _lived_together(self, sample: int, old: int) -> bool:
+        """Whether a counter was there beside the one of a *sample* before: however alike they count, they are two.
+
+        Targets of equal traffic whose scrapes fail by turns end and begin at the same values again and again.
+        """
+        context, seen = self._context, self._registry.seen
+        if self._registry.are_apart(int(context.steps.samples.counter[sample]), old):
+            return True
+        if not self._returns(np.array([sample]))[0]:
+            # Where history is counted, what follows is known of both.
+            return seen.together_s(int(context.steps.samples.counter[sample]), old) > LOOKBACK_S
+        first, last = context.span(old)
+        here_s = float(context.steps.samples.time[first]) if first < last else np.inf
+        known_s = float(np.nan_to_num(context.cursor.anchor[old], nan=np.inf))
+        begun_s = min(here_s, known_s, seen.first_seen_s(old))
+        return begun_s < float(context.steps.since[sample]) - LOOKBACK_S
 
     def _is_undecided(self, sample: int, place: int) -> bool:
         """Whether a counter of another target may live, and has only not been scraped yet."""
