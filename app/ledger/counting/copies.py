@@ -294,7 +294,7 @@ def are_alike(time: Floats, value: Floats, mine: Ints, theirs: Ints, *, lag_s: f
 
 
 def are_different(time: Floats, value: Floats, mine: Ints, theirs: Ints) -> bool | None:
-    """Whether two series show different values at the same time, or count apart; None if too little of them is known."""
+    """Whether two series show different values at the same time, or count apart; None if it is not known."""
     between = (time[mine] >= time[theirs[0]]) & (time[mine] <= time[theirs[-1]])
     if min(len(mine), len(theirs)) < PROOF_SAMPLES or int(between.sum()) < PROOF_SAMPLES - 1:
         return None

@@ -8,7 +8,7 @@ but loses none. The few steps that are no plain growth get a closer look: falls 
 Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -195,28 +195,35 @@ def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], .
     samples = samples.only(np.isin(arrays.stream[samples.counter], several))
     samples = samples.only(np.lexsort((samples.time, samples.counter)))
     found = []
-    for counter in several.tolist():
-        mine = present[arrays.stream[present] == counter]
-        first, last = (np.searchsorted(samples.counter, mine, side=side) for side in ("left", "right"))
-        spans = {
-            each: np.arange(*span) for each, span in zip(mine.tolist(), zip(first, last, strict=True), strict=True)
-        }
-        for one, other in combinations(spans, 2):
-            begin_s = max(float(samples.time[spans[each][0]]) for each in (one, other))
-            end_s = min(float(samples.time[spans[each][-1]]) for each in (one, other))
-            if begin_s >= end_s:
+    for one, other, end_s in _seen_together(samples, arrays.stream):
+        counter, spans = int(arrays.stream[one]), [_span(samples, each) for each in (one, other)]
+        if not registry.are_copies(one, other):
+            different = are_different(samples.time, samples.value, *spans)
+            if different:
+                registry.part(one, other)
+            if different is not False:
                 continue
-            if not registry.are_copies(one, other):
-                different = are_different(samples.time, samples.value, spans[one], spans[other])
-                if different:
-                    registry.part(one, other)
-                if different is not False:
-                    continue
-            found.append((counter, end_s))
-            if samples.value[np.concatenate([spans[one], spans[other]])].max() >= CERTAIN_EVENTS:
-                for pair in registry.learn_copies(other, one):
-                    registry.unite(*pair)
+        found.append((counter, end_s))
+        if samples.value[np.concatenate(spans)].max() >= CERTAIN_EVENTS:
+            for pair in registry.learn_copies(other, one):
+                registry.unite(*pair)
     return tuple(found)
+
+
+def _seen_together(samples: Samples, stream: Ints) -> Iterator[tuple[int, int, float]]:
+    """The pairs of series of one *stream* that were there at the same time, with the last such time."""
+    present = np.unique(samples.counter)
+    for counter in np.unique(stream[present]).tolist():
+        mine = present[stream[present] == counter].tolist()
+        times = {each: samples.time[_span(samples, each)] for each in mine}
+        for one, other in combinations(mine, 2):
+            end_s = float(min(times[one][-1], times[other][-1]))
+            if max(times[one][0], times[other][0]) < end_s:
+                yield one, other, end_s
+
+
+def _span(samples: Samples, counter: int) -> Ints:
+    return np.arange(*np.searchsorted(samples.counter, [counter, counter + 1]))
 
 
 def _link(
