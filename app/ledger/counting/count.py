@@ -33,7 +33,7 @@ from app.ledger.counting.steps import SampleContext, Steps
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, WARM_UP_S
-from app.slo.arrays import Bools, Floats
+from app.slo.arrays import Bools, Floats, Ints
 
 # Series are linked so often at most: what ended is known only once those that go on elsewhere are united.
 _LINK_PASSES = 3
