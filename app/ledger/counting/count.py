@@ -113,10 +113,7 @@ def count(
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
-    known_partings = len(registry.partings)
-    doubled = _doubled(original, registry) if finds_links else ()
-    for pair in registry.partings[known_partings:]:
-        cursor.part(*pair)
+    doubled = _doubled(original, cursor, registry) if finds_links else ()
     cursor.merge_united(registry)
     return Count(
         increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
@@ -178,7 +175,7 @@ def united(samples: Samples, registry: Registry) -> Samples:
     return replace(samples, counter=arrays.stream[samples.counter]) if arrays.united else samples
 
 
-def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], ...]:
+def _doubled(samples: Samples, cursor: LastSamples, registry: Registry) -> tuple[tuple[int, float], ...]:
     """The counters of which *samples* came under several series at the same time, each with the last such time.
 
     What they differ by is noted as a label of copies, so that the next series that differs in it counts once at once.
@@ -192,6 +189,7 @@ def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], .
     several = streams[members > 1]
     if not len(several):
         return ()
+    known_partings = len(registry.partings)
     samples = samples.only(np.isin(arrays.stream[samples.counter], several))
     samples = samples.only(np.lexsort((samples.time, samples.counter)))
     found = []
@@ -207,6 +205,8 @@ def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], .
         if samples.value[np.concatenate(spans)].max() >= CERTAIN_EVENTS:
             for pair in registry.learn_copies(other, one):
                 registry.unite(*pair)
+    for pair in registry.partings[known_partings:]:
+        cursor.part(*pair)
     return tuple(found)
 
 
