@@ -91,32 +91,26 @@ def count(
     of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
     original, samples = samples, _without_late_of_restarted(united(samples, registry), cursor, registry)
     cursor.go_on_apart(samples)
-    steps = Steps.of(cursor.fresh(samples), cursor)
-    links: tuple[Link, ...] = ()
-    # Each union may show another one: a series that ended continues in one that is itself a copy.
-    for _ in range(_LINK_PASSES if finds_links else 0):
-        found = _link(steps, cursor, registry, until=until, known_s=known_s)
-        if not found:
-            break
-        links += found
-        steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
+    passes = _LINK_PASSES if finds_links else 0
+    steps, links = _linked(samples, cursor, registry, until=until, known_s=known_s, passes=passes)
     # Falls and first samples are judged with the samples behind *until*, and only those up to it are counted.
     within = steps.samples.time <= until
     context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts, known_s=known_s)
-    first_samples = np.flatnonzero(steps.is_first & within)
     new_series: tuple[NewSeries, ...] = ()
     new_targets: tuple[FirstSighting, ...] = ()
-    if len(first_samples):
+    if (steps.is_first & within).any():
         context = context or SampleContext(steps, cursor, registry, starts, known_s)
-        new_series, new_targets = find_first_samples(context, first_samples, findings, registry)
-    increments = _increments(steps, within, registry, gaps_s)
+        new_series, new_targets = find_first_samples(
+            context, np.flatnonzero(steps.is_first & within), findings, registry
+        )
+    parts = [of_samples, _increments(steps, within, registry, gaps_s)]
     if findings.hindsight:
-        increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
-    _advance(cursor, steps, within, findings, registry)
+        parts.append(_in_hindsight(findings.hindsight, registry, gaps_s))
+    _advance(cursor, steps, within, findings, registry, notes_seen=True)
     doubled = _doubled(original, cursor, registry) if finds_links else ()
     cursor.merge_united(registry)
     return Count(
-        increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
+        increments=Increments.joined(parts),
         new_targets=new_targets,
         new_series=new_series,
         dipped=tuple(findings.dipped),
@@ -224,6 +218,22 @@ def _seen_together(samples: Samples, stream: Ints) -> Iterator[tuple[int, int, f
 
 def _span(samples: Samples, counter: int) -> Ints:
     return np.arange(*np.searchsorted(samples.counter, [counter, counter + 1]))
+
+
+def _linked(
+    samples: Samples, cursor: LastSamples, registry: Registry, *, until: float, known_s: float | None, passes: int
+) -> tuple[Steps, tuple[Link, ...]]:
+    """The steps of *samples* once counters that prove to be one are united, and how these were linked."""
+    steps = Steps.of(cursor.fresh(samples), cursor)
+    links: tuple[Link, ...] = ()
+    # Each union may show another one: a series that ended continues in one that is itself a copy.
+    for _ in range(passes):
+        found = _link(steps, cursor, registry, until=until, known_s=known_s)
+        if not found:
+            break
+        links += found
+        steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
+    return steps, links
 
 
 def _link(
@@ -348,7 +358,15 @@ def _in_hindsight(found: Sequence[Hindsight], registry: Registry, gap_s: Floats)
     )
 
 
-def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFalls, registry: Registry) -> None:
+def _advance(
+    cursor: LastSamples,
+    steps: Steps,
+    within: Bools,
+    found: JudgedFalls,
+    registry: Registry,
+    *,
+    notes_seen: bool = False,
+) -> None:
     samples, arrays = steps.samples.only(within), registry.arrays
     if len(samples.counter):
         cursor.note_steps(samples.counter, samples.time, steps.delta[within])
@@ -357,7 +375,8 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFall
         same = samples.counter[1:] == samples.counter[:-1]
         last = np.append(~same, True)
         counter, time = samples.counter[last], samples.time[last]
-        registry.seen.note(counter, samples.time[np.append(True, ~same)], time)
+        if notes_seen:
+            registry.seen.note(counter, samples.time[np.append(True, ~same)], time)
         cursor.time[counter] = time
         cursor.value[counter] = samples.value[last]
         np.fmax.at(cursor.target, arrays.target[counter], time)
