@@ -18,6 +18,7 @@ from app.clock import Clock
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt, ending
 from app.delivery.outcome import Failed, Outcome, Rejected, failing_attempt
 from app.delivery.ports import DeliveryInstruments, Outbox, Receiver
+from app.delivery.reach import Reach
 from app.delivery.restarting import restarting
 from app.http.backoff import Backoff
 from app.http.failures import AttemptError
@@ -85,6 +86,16 @@ class DeliveryLoop:
         self._evaluated = asyncio.Event()
         # By receiver, when it was last seen that the machine is awake.
         self._awake_at: dict[str, datetime] = {}
+        self._reach = Reach()
+
+    @property
+    def reaches_nobody_for(self) -> timedelta:
+        """As `Reach.nobody_for`."""
+        return self._reach.nobody_for
+
+    def forget_reach(self) -> None:
+        """Forget which receivers were reached: another process has delivered since."""
+        self._reach = Reach()
 
     def evaluated(self) -> None:
         """Note that an evaluation has ended, and look for new entries; call it in the event loop."""
@@ -142,6 +153,7 @@ class DeliveryLoop:
             links=causes,
         ) as span:
             outcomes = await self._attempt(receiver, entries, at)
+            self._reach.note(receiver.name, outcomes, began_at=at, at=self._clock.now())
             endings = self._endings(entries, outcomes, self._clock.now())
             await asyncio.to_thread(self._outbox.settle, endings, at=self._clock.now())
             for entry in entries:

@@ -28,6 +28,7 @@ from app.store.outbox import (
     oldest_waiting,
     release,
     retry_at,
+    retry_failing,
     waiting_for_unknown_receivers,
 )
 from app.store.outbox_copies import EntryProgress, set_progress
@@ -79,10 +80,14 @@ class StoredOutbox(Outbox):
                     self._notify_fallback(tx, page, receiver, at)
             return claim(tx, receiver, owner=owner, at=at, lease=self.lease, limit=self.most, from_id=from_id)
 
-    def release(self) -> None:
-        """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease."""
+    def release(self, *, at: datetime) -> None:
+        """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease.
+
+        What has failed is tried at once: another process may reach receivers that the one before did not.
+        """
         with self.database.begin() as tx:
             release(tx, living=self.database.living(tx))
+            retry_failing(tx, at=at)
 
     @override
     def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:

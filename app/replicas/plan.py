@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from app.replicas.leases import Lease
-from app.replicas.shards import owners_of
+from app.replicas.shards import SERVICE_SHARD, owners_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,12 @@ def plan(
     held: Mapping[int, int],
     now_s: float,
     may_replace: bool = True,
+    yielding: Collection[str] = (),
 ) -> Plan:
     """The plan of the replica *me*, which holds the shards *held*, each by its epoch.
+
+    Replicas that are *yielding* should not deliver, which is done by the owner of the shard of the service, as long as
+    there are others.
 
     Only where it *may_replace* others it takes what they have not renewed in time: not after an outage of the database,
     in which none could, until each that is there has had the time to.
@@ -35,7 +39,9 @@ def plan(
     to look.
     """
     known = list(leases)
-    preferred = owners_of((lease.shard for lease in known), living)
+    preferred = dict(owners_of((lease.shard for lease in known), living))
+    if SERVICE_SHARD in preferred:
+        preferred |= owners_of([SERVICE_SHARD], set(living).difference(yielding) or living)
     mine = {shard for shard, owner in preferred.items() if owner == me}
     lost = {lease.shard for lease in known if lease.shard in held and not lease.allows(me, held[lease.shard])}
     kept = set(held) - lost

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -102,7 +102,8 @@ class DeliveryRuntime:
 
     async def take_over(self) -> None:
         """See to what a process has left that is no more."""
-        await asyncio.to_thread(self._stored.release)
+        self._loop.forget_reach()
+        await asyncio.to_thread(self._stored.release, at=self._clock.now())
         await self.forward_unknown_receivers()
 
     async def forward_unknown_receivers(self) -> None:
@@ -114,6 +115,11 @@ class DeliveryRuntime:
             )
         if gone:
             self._loop.wake()
+
+    @property
+    def reaches_nobody_for(self) -> timedelta:
+        """How long no receiver has answered any attempt."""
+        return self._loop.reaches_nobody_for
 
     def wake(self) -> None:
         """Look now for what other processes have put into the outbox."""

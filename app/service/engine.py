@@ -65,6 +65,8 @@ _FAR_AHEAD_S = 300.0
 _LATE_SLOTS = 3
 # For the retention, of which only a warning depends.
 _ASK_AGAIN_S = 30.0
+# Shorter than that is a restart of a receiver. Usually half an interval is longer: a page is late by two at most.
+_UNREACHED_S = 5.0
 # What the last deliveries of a set of receivers may take that another has replaced.
 _LAST_ATTEMPTS_S = 15.0
 # The loop is never busy for longer; a reader whose copy has not come by then is refused.
@@ -527,6 +529,8 @@ class Engine:
         # As what is read below: where the database is busy or away, all of it is tried again at the next look.
         with suppress(StoreError):
             await self._do_service_or_not()
+        with suppress(StoreError):
+            await self._yield_delivery(replica)
         shards = len(replica.held.epochs)
         self._components.instruments.replicas(len(replica.seen.living), shards=shards, unowned=replica.unowned)
         slos = {slo.id: slo for slo in self._documents.slos}
@@ -568,6 +572,18 @@ class Engine:
                 await self._delivery.take_over()
                 self._remote_write.start()
             self._did_service = is_mine
+
+    async def _yield_delivery(self, replica: Replica) -> None:
+        """Let another replica deliver where this one reaches no receiver: its network or its name server may be why.
+
+        Raises:
+            StoreError: it is tried again at the next look.
+        """
+        interval_s = self._components.settings.evaluation_interval.total_seconds()
+        reaches_nobody = self._delivery.reaches_nobody_for.total_seconds() >= max(interval_s / 2, _UNREACHED_S)
+        if reaches_nobody and self._did_service and await asyncio.to_thread(replica.yield_delivery):
+            _log.warning("no receiver can be reached from here; another replica delivers")
+            await self._give_back()
 
     def _work_beside(self, client: PrometheusClient) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """What is done beside evaluations, each by itself."""

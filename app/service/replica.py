@@ -29,6 +29,7 @@ from app.store.shards import (
     load_leases,
     renew_leases,
     take_shards,
+    yield_delivery,
 )
 from app.store.shown import load_shown, load_shown_slots
 
@@ -37,6 +38,8 @@ _log = structlog.get_logger(__name__)
 _RENEWALS = 3
 # A failover of the database takes a minute or two; what lasted longer is judged as it is now.
 _MOST_CAUGHT_UP = 10
+# Then it may try again: its way to the receivers may be mended, and that of the other cut.
+_YIELDS_S = 600.0
 # Of all time, for reading what others show: it takes the interpreter from the evaluations.
 _READING_SHARE = 0.1
 
@@ -247,6 +250,21 @@ class Replica:
         await self._use(rest)
         return True
 
+    def yield_delivery(self) -> bool:
+        """Leave it to another replica to deliver, since this one reaches no receiver; whether there is one. Blocks.
+
+        One that has yielded itself has reached none either; this one yields once.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        others = self.seen.living.keys() - self.seen.yielding - {self.held.owner}
+        if not others or self.held.owner in self.seen.yielding:
+            return False
+        with self._database.begin() as transaction:
+            yield_delivery(transaction, self.held.owner, for_s=_YIELDS_S)
+        return True
+
     def leave(self) -> None:
         """Give back everything, and evaluate nothing any more; blocks.
 
@@ -328,6 +346,7 @@ class Replica:
             held=self._taken,
             now_s=self.seen.now_s,
             may_replace=self._looked_s >= self._replaces_from_s,
+            yielding=self.seen.yielding,
         )
 
     def _take(self, shards: Iterable[int]) -> Mapping[int, tuple[int, datetime | None]]:

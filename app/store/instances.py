@@ -21,6 +21,8 @@ instance = Table(
     Column("revision", String),
     # Of a replica that evaluates: another takes its shards when it has not renewed this in time.
     Column("evaluates_until_s", Float(53)),
+    # Of a replica that could reach no receiver: until then another delivers, if there is one that can.
+    Column("yields_until_s", Float(53)),
 )
 
 

@@ -232,6 +232,14 @@ def release(connection: Connection, *, living: Collection[str]) -> int:
     return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
 
 
+def retry_failing(connection: Connection, *, at: datetime) -> None:
+    """Let what waits after a failed attempt be due *at* the latest; what is held, or is being sent, is left alone."""
+    failing = (outbox.c.state == EntryState.WAITING.value) & outbox.c.failing_since.is_not(None)
+    free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
+    later = failing & free & (outbox.c.due_at > at) & ~_held_at(at)
+    connection.execute(update(outbox).where(later).values(due_at=at))
+
+
 def go_back(connection: Connection, *, at: datetime, owns: Callable[[SloId], bool] = lambda _: True) -> None:
     """Let nothing wait for a time that the clock showed while it was ahead: what waits is due *at* the latest.
 

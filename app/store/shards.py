@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    false,
     func,
     or_,
     select,
@@ -46,22 +47,29 @@ shard = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTable:
-    """All leases as one moment shows them; *living* are the replicas that evaluate, with what people know them by."""
+    """All leases as one moment shows them; *living* are the replicas that evaluate, with what people know them by.
+
+    Those that are *yielding* could reach no receiver lately, and leave it to others to deliver.
+    """
 
     now_s: float
     leases: tuple[Lease, ...]
     living: Mapping[str, str]
+    yielding: frozenset[str] = frozenset()
 
 
 def load_leases(connection: Connection, shards: Iterable[int]) -> LeaseTable:
     """The leases of *shards*, also of those that no replica has ever taken."""
     found = {row.shard: Lease(**row._mapping) for row in connection.execute(select(shard))}  # noqa: SLF001  its mapping
     now_s = connection.execute(select(database_now_s(connection))).scalar_one()
-    living = connection.execute(select(instance.c.id, instance.c.name).where(instance.c.evaluates_until_s > now_s))
+    evaluates = instance.c.evaluates_until_s > now_s
+    yields = func.coalesce(instance.c.yields_until_s > now_s, false()).label("yields")
+    living = connection.execute(select(instance.c.id, instance.c.name, yields).where(evaluates)).all()
     return LeaseTable(
         now_s=now_s,
         leases=tuple(found.get(number, Lease(shard=number)) for number in shards),
         living={row.id: row.name for row in living},
+        yielding=frozenset(row.id for row in living if row.yields),
     )
 
 
@@ -76,6 +84,12 @@ def renew_leases(connection: Connection, owner: str, *, term: LeaseTerm, only_se
     unlocked = connection.execute(select(shard.c.shard).where(mine).with_for_update(skip_locked=True)).scalars().all()
     renewed = mine & shard.c.shard.in_(unlocked)
     connection.execute(update(shard).where(renewed).values(expires_at_s=_until_s(connection, term)))
+
+
+def yield_delivery(connection: Connection, owner: str, *, for_s: float) -> None:
+    """Note that a replica leaves it to others to deliver, for some seconds from now on."""
+    until_s = database_now_s(connection) + for_s
+    connection.execute(update(instance).where(instance.c.id == owner).values(yields_until_s=until_s))
 
 
 def take_shards(connection: Connection, owner: str, shards: Collection[int], *, term: LeaseTerm) -> Mapping[int, int]:

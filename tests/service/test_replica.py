@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
@@ -14,8 +17,9 @@ from structlog.testing import capture_logs
 from app.clock import SystemClock
 from app.documents import load_documents
 from app.evaluation import Evaluator
+from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Instruments
-from app.replicas import ALL_SHARDS, SERVICE_SHARD
+from app.replicas import ALL_SHARDS, SERVICE_SHARD, owners_of
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.replica import Replica
@@ -24,9 +28,12 @@ from app.status import Board, DataState
 from app.status.shown import ShownSlos, encode_shown
 from app.store import StoreUnavailableError, open_database
 from app.store.instances import instance
+from app.store.outbox import enqueue
 from app.store.shards import HeldShards, shard
 from app.store.shown import ShownShard, save_shown
+from testbed.sink import Sink
 from testbed.waiting import wait_until
+from tests.support.notifications import firing
 from tests.support.postgres import Postgres
 from tests.support.snapshots import a_snapshot, an_slo
 
@@ -58,10 +65,10 @@ class Evaluations:
 class Process:
     """One process with a replica, which sees the others when it looks."""
 
-    def __init__(self, url: str, closing: ExitStack) -> None:
+    def __init__(self, url: str, closing: ExitStack, *, interval: str = "30s") -> None:
         self.database = open_database(url)
         closing.callback(self.database.close)
-        settings = {"prometheus_url": "http://127.0.0.1:9", "evaluation_interval": "30s"}
+        settings = {"prometheus_url": "http://127.0.0.1:9", "evaluation_interval": interval}
         self.components = Components(
             settings=load_settings(settings),
             database=self.database,
@@ -354,3 +361,38 @@ def test_a_process_that_starts_evaluates_each_of_few_slots_that_were_left(
         assert evaluated == slots[: len(evaluated)]
     else:
         assert evaluated[0] in slots[-3:]
+
+
+def test_a_replica_that_reaches_no_receiver_leaves_it_to_another_to_deliver(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network is cut, or its name server hangs: it lives, and would keep all pages."""
+    monkeypatch.setattr("app.service.engine._UNREACHED_S", 0.1)
+    names = [uuid4().hex for _ in range(2)]
+    delivers = owners_of([SERVICE_SHARD], names)[SERVICE_SHARD]
+    url = postgres_server.new_database()
+    with Sink() as sink, ExitStack() as closing:
+        # By the plan the first delivers, which does not reach the receiver.
+        hooks = {delivers: "http://127.0.0.1:9", **{name: sink.url for name in names if name != delivers}}
+        processes: dict[str, Process] = {}
+        for name, hook in hooks.items():
+            with monkeypatch.context() as patched:
+                patched.setattr("app.store.instances.uuid4", partial(UUID, name))
+                processes[name] = process = Process(url, closing, interval="5s")
+            delivery = _config({"receivers": [{"name": "hook", "webhook": {"url": hook}}]}, tmp_path / f"{name}.json")
+            engine = Engine(replace(process.components, delivery=delivery), load_documents(tmp_path))
+            engine.start()
+            closing.callback(engine.stop)
+        assert processes[delivers].components.service_lease.is_mine
+        with processes[delivers].database.begin() as tx:
+            enqueue(tx, [firing()], receivers=["hook"], at=datetime.now(UTC))
+        sink.wait_for(lambda one: bool(one.received))
+        deliver = [name for name, one in processes.items() if one.components.service_lease.is_mine]
+        assert deliver == [name for name in names if name != delivers]
+
+
+def _config(text: object, file: Path) -> DeliveryConfig:
+    file.write_bytes(orjson.dumps(text))
+    loaded = load_config(file, environment={})
+    assert not loaded.errors
+    return loaded.config

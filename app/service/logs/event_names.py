@@ -26,6 +26,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown_receivers_postponed": "what waits for receivers that are gone is seen to at the next start",
         "no_receivers": "no Alertmanager and no receiver is set: alerts are shown, and no notification is sent",
         "reports_wait": "reports wait for the database",
+        "yielded": "no receiver can be reached from here; another replica delivers",
     },
     "evaluation": {
         "selector_matches_nothing": "a selector matches nothing",

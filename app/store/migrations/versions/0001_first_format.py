@@ -90,6 +90,7 @@ def _make_replicas() -> None:
         sa.Column("expires_at_s", sa.Float(53)),
         sa.Column("revision", sa.String),
         sa.Column("evaluates_until_s", sa.Float(53)),
+        sa.Column("yields_until_s", sa.Float(53)),
         sa.PrimaryKeyConstraint("id", name="pk_instance"),
     )
     op.create_table(
