@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.documents import Defaults, load_documents
-from app.replicas import ALL_SHARDS, SERVICE_SHARD, SLO_SHARDS, owners_of, shards_of
+from app.replicas import ALL_SHARDS, SERVICE_SHARD, SLO_SHARDS, Lease, owners_of, plan, shards_of
 from app.slo import Slo, SloId
 
 _DOCUMENT = """
@@ -78,3 +78,22 @@ def test_only_shards_of_who_joins_or_leaves_move() -> None:
     assert moved
     assert {after[shard] for shard in moved} == {"d"}
     assert owners_of(ALL_SHARDS, []) == {}
+
+
+def test_delivery_moves_from_who_yields_to_another_and_nothing_else_does() -> None:
+    """Where all have yielded, each may as well."""
+    names = ["a", "b", "c"]
+    delivers = owners_of([SERVICE_SHARD], names)[SERVICE_SHARD]
+    leases = [Lease(shard=shard) for shard in ALL_SHARDS]
+
+    def wanted(yielding: list[str]) -> dict[str, set[int]]:
+        plans = {me: plan(leases, names, me, held={}, now_s=0.0, yielding=yielding) for me in names}
+        return {me: set(one.take) for me, one in plans.items()}
+
+    before, after = wanted([]), wanted([delivers])
+    assert wanted(names) == before
+    assert SERVICE_SHARD not in after[delivers]
+    assert [SERVICE_SHARD in one for one in after.values()].count(True) == 1
+    assert {me: one - {SERVICE_SHARD} for me, one in after.items()} == {
+        me: one - {SERVICE_SHARD} for me, one in before.items()
+    }
