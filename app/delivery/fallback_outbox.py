@@ -5,7 +5,7 @@ together with copies of the pages that wait in the stored one and cannot be clai
 outbox; what became of entries in memory is stored as soon as the database can be written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,6 +39,10 @@ from app.store.recipients import enqueue_routed, notified_receivers
 _AGAIN = timedelta(seconds=5)
 # What the receivers of before a reload are sending ends within seconds; memory is brought up to date as often.
 _SOON = timedelta(seconds=1)
+# Memory is compared with what waits for all receivers so often where they are few, and where they are not: each brings
+# its own up to date at every claim, and dozens in trouble took a quarter of a core at one second.
+_ALL_AGAIN = timedelta(seconds=10)
+_FEW_RECEIVERS = 4
 # Shown with every page that is in memory only, so that its reader knows that a crash would lose it.
 _DURABILITY = ("durability", "degraded")
 
@@ -67,7 +71,7 @@ class FallbackOutbox(Outbox):
         self._comparing = memory.comparing
         self._under_way: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
-        self._refreshed_at: dict[str, datetime] = {}
+        self._all_refreshed_at: datetime | None = None
         self._unclaimable: set[str] = set()
         self._oldest_stored: datetime | None = None
 
@@ -203,13 +207,10 @@ class FallbackOutbox(Outbox):
                 # Before the database is read: an entry that ends there meanwhile may add that of a fallback, and both
                 # of them, or the first, are seen.
                 ended = ended_entries(tx)
-            # With dozens of receivers in trouble, each of which claims, all would be read dozens of times a second, in
-            # threads that evaluations wait for.
-            due = {name for name in {receiver, *known} if name == receiver or self._is_old(name, at)}
+            due = {receiver, *known} if self._may_refresh_all(known, at) else {receiver}
             try:
                 for name in due:
                     self._copy_waiting(name)
-                    self._refreshed_at[name] = at
                 with self._stored.database.read() as tx:
                     unsettled = ended & waiting_entries(tx)
             except StoreError:
@@ -218,9 +219,12 @@ class FallbackOutbox(Outbox):
                 with self._memory.database.begin() as tx:
                     self._shared.in_use = not clear_ended(tx)
 
-    def _is_old(self, receiver: str, at: datetime) -> bool:
-        refreshed_at = self._refreshed_at.get(receiver)
-        return refreshed_at is None or not timedelta(0) <= at - refreshed_at < _SOON
+    def _may_refresh_all(self, known: Collection[str], at: datetime) -> bool:
+        before, pause = self._all_refreshed_at, _SOON if len(known) <= _FEW_RECEIVERS else _ALL_AGAIN
+        if before is not None and timedelta(0) <= at - before < pause:
+            return False
+        self._all_refreshed_at = at
+        return True
 
     def _copy_waiting(self, receiver: str) -> None:
         """Copy the pages that wait in the database, and drop what no longer does; only while comparing.
