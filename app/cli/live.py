@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
-from app.cli.live_figures import FiguresReader, LiveFigures, findings_of, newest_interval_s
+from app.cli.live_figures import FiguresReader, LiveFigures, findings_of, scraped_every_s
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import (
@@ -336,7 +336,7 @@ class Inspector:
     async def _series_seen(self, whole: Selector, wanted: Iterable[Matcher]) -> SeriesSeen:
         """The labels of a metric, and the values of those that are *wanted*."""
         values = {matcher.label: await self._values(whole, matcher.label) for matcher in wanted}
-        shown = {label for labels in await self._labels_of(probe.one_series(whole)) for label in labels}
+        shown = {label for labels in await self._labels_of(probe.some_series(whole)) for label in labels}
         labels = shown | {label for label, found in values.items() if found}
         return SeriesSeen(labels=labels, values=values)
 
@@ -366,7 +366,7 @@ class Inspector:
         if not scraped:
             return
         samples = await self._ask(probe.samples_of(slo.sli.terms[0].selector, scraped[0]))
-        every_s = newest_interval_s(samples.times)
+        every_s = scraped_every_s(samples)
         if every_s is None:
             return
         widened = with_windows_of_at_least(slo, timedelta(seconds=float(shortest_windows_s(np.array([every_s]))[0])))

@@ -145,8 +145,10 @@ class FiguresReader:
     async def _scraped_every_s(self, slo: Slo) -> float | None:
         selector = slo.sli.terms[0].selector
         scraped = (await self._ask(probe.scraped_series(selector))).labels
-        times = (await self._ask(probe.samples_of(selector, scraped[0]))).times if scraped else np.array([])
-        return newest_interval_s(times)
+        if not scraped:
+            return None
+        found = await self._ask(probe.samples_of(selector, scraped[0]))
+        return scraped_every_s(found)
 
     def _span(self, slo: Slo, history: timedelta | None, series: int, every_s: float | None) -> timedelta | None:
         """The part of the SLO window that can be read; None where nothing is known of a day."""
@@ -177,6 +179,11 @@ class FiguresReader:
 
     async def _ask(self, expr: str, *, at: datetime | None = None) -> Matrix:
         return await self.client.instant(expr, at or self.at, deadline=self.deadline_s)
+
+
+def scraped_every_s(samples: Matrix) -> float | None:
+    """How often the first of some series is scraped: others may be there, with its labels and more."""
+    return newest_interval_s(samples.times[: samples.lengths[:1].sum()])
 
 
 def newest_interval_s(times: Floats) -> float | None:

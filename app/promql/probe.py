@@ -12,6 +12,8 @@ _LOOK_BACK = "1d"
 
 # Long enough to see how a metric behaves; a day of samples of every series would be much to read.
 _BEHAVIOUR = "6h"
+# Not all series of a metric have all of its labels.
+_SOME_SERIES = 20
 # Holds several scrapes, up to five minutes apart.
 _LATELY_SCRAPED = "20m"
 
@@ -70,9 +72,9 @@ def label_values(selector: Selector, label: str) -> str:
     return f"group by ({label_text(label)}) ({_lately(selector)})"
 
 
-def one_series(selector: Selector) -> str:
-    """One of the selector's series, with all its labels but the name."""
-    return f"topk(1, {_lately(selector)})"
+def some_series(selector: Selector) -> str:
+    """A few of the selector's series, with all their labels but the name."""
+    return f"topk({_SOME_SERIES}, {_lately(selector)})"
 
 
 def sum_of(events: str) -> str:
@@ -91,7 +93,7 @@ def scraped_series(selector: Selector) -> str:
 
 
 def samples_of(selector: Selector, labels: Mapping[str, str]) -> str:
-    """The samples of the one series with these labels that the selector picks, as they were scraped lately."""
+    """The samples of the series with these labels that the selector picks, as they were scraped lately."""
     exact = (Matcher(label, MatchOp.EQUAL, value) for label, value in labels.items() if label != NAME)
     return f"{render(selector.with_matchers(*exact))}[{_LATELY_SCRAPED}]"
 

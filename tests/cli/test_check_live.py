@@ -87,6 +87,9 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     samples = [
         series("rare_total", 300, up, code="200"),
         series("rare_total", 300, up, code="500"),
+        series("mixed_total", 300, up),
+        # The labels of the other, and one more.
+        series("mixed_total", 300, up * 0.01, code="500"),
         series("half_count", 60, up, instance="a"),
         series("half_bucket", 60, up, instance="a", le="0.3"),
         series("half_bucket", 60, up, instance="a", le="0.5"),
@@ -130,8 +133,9 @@ def test_a_gauge_is_refused_by_metadata_or_by_behaviour(
     assert not document["ok"]
 
 
-def test_scrapes_too_rare_for_the_short_windows_are_told(imported: str, tmp_path: Path) -> None:
-    document = live_document(imported, tmp_path, "{total: rare_total, bad: 'rare_total{code=\"500\"}'}")
+@pytest.mark.parametrize("name", ["rare_total", "mixed_total"])
+def test_scrapes_too_rare_for_the_short_windows_are_told(name: str, imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, f"{{total: {name}, bad: '{name}{{code=\"500\"}}'}}")
 
     assert codes(document["warnings"]) == ["scraped_seldom"]
     assert "every 300 s" in document["warnings"][0]["problem"]
