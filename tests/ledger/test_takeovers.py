@@ -232,3 +232,24 @@ def test_a_target_may_go_on_if_its_largest_counter_may(registry: Registry) -> No
         assert ended.may_continue_as(new, registry.arrays) is may
     counted_as_bad = stood(registry, ({"code": "d"}, 300.0), bad=1.0)
     assert not ended.may_continue_as(counted_as_bad, registry.arrays)
+
+
+@pytest.mark.parametrize("scrapes", [1, 3, 8])
+@pytest.mark.parametrize("start", [28.0, 60_000.0])
+def test_a_target_that_is_renamed_for_some_scrapes_was_the_same_meanwhile(scrapes: int, start: float) -> None:
+    """As a target of its own it would count all of its past: errors of weeks within one scrape."""
+    times = grid(0, END)
+    renamed = (times > CUT) & (times <= CUT + 30.0 * scrapes)
+    history = History(
+        [
+            (
+                {"__name__": "rq_total", "job": "api", "instance": name, "code": code},
+                (times[seen], np.floor(value + pace * times[seen])),
+            )
+            for name, seen in (("10.0.0.7:80", ~renamed), ("node-7", renamed))
+            for code, value, pace in (("200", start, 0.02), ("500", start / 2, 0.0))
+        ]
+    )
+    for total, bad in (history.final(600.0, END - 600), history.backwards(600.0, END - 600)):
+        assert total == pytest.approx(0.02 * (END - 1200), abs=4)
+        assert bad == 0

@@ -40,7 +40,8 @@ class _Others:
 
     The last *time* and *value* of each, and whether it *lives*: it was seen after that time too, before it was *due*,
     by when it must be seen again unless it has ended. *returns*: it was seen within the look-back. Of those that were
-    away for longer, and are back by the time, it is their first sample since.
+    away for longer, and are back by the time, it is their first sample since. It is seen *again_s* at a value *again*,
+    infinite and NaN if it is not.
     """
 
     counter: Ints
@@ -49,6 +50,8 @@ class _Others:
     due: Floats
     lives: Bools
     returns: Bools
+    again_s: Floats
+    again: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,8 @@ class _Round:
             due=due,
             lives=again_s[kept] <= due,
             returns=again_s[kept] <= time[kept] + LOOKBACK_S,
+            again_s=again_s[kept],
+            again=again[kept],
         )
 
     def _scrape_s(self, own: _OfRow, place: Ints, size: int) -> Floats:
@@ -369,7 +374,7 @@ class _Round:
                 or not self._is_near(first_samples[0], place, certain=False)
             ):
                 continue
-            if not known and (others.returns[mine].any() or newest < others.due[mine].max()):
+            if not known and newest < others.due[mine].max():
                 continue
             pairs = [
                 (sample, partner)
@@ -377,6 +382,7 @@ class _Round:
                 for partner in [each for each in self._partners(sample, change) if each in ended][:1]
                 if self._is_near(sample, partner, certain=False)
                 and not self._lived_together(sample, int(others.counter[partner]))
+                and (known or not others.returns[partner] or self._stands_between(sample, partner))
                 and (not others.lives[mine].any() or self._goes_on(sample, partner))
             ]
             # Where an exporter forgets idle series, others begin in the same scrape by chance, most with one event.
@@ -481,11 +487,23 @@ class _Round:
             return None
         if not both_live and (self._live_together(sample, old) or self._lived_together(sample, old)):
             return None
-        if not both_live and not same_target and (self._others.returns[place] or self._is_undecided(sample, place)):
+        comes_back = bool(self._others.returns[place]) and not self._stands_between(sample, place)
+        if not both_live and not same_target and (comes_back or self._is_undecided(sample, place)):
             return None
         self._taken.add(old)
         self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
         return Link(new, old, duplicate=both_live, at=float(samples.time[sample]))
+
+    def _stands_between(self, sample: int, place: int) -> bool:
+        """Whether a counter is only there while another one is away, and leads from where that one stood to its return.
+
+        A target that is renamed for some scrapes has been the other one meanwhile.
+        """
+        samples = self._context.steps.samples
+        _, last = self._context.span(int(samples.counter[sample]))
+        ended_s, ended = float(samples.time[last - 1]), float(samples.value[last - 1])
+        again_s, again = float(self._others.again_s[place]), float(self._others.again[place])
+        return ended_s < again_s and ended <= again + _SLACK_EVENTS
 
     def _explains(self, sample: int, place: int) -> bool:
         """Whether a counter is nearer to a first value than the series itself, if that was there before it was away."""
