@@ -167,6 +167,10 @@ def test_what_is_missing_and_which_setting_matters_is_said(tmp_path: Path) -> No
             assert WARNING in said
             assert "SLOBURN_PROMETHEUS_PARTIAL" in said
         assert (ticket.cause, ticket.severity) == (Cause.NO_DATA, Severity.TICKET)
+        run.restart()
+        run.run(END - 5.5 * HOUR, END - 5.45 * HOUR)
+        with run.database.read() as transaction:
+            assert load_active_alerts(transaction) == (ticket,)
         source.down = False
         run.run(END - 5.5 * HOUR, END - 5.4 * HOUR)
         assert ProblemCode.PARTIAL_DATA not in codes(run)
