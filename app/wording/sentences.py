@@ -14,6 +14,14 @@ _RECOVERED = {
     EndCode.TRAFFIC_RETURNED: "traffic is back",
     EndCode.BUDGET_RECOVERED: "the error budget has recovered",
 }
+# A condition that is over, as its opposite: "the error budget is exhausted" beside "resolved" reads as both.
+_BACK = {
+    Cause.NO_DATA: "data is back",
+    Cause.NO_TRAFFIC: "traffic is back",
+    Cause.BUDGET_CONSUMED: "less of the error budget is consumed again",
+    Cause.BUDGET_RUNS_OUT: "the error budget no longer runs out so soon",
+    Cause.BUDGET_EXHAUSTED: "the error budget is no longer exhausted",
+}
 _STALE = {
     None: "Data is missing",
     FrozenCause.NO_TRAFFIC: "Traffic has stopped",
@@ -182,8 +190,8 @@ def span(duration: timedelta) -> str:
 def _over(notification: Notification) -> str:
     if not notification.recovered:
         return f"{subject(notification)}: {_closed(notification)}"
-    if notification.cause is Cause.NO_DATA:
-        return f"{subject(notification)}: data is back"
+    if notification.cause in _BACK:
+        return f"{subject(notification)}: {_BACK[notification.cause]}"
     if notification.condition:
         return f"{subject(notification)}: resolved: {notification.condition}"
     return f"{subject(notification)} is no longer burning its error budget"

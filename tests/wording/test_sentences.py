@@ -132,7 +132,7 @@ def test_the_reason_of_an_early_end_is_given() -> None:
     ("cause", "said"),
     [
         (Cause.NO_DATA, "checkout availability: data is back"),
-        (Cause.BUDGET_EXHAUSTED, "checkout availability: resolved: the error budget is exhausted"),
+        (Cause.BUDGET_EXHAUSTED, "checkout availability: the error budget is no longer exhausted"),
     ],
 )
 def test_the_end_of_a_condition_is_said(cause: Cause, said: str) -> None:
