@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from app.promql.inclusion import is_larger_bucket, native_of
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import render
 from app.sli import TimeSlices, named_terms
-from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
+from app.slo import Evaluated, Events, Matcher, MatchOp, Selector, Sli, Slo, SloId, Term, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
@@ -425,6 +426,11 @@ def _no_bucket(selector: Selector, bounds: Sequence[str]) -> LiveFinding | None:
     below = [bound for bound in bounds if float(bound) < threshold]
     above = [bound for bound in bounds if float(bound) > threshold]
     finite = _finite(bounds)
+    other = next((bound for bound in finite if Decimal(bound) == threshold), None)
+    if other is not None:
+        spelled = probe.without(selector, BUCKET).with_matchers(Matcher(BUCKET, MatchOp.EQUAL, other))
+        remedy = f'it is written le="{other}" there: write total: and good: {render(spelled)}, without threshold:'
+        return LiveFinding(problem, remedy, ProblemCode.BUCKET_MISSING)
     if not below or not finite:
         return LiveFinding(problem, f"write one of {', '.join(finite or bounds)}", ProblemCode.BUCKET_MISSING)
     if below[-1] == finite[-1]:

@@ -96,6 +96,9 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         series("half_bucket", 60, up, instance="a", le="+Inf"),
         series("half_count", 60, up, instance="b"),
         series("half_bucket", 60, up, instance="b", le="0.5"),
+        series("odd_count", 60, up),
+        series("odd_bucket", 60, up, le="00.300"),
+        series("odd_bucket", 60, up, le="+Inf"),
         series("wobbling", 60, noise, state="late"),
         # Nine days, one event in five minutes, a tenth of them bad.
         series("slow_total", 300, np.arange(0, 9 * 288) * 0.9, code="200"),
@@ -156,6 +159,16 @@ def test_a_threshold_above_all_buckets_names_none_in_which_everything_is_good(im
 
     (error,) = document["errors"]
     assert (error["code"], error["remedy"][:14]) == ("bucket_missing", "write 0.3, 0.5")
+
+
+def test_a_bound_that_the_client_writes_otherwise_is_told_with_what_to_write(imported: str, tmp_path: Path) -> None:
+    """nginx-lua-prometheus pads bounds with zeros, so that they sort."""
+    document = live_document(imported, tmp_path, "{histogram: odd, threshold: 300ms}")
+    (finding,) = (one for one in document["warnings"] + document["errors"] if one["code"] == "bucket_missing")
+    assert 'good: odd_bucket{le="00.300"}' in finding["remedy"]
+
+    document = live_document(imported, tmp_path, "{total: odd_count, good: 'odd_bucket{le=\"00.300\"}'}")
+    assert "bucket_missing" not in codes(document["warnings"] + document["errors"])
 
 
 def test_good_events_above_the_total_are_told(imported: str, tmp_path: Path) -> None:
