@@ -208,6 +208,7 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
         ("heartbeat: {}", "heartbeat: url is missing; write url or url_file or url_env"),
         ("receivers: [{name: a, webhook: {url: 'http://x'}}]\nwatchdog: {receiver: a}", "a is no Alertmanager"),
         ("receivers:\n  - name: a\n    email: {host: m, from: nobody, to: []}", "'nobody' is no address"),
+        ("receivers:\n  - name: a\n    email: {host: 'm:587', from: a@b.c, to: [a@b.c]}", "host: m and port: 587"),
         ("receivers: {a: 1}", "receivers: must be a list"),
         ("changes: [{name: a, query: 'up(', service: [job], version: v}]", "changes[0].query: "),
         ("changes: [{name: a, query: up, service: [], version: v}]", "changes[0].service: "),

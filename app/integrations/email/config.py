@@ -30,13 +30,24 @@ def _mail_address(value: Any) -> str:
     return text
 
 
+def _mail_host(value: Any) -> str:
+    text = scalars.read_text(value)
+    host, colon, port = text.rpartition(":")
+    # An IPv6 address has more colons.
+    if colon and ":" not in host and port.isdecimal():
+        raise refuse(f"{text!r} holds a port", f"write host: {host} and port: {port}")
+    if "/" in text:
+        raise refuse(f"{text!r} is not a host", "write its name or address, such as smtp.example.org")
+    return text
+
+
 MailAddress = Annotated[str, PlainValidator(_mail_address)]
 
 
 class EmailModel(Model):
     """A mail server, and who is written to."""
 
-    host: Text
+    host: Annotated[str, PlainValidator(_mail_host)]
     port: Whole | None = None
     encryption: Annotated[Encryption, PlainValidator(_encryption)] = Encryption.STARTTLS
     sender: MailAddress = Field(alias="from")
