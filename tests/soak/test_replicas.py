@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import httpx
@@ -28,7 +29,7 @@ import pytest
 from testbed.servers import prometheus
 from testbed.service import Server, sloburn, write_documents
 from testbed.shop import Shop, serving_shop
-from testbed.sink import Sink
+from testbed.sink import Received, Sink
 from testbed.stack import QUICK, look
 from testbed.tcp_proxy import TcpProxy
 from testbed.waiting import wait_until
@@ -100,6 +101,9 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.F
             [one for one in wanted if one not in came],
             [one for one in came if one in wanted] == [one for one in wanted if one in came],
         )
+    _log.warning(
+        "how late messages came, in seconds after their slot: %s", _lateness(running.sink.received, running.away)
+    )
     _log.warning("the database was away: %s", running.away)
     apart = [one for one in unlike if not one.is_close]
     _log.warning("transitions of one only: %s", apart)
@@ -116,6 +120,17 @@ def test_replicas_that_die_freeze_and_are_cut_off_lose_nothing(request: pytest.F
     # Otherwise all this has shown nothing.
     assert messages
     assert replicas.transitions
+
+
+def _lateness(received: Sequence[Received], away: Sequence[tuple[datetime, datetime]]) -> str:
+    """How long after the ends of their slots messages came, the first of each key, while the database was there."""
+    firsts: dict[str, float] = {}
+    for came, one in zip(received, heard(received), strict=True):
+        slot = one.news.ends_at or one.news.starts_at
+        if not any(since - _LATE * SLOT <= slot <= until + _LATE * SLOT for since, until in away):
+            firsts.setdefault(one.key, came.at - slot.timestamp())
+    late_s = sorted(firsts.values()) or [0.0]
+    return f"half within {median(late_s):.1f}, the latest {', '.join(f'{one:.1f}' for one in late_s[-5:])}"
 
 
 def _without_end(news: News) -> News:
