@@ -130,6 +130,8 @@ class DeliveryRuntime:
         self._active.hold(unwritten)
         # Also where there is nothing to hold: it waits for what compares memory with the database.
         await asyncio.to_thread(self._outbox.hold, unwritten, at=at)
+        if not unwritten and self._stored.service_lease.is_mine:
+            await asyncio.to_thread(self._outbox.copy_pages)
         self._loop.evaluated()
 
     @property

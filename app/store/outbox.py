@@ -228,16 +228,28 @@ def claim(
 def release(connection: Connection, *, living: Collection[str]) -> int:
     """End the leases of owners that are not *living*; how many there were."""
     leased = (outbox.c.state == EntryState.WAITING.value) & outbox.c.leased_until.is_not(None)
-    orphaned = leased & outbox.c.leased_by.not_in(living)
-    return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
+    orphaned = _unlocked(connection, leased & outbox.c.leased_by.not_in(living))
+    for some in _chunks(orphaned):
+        values = {"leased_until": None, "leased_by": None}
+        connection.execute(update(outbox).where(outbox.c.id.in_(some)).values(**values))
+    return len(orphaned)
 
 
 def retry_failing(connection: Connection, *, at: datetime) -> None:
     """Let what waits after a failed attempt be due *at* the latest; what is held, or is being sent, is left alone."""
     failing = (outbox.c.state == EntryState.WAITING.value) & outbox.c.failing_since.is_not(None)
     free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
-    later = failing & free & (outbox.c.due_at > at) & ~_held_at(at)
-    connection.execute(update(outbox).where(later).values(due_at=at))
+    for some in _chunks(_unlocked(connection, failing & free & (outbox.c.due_at > at) & ~_held_at(at))):
+        connection.execute(update(outbox).where(outbox.c.id.in_(some)).values(due_at=at))
+
+
+def _unlocked(connection: Connection, which: ColumnElement[bool]) -> Sequence[int]:
+    """The ids of entries that no other transaction has locked, locked now.
+
+    One of a replica that was cut off keeps its locks for seconds: every page would wait for them.
+    """
+    found = connection.execute(select(outbox.c.id).where(which).order_by(outbox.c.id).with_for_update(skip_locked=True))
+    return found.scalars().all()
 
 
 def go_back(connection: Connection, *, at: datetime, owns: Callable[[SloId], bool] = lambda _: True) -> None:

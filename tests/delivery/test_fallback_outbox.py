@@ -322,14 +322,19 @@ def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database,
     ]
 
 
-def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
-    database: Database, tmp_path: Path
+@pytest.mark.parametrize("is_tried", [True, False])
+def test_a_stored_page_is_sent_before_its_end_though_it_cannot_be_read(
+    database: Database, tmp_path: Path, *, is_tried: bool
 ) -> None:
+    """It was tried before, or waited at the end of an evaluation."""
     outbox = _outbox(database)
-    now = _now()
     _write(database, firing())
-    (entry,) = outbox.claim("am", at=_now())
-    outbox.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
+    now = _now()
+    if is_tried:
+        (entry,) = outbox.claim("am", at=_now())
+        outbox.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
+    else:
+        outbox.copy_pages()
     with unreadable(database, tmp_path):
         outbox.hold([resolved()], at=now)
         for status in NotificationStatus.FIRING, NotificationStatus.RESOLVED:

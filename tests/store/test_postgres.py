@@ -1,7 +1,7 @@
 """PostgreSQL as the store: several processes at once, and what fails is said without a password or a traceback."""
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text, update
 
 from app.store import (
     StoreDriverError,
@@ -13,7 +13,7 @@ from app.store import (
 )
 from app.store import postgres as backend
 from app.store.instances import instance
-from app.store.outbox import LEASE, claim, enqueue
+from app.store.outbox import LEASE, claim, enqueue, outbox, release, retry_failing
 from testbed.waiting import wait_until
 from tests.support.notifications import START, firing, resolved
 from tests.support.postgres import Postgres
@@ -153,4 +153,14 @@ def test_two_replicas_that_claim_at_once_share_the_entries_and_none_waits(postgr
         theirs = claim(other, "am", owner="other", at=START, lease=LEASE)
     assert [entry.notification.slo for entry in mine] == ["a", "b"]
     assert [entry.notification.slo for entry in theirs] == ["c"]
+    with database.begin() as tx:
+        failing = {"failing_since": START, "due_at": START + LEASE, "leased_until": None}
+        tx.execute(update(outbox).where(outbox.c.id.in_([entry.id for entry in mine])).values(failing))
+    # What a replica that was cut off has locked is left alone by the one that takes its place.
+    with database._backend.engine.begin() as one, database._backend.engine.begin() as other:
+        one.execute(select(outbox.c.id).where(outbox.c.id == mine[0].id).with_for_update())
+        retry_failing(other, at=START)
+        assert release(other, living=[]) == 1
+        again = claim(other, "am", owner="third", at=START, lease=LEASE)
+    assert [entry.notification.slo for entry in again] == ["b", "c"]
     database.close()
