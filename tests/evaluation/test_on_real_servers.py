@@ -1,18 +1,20 @@
 """Budgets against the truth, and live against backfill, on a real Prometheus and a real VictoriaMetrics."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 from typing_extensions import override
 
 from app.clock import SystemClock
 from app.evaluation import Source
-from app.prometheus import HttpConfig, Matrix, open_client
+from app.prometheus import HttpConfig, Limits, Matrix, open_client
 from app.status import Snapshot
 from testbed.openmetrics import create_blocks, import_into
 from testbed.servers import prometheus, victoria_metrics
@@ -39,26 +41,35 @@ LIMITS = {
 
 @dataclass(slots=True)
 class Asked(Source):
-    """A server over HTTP that answers one question after another, each in a loop of its own."""
+    """A server over HTTP, with a client for each event loop that asks, which ends with the loop."""
 
     url: str
-    questions: list[str] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncIterator[Source], Source]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
-        async with self._client() as client:
-            return await client.instant(expr, at, deadline=deadline)
+        return await (await self._client()).instant(expr, at, deadline=deadline)
 
     @override
     async def range(
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
     ) -> Matrix:
-        async with self._client() as client:
-            return await client.range(expr, start, end, step, deadline=deadline)
+        return await (await self._client()).range(expr, start, end, step, deadline=deadline)
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[Source]:
-        async with open_client(HttpConfig(url=self.url), clock=SystemClock()) as client:
+    async def _client(self) -> Source:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            opened = self._opened()
+            self._clients[loop] = opened, await anext(opened)
+        _, client = self._clients[loop]
+        return client
+
+    async def _opened(self) -> AsyncIterator[Source]:
+        # As each loop does with its generators, it closes this one at its end.
+        async with open_client(HttpConfig(url=self.url), clock=SystemClock(), limits=self.limits) as client:
             yield client
 
 
