@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from app.adjustments import AdjustmentEffect, AdjustmentSelector
+from app.prometheus import Matrix
 from app.slo import Slo, SloId
 from tests.adjustments.test_recurrence import adjusting
 from tests.evaluation.memory import MemorySource, Series
@@ -119,12 +121,13 @@ def test_a_composite_is_what_its_components_make_of_every_minute(tmp_path: Path)
     """Two days of three services, one of them at rest for an hour; live and from history alike."""
     series = shop()
     watched = watch({name: sli for name, (sli, _) in COMPOSITES.items()}, tmp_path / "slos")
+    minutes = minutes_of(series)
     with live_and_fresh(watched, series, tmp_path) as both:
         live, fresh = both
         for each in both:
             for name, (_, truth) in COMPOSITES.items():
                 snapshot = each.snapshot(f"shop-{name}")
-                assert (snapshot.total, snapshot.bad) == pytest.approx(truth(minutes_of(series))), name
+                assert (snapshot.total, snapshot.bad) == pytest.approx(truth(minutes)), name
                 assert snapshot.bad > 0
                 assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
                 assert (snapshot.data, snapshot.problems) == ("fresh", ())
@@ -134,6 +137,38 @@ def test_a_composite_is_what_its_components_make_of_every_minute(tmp_path: Path)
             each.run(END, END + 600)
             each.backfill(END + 600)
         assert differences(live.figures, fresh.figures) == {}
+
+
+def test_no_sample_is_asked_for_of_before_the_components_began(tmp_path: Path) -> None:
+    """Their own history has told when that was; a window of a month is complete all the same."""
+    began = END - 40 * HOUR
+    steps = [availability(job, window="30d") for job in ("cart", "pay")]
+    journey = {"name": "journey", "objective": 99, "window": "30d", "sli": {"all_of": [CART, PAY]}}
+    watched = slos([*steps, {"service": "shop", "slos": [journey]}], tmp_path / "slos")
+    source = Dated([counter(requests(job), (began, END + HOUR)) for job in ("cart", "pay")])
+    with Running(watched, source, tmp_path / "db") as one:
+        one.tick(END)
+        one.backfill(END)
+        one.tick(END + 30)
+        shown = one.snapshot("shop-journey")
+        assert shown.data == "fresh"
+        assert shown.total == pytest.approx(40 * 60, abs=2)
+        assert shown.bad == 0
+        assert one.evaluator.backfill_progress == 1.0
+    # The ends of what was read.
+    assert abs(min(source.at) - began) <= HOUR
+
+
+@dataclass(slots=True)
+class Dated(MemorySource):
+    """A Prometheus in memory that notes up to when samples were asked for."""
+
+    at: list[float] = field(default_factory=list)
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        self.at.append(at.timestamp())
+        return await MemorySource.instant(self, expr, at, deadline=deadline)
 
 
 def test_time_that_is_excluded_of_a_component_is_excluded_from_its_composites(tmp_path: Path) -> None:

@@ -135,7 +135,9 @@ class CompositeHistories:
         ledger = self._ledger_writer.ledger
         last = round(tracked.complete_from_s) // ledger.interval_s
         most = max(_MOST_SLOTS // max(_rows_of(tracked), 1), COARSE_WIDTH_S // ledger.interval_s)
-        begin_s = max(tracked.wanted_from_s, tracked.complete_from_s - most * ledger.interval_s)
+        # A day of samples is read for a window of 30 days, if there are no more.
+        nothing_before_s = min(self._nothing_before_s(tracked), tracked.complete_from_s - COARSE_WIDTH_S)
+        begin_s = max(tracked.wanted_from_s, nothing_before_s, tracked.complete_from_s - most * ledger.interval_s)
         # As far as pieces of history go, which begin on the coarsest grid.
         first = int(begin_s // COARSE_WIDTH_S) * COARSE_WIDTH_S // ledger.interval_s + 1
         stretch = self._stretches[tracked.key] = _Stretch(tracked=tracked, first=first, last=last)
@@ -172,16 +174,25 @@ class CompositeHistories:
                 made = slots_of_slices(slices, ledger)
                 ledger.replace_slots(row, slices.first_slot(ledger.interval_s), made, live=False)
                 note_measured(ledger, row, slices)
-        tracked.complete_from_s = since_s
+        tracked.complete_from_s = tracked.wanted_from_s if since_s <= self._nothing_before_s(tracked) else since_s
         self._ledger_writer.set_history_progress(tracked)
         used = {key for other in self._stretches.values() for key in other.components}
         self._components = {key: slots for key, slots in self._components.items() if key in used}
+
+    def _nothing_before_s(self, tracked: TrackedSli) -> float:
+        """Before when no component has any sample, as far as their own history tells, which has been read."""
+        leaves = leaves_of(tracked)
+        if any(leaf.wanted_from_s > tracked.wanted_from_s for leaf in leaves):
+            return -np.inf
+        rows = [row for leaf in leaves for row in leaf.rows.values()]
+        first_s = np.fmin.reduce(self._ledger_writer.ledger.first_sample_s[rows], initial=np.inf)
+        return float(first_s) - COARSE_WIDTH_S
 
     def _slots(self, tracked: TrackedSli) -> dict[str, ComponentSlots]:
         return {key[0]: self._components[key] for key in self._stretches[tracked.key].components}
 
     def _slots_of(self, tracked: TrackedSli) -> int:
-        wanted_s = tracked.complete_from_s - tracked.wanted_from_s
+        wanted_s = max(tracked.complete_from_s - max(tracked.wanted_from_s, self._nothing_before_s(tracked)), 0.0)
         return min(round(wanted_s) // self._ledger_writer.ledger.interval_s * _rows_of(tracked), _MOST_SLOTS)
 
 
