@@ -34,7 +34,7 @@ FAULT = END - 14 * HOUR
 """When the fault begins; it lasts five hours at most."""
 INCIDENT = (FAULT - 2 * HOUR, FAULT + 7 * HOUR)
 BURNING, WELL = SloId("checkout-requests"), SloId("search-requests")
-EVERY_S = 300 if IS_SOAK else 900
+EVERY_S = 300 if IS_SOAK else 1800
 """Where nothing happens, so many seconds are between two slots."""
 _PATIENT_S = 30.0
 COOL_DOWN_S = 0.1

@@ -74,9 +74,9 @@ def within(since: float, until: float, value: float, otherwise: float) -> Value:
 
 @contextmanager
 def live_and_fresh(watched: Sequence[Slo], source: Source, folder: Path) -> Iterator[tuple[Running, Running]]:
-    """One that has run for half an hour and one that has just started, which agree ten minutes later."""
+    """One that has run for a quarter of an hour and one that has just started, which agree ten minutes later."""
     with Running(watched, source, folder / "live.db") as live, Running(watched, source, folder / "fresh.db") as fresh:
-        live.run(END - 1800, END, backfill=False)
+        live.run(END - 900, END, backfill=False)
         fresh.tick(END)
         for each in (live, fresh):
             each.backfill(END)

@@ -100,7 +100,7 @@ FAULTS: dict[str, Hurt] = {
 ALL = [(name, duration) for name in FAULTS for duration in DURATIONS]
 EVERY = 300 if SOAK > 1 else 1800
 CHOSEN = [(name, DURATIONS[number % 3]) for number, name in enumerate(FAULTS)]
-CASES = ALL if SOAK > 1 else [case for case in CHOSEN if case[0] in {"away", "stopped", "429", "truncated", "partial"}]
+CASES = ALL if SOAK > 1 else [case for case in CHOSEN if case[0] in {"away", "429", "truncated", "partial"}]
 SPOILING = ["html", "silent", *(["500", "truncated", "partial", "slow", "429", "reset"] if SOAK > 1 else [])]
 """The faults of the questions about one SLI."""
 

@@ -22,7 +22,7 @@ END = 1_800_000_000
 START = END - 2700
 LATER = END + 900
 """When all that was counted provisionally by the end has become final."""
-AT_ONCE = 50 if IS_SOAK else 8
+AT_ONCE = 50 if IS_SOAK else 4
 SEEDS = range(500 * SOAK if IS_SOAK else AT_ONCE)
 DIFFERING = 0.04
 """Of the histories may be counted otherwise live than from the past: docs/counting.md names the kinds."""

@@ -138,7 +138,8 @@ def test_slots_of_the_future_lose_nothing_once_the_clock_is_corrected(live: Runn
     assert Cause.NO_DATA not in {alert.cause for alert in alerts}
 
 
-@pytest.mark.parametrize("share", [0.3, 0.9])
+@pytest.mark.soak
+@pytest.mark.parametrize("share", [0.3, 0.9] if IS_SOAK else [0.9])
 def test_missed_slots_are_counted_by_the_next_tick(live: Running, world: World, share: float) -> None:
     dice = np.random.default_rng(4)
     slots = [at for at in range(world.end - int(LIVED_H * HOUR), world.end - 600, INTERVAL_S) if dice.random() > share]
@@ -154,7 +155,8 @@ def test_prometheus_away_is_caught_up(live: Running, world: World, minutes: int)
     assert_same(live, world)
 
 
-@pytest.mark.parametrize("hours", [2, 8])
+@pytest.mark.soak
+@pytest.mark.parametrize("hours", [2, 8] if IS_SOAK else [8])
 def test_prometheus_away_for_hours_is_caught_up_an_hour_in_a_tick(
     long_world: World, tmp_path: Path, hours: int
 ) -> None:

@@ -23,6 +23,7 @@ from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Figures, Noted, Running, figures
 from tests.support.postgres import Postgres
+from tests.support.soak import IS_SOAK
 
 AT, HOUR = 1_772_323_200.0, 3600.0
 TERM = LeaseTerm(lease_s=15.0, look_every_s=1.0)
@@ -32,7 +33,7 @@ BROKEN = ("a", "d")
 Undisturbed = tuple[Figures, set[tuple[object, ...]], list[str]]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if IS_SOAK else ["postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         opened = open_database(f"sqlite:///{tmp_path}/shared.db")
@@ -112,6 +113,7 @@ def _expire(database: Database, owner: str) -> None:
         tx.execute(update(shard).where(shard.c.owner == owner).values(expires_at_s=1.0))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("frozen_at", [AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
 def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
     database: Database, tmp_path: Path, frozen_at: float, undisturbed: Undisturbed
@@ -159,6 +161,7 @@ def _stored(database: Database) -> tuple[object, ...]:
     return _transitions(database), _sent(database), [(one.owner, one.epoch, one.stepped_at) for one in leases]
 
 
+@pytest.mark.soak
 def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database, tmp_path: Path) -> None:
     all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
     kept = [slo for slo in all_slos if not slo.id.startswith("a-")]
