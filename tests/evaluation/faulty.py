@@ -180,6 +180,13 @@ def watched(slos: tuple[Slo, ...], url: str, path: Path) -> Iterator[Watched]:
             running.do(source.aclose())
 
 
+@contextmanager
+def connected(slos: tuple[Slo, ...], url: str, path: Path) -> Iterator[Running]:
+    """An evaluator over a server at *url*, by one client."""
+    with watched(slos, url, path) as run:
+        yield run.running
+
+
 def build(server: Server, traces: Traces, folder: Path) -> World:
     """The run without any fault."""
     slos, path = slos_of(traces, folder / "slos"), folder / "until_fault.db"

@@ -17,6 +17,7 @@ from testbed.process import closed_port
 from testbed.servers import prometheus, victoria_metrics
 from testbed.traces import Samples
 from testbed.waiting import wait_until
+from tests.evaluation.faulty import connected
 from tests.evaluation.memory import Floats
 from tests.evaluation.plain import document, slos
 from tests.evaluation.running import Running
@@ -129,7 +130,7 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
     ]
     with (
         serve(samples, tmp_path / "data") as url,
-        Running(slos(documents, tmp_path / "slos"), Asked(url), tmp_path / "sloburn.db") as running,
+        connected(slos(documents, tmp_path / "slos"), url, tmp_path / "sloburn.db") as running,
     ):
         running.run(END - LIVED, END)
         running.backfill(END)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
+from app.clock import SystemClock
 from app.ingest.counting.slot_queries import _longest_read_s
 from app.ingest.series.tracked_slis import tracked_slis_of
-from app.prometheus import Limits, Matrix, TooLargeError
+from app.prometheus import HttpConfig, Limits, Matrix, TooLargeError, open_client
 from app.promql.matching import matches
 from app.promql.selector_text import parse_selector
 from app.slo import Slo
@@ -153,11 +154,22 @@ def test_a_gap_is_caught_up_in_shorter_pieces_the_longer_it_was_refused(tmp_path
     assert lengths == [3600, 1800, 900, 300, 300, 300, 300]
 
 
+@dataclass(slots=True)
+class Small(Asked):
+    """Takes no answer of more than 48 KiB."""
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        limits = Limits(answer_bytes=48 * 1024)
+        async with open_client(HttpConfig(url=self.url), clock=SystemClock(), limits=limits) as client:
+            return await client.instant(expr, at, deadline=deadline)
+
+
 def test_it_is_read_in_parts_from_a_real_prometheus(tmp_path: Path) -> None:
     series = _fleet(300, end=REAL_END + 60)
     create_blocks(samples_of(series), tmp_path / "prometheus")
     with prometheus(tmp_path / "prometheus") as server:
-        source = Asked(server.url, limits=Limits(answer_bytes=48 * 1024))
+        source = Small(server.url)
         with Running(_both(tmp_path), source, tmp_path / "live.db", history=timedelta(0)) as live:
             live.run(REAL_END - 120, REAL_END)
             total = {slo: live.snapshot(slo).windows[0].total for slo in (BIG, SMALL)}

@@ -15,9 +15,9 @@ from app.sli import TimeSlices
 from testbed.native_histograms import FLAGS, Histogram, exponential, remote_write
 from testbed.servers import Server, prometheus
 from tests.cli.test_check import codes, live_document
+from tests.evaluation.faulty import connected
 from tests.evaluation.plain import document, slos
-from tests.evaluation.running import Running, differences
-from tests.evaluation.test_on_real_servers import Asked
+from tests.evaluation.running import differences
 
 HOUR, DAY = 3600, 86_400
 END = 1_699_909_200
@@ -191,8 +191,8 @@ def test_live_and_history_are_the_truth_at_a_bound_of_the_buckets(served: Served
     ]
     loaded = slos(documents, tmp_path / "slos")
     with (
-        Running(loaded, Asked(served.url), tmp_path / "live.db") as live,
-        Running(loaded, Asked(served.url), tmp_path / "fresh.db") as fresh,
+        connected(loaded, served.url, tmp_path / "live.db") as live,
+        connected(loaded, served.url, tmp_path / "fresh.db") as fresh,
     ):
         live.run(END - LIVED, END)
         live.backfill(END)
@@ -237,7 +237,7 @@ def test_slices_and_rules_read_native_histograms(served: Served, tmp_path: Path)
         for metric in metrics
     ]
     loaded = slos(documents, tmp_path / "slos")
-    with Running(loaded, Asked(served.url), tmp_path / "sloburn.db") as running:
+    with connected(loaded, served.url, tmp_path / "sloburn.db") as running:
         running.tick(END)
         running.backfill(END)
         for metric in metrics:
@@ -272,7 +272,7 @@ def test_names_of_opentelemetry_count_live_and_in_history(served: Served, tmp_pa
     ]
     loaded = slos(documents, tmp_path / "slos")
     pay, cart = routes = [f"shop-availability:{named.route}={route}" for route in ("/pay", "/cart")]
-    with Running(loaded, Asked(served.url), tmp_path / "sloburn.db") as running:
+    with connected(loaded, served.url, tmp_path / "sloburn.db") as running:
         running.run(END - LIVED, END)
         running.backfill(END)
         shown = {

@@ -1,6 +1,6 @@
 """Over random histories of metrics as the field has them, no count is further from the truth than `increase()`.
 
-`make test` takes 8 histories, `SLOBURN_SOAK` above 1 so many times 2,000. A seed that fails can be looked at alone:
+`make test` takes 16 histories, `SLOBURN_SOAK` above 1 so many times 2,000. A seed that fails can be looked at alone:
 `random_history(seed, ...)` makes its samples and `compare` counts them.
 """
 
@@ -13,7 +13,7 @@ from tests.evaluation.against_increase import GRACE_S, compare, median_points
 from tests.support.soak import IS_SOAK, SOAK
 
 END = 1_800_000_000
-AT_ONCE = 100 if IS_SOAK else 8
+AT_ONCE = 100 if IS_SOAK else 16
 LIVE_S = 3600 if IS_SOAK else 1500
 """How long each history is counted live."""
 SEEDS = range(2000 * SOAK if IS_SOAK else AT_ONCE)

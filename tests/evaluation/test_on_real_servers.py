@@ -1,9 +1,8 @@
 """Budgets against the truth, and live against backfill, on a real Prometheus and a real VictoriaMetrics."""
 
-import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing_extensions import override
 
 from app.clock import SystemClock
 from app.evaluation import Source
-from app.prometheus import HttpConfig, Limits, Matrix, open_client
+from app.prometheus import HttpConfig, Matrix, open_client
 from app.status import Snapshot
 from testbed.openmetrics import create_blocks, import_into
 from testbed.servers import prometheus, victoria_metrics
 from testbed.trace_kinds import KINDS, generate
 from testbed.traces import Trace, Traces
-from tests.evaluation.running import Running, differences, slos_of
+from tests.evaluation.faulty import connected
+from tests.evaluation.running import differences, slos_of
 from tests.support.soak import SOAK
 
 HOUR, DAY = 3600, 86_400
@@ -40,36 +40,27 @@ LIMITS = {
 
 @dataclass(slots=True)
 class Asked(Source):
-    """A server over HTTP, with a client for each event loop that asks, which ends with the loop."""
+    """A server over HTTP that answers one question after another, each in a loop of its own."""
 
     url: str
-    limits: Limits = field(default_factory=Limits)
-    _clients: dict[tuple[asyncio.AbstractEventLoop, str], tuple[asyncio.Task[None], Source]] = field(
-        default_factory=dict
-    )
+    questions: list[str] = field(default_factory=list)
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
-        return await (await self._client()).instant(expr, at, deadline=deadline)
+        async with self._client() as client:
+            return await client.instant(expr, at, deadline=deadline)
 
     @override
     async def range(
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
     ) -> Matrix:
-        return await (await self._client()).range(expr, start, end, step, deadline=deadline)
+        async with self._client() as client:
+            return await client.range(expr, start, end, step, deadline=deadline)
 
-    async def _client(self) -> Source:
-        place = asyncio.get_running_loop(), self.url
-        if place not in self._clients:
-            opened = asyncio.get_running_loop().create_future()
-            self._clients[place] = asyncio.create_task(self._keep_open(opened)), await opened
-        return self._clients[place][1]
-
-    async def _keep_open(self, opened: asyncio.Future[Source]) -> None:
-        async with open_client(HttpConfig(url=self.url), clock=SystemClock(), limits=self.limits) as client:
-            opened.set_result(client)
-            # Until the loop ends, which cancels all that goes on in it.
-            await asyncio.Event().wait()
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[Source]:
+        async with open_client(HttpConfig(url=self.url), clock=SystemClock()) as client:
+            yield client
 
 
 @contextmanager
@@ -101,8 +92,8 @@ def test_budgets_are_the_truth_and_live_equals_backfill(serve: Serve, seed: int,
     slos = slos_of(traces, tmp_path / "slos", window="1d")
     with (
         serve(traces, tmp_path / "data") as url,
-        Running(slos, Asked(url), tmp_path / "live.db") as live,
-        Running(slos, Asked(url), tmp_path / "fresh.db") as fresh,
+        connected(slos, url, tmp_path / "live.db") as live,
+        connected(slos, url, tmp_path / "fresh.db") as fresh,
     ):
         live.run(end - lived, end)
         live.backfill(end)
