@@ -167,10 +167,13 @@ def test_only_a_webhook_that_asks_for_it_gets_the_ids_of_the_trace(wanted: bool)
 
 def test_a_request_is_a_trace_and_its_query_is_no_part_of_it() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with recording() as seen, listening(Served(telemetry=seen.telemetry).app()) as url:
-        get = httpx.Client(base_url=url, trust_env=False, headers={"traceparent": parent}).get
-        assert get("/api/v1/slos", params={"q": "secret-4711"}).status_code == 200
-        assert get("/metrics").status_code == get("/-/healthy").status_code == 200
+    with (
+        recording() as seen,
+        listening(Served(telemetry=seen.telemetry).app()) as url,
+        httpx.Client(base_url=url, trust_env=False, headers={"traceparent": parent}) as client,
+    ):
+        assert client.get("/api/v1/slos", params={"q": "secret-4711"}).status_code == 200
+        assert client.get("/metrics").status_code == client.get("/-/healthy").status_code == 200
     (request,) = seen.spans
     assert request.name == "GET /api/v1/slos"
     assert request.trace == parent.split("-")[1]
