@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, Request, Response, Route, expect,
 
 from testbed.servers import browser_binary
 from testbed.waiting import PATIENCE_S
+from tests.support.soak import IS_SOAK
 
 PHONE, DESKTOP = 390, 1_400
 """Widths in pixels that every page is looked at with."""
@@ -24,12 +26,11 @@ MOST_ASSET_BYTES = 150_000
 """What a page may load besides itself, as files."""
 _AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 _HEIGHT = 900
-_LIGHT: Literal["light"] = "light"
-_DARK: Literal["dark"] = "dark"
+_Scheme = Literal["light", "dark"]
+_SCHEMES: tuple[_Scheme, ...] = ("light", "dark")
 expect.set_options(timeout=PATIENCE_S * 1_000)
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-_COLOURS = {"type": "rule", "values": ["color-contrast"]}
 _RUN_AXE = """async (rules) => {
   const { violations } = await axe.run(document, { runOnly: rules });
   const where = ({ html, failureSummary }) => `${html} ${failureSummary}`;
@@ -84,23 +85,25 @@ class Visit:
 
     @property
     def flaws(self) -> list[str]:
-        """What axe finds to be serious, and what is wider than the window, at both widths in light and dark."""
+        """What axe finds to be serious, and what is wider than the window, at both widths in light and dark.
+
+        In `make test` on a phone in light and on a desktop in dark.
+        """
         found: list[str] = []
-        for width in (PHONE, DESKTOP):
+        looks = product((PHONE, DESKTOP), _SCHEMES) if IS_SOAK else zip((PHONE, DESKTOP), _SCHEMES, strict=True)
+        for width, scheme in looks:
             self.page.set_viewport_size({"width": width, "height": _HEIGHT})
-            # Colours are all that a scheme changes.
-            for scheme, rules in ((_LIGHT, _RULES), (_DARK, _COLOURS)):
-                self.page.emulate_media(color_scheme=scheme)
-                found += [f"{width} px, {scheme}: {one}" for one in self._serious_findings(rules)]
+            self.page.emulate_media(color_scheme=scheme)
+            found += [f"{width} px, {scheme}: {one}" for one in self._serious_findings()]
             if self.overflow > 0:
                 found.append(f"{width} px: {self.overflow} px too wide")
         return found
 
-    def _serious_findings(self, rules: object) -> list[str]:
+    def _serious_findings(self) -> list[str]:
         if not self.page.evaluate("'axe' in window"):
             # Through the debugger, which no content security policy keeps out.
             self.page.evaluate(_AXE.read_text() + ";undefined")
-        found: list[str] = self.page.evaluate(_RUN_AXE, rules)
+        found: list[str] = self.page.evaluate(_RUN_AXE, _RULES)
         return found
 
     @property
