@@ -69,7 +69,7 @@ def _demo(folder: Path) -> Iterator[Demo]:
     output = folder / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "demo", "up", "--days=2", *flags],
+            [sys.executable, "-m", "demo", "up", "--days=2", "--traffic=0.3", *flags],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
