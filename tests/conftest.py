@@ -28,7 +28,7 @@ gc.disable()
 # Prometheus, Alertmanager and promtool hold little in tests: their collectors need not run so often.
 os.environ.setdefault("GOGC", "400")
 # A busy machine may stall any example.
-settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 40)
+settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 25)
 settings.load_profile("sloburn")
 # So it may any answer: clients give up after 5 s by default, and no request of a test is about that.
 for _timeout in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TIMEOUT_CONFIG):

@@ -16,7 +16,7 @@ from tests.alerting.promtool import disagreement, rule
 from tests.support.soak import IS_SOAK, SOAK
 
 BATCHES = 5 if IS_SOAK else 1
-PAIRS = 50 if IS_SOAK else 25
+PAIRS = 50 if IS_SOAK else 10
 SLOTS = 120
 BEGIN = 1_800_000_000.0
 

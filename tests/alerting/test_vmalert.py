@@ -25,7 +25,7 @@ from tests.evaluation.memory import Floats, Series
 from tests.evaluation.plain import slos
 from tests.support.soak import IS_SOAK, SOAK
 
-PAIRS = 25 if IS_SOAK else 10
+PAIRS = 25 if IS_SOAK else 5
 SLOTS = 120
 STEP = INTERVAL.total_seconds()
 BEGIN = 1_699_999_200.0

@@ -170,7 +170,7 @@ class Leases(RuleBasedStateMachine):
                 self.leases[shard], replica.held[shard] = mine, mine.epoch
 
 
-Leases.TestCase.settings = settings(max_examples=30 * SOAK, stateful_step_count=40, deadline=None)
+Leases.TestCase.settings = settings(max_examples=10 * SOAK, stateful_step_count=40, deadline=None)
 TestLeases = Leases.TestCase
 
 
