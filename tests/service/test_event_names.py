@@ -26,8 +26,9 @@ def calls() -> Sequence[tuple[str, str | None, str | None]]:
 
 
 def _calls() -> Iterator[tuple[str, str | None, str | None]]:
-    for file in (ROOT / "app").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+    texts = (file.read_text() for file in (ROOT / "app").rglob("*.py"))
+    for text in texts:
+        for node in ast.walk(ast.parse(text)) if "log." in text else ():
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -228,7 +229,8 @@ def test_an_evaluation_has_as_many_spans_for_a_hundred_slos_as_for_one(tmp_path:
 
 def test_opentelemetry_is_imported_where_traces_are_recorded_only() -> None:
     """The SDK and the exporter take 0.3 s and 20 MB: a service without traces never imports them."""
-    modules = {str(file.relative_to(APP)): ast.parse(file.read_text()).body for file in APP.rglob("*.py")}
+    texts = {str(file.relative_to(APP)): file.read_text() for file in APP.rglob("*.py")}
+    modules = {file: ast.parse(text).body for file, text in texts.items() if re.search("opentelemetry|otel", text)}
     imported = {
         file
         for file, body in modules.items()
