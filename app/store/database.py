@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from app.store import postgres
 from app.store.backend import Backend
-from app.store.errors import StoreLockedError, StoreUnavailableError
+from app.store.errors import StoreFencedError, StoreLockedError, StoreUnavailableError
 from app.store.sqlite import open_in_memory, open_sqlite, open_sqlite_beside, open_sqlite_for_reading
 
 Transaction = Connection
@@ -143,6 +143,9 @@ class Database:
             self._check_locked(since)
             try:
                 yield
+            except StoreFencedError:
+                # It has waited for nobody: another replica has what it would have written.
+                raise
             except StoreLockedError:
                 # Not of one that gave up itself: each of those who wait would make all others give up too.
                 self._locked_at = time.monotonic()

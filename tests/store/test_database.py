@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from app.store import (
     Database,
     StoreCorruptError,
     StoreError,
+    StoreFencedError,
     StoreLockedError,
     StoreUnavailableError,
     open_database,
@@ -282,6 +284,33 @@ def test_a_write_that_gives_up_since_another_has_does_not_make_later_ones_give_u
     with database.begin():
         pass
     assert errors == ["the database is locked by another program"]
+    database.close()
+
+
+def test_a_write_that_is_fenced_makes_no_other_give_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has waited for nobody: pages and evaluations that wait for their turn are written."""
+    database = open_database(url(tmp_path / "x.db"))
+    waits, written = threading.Event(), threading.Event()
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            if threading.current_thread().name == "waiting":
+                waits.set()
+            return time.monotonic()
+
+    def write() -> None:
+        with database.begin():
+            written.set()
+
+    monkeypatch.setattr("app.store.database.time", Clock)
+    waiting = threading.Thread(target=write, name="waiting")
+    with pytest.raises(StoreFencedError), database.begin():  # noqa: PT012  the other write waits meanwhile
+        waiting.start()
+        assert waits.wait(60)
+        raise StoreFencedError("another replica has them")
+    waiting.join(60)
+    assert written.is_set()
     database.close()
 
 
