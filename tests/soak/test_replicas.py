@@ -221,7 +221,7 @@ class _Running:
 
     def _restart(self, dice: random.Random) -> None:
         server = dice.choice(self.replicas)
-        # Without the database it ends with an error while it starts; and by the signal itself where it has hardly begun.
+        # Without the database it ends with an error while it starts; by the signal itself where it has hardly begun.
         assert server.stop() in {0, 2, -signal.SIGTERM}, server.log[-3000:]
         server.launch()
 
