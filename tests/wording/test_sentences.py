@@ -126,6 +126,7 @@ def test_the_reason_of_an_early_end_is_given() -> None:
     notification = resolve(firing(), at=START, end=SLO_REMOVED)
     assert summary(notification) == "checkout availability: this alert is closed because the SLO was removed"
     assert "This alert is closed because the SLO was removed. This is not a recovery." in description(notification)
+    assert notification.exhausted_at is None
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,8 @@ def resolve(notification: Notification, *, at: datetime, end: End | None = None)
         status=NotificationStatus.RESOLVED,
         at=at,
         ends_at=at,
+        # By the burn rate of before, which has stopped or is not known any more.
+        exhausted_at=None,
         stale=None,
         stale_cause=None,
         end_code=None if end is None else end.code,
