@@ -171,8 +171,12 @@ def test_what_is_missing_and_which_setting_matters_is_said(tmp_path: Path) -> No
         run.run(END - 5.5 * HOUR, END - 5.45 * HOUR)
         with run.database.read() as transaction:
             assert load_active_alerts(transaction) == (ticket,)
+        source.lost = lambda _labels: True
+        run.run(END - 5.45 * HOUR, END - 5.4 * HOUR)
+        with run.database.read() as transaction:
+            assert [one.starts_at for one in load_active_alerts(transaction)] == [ticket.starts_at]
         source.down = False
-        run.run(END - 5.5 * HOUR, END - 5.4 * HOUR)
+        run.run(END - 5.4 * HOUR, END - 5.3 * HOUR)
         assert ProblemCode.PARTIAL_DATA not in codes(run)
         assert run.evaluator.partial is None
         with run.database.read() as transaction:

@@ -297,10 +297,12 @@ def _add_no_data(
             continue
         newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
         if partial is not None:
-            # A start or a change of documents begins to count the time anew, and ends no ticket.
+            newest = member.tracked.partial_since_s
+        if member.tracked.partial is not None and newest is not None:
+            # A start begins to count the time anew, and so does the last of partial data: neither ends a ticket.
             tickets = (one for one in of_conditions.get(slo_id, ()) if one.cause is Cause.NO_DATA and one.firing)
             begun = ((one.since - wanted).timestamp() for one in tickets if one.since is not None)
-            newest = min([member.tracked.partial_since_s, *begun])
+            newest = min([newest, *begun])
         condition = no_data(
             missing=missing,
             since=None if newest is None else datetime.fromtimestamp(newest, UTC),
