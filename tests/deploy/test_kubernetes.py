@@ -55,7 +55,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "secretMounts": [{"name": "pagerduty", "secretName": "oncall"}],
     "ingress": {"enabled": True, "host": "slo.example.org", "className": "nginx", "tls": [{"hosts": ["a"]}]},
-    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "serviceMonitor": {"enabled": True, "existingSecret": "scrape", "labels": {"release": "prometheus"}},
     "prometheusRule": {"enabled": True},
     "dashboards": {"enabled": True},
     "networkPolicy": {"enabled": True, "egress": [{"to": [{"namespaceSelector": {}}]}]},
@@ -80,14 +80,14 @@ def run(*command: str, given: str | None = None) -> subprocess.CompletedProcess[
     )
 
 
-def rendered(values: dict[str, Any], *flags: str) -> dict[tuple[str, str], dict[str, Any]]:
+def rendered(values: dict[str, Any], *flags: str, release: str = "sloburn") -> dict[tuple[str, str], dict[str, Any]]:
     """What `helm template` makes of *values*, by kind and name."""
-    return _rendered(yaml.safe_dump(values), *flags)
+    return _rendered(yaml.safe_dump(values), *flags, release=release)
 
 
 @functools.cache
-def _rendered(values: str, *flags: str) -> dict[tuple[str, str], dict[str, Any]]:
-    done = run(*("helm", "template", "sloburn", str(CHART), "-n", "sloburn", "-f", "-", *flags), given=values)
+def _rendered(values: str, *flags: str, release: str = "sloburn") -> dict[tuple[str, str], dict[str, Any]]:
+    done = run(*("helm", "template", release, str(CHART), "-n", "sloburn", "-f", "-", *flags), given=values)
     assert done.returncode == 0, done.stderr
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout) if one}
 
@@ -281,6 +281,43 @@ def test_the_rules_find_the_job_of_the_service_monitor() -> None:
     assert not any(kind in {"ServiceMonitor", "PrometheusRule"} for kind, _ in rendered(EVERYTHING))
 
 
+def test_an_autoscaler_decides_alone_how_many_pods_there_are() -> None:
+    manifests = rendered({**POSTGRESQL, "autoscaling": {"enabled": True, "minReplicas": 3}}, "--kube-version", OLDEST)
+    assert "replicas" not in manifests[("Deployment", "sloburn")]["spec"]
+    scaler = manifests[("HorizontalPodAutoscaler", "sloburn")]
+    kubernetes_validate.validate(scaler, OLDEST, strict=True)
+    assert scaler["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "sloburn"}
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 4)
+    assert ("PodDisruptionBudget", "sloburn") in manifests
+
+
+@pytest.mark.parametrize("release", ["123", "a" * 53], ids=["number", "longest"])
+def test_names_of_releases_and_charts_may_be_odd(release: str) -> None:
+    """What reads as a number or a truth is a text, and the pods of the longest name have labels that are allowed."""
+    given = {
+        "nameOverride": "true",
+        "serviceMonitor": {"enabled": True, "existingSecret": "12"},
+        "access": {"anonymousRead": False, "existingSecret": "34"},
+        "settings": {"SLOBURN_CHANGES_PER_MINUTE": 1_000_000, "SLOBURN_MCP": True, "SLOBURN_LOG_FORMAT": "text"},
+        "extraEnv": [{"name": "SLOBURN_LOG_LEVEL", "value": "a\"b'c: {}"}],
+    }
+    manifests = rendered(given, "--kube-version", NEWEST, "-a", OPERATOR, release=release)
+    for (kind, name), manifest in manifests.items():
+        if kind != "ServiceMonitor":
+            kubernetes_validate.validate(manifest, NEWEST, strict=True)
+        # The label of a revision of a StatefulSet has a hash of ten characters after its name.
+        assert kind != "StatefulSet" or len(f"{name}-0123456789") <= 63
+    (service,) = (one for (kind, _), one in manifests.items() if kind == "Service")
+    (monitor,) = (one["spec"] for (kind, _), one in manifests.items() if kind == "ServiceMonitor")
+    assert service["metadata"]["labels"][monitor["jobLabel"]] == "sloburn"
+    assert monitor["endpoints"][0]["authorization"] == {"credentials": {"name": "12", "key": "token"}}
+    environment = {one["name"]: one.get("value") for one in pod_of(manifests)["containers"][0]["env"]}
+    assert environment["SLOBURN_CHANGES_PER_MINUTE"] == "1000000"
+    assert environment["SLOBURN_MCP"] == "true"
+    assert environment["SLOBURN_LOG_FORMAT"] == "text"
+    assert environment["SLOBURN_LOG_LEVEL"] == given["extraEnv"][0]["value"]
+
+
 def test_grafana_gets_every_dashboard() -> None:
     manifests = rendered({"dashboards": {"enabled": True}})
     found = {
@@ -308,6 +345,16 @@ def test_grafana_gets_every_dashboard() -> None:
         ({"kubernetes": {"kinds": ["secrets"]}}, "kinds"),
         ({"access": {"forwardAuth": {"roles": {"sre": "admin"}}}}, "access.forwardAuth.networks"),
         ({"tracing": {"existingSecret": "otel"}}, "tracing.endpoint"),
+        ({"replicaCount": 2}, "replicaCount"),
+        ({"autoscaling": {"enabled": True}}, "autoscaling.enabled"),
+        ({**POSTGRESQL, "autoscaling": {"enabled": True, "minReplicas": 9}}, "autoscaling.minReplicas"),
+        ({"serviceMonitor": {"enabled": True}, "access": {"anonymousRead": False}}, "serviceMonitor.existingSecret"),
+        (
+            {"serviceMonitor": {"enabled": True}, "config": {"tenants": [{"name": "a"}]}},
+            "serviceMonitor.existingSecret",
+        ),
+        ({"settings": {"SLOBURN_LISTEN_ADDRESS": ":80"}}, "SLOBURN_LISTEN_ADDRESS"),
+        ({"extraEnv": [{"name": "SLOBURN_DATABASE_URL", "value": "x"}]}, "SLOBURN_DATABASE_URL"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(values: dict[str, Any], named: str) -> None:

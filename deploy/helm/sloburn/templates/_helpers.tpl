@@ -2,31 +2,32 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* A StatefulSet of a longer name has no pods: the label of its revision has 11 characters more, and at most 63. */}}
 {{- define "sloburn.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := include "sloburn.name" . -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Never changes between versions: selectors of workloads are immutable. */}}
+{{/* Never changes between versions: selectors of workloads are immutable. A release may be called 123 or true. */}}
 {{- define "sloburn.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "sloburn.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "sloburn.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "sloburn.labels" -}}
 {{ include "sloburn.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: {{ include "sloburn.name" . }}
+app.kubernetes.io/part-of: sloburn
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "sloburn.serviceAccountName" -}}
@@ -59,8 +60,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if or .Values.documents (not (or .Values.existingDocuments .Values.kubernetes.kinds)) -}}true{{- end -}}
 {{- end -}}
 
+{{/* How many pods there are, where no autoscaler decides it. */}}
+{{- define "sloburn.replicas" -}}
+{{- if not .Values.database.existingSecret -}}1{{- else -}}{{- default 2 .Values.replicaCount -}}{{- end -}}
+{{- end -}}
+
 {{/* What would fail in the cluster, or do harm there, is refused here. */}}
 {{- define "sloburn.validate" -}}
+{{- include "sloburn.validatePods" . -}}
+{{- include "sloburn.validateScrapes" . -}}
+{{- include "sloburn.validateEnv" . -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host: an ingress needs a host, such as slo.example.org" -}}
 {{- end -}}
@@ -69,6 +78,41 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if and .Values.tracing.existingSecret (not .Values.tracing.endpoint) -}}
 {{- fail "tracing.endpoint: headers are for a collector, such as http://otel-collector:4318" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sloburn.validatePods" -}}
+{{- if not .Values.database.existingSecret -}}
+{{- if gt (int (default 1 .Values.replicaCount)) 1 -}}
+{{- fail "replicaCount: an SQLite file has one pod; several need database.existingSecret" -}}
+{{- end -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- fail "autoscaling.enabled: an SQLite file has one pod; several need database.existingSecret" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{- fail "autoscaling.minReplicas: is above autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A Prometheus that is answered 401 sees no Sloburn, and pages for that. */}}
+{{- define "sloburn.validateScrapes" -}}
+{{- $isOpen := and .Values.access.anonymousRead (not .Values.config.tenants) -}}
+{{- if and .Values.serviceMonitor.enabled (not (or $isOpen .Values.access.anonymousMetrics .Values.serviceMonitor.existingSecret)) -}}
+{{- fail "serviceMonitor.existingSecret: without anonymous reading Prometheus needs a token with the scope metrics, or access.anonymousMetrics: true" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Kubernetes would use the last of two, or refuse both, depending on how the manifest is applied. */}}
+{{- define "sloburn.validateEnv" -}}
+{{- $seen := dict -}}
+{{- range include "sloburn.env" . | fromYamlArray -}}
+{{- if hasKey $seen .name -}}
+{{- fail (printf "%s: is set twice, by settings or extraEnv and by another value of the chart or the chart itself" .name) -}}
+{{- end -}}
+{{- $_ := set $seen .name true -}}
 {{- end -}}
 {{- end -}}
 
@@ -94,13 +138,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $key }}
 - name: {{ $name }}
   valueFrom:
-    secretKeyRef: {name: {{ $.Values.access.existingSecret }}, key: {{ $key }}}
+    secretKeyRef: {name: {{ $.Values.access.existingSecret | quote }}, key: {{ $key | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- if not .anonymousRead }}
 - name: SLOBURN_ANONYMOUS_READ
   value: "false"
+{{- end }}
+{{- if or .anonymousMetrics (not .anonymousRead) }}
 - name: SLOBURN_ANONYMOUS_METRICS
   value: {{ .anonymousMetrics | quote }}
 {{- end }}
@@ -133,9 +179,67 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with .existingSecret }}
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
-    secretKeyRef: {name: {{ . }}, key: {{ $.Values.tracing.headersKey }}}
+    secretKeyRef: {name: {{ . | quote }}, key: {{ $.Values.tracing.headersKey | quote }}}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sloburn.env" -}}
+- name: SLOBURN_PROMETHEUS_URL
+  value: {{ .Values.prometheusUrl | quote }}
+{{- with .Values.alertmanagerUrls }}
+- name: SLOBURN_ALERTMANAGER_URLS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.externalUrl }}
+- name: SLOBURN_EXTERNAL_URL
+  value: {{ . | quote }}
+{{- end }}
+- name: SLOBURN_LISTEN_ADDRESS
+  value: "0.0.0.0:9720"
+- name: SLOBURN_SPECS
+  value: /etc/sloburn/slos
+- name: SLOBURN_CONFIG
+  value: /etc/sloburn/config/sloburn.yaml
+{{- if not (hasKey .Values.settings "SLOBURN_LOG_FORMAT") }}
+- name: SLOBURN_LOG_FORMAT
+  value: json
+{{- end }}
+{{- if .Values.database.existingSecret }}
+- name: SLOBURN_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.database.existingSecret | quote }}
+      key: {{ .Values.database.existingSecretKey | quote }}
+{{- else }}
+- name: SLOBURN_DATABASE_URL
+  value: sqlite:////data/sloburn.db
+{{- end }}
+{{- with include "sloburn.kubernetesEnv" . | trim }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- with include "sloburn.accessEnv" . | trim }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- with include "sloburn.tracingEnv" . | trim }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- if .Values.mcp.enabled }}
+- name: SLOBURN_MCP
+  value: "true"
+{{- with .Values.mcp.hosts }}
+- name: SLOBURN_MCP_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+- name: {{ $name }}
+  {{- /* As JSON, since a large number is 1e+06 otherwise. */}}
+  value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{- toYaml . | nindent 0 }}
 {{- end }}
 {{- end -}}
 
@@ -191,58 +295,7 @@ spec:
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       args: [serve]
       env:
-        - name: SLOBURN_PROMETHEUS_URL
-          value: {{ .Values.prometheusUrl | quote }}
-        {{- with .Values.alertmanagerUrls }}
-        - name: SLOBURN_ALERTMANAGER_URLS
-          value: {{ join "," . | quote }}
-        {{- end }}
-        {{- with .Values.externalUrl }}
-        - name: SLOBURN_EXTERNAL_URL
-          value: {{ . | quote }}
-        {{- end }}
-        - name: SLOBURN_LISTEN_ADDRESS
-          value: "0.0.0.0:9720"
-        - name: SLOBURN_SPECS
-          value: /etc/sloburn/slos
-        - name: SLOBURN_CONFIG
-          value: /etc/sloburn/config/sloburn.yaml
-        - name: SLOBURN_LOG_FORMAT
-          value: json
-        {{- if .Values.database.existingSecret }}
-        - name: SLOBURN_DATABASE_URL
-          valueFrom:
-            secretKeyRef:
-              name: {{ .Values.database.existingSecret }}
-              key: {{ .Values.database.existingSecretKey }}
-        {{- else }}
-        - name: SLOBURN_DATABASE_URL
-          value: sqlite:////data/sloburn.db
-        {{- end }}
-        {{- with include "sloburn.kubernetesEnv" . | trim }}
-        {{- . | nindent 8 }}
-        {{- end }}
-        {{- with include "sloburn.accessEnv" . | trim }}
-        {{- . | nindent 8 }}
-        {{- end }}
-        {{- with include "sloburn.tracingEnv" . | trim }}
-        {{- . | nindent 8 }}
-        {{- end }}
-        {{- if .Values.mcp.enabled }}
-        - name: SLOBURN_MCP
-          value: "true"
-        {{- with .Values.mcp.hosts }}
-        - name: SLOBURN_MCP_HOSTS
-          value: {{ join "," . | quote }}
-        {{- end }}
-        {{- end }}
-        {{- range $name, $value := .Values.settings }}
-        - name: {{ $name }}
-          value: {{ $value | toString | quote }}
-        {{- end }}
-        {{- with .Values.extraEnv }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "sloburn.env" . | nindent 8 }}
       ports:
         - name: http
           containerPort: 9720
