@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.documents import load_documents
 from app.ingest import NamedSource, Source
 from app.ingest.sources import ingests
-from app.prometheus import Matrix, UnreachableError
+from app.prometheus import CircuitOpenError, Matrix, TimedOutError, UnreachableError
 from app.slo import DEFAULT_SOURCE, AlertState, Severity, Slo
 from testbed.openmetrics import create_blocks, import_into
 from testbed.servers import prometheus, victoria_metrics
@@ -117,6 +117,21 @@ def test_of_forty_sources_of_which_five_are_in_trouble_the_others_miss_no_slot(
         assert all(health[name].problem for name in (*hung, *away))
         assert all(health[name].failing == 1 for name in away)
         running.evaluator.stop_asking()
+
+
+def test_the_query_time_of_a_source_is_that_of_queries_that_were_sent(tmp_path: Path) -> None:
+    """While the circuit breaker lets none through, a source that hung for 4 s does not look like a fast one."""
+    names = ["eu", "us"]
+    sources: dict[str, Source] = {name: MemorySource(_series(), fault=raising(TimedOutError("late"))) for name in names}
+    named = [_named(name, source) for name, source in sources.items()]
+    with Running(_slos(names, tmp_path), NOTHING, tmp_path / "db", sources=named, history=timedelta(0)) as running:
+        running.tick(START)
+        seconds = [one.seconds for one in running.evaluator.sources]
+        for source in sources.values():
+            cast("MemorySource", source).fault = raising(CircuitOpenError("late"))
+        running.tick(START + INTERVAL_S)
+        assert [one.seconds for one in running.evaluator.sources] == seconds
+        assert all(seconds)
 
 
 def test_what_a_source_answers_late_counts_in_its_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

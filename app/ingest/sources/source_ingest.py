@@ -22,6 +22,7 @@ from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.source_labels import labelled
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
+from app.prometheus import CircuitOpenError
 from app.slo import DEFAULT_SOURCE
 from app.tracing import trace_span
 
@@ -125,7 +126,7 @@ class SourceIngest:
         for read, answers in asked.answers:
             slot_queries.enter(read, answers, self._ledger_writer)
         self.health.note(*(answers for _, answers in asked.answers), at_s=asked.at.timestamp())
-        if asked.is_asked:
+        if asked.is_asked and not _were_held_back(asked):
             self.seconds = asked.seconds
         self.failing = sum(tracked.problem is not None for tracked in self.tracked_slis if not tracked.parts)
         if any(answers.answered for _, answers in asked.answers):
@@ -141,3 +142,11 @@ class SourceIngest:
             await self.start_times.look_up_unsettled(
                 Samples.joined([samples for _, samples in again]), min(since_s for since_s, _ in again), at
             )
+
+
+def _were_held_back(asked: AskedSlot) -> bool:
+    """Whether no query was sent, since the source was away a moment ago: what that took says nothing of it."""
+    given = [answers for _, answers in asked.answers]
+    failures = [error for answers in given for _, error in answers.failed]
+    no_answer = not any(answers.answered for answers in given)
+    return no_answer and bool(failures) and all(isinstance(error, CircuitOpenError) for error in failures)
