@@ -294,12 +294,13 @@ def test_an_autoscaler_decides_alone_how_many_pods_there_are() -> None:
 @pytest.mark.parametrize("release", ["123", "a" * 53], ids=["number", "longest"])
 def test_names_of_releases_and_charts_may_be_odd(release: str) -> None:
     """What reads as a number or a truth is a text, and the pods of the longest name have labels that are allowed."""
+    quoted = "a\"b'c: {}"
     given = {
         "nameOverride": "true",
         "serviceMonitor": {"enabled": True, "existingSecret": "12"},
         "access": {"anonymousRead": False, "existingSecret": "34"},
         "settings": {"SLOBURN_CHANGES_PER_MINUTE": 1_000_000, "SLOBURN_MCP": True, "SLOBURN_LOG_FORMAT": "text"},
-        "extraEnv": [{"name": "SLOBURN_LOG_LEVEL", "value": "a\"b'c: {}"}],
+        "extraEnv": [{"name": "SLOBURN_LOG_LEVEL", "value": quoted}],
     }
     manifests = rendered(given, "--kube-version", NEWEST, "-a", OPERATOR, release=release)
     for (kind, name), manifest in manifests.items():
@@ -315,7 +316,7 @@ def test_names_of_releases_and_charts_may_be_odd(release: str) -> None:
     assert environment["SLOBURN_CHANGES_PER_MINUTE"] == "1000000"
     assert environment["SLOBURN_MCP"] == "true"
     assert environment["SLOBURN_LOG_FORMAT"] == "text"
-    assert environment["SLOBURN_LOG_LEVEL"] == given["extraEnv"][0]["value"]
+    assert environment["SLOBURN_LOG_LEVEL"] == quoted
 
 
 def test_grafana_gets_every_dashboard() -> None:
