@@ -26,7 +26,7 @@ from app.access.request_state import IDENTITY, access_in, credentials_in, identi
 from app.access.scopes import AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
 from app.access.signed import SignedClaims, SignedTokens
-from app.access.token_text import is_token_shaped, is_well_formed, new_token, token_digest, token_hint
+from app.access.token_text import hide_tokens, is_token_shaped, is_well_formed, new_token, token_digest, token_hint
 from app.access.tokens import (
     LONGEST_TOKEN_NAME,
     MOST_TOKEN_SERVICES,
@@ -74,6 +74,7 @@ __all__ = [
     "begin_deed",
     "credentials_in",
     "current_deed",
+    "hide_tokens",
     "identity_in",
     "is_cross_site",
     "is_safe",

@@ -19,6 +19,8 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SHAPE = re.compile(rf"{TOKEN_PREFIX}[0-9A-Za-z]{{{_RANDOM_CHARS + _CHECKSUM_CHARS}}}", re.ASCII)
 # Of the random characters: enough to find the token of a leak in a list, too few to guess the rest.
 _HINT_CHARS = 4
+# Also of one that is cut short: more than the hint is shown of none.
+_SECRET = re.compile(rf"({TOKEN_PREFIX}[0-9A-Za-z]{{{_HINT_CHARS}}})[0-9A-Za-z]+", re.ASCII)
 
 
 def new_token() -> str:
@@ -35,6 +37,15 @@ def is_token_shaped(text: str) -> bool:
 def is_well_formed(token: str) -> bool:
     """Whether the form and the checksum of a token are right; what is mistyped or cut short is not."""
     return _SHAPE.fullmatch(token) is not None and _checksum(token[:-_CHECKSUM_CHARS]) == token[-_CHECKSUM_CHARS:]
+
+
+def hide_tokens(text: str) -> str:
+    """A text without the secret of any token in it: people send them in paths, and as ids of what is to be revoked.
+
+    >>> hide_tokens(f"there is nothing at /slos/slb_{38 * 'A'}")
+    'there is nothing at /slos/slb_AAAA...'
+    """
+    return _SECRET.sub(lambda found: f"{found[1]}...", text) if TOKEN_PREFIX in text else text
 
 
 def token_digest(token: str) -> str:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from app.access import hide_tokens
 from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
 from app.store import StoreError, StoreLockedError, StoreUnavailableError
@@ -72,6 +73,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for one problem with the request of *scope*: a page for a browser that asks for one."""
+    detail = hide_tokens(detail)
     scope.setdefault("state", {})[PROBLEM_DETAIL] = detail
     content: ProblemModel = {
         "type": "about:blank",
@@ -79,10 +81,10 @@ def problem(
         "status": status,
         "detail": detail,
         # A URI reference, so characters that are not allowed in one are percent-encoded.
-        "instance": quote(scope["path"], safe="/:@!$&'()*+,;=~"),
+        "instance": quote(hide_tokens(scope["path"]), safe="/:@!$&'()*+,;=~"),
     }
     if errors:
-        content["errors"] = list(errors)
+        content["errors"] = [hide_tokens(one) for one in errors]
     if code is not None:
         content["code"] = code
     page = _page_for(scope)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import JSON, Column, Connection, Index, Integer, Row, String, Table, delete, insert, select
 
-from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind, current_deed
+from app.access import Actor, AuditEntry, AuditOutcome, IdentityKind, current_deed, hide_tokens
 from app.store.moments import Moment
 from app.store.paging import newest_by_number, wanted_values, with_words
 from app.store.schema import metadata
@@ -127,14 +127,14 @@ def prune_audit(connection: Connection) -> None:
 
 
 def _line(text: str) -> str:
-    return shortened(one_line(text), _LONGEST)
+    return shortened(hide_tokens(one_line(text)), _LONGEST)
 
 
 def _plain(document: Mapping[str, Any] | None) -> Any:
     return (
         None
         if document is None
-        else orjson.loads(orjson.dumps(document, default=_plain_value, option=orjson.OPT_UTC_Z))
+        else orjson.loads(hide_tokens(orjson.dumps(document, default=_plain_value, option=orjson.OPT_UTC_Z).decode()))
     )
 
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
-from app.access import Access, is_token_shaped
+from app.access import Access, hide_tokens, is_token_shaped
 from app.alerting import AlertSilence, Notification
 from app.clock import Clock
 from app.metrics import accepts_gzip
@@ -101,7 +101,8 @@ class Renderer:
             "sign_in": self.sign_in_link(request),
             "navigation": [link for link in self._navigation if sees_service(request) or link[1] != "/status"],
         }
-        body = self._environment.get_template(template).render(common | context).encode()
+        # As a whole: what people search for, write in notes and ask for by its id is shown in many places.
+        body = hide_tokens(self._environment.get_template(template).render(common | context)).encode()
         headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
         wait_s: float = getattr(request.state, WAIT_S, 0.0)
         if status == HTTPStatus.TOO_MANY_REQUESTS and wait_s:

@@ -207,3 +207,23 @@ def test_the_page_leads_to_older_entries_and_back_to_the_newest(served: Served) 
     second = http.get(html.unescape(older[1])).text
     assert (first.count("<tr><td"), second.count("<tr><td"), 'rel="next"' in second) == (50, 1, False)
     assert 'href="/audit?q=markIncident">Newest' in second
+
+
+def test_a_token_that_is_sent_in_a_path_or_a_text_is_in_no_answer_no_page_and_no_entry(served: Served) -> None:
+    """Who revokes a leaked token by itself instead of by its id sends it in the path."""
+    token = token_of(served, AccessScope.READ)
+    secret, http = token[8:], client(served, Authorization=f"Bearer {token}", Accept="text/html")
+    answers = [
+        http.delete(f"/api/v1/tokens/{token}"),
+        http.get(f"/api/v1/slos?limit={token}"),
+        http.get(f"/api/v1/slos/{token}"),
+        http.get(f"/slos/{token}"),
+        http.get("/login", params={"next": f"/slos?token={token}"}),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 422, 404, 404, 200]
+    assert not [answer.text for answer in answers if secret in answer.text]
+    noted = client(served, **_ADMIN).post("/api/v1/incidents/5f2d/notes", json={"text": token, "author": "ada"})
+    assert noted.status_code == 201
+    entries = {entry["action"]: entry for entry in audit(served)}
+    assert entries["revokeToken"]["target"] == f"/api/v1/tokens/{token[:8]}..."
+    assert entries["addNote"]["after"]["text"] == f"{token[:8]}..."
