@@ -113,5 +113,5 @@ def test_a_fault_ends_by_itself() -> None:
 
 def test_traffic_comes_by_itself() -> None:
     """With customers, requests are counted without anybody asking."""
-    with TestClient(create_shop(traffic=20)) as shop:
+    with TestClient(create_shop(traffic=2)) as shop:
         wait_until(lambda: sum(_requests(shop).values()) > 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.switch import ShopSwitch
+from testbed.forked import ForkedServer
 from testbed.servers import Server, Sink, alertmanager, free_port, prometheus
 from testbed.waiting import wait_until
 from tests.compose.stack import ROOT
@@ -89,7 +90,6 @@ def _sloburn(folder: Path, port: int, watched: Server, pager: Server) -> Iterato
         "SLOBURN_EVALUATION_INTERVAL": "5s",
         "SLOBURN_QUERY_OFFSET": "1s",
     }
-    command = [sys.executable, "-m", "app", "serve"]
     log = folder / "sloburn.log"
-    with Server(name="sloburn", command=command, port=port, log_path=log, env=settings, cwd=ROOT) as server:
+    with ForkedServer(name="sloburn", command=["serve"], port=port, log_path=log, env=settings, cwd=ROOT) as server:
         yield server.start()

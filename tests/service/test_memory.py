@@ -6,11 +6,12 @@ import sys
 from testbed.service import REPOSITORY
 
 _PIECES_OF_HISTORY = """
-import resource
+import resource, runpy
 import numpy as np
-from app.service.memory import settle_memory, trim_memory
 
-settle_memory()
+# Its package would import the whole service.
+memory = runpy.run_path("app/service/memory.py")
+memory["settle_memory"]()
 
 def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -21,8 +22,8 @@ def count() -> int:
     return faults() - before
 
 count()
-print(sum(count() for _ in range(20)))
-trim_memory()
+print(sum(count() for _ in range(6)))
+memory["trim_memory"]()
 print(count())
 """
 _PAGES_OF_A_PIECE = 4 * 400_000 * 8 // 4096
