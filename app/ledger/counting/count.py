@@ -318,7 +318,7 @@ def _judge_falls(
     starts: Starts | None,
     known_s: float | None,
 ) -> tuple[SampleContext | None, JudgedFalls]:
-    if not cursor.dips and not cursor.turns and not (steps.samples.value < steps.raw).any():
+    if not cursor.dips and not cursor.turns and not cursor.suspected and not (steps.samples.value < steps.raw).any():
         return None, JudgedFalls()
     context = SampleContext(steps, cursor, registry, starts, known_s)
     return context, Falls(context, until=until).judge()
@@ -382,7 +382,7 @@ def _advance(
         np.fmax.at(cursor.target, arrays.target[counter], time)
         totals = arrays.total[samples.counter] > 0
         cursor.note_rows_seen(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
-    cursor.turns = found.turns
+    cursor.turns, cursor.suspected = found.turns, found.suspected
     cursor.dips = {counter: dip for counter, dip in found.dips.items() if counter not in found.forgotten}
     for counter, run in found.runs.items():
         cursor.value[counter] = run.newest

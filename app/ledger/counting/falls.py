@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.ledger.counting.last_samples import PACE_GRID_S, Dip, Turns
+from app.ledger.counting.last_samples import PACE_GRID_S, Dip, SuspectedTurns, Turns
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     NEAR_RATIO,
@@ -35,6 +35,7 @@ from app.ledger.counting.plausibility import (
     pace_of_fall,
 )
 from app.ledger.counting.steps import SampleContext, scrape_reach_s, steadiest
+from app.ledger.counting.suspected_turns import SuspectedTurnsCounter
 from app.ledger.counting.turns import TurnCounter
 from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
@@ -93,6 +94,7 @@ class JudgedFalls:
     forgotten: list[int] = field(default_factory=list)
     dips: dict[int, Dip] = field(default_factory=dict)
     turns: dict[int, Turns] = field(default_factory=dict)
+    suspected: dict[int, SuspectedTurns] = field(default_factory=dict)
 
 
 class Falls:
@@ -112,7 +114,10 @@ class Falls:
         fell = fell[np.argsort(samples.time[fell], kind="stable")]
         turns = TurnCounter(self._context, self._judged, until=self._until)
         turns.count(fell)
+        suspected = SuspectedTurnsCounter(self._context, self._judged, until=self._until)
+        suspected.count(fell)
         self._found.turns, self._found.dipped = turns.turns, turns.fell
+        self._found.suspected = suspected.found
         dips = sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high)
         for counter, dip in dips:
             self._go_on(counter, dip, *self._context.span(counter))

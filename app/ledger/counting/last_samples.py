@@ -1,7 +1,8 @@
 """How far the counters have been read: the last sample of each, and when each target and row was last seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from app.slo.arrays import Bools, Floats, Ints
 # Paces are taken over cells of this grid, so that they do not depend on how time was cut into reads. Two cells fit into
 # the look-back that is read before a stretch of history.
 PACE_GRID_S = 150.0
+_Known = TypeVar("_Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,20 @@ class Turns:
     counted: Mapping[int, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectedTurns:
+    """What is known of a target of which the *leading* counter fell to what it cannot have counted.
+
+    *falls* are when, in the look-back; *steps* the paces of its newest rises; *marks* the highest values of other
+    counters, each with the time at which it was seen last. Nothing of this is saved.
+    """
+
+    leading: int
+    falls: tuple[float, ...]
+    steps: tuple[float, ...]
+    marks: Mapping[int, tuple[float, float]]
+
+
 def _no_runs() -> SeenRuns:
     return SeenRuns(np.empty(0), np.empty(0), np.empty(0))
 
@@ -109,7 +125,8 @@ class LastSamples:
     *anchor* is the newest sample in an earlier cell of the pace grid than the last one, *run* what was counted since,
     *pace* the events per second before; by counter. *latest* and *earlier* are the paces of the last two steps and
     *level* the value that the last one began at; by counter. *restarted* is when a target last restarted as a whole.
-    *dips* are the counters that fell lately, *turns* by target what is known of processes that answer by turns.
+    *dips* are the counters that fell lately, *turns* by target what is known of processes that answer by turns,
+    *suspected* of targets that may be such.
     *parted* are counters that were counted as one with others up to a time, and go on from their own samples around it.
     """
 
@@ -126,6 +143,7 @@ class LastSamples:
     restarted: Floats = field(default_factory=lambda: np.empty(0))
     dips: dict[int, Dip] = field(default_factory=dict)
     turns: dict[int, Turns] = field(default_factory=dict)
+    suspected: dict[int, SuspectedTurns] = field(default_factory=dict)
     parted: dict[int, float] = field(default_factory=dict)
 
     @classmethod
@@ -180,6 +198,7 @@ class LastSamples:
             restarted=self.restarted.copy(),
             dips=dict(self.dips),
             turns=dict(self.turns),
+            suspected=dict(self.suspected),
             parted=dict(self.parted),
         )
 
@@ -388,13 +407,19 @@ class LastSamples:
             taken = set(counters.tolist())
             self.parted = {counter: at for counter, at in self.parted.items() if counter not in taken}
             self.parted |= {counter: at for counter, at in other.parted.items() if counter in taken}
-        if self.turns or other.turns:
+        if self.turns or other.turns or self.suspected or other.suspected:
             taken = set(targets.tolist())
-            self.turns = {target: turns for target, turns in self.turns.items() if target not in taken}
-            self.turns |= {target: turns for target, turns in other.turns.items() if target in taken}
+            self.turns = _replaced(self.turns, other.turns, taken)
+            self.suspected = _replaced(self.suspected, other.suspected, taken)
         self.runs.last[rows] = other.runs.last[rows]
         self.runs.run[rows] = other.runs.run[rows]
         self.runs.earlier[rows] = other.runs.earlier[rows]
+
+
+def _replaced(mine: Mapping[int, _Known], theirs: Mapping[int, _Known], targets: Collection[int]) -> dict[int, _Known]:
+    """What is known of targets, of some of them by *theirs*."""
+    kept = {target: known for target, known in mine.items() if target not in targets}
+    return kept | {target: known for target, known in theirs.items() if target in targets}
 
 
 def _grown(column: Floats, size: int) -> Floats:
