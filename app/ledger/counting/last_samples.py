@@ -102,7 +102,7 @@ class Turns:
 class SuspectedTurns:
     """What is known of a target of which the *leading* counter fell to what it cannot have counted.
 
-    *falls* are when, in the look-back; *steps* the paces of its newest rises; *marks* the highest values of other
+    *falls* are when, in the look-back; *steps* the paces of its newest other steps; *marks* the highest values of other
     counters, each with the time at which it was seen last. Nothing of this is saved.
     """
 

@@ -25,22 +25,28 @@ _OF_ONE_PROCESS = 8
 
 @dataclass(slots=True)
 class _Followed:
-    """The falls of a leading counter that cannot be restarts, and the paces of its newest rises, up to a time."""
+    """The falls of a leading counter that are no restarts, and the paces of its newest other steps, up to a time."""
 
     falls: list[float]
     steps: list[float]
 
     def see(self, *, at: float, gap_s: float, before: float, value: float) -> None:
-        if value > before:
+        if value >= before:
             self.steps = [*self.steps, (value - before) / gap_s][-_KEPT_STEPS:]
-        elif value < before and value > PROOF_PACES * self._slowest * gap_s + SLACK_EVENTS:
+        elif self._moves and value > PROOF_PACES * self._slowest * gap_s + SLACK_EVENTS:
             self.falls.append(at)
 
     @property
     def _slowest(self) -> float:
         """How fast one process counts at most: by the slowest rises, as others are jumps from one to another."""
+        rises = sorted(step for step in self.steps if step > 0)
         # Nothing is known of a counter that has not risen yet.
-        return sorted(self.steps)[len(self.steps) // _OF_ONE_PROCESS] if self.steps else np.inf
+        return rises[len(rises) // _OF_ONE_PROCESS] if rises else np.inf
+
+    @property
+    def _moves(self) -> bool:
+        """Whether it counts all the time, unlike that of a job which writes the counts of each run at once."""
+        return 2 * sum(step > 0 for step in self.steps) >= len(self.steps)
 
 
 class SuspectedTurnsCounter:
