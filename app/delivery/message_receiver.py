@@ -70,8 +70,9 @@ class MessageReceiver(Receiver):
         self._instruments = instruments
         self._rate_limit = rate_limit
         self._sent: deque[float] = deque()
-        # Alerts whose last message failed.
+        # Alerts whose last message failed, and those of a message of their own that some recipients have.
         self._failing: set[str] = set()
+        self._in_part: set[str] = set()
 
     @property
     @override
@@ -208,17 +209,20 @@ class MessageReceiver(Receiver):
         Missing data is sent at once. Ends that no digest can hold wait for their turn, unless the receiver gets each
         end of a digest by itself, and so takes as many as there are.
         """
+        # In a digest they would be sent once more to those who have them.
+        again = [notification for notification in notifications if notification.key in self._in_part]
+        notifications = [notification for notification in notifications if notification.key not in self._in_part]
         blind, others = _without_data(notifications) if digests else ([], notifications)
         groups: list[Sequence[Notification]] = _by_severity(blind)
         left = self._left() - len(groups)
         if digests and len(others) > max(left, 0):
             groups += _by_severity(others)
         elif not digests and self._notifier.needs_each_end:
-            return [outgoing_message([notification]) for notification in others]
+            return [outgoing_message([notification]) for notification in (*others, *again)]
         else:
             groups += [[notification] for notification in others[: max(left, 0)]]
         self._sent.extend([asyncio.get_running_loop().time()] * len(groups))
-        return [outgoing_message(group) for group in groups]
+        return [outgoing_message(group) for group in (*groups, *([notification] for notification in again))]
 
     def _left(self) -> int:
         """How many messages may still be sent in this minute."""
@@ -248,8 +252,11 @@ class MessageReceiver(Receiver):
                 outcome = await self._send(message, sent, at)
                 keys = {notification.key for notification in message.notifications}
                 self._failing -= keys
+                self._in_part -= keys
                 if isinstance(outcome, Failed):
                     self._failing |= keys
+                    if outcome.in_part and message.only is not None:
+                        self._in_part |= keys
                     if outcome.reason is not FailureReason.INTERNAL and not outcome.in_part:
                         failures.append(outcome)
                 if message.repeated and isinstance(outcome, Rejected):

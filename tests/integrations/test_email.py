@@ -19,7 +19,7 @@ import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notification
-from app.delivery.message_receiver import MessageReceiver
+from app.delivery.message_receiver import MessageReceiver, RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier, outgoing_message
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
@@ -341,12 +341,13 @@ def test_a_recipient_that_is_refused_is_reported_and_tried_again_alone() -> None
     assert instruments.failures == {FailureReason.SERVER_ERROR: 2}
 
 
-def test_a_recipient_that_is_refused_for_now_keeps_no_page_from_the_others() -> None:
+def test_a_recipient_that_is_refused_for_now_keeps_no_page_from_the_others_who_get_each_once() -> None:
     postbox = Postbox()
     postbox.refused = {SECOND: "452 mailbox full"}
+    pages = [firing(f"slo-{number}") for number in range(4)]
     with mail_server(postbox) as port:
-        outcomes = deliver(lambda: _mail(port), [firing(f"slo-{number}") for number in range(4)])
-    assert [isinstance(one, Failed) and one.in_part for one in outcomes[0]] == [True] * 4
+        outcomes = deliver(lambda: _mail(port), pages, pages, rate_limit=RateLimit(per_minute=4))
+    assert [isinstance(one, Failed) and one.in_part for batch in outcomes for one in batch] == [True] * 8
     assert postbox.recipients == [[FIRST]] * 4
 
 
