@@ -31,7 +31,7 @@ class ObjectFeed:
 
     Attributes:
         objects: what is known now, by name.
-        changes: how often it has changed; the first list counts.
+        changes: how often it has changed; the first list counts, others that differ from what was known.
         is_listed: whether there has been a whole list.
         is_missing: whether the API server does not know the kind.
         problem: why it is not kept up to date, in words; None while it is.
@@ -59,6 +59,8 @@ class ObjectFeed:
         self._sleep = sleep
         self._version: str | None = None
         self._failures = 0
+        # Watches one after the other whose version was gone at once.
+        self._expired = 0
 
     @property
     def title(self) -> str:
@@ -80,12 +82,14 @@ class ObjectFeed:
             except ExpiredVersionError as error:
                 # Also where the first list is gone at once: it is asked for again, not without a pause.
                 self._version = None
+                self._expired += 1
                 self._failed(error, quietly=True)
             except ApiServerError as error:
                 self._failed(error)
                 asked = error.retry_after or asked
             # By the failures as they are now: a watch that has ended well after an outage goes on soon.
-            wait = max(_BACKOFF.delay(self._failures, random.uniform), asked)
+            # Lists that succeed are no comfort to a server whose watches all expire at once: each has every object.
+            wait = max(_BACKOFF.delay(max(self._failures, self._expired), random.uniform), asked)
             await self._sleep(wait.total_seconds())
 
     async def _list(self) -> None:
@@ -102,12 +106,14 @@ class ObjectFeed:
                 break
         else:
             raise ApiServerError(f"a list has no end after {_MOST_PAGES:,} parts")
+        is_same = self.is_listed and found == self.objects
         self._version, self.objects, self.is_listed = page.version, found, True
-        self.changes += 1
+        self.changes += not is_same
         self._works()
 
     async def _watch(self) -> None:
         await self._client.watch(self._path, label=self._label, version=self._version or "", on_event=self._take)
+        self._expired = 0
         self._works()
 
     def _take(self, event: str, content: Mapping[str, Any]) -> None:
@@ -115,6 +121,7 @@ class ObjectFeed:
         version = metadata.get("resourceVersion") if isinstance(metadata, Mapping) else None
         if not version or not isinstance(metadata, Mapping):
             raise ApiServerError("an event of a watch has no version")
+        self._expired = 0
         self._works()
         if event == "BOOKMARK":
             self._version = version

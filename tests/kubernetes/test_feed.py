@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from app.documents import Defaults, load_documents
 from app.kubernetes import DOCUMENT_KIND, WATCHED_KINDS, ApiServer, ApiServerError, KubernetesClient, ObjectFeed
-from app.kubernetes.client import ObjectPage
+from app.kubernetes.client import ExpiredVersionError, ObjectPage
 from testbed.kubernetes_api import KubernetesApi, answer
 from testbed.waiting import PATIENCE_S, reaches
 
@@ -182,6 +182,31 @@ def test_after_an_outage_a_watch_that_ends_goes_on_as_soon_as_before(monkeypatch
     with pytest.raises(asyncio.CancelledError):
         run(feed.run)
     assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 1.0, 1.0]
+
+
+def test_watches_that_all_expire_at_once_make_ever_fewer_lists_and_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list has every object of the cluster; one that has nothing new is nothing to decide about."""
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    pauses = list[float]()
+
+    class Forgetful:
+        async def list_page(self, *_: Any, **__: Any) -> ObjectPage:
+            return ObjectPage(items=(), version="1", onward="")
+
+        async def watch(self, *_: Any, **__: Any) -> None:
+            if len(pauses) != 4:
+                raise ExpiredVersionError("too old resource version", status=410)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 6:
+            raise asyncio.CancelledError
+
+    feed = ObjectFeed(cast("KubernetesClient", Forgetful()), DOCUMENT_KIND, sleep=pause)
+    with pytest.raises(asyncio.CancelledError):
+        run(feed.run)
+    assert pauses == [2.0, 4.0, 8.0, 16.0, 1.0, 2.0]
+    assert feed.changes == 1
 
 
 def test_a_list_without_an_end_is_a_failure_and_not_read_for_ever() -> None:
