@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from app.ledger import Registry, RowKey, fingerprint
+from app.ledger.counting.copies import may_differ_as_copies
 from app.ledger.seen_spans import SeenSpans
+from app.slo import Weights
 from app.slo.arrays import Floats
 from tests.ledger.histories import History, Points, grid
 
@@ -78,3 +81,14 @@ def test_spans_of_counters_overlap() -> None:
     assert (seen.first_seen_s(0), seen.first_seen_s(2)) == (10.0, np.inf)
     assert seen.together_s(0, 1) == 50.0
     assert seen.together_s(0, 7) == 0.0
+
+
+@pytest.mark.parametrize(("name", "copies"), [("instance", False), ("route", False), ("cluster", True)])
+def test_labels_that_name_what_is_counted_are_never_learned_as_those_of_copies(name: str, copies: bool) -> None:
+    registry = Registry()
+    row = registry.row(RowKey("sli", ()))
+    one, other = (
+        registry.counter(row, fingerprint(labels), Weights(total=1.0, bad=0.0), tuple(labels.items()))
+        for labels in ({"job": "api", name: "a"}, {"job": "api", name: "b"})
+    )
+    assert may_differ_as_copies(registry, one, other) is copies

@@ -71,6 +71,12 @@ def may_find_copies(samples: Samples, registry: Registry) -> bool:
     return registry.has_uncompared
 
 
+def may_differ_as_copies(registry: Registry, one: int, other: int) -> bool:
+    """Whether no label in which two series differ names what is counted: pods of equal traffic are no copies."""
+    mine, theirs = (registry.labels_of(counter) or () for counter in (one, other))
+    return _SAME_LABELS.isdisjoint(name for name, _ in set(mine) ^ set(theirs))
+
+
 def find_copies(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of series that are seen twice, among those that have not been looked at yet."""
     if not registry.has_uncompared:

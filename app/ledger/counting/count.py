@@ -20,6 +20,7 @@ from app.ledger.counting.copies import (
     are_different,
     find_copies,
     further_copies,
+    may_differ_as_copies,
     may_find_copies,
 )
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
@@ -196,7 +197,7 @@ def _doubled(samples: Samples, cursor: LastSamples, registry: Registry) -> tuple
             if different is not False:
                 continue
         found.append((counter, end_s))
-        if samples.value[np.concatenate(spans)].max() >= CERTAIN_EVENTS:
+        if samples.value[np.concatenate(spans)].max() >= CERTAIN_EVENTS and may_differ_as_copies(registry, one, other):
             for pair in registry.learn_copies(other, one):
                 registry.unite(*pair)
     for pair in registry.partings[known_partings:]:
