@@ -60,7 +60,7 @@ def counts_in_answer(body: Mapping[str, Any], queries: Sequence[str], intervals:
             there = [(at, value) for at, value in zip(times, values, strict=True) if value is not None]
             ends = [float(at + intervals.every_s) for at, _ in there]
             found[int(series["query_index"])].append(Counted(labels, ends, [float(value) for _, value in there]))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadAnswerError(f"the answer is not one of Datadog: {type(error).__name__} {error}"[:200]) from None
     _check_intervals(times, intervals)
     return [matrix_of(counted) for counted in found]

@@ -41,7 +41,7 @@ def counts_in_answer(body: Mapping[str, Any], queries: Sequence[str], intervals:
     Raises:
         PrometheusError: it is not what NerdGraph answers, or an error that is of no single query.
     """
-    errors = body.get("errors") or []
+    errors = _listed(body.get("errors"))
     failed = {name: error for error in errors if (name := _name_of(error)) is not None}
     if errors and not failed:
         raise _error(errors[0])
@@ -57,7 +57,7 @@ def counts_in_answer(body: Mapping[str, Any], queries: Sequence[str], intervals:
             continue
         try:
             found.append(matrix_of(_counted(account[name]["results"], intervals)))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             # A query that NRQL understands otherwise than we do is no reason not to count the others.
             problem = f"the answer is not one of NerdGraph: {type(error).__name__} {error}"[:200]
             found.append(BadAnswerError(problem, query=text))
@@ -66,10 +66,13 @@ def counts_in_answer(body: Mapping[str, Any], queries: Sequence[str], intervals:
 
 def error_words(body: Mapping[str, Any]) -> str | None:
     """What New Relic says in the body of an answer with an error status."""
-    errors = body.get("errors") or body.get("error")
-    if not errors:
-        return None
-    return _said(errors[0] if isinstance(errors, list) else errors)
+    errors = _listed(body.get("errors") or body.get("error"))
+    return _said(errors[0]) if errors else None
+
+
+def _listed(errors: Any) -> Sequence[Any]:
+    """Errors as a list: what is before the service, such as a gateway, writes a text or a single one."""
+    return errors if isinstance(errors, list) else [errors] if errors else []
 
 
 def _counted(results: Sequence[Mapping[str, Any]], intervals: Intervals) -> list[Counted]:
@@ -95,10 +98,11 @@ def _labels(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, str(value)) for name, value in result.items() if name not in known))
 
 
-def _name_of(error: Mapping[str, Any]) -> str | None:
+def _name_of(error: Any) -> str | None:
     """The name of the query that an error is of: ``actor``, ``account``, and its name."""
-    path = error.get("path") or ()
-    return next((step for step in path if isinstance(step, str) and step[:1] == "q" and step[1:].isdigit()), None)
+    path = error.get("path") if isinstance(error, Mapping) else None
+    steps = path if isinstance(path, list) else ()
+    return next((step for step in steps if isinstance(step, str) and step[:1] == "q" and step[1:].isdigit()), None)
 
 
 def _error(error: Any, query: str | None = None) -> PrometheusError:
@@ -114,5 +118,6 @@ def _error(error: Any, query: str | None = None) -> PrometheusError:
 def _said(error: Any) -> str:
     if not isinstance(error, Mapping):
         return str(error)[:300]
-    kind = (error.get("extensions") or {}).get("errorClass")
+    extensions = error.get("extensions")
+    kind = extensions.get("errorClass") if isinstance(extensions, Mapping) else None
     return f"{error.get('message') or error.get('title')}{f' ({kind})' if kind else ''}"[:300]

@@ -1,5 +1,6 @@
 """How much of its limit a service leaves us, and how long to wait where that is nothing."""
 
+import math
 from collections.abc import Mapping
 
 # What history leaves to evaluations of the limit: a tenth is more than these need until it begins again.
@@ -46,6 +47,8 @@ _NAMES = ("limit", "remaining", "reset")
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else float(text)
+        number = float(text or "")
     except ValueError:
         return None
+    # With NaN, which a comparison never finds to be over, nothing would be asked for ever.
+    return number if math.isfinite(number) else None

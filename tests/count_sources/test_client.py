@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from app.count_sources import CountAccess, CountClient, open_count_client
+from app.count_sources import CountAccess, CountClient, datadog, newrelic, open_count_client
+from app.count_sources.ranges import Intervals
+from app.count_sources.service_limit import ServiceLimit
 from app.prometheus import (
     AccessDeniedError,
     BadAnswerError,
@@ -185,3 +188,29 @@ def test_a_limit_is_waited_for_as_long_as_the_service_says() -> None:
         found_twice = _run(SourceKind.DATADOG, server.url, twice)
         assert all(isinstance(one, RateLimitedError) for one in found_twice)
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (SourceKind.NEWRELIC, {"errors": ["unauthorized"]}),
+        (SourceKind.NEWRELIC, {"errors": "unauthorized"}),
+        (SourceKind.NEWRELIC, {"errors": [{"message": "m", "path": 1, "extensions": "e"}]}),
+        (SourceKind.NEWRELIC, {"errors": {"message": "m"}}),
+        (SourceKind.DATADOG, {"data": {"attributes": {"times": [1e999], "series": [], "values": []}}}),
+        (SourceKind.DATADOG, {"errors": {"detail": 1}}),
+    ],
+)
+def test_an_answer_of_something_in_between_is_an_error_of_the_source(kind: SourceKind, body: dict[str, Any]) -> None:
+    """Not one of ours, which would end the evaluation of its SLOs with a traceback."""
+    counts = {SourceKind.NEWRELIC: newrelic.counts_in_answer, SourceKind.DATADOG: datadog.counts_in_answer}[kind]
+    with pytest.raises(PrometheusError):
+        counts(body, ["q"], Intervals(first_end_s=60, last_end_s=60, every_s=60))
+
+
+def test_a_limit_that_is_no_number_stops_nothing() -> None:
+    limit = ServiceLimit()
+    limit.note({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "nan"}, 10.0)
+    assert limit.pause_s(10.0, background=True) == 0.0
+    assert limit.refused(None, {"x-ratelimit-reset": "nan"}, 10.0) == 30.0
+    assert limit.pause_s(40.0, background=True) == 0.0
