@@ -22,6 +22,7 @@ from app.access.deciding import Access, AccessRules, SessionDirectory, TokenDire
 from app.access.forwarding import EVERYBODY, ForwardRules
 from app.access.identity import AccessFailure, AccessRefusal, Identity, IdentityKind, own_name
 from app.access.needs import Needs
+from app.access.rate_limits import RateLimiter, client_key
 from app.access.request_state import IDENTITY, access_in, credentials_in, identity_in, note_sender
 from app.access.scopes import AccessScope, AccessScopes, scope_list
 from app.access.sessions import OpenedSession, WebSession
@@ -61,6 +62,7 @@ __all__ = [
     "Needs",
     "NewToken",
     "OpenedSession",
+    "RateLimiter",
     "SentCredentials",
     "SessionDirectory",
     "SignedClaims",
@@ -72,6 +74,7 @@ __all__ = [
     "access_in",
     "act_as",
     "begin_deed",
+    "client_key",
     "credentials_in",
     "current_deed",
     "hide_tokens",

@@ -4,9 +4,10 @@ import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import Access, SentCredentials, is_cross_site, note_sender
+from app.access import Access, RateLimiter, SentCredentials, client_key, is_cross_site, note_sender
 
 _log = structlog.get_logger(__name__)
+_WARNINGS_PER_MINUTE = 1
 
 
 class Identification:
@@ -15,15 +16,21 @@ class Identification:
     def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self._app = app
         self._access = access
+        # Anybody can send such a header as often as they like, and the log is for others too.
+        self._warnings = RateLimiter(_WARNINGS_PER_MINUTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http":
             credentials = _credentials(HTTPConnection(scope), self._access)
             if credentials.users and not self._access.rules.forward.trusts(credentials.peer):
-                _log.warning("a header of who asks is ignored: its sender is not in a network of the proxy")
+                self._warn(credentials.peer)
             note_sender(scope, credentials, await self._access.identify(credentials))
         await self._app(scope, receive, send)
+
+    def _warn(self, peer: str) -> None:
+        if not self._warnings.take(client_key(peer), self._access.now().timestamp()):
+            _log.warning("a header of who asks is ignored: its sender is not in a network of the proxy", peer=peer)
 
 
 def _credentials(request: HTTPConnection, access: Access) -> SentCredentials:

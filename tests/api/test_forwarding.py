@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from app.access import EVERYBODY, AccessRules, AccessScope, ForwardRules
 from app.settings import load_settings
@@ -111,3 +112,13 @@ def test_the_log_of_the_gate_has_the_address_of_the_client(peer: str, address: s
     assert http.get("/api/v1/gate?service=checkout", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 200
     (decision,) = http.get("/api/v1/gate/decisions").json()["items"]
     assert decision["address"] == address
+
+
+def test_who_sends_such_headers_all_the_time_does_not_fill_the_log() -> None:
+    served = Served.with_snapshots(a_snapshot())
+    served.rules = AccessRules(forward=_RULES)
+    app = served.app()
+    with capture_logs() as lines:
+        for peer in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+            assert TestClient(app, client=(peer, 50_000)).get("/api/v1/slos", headers=_USER).status_code == 200
+    assert [line["peer"] for line in lines if "ignored" in line["event"]] == ["192.0.2.1", "192.0.2.2"]
