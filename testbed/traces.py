@@ -87,7 +87,7 @@ class Trace:
         first, last = self._second(start), self._second(end)
 
         def most(events: NDArray[np.int32]) -> int:
-            summed = np.concatenate([np.zeros(1, np.int64), np.cumsum(events[first:last], dtype=np.int64)])
+            summed = _before(events[first:last])
             return int((summed[width_s:] - summed[:-width_s]).max()) if last - first > width_s else int(summed[-1])
 
         return EventCounts(most(self._good), most(self._bad))
@@ -99,7 +99,15 @@ class Trace:
         its own: good and bad events may be off by different times. Infinite where there may be no events at all.
         """
         shifts = range(0, scrape_s + 1, 5)
-        seen = [self.truth(start - early, end - late) for early in shifts for late in shifts]
+        # Summed once: the seconds of a month would be added up a hundred times.
+        origin = self._second(start - scrape_s)
+        good, bad_before = (_before(events[origin : self._second(end)]) for events in (self._good, self._bad))
+        firsts, lasts = ([self._second(at - shift) - origin for shift in shifts] for at in (start, end))
+        seen = [
+            EventCounts(*(int(before[max(last, first)] - before[first]) for before in (good, bad_before)))
+            for first in firsts
+            for last in lasts
+        ]
         bad, total = [counts.bad for counts in seen], [counts.total for counts in seen]
         if not min(total):
             return math.inf if max(total) else 0.0
@@ -127,6 +135,11 @@ class Trace:
     def _second(self, at: float | datetime) -> int:
         seconds = at.timestamp() if isinstance(at, datetime) else at
         return int(np.clip(round(seconds) - self.start, 0, self.end - self.start))
+
+
+def _before(events: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How many events were before each second, and before the end."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(events, dtype=np.int64)])
 
 
 @dataclass(frozen=True, slots=True)
