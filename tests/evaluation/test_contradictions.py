@@ -103,10 +103,10 @@ def test_good_events_above_the_total_resolve_nothing(tmp_path: Path) -> None:
     source = MemorySource([total, Series(labels=good.labels, times=good.times, values=np.floor(doubled))])
     sli: dict[str, object] = {"total": "all_total", "good": "good_total"}
     with Running(slos([document("queue", sli)], tmp_path / "slos"), source, tmp_path / "db") as one:
-        one.run(incident - 600, blind)
+        one.run(incident - 600, blind, every=60)
         one.backfill(blind)
         firing = page(one.snapshot("queue-availability"))
-        one.run(blind, blind + 2700)
+        one.run(blind, blind + 2700, every=60)
         shown = one.snapshot("queue-availability")
     assert firing.state is AlertState.FIRING
     assert ProblemCode.GOOD_EXCEEDS_TOTAL in codes(shown)

@@ -227,9 +227,10 @@ def test_a_hole_is_said_and_freezes_alerts_until_it_is_over(tmp_path: Path) -> N
     with Running(
         slos([availability("shop", window="30d")], tmp_path / "slos"), MemorySource(series), tmp_path / "db"
     ) as one:
-        one.tick(NOW - 3 * HOUR)
-        one.backfill(NOW - 3 * HOUR)
-        for at in range(NOW - 3 * HOUR + INTERVAL_S, NOW + HOUR + 120, 2 * INTERVAL_S):
+        start = NOW - 2 * HOUR - 600
+        one.tick(start)
+        one.backfill(start)
+        for at in range(start + INTERVAL_S, NOW + HOUR + 120, 2 * INTERVAL_S):
             one.tick(at)
             shown = one.snapshot("shop-availability")
             (page,) = (alert for alert in shown.alerts if alert.severity is Severity.PAGE)

@@ -189,7 +189,8 @@ def test_what_an_agent_sends_after_an_hour_is_counted_where_it_belongs(
 
     at = END - 0.9 * HOUR
     with running(arrives, tmp_path, "late") as run:
-        run.run(BEGIN, at)
+        run.run(BEGIN, END - 4500, every=60)
+        run.run(END - 4500, at)
         # Of the slot in which it went away it is not known how much was measured.
         assert differences(run.figures, in_time(END + HOUR, at), coverage=6e-3) == {}
 

@@ -102,10 +102,10 @@ def _both(series: list[Series], folder: Path, *, restarts: tuple[int, ...]) -> t
     with two_running(watched, series, folder) as (live, fresh):
         at = START
         for stop in restarts:
-            live.run(at, stop)
+            live.run(at, stop, every=60)
             live.restart()
             at = stop
-        live.run(at, LATER)
+        live.run(at, LATER, every=60)
         fresh.run(END - 30, LATER)
         for each in (live, fresh):
             each.backfill(LATER)

@@ -145,7 +145,7 @@ def test_an_incident_seen_by_partial_data_fires_a_page_that_no_partial_data_ends
     with running(source, tmp_path) as run:
         source.down = True
         run.run(END - 6 * HOUR, END - 5 * HOUR, every=120)
-        run.run(END - 5 * HOUR, END - 4.6 * HOUR)
+        run.run(END - 5 * HOUR, END - 4.6 * HOUR, every=60)
         assert page(run) is AlertState.FIRING
         run.run(END - 4.6 * HOUR, END - 3.8 * HOUR, every=120)
         assert page(run) is AlertState.FROZEN
@@ -194,10 +194,11 @@ def test_what_was_counted_of_partial_data_is_counted_again(
     source.lost = lambda labels: labels["instance"] == "api-1:80"
     with running(source, tmp_path) as run:
         source.down = True
-        run.run(END - 6 * HOUR, END - (6 - hours / 2) * HOUR)
+        every = 60 if hours > 1 else 30
+        run.run(END - 6 * HOUR, END - (6 - hours / 2) * HOUR, every=every)
         if restarts:
             run.restart()
-        run.run(END - (6 - hours / 2) * HOUR, END - (6 - hours) * HOUR)
+        run.run(END - (6 - hours / 2) * HOUR, END - (6 - hours) * HOUR, every=every)
         source.down = False
         at = END - (6 - hours) * HOUR + 900
         run.run(END - (6 - hours) * HOUR, at)

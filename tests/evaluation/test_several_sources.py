@@ -132,7 +132,7 @@ def test_a_source_that_is_away_is_missing_coverage_by_its_name(tmp_path: Path) -
         running.backfill(START + 1_200)
         us.fault = raising(UnreachableError("connection refused"))
         # By the events of eu alone the burn would be over.
-        running.run(START + 1_200, START + 3_000)
+        running.run(START + 1_200, START + 3_000, every=60)
         shown = running.snapshot("all-availability")
         assert shown.as_of is not None
         assert shown.as_of.timestamp() == START + 3_000
@@ -147,7 +147,7 @@ def test_a_source_that_is_away_is_missing_coverage_by_its_name(tmp_path: Path) -
         assert active.keys() == {Cause.BURN, Cause.NO_DATA}
         assert "source us: connection refused" in str(active[Cause.NO_DATA].condition)
         us.fault = answers
-        running.run(START + 3_000, START + 4_500)
+        running.run(START + 3_000, START + 4_500, every=60)
         shown = running.snapshot("all-availability")
         assert [one.code for one in shown.problems] == []
         assert not [one for one in running.board.current.notifications if one.slo == "all-availability"]
@@ -163,7 +163,7 @@ def test_a_burn_of_one_source_pages_while_another_is_away(tmp_path: Path) -> Non
         running.run(START, START + 600)
         running.backfill(START + 600)
         us.fault = raising(UnreachableError("connection refused"))
-        running.run(START + 600, START + 2_100)
+        running.run(START + 600, START + 2_100, every=60)
         assert alert_of(running.snapshot("all-availability"), Cause.BURN).state is AlertState.FIRING
 
 

@@ -28,6 +28,7 @@ from tests.support.soak import IS_SOAK
 AT, HOUR = 1_772_323_200.0, 3600.0
 TERM = LeaseTerm(lease_s=15.0, look_every_s=1.0)
 END = AT + 1.2 * HOUR
+EVERY_S = 2 * INTERVAL_S
 JOBS = ("a", "b", "c", "d")
 BROKEN = ("a", "d")
 Undisturbed = tuple[Figures, set[tuple[object, ...]], list[str]]
@@ -85,7 +86,7 @@ def _source() -> MemorySource:
 
 
 def _slots(start: float, end: float) -> Sequence[datetime]:
-    return [datetime.fromtimestamp(at, UTC) for at in range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)]
+    return [datetime.fromtimestamp(at, UTC) for at in range(int(start) + EVERY_S, int(end) + 1, EVERY_S)]
 
 
 def _transitions(database: Database) -> set[tuple[object, ...]]:
@@ -104,7 +105,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """Figures, transitions and notifications of one process."""
     folder = tmp_path_factory.mktemp("alone")
     with Running(slos([availability(job) for job in JOBS], folder), _source(), folder / "alone.db") as alone:
-        alone.run(AT, END)
+        alone.run(AT, END, every=EVERY_S)
         return alone.figures, _transitions(alone.database), _sent(alone.database)
 
 
@@ -114,7 +115,7 @@ def _expire(database: Database, owner: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("frozen_at", [AT + 0.5 * HOUR + 90, AT + 0.75 * HOUR])
+@pytest.mark.parametrize("frozen_at", [AT + 0.5 * HOUR + 120, AT + 0.75 * HOUR])
 def test_a_replica_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(
     database: Database, tmp_path: Path, frozen_at: float, undisturbed: Undisturbed
 ) -> None:
@@ -174,7 +175,7 @@ def test_an_slo_that_no_document_has_is_ended_by_one_replica(database: Database,
     second, third = (Replica(name, kept, source, database) for name in ("second", "third"))
     second.take([one for one in ALL_SHARDS if one % 2])
     third.take([one for one in ALL_SHARDS if not one % 2])
-    asyncio.run(_evaluate(middle, middle + 60, second, third))
+    asyncio.run(_evaluate(middle, middle + 2 * EVERY_S, second, third))
     gone = [one for one in _transitions(database) if str(one[0]).startswith("a-") and "resolved" in str(one[3])]
     still = {str(one[0]).partition("-")[0] for one in _transitions(database) if "resolved" in str(one[3])}
     assert gone
@@ -188,7 +189,7 @@ def test_a_copied_database_goes_on_where_the_file_ended(
     all_slos, source = slos([availability(job) for job in JOBS], tmp_path), _source()
     middle = AT + 0.7 * HOUR
     with Running(all_slos, _source(), tmp_path / "moved.db") as moved:
-        moved.run(AT, middle)
+        moved.run(AT, middle, every=EVERY_S)
     url = postgres_server.new_database()
     with closing(open_database(f"sqlite:///{tmp_path}/moved.db")) as file, closing(open_database(url)) as target:
         interrupted: list[CopiedTable] = []
