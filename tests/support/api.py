@@ -21,6 +21,7 @@ from typing_extensions import override
 from app.access import Access, AccessRules, SignedTokens
 from app.alerting import Transition
 from app.api import AlertLog, ApiData, History, Stream, Timeline, create_app
+from app.api.timeline import reports as timeline_reports
 from app.budget.forecast import NoForecast, Outlook
 from app.gate import Gate
 from app.metrics import BuildInfo, Exposition, Instruments
@@ -148,6 +149,8 @@ _FOUND_ONCE: list[tuple[ModuleType, str, Callable[[Callable[..., Any]], Callable
     (models, "_is_gen_callable_cached", _of_the_same_kind),
     (models, "_is_async_gen_callable_cached", _of_the_same_kind),
     (models, "_is_coroutine_callable_cached", _of_the_same_kind),
+    # The description of a body.
+    (timeline_reports, "_body", _made_once),
 ]
 for _module, _name, _once in _FOUND_ONCE:
     setattr(_module, _name, _once(getattr(_module, _name)))
