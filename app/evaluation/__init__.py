@@ -13,6 +13,7 @@ from app.evaluation.forecasting import outlooks
 from app.evaluation.history import Past, burn_down, cost, days, points, range_series, sum_of_members, with_older_days
 from app.evaluation.past_figures import ExposedPast, MemberHistory, PastFigures, WindowPast, past_figures
 from app.evaluation.saving.budget_record import recorded_budgets
+from app.evaluation.saving.ledger_store import check_interval
 from app.ingest.ports import EvaluationInstruments, Source
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Source",
     "WindowPast",
     "burn_down",
+    "check_interval",
     "cost",
     "days",
     "outlooks",

@@ -34,6 +34,7 @@ from app.api import (
 from app.clock import SystemClock
 from app.delivery import FailureReason
 from app.documents import DocumentLoader, FilesState, LoadResult, load_documents
+from app.evaluation import check_interval
 from app.extras import is_installed
 from app.http.client import CheckedClient, ClientOptions
 from app.integrations import DeliveryConfig, load_config
@@ -75,7 +76,7 @@ from app.service.threads import shorten_turns
 from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board, StoredAdjustments, StoredAudit, StoredChanges, StoredReports, StoredSessions, StoredTokens
-from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
+from app.store import StoreCorruptError, StoreError, StoreNewerError, StoreUnreachableError, open_database
 from app.ui import BacktestData, IncidentData, ObjectivesData, PolicyData, SloData, StatusData, TimelineData, pages
 from app.yamldoc import ErrorFinding
 
@@ -86,7 +87,7 @@ _STREAMS_SHARE = 8
 _KEYS_WITHIN = timedelta(seconds=5)
 # Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
-EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
+EXIT_GOOD, EXIT_FAILED, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 2, 3, 4
 # Signals to reload that follow each other within the first time are one, for as long as the second: tools that
 # change many files at once may send many.
 _GATHER_SIGNALS_S = 0.5
@@ -97,8 +98,8 @@ _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code.
 
-    0 after an orderly stop, 2 where a setting or a file keeps it from starting, 3 for a damaged database, 4 for one
-    that a newer version has written.
+    0 after an orderly stop, 1 where the server of the database cannot be reached, 2 where a setting or a file keeps it
+    from starting, 3 for a damaged database, 4 for one that a newer version has written.
     """
     signals = Signals()
     signals.install()
@@ -247,6 +248,9 @@ def _work_on(
         unless_made.pop_all()
     try:
         try:
+            with database.read() as transaction:
+                # Before a replica takes shards, which nobody would evaluate.
+                check_interval(transaction, round(settings.evaluation_interval.total_seconds()))
             _publish_stored(components)
             engine.start()
         except StoreCorruptError as error:
@@ -658,6 +662,8 @@ def _known(delivery: DeliveryConfig) -> LabelValues:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, StoreCorruptError):
         return EXIT_CORRUPT
+    if isinstance(error, StoreUnreachableError):
+        return EXIT_FAILED
     return EXIT_NEWER if isinstance(error, StoreNewerError) else EXIT_USAGE
 
 

@@ -26,6 +26,7 @@ from app.store.errors import (
     StoreNewerError,
     StoreOutdatedError,
     StoreUnavailableError,
+    StoreUnreachableError,
 )
 from app.store.statement_spans import trace_statements
 
@@ -40,6 +41,7 @@ __all__ = [
     "StoreNewerError",
     "StoreOutdatedError",
     "StoreUnavailableError",
+    "StoreUnreachableError",
     "Transaction",
     "check_driver",
     "inspect_server",

@@ -22,6 +22,10 @@ class StoreUnavailableError(StoreError):
     """The database cannot be opened or written."""
 
 
+class StoreUnreachableError(StoreUnavailableError):
+    """The server of the database cannot be reached, or lets nobody in: another attempt may succeed."""
+
+
 class StoreDriverError(StoreUnavailableError):
     """The package that the kind of database needs is not installed."""
 

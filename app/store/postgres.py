@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typing_extensions import override
 
@@ -27,7 +27,14 @@ from app.extras import is_installed
 from app.store import json_text
 from app.store.backend import Backend
 from app.store.database_clock import database_now_s
-from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
+from app.store.errors import (
+    StoreCorruptError,
+    StoreDriverError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+    StoreUnreachableError,
+)
 from app.store.instances import Instance, forget_dead_instances, instance, renew_instance
 from app.store.migrate import REVISION, check_revision, migrate
 
@@ -50,6 +57,7 @@ _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
 _OPENING_LOCK = 0x510B0172
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
+_MAY_NOT = "42501"
 
 
 class PostgresBackend(Backend):
@@ -295,7 +303,14 @@ def _translated(error: SQLAlchemyError) -> StoreError:
             return StoreLockedError("the database is locked by another program")
         # Server messages have a second line that points into the statement.
         first = next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
-        return StoreUnavailableError(f"the database cannot be used: {first}")
+        if getattr(error.orig, "sqlstate", None) == _MAY_NOT:
+            return StoreUnavailableError(
+                f"the database cannot be used: {first}; its user needs to own it, or CREATE on its schema"
+            )
+        # libpq gives no code where it gets no connection.
+        is_connected = not isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", None) is not None
+        kind = StoreUnavailableError if is_connected else StoreUnreachableError
+        return kind(f"the database cannot be used: {first}")
     if isinstance(error, PoolTimeoutError):
         return StoreUnavailableError("the database cannot be used: all connections to it are busy")
     return StoreUnavailableError(f"the database cannot be used: {error}")

@@ -40,6 +40,7 @@ from app.store.sli_states import (
     FinalState,
     ProvisionalState,
     SliState,
+    load_interval,
     load_states,
     mark_used,
     prune_states,
@@ -225,11 +226,7 @@ class LedgerStore:
     def _check(self, state: FinalState) -> None:
         if state.format != STATE_FORMAT:
             raise StoreNewerError(f"the stored ledger has format {state.format}, this sloburn reads {STATE_FORMAT}")
-        if state.interval_s != self._writer.ledger.interval_s:
-            raise StoreError(
-                f"the stored ledger has slots of {state.interval_s}s, SLOBURN_EVALUATION_INTERVAL says "
-                f"{self._writer.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
-            )
+        _check_interval(state.interval_s, self._writer.ledger.interval_s)
 
     def _load(self, transaction: Transaction, states: Sequence[SliState], counted_s: float) -> None:
         """Load SLIs that have been counted up to the same time."""
@@ -410,3 +407,22 @@ def _of_rows(found: Records, rows: Mapping[int, int]) -> tuple[Records, Ints]:
     """The records of known rows, and the index of the row of each."""
     known = found[np.isin(found["row_id"], list(rows))]
     return known, np.array([rows[row_id] for row_id in known["row_id"].tolist()], dtype=np.int64)
+
+
+def check_interval(transaction: Transaction, interval_s: int) -> None:
+    """Refuse to work on a database whose slots have another length, before this process takes anything of it.
+
+    Raises:
+        StoreError: they have; the message says what to do.
+    """
+    stored_s = load_interval(transaction)
+    if stored_s is not None:
+        _check_interval(stored_s, interval_s)
+
+
+def _check_interval(stored_s: int, interval_s: int) -> None:
+    if stored_s != interval_s:
+        raise StoreError(
+            f"the stored ledger has slots of {stored_s}s, SLOBURN_EVALUATION_INTERVAL says {interval_s}s: "
+            "keep the interval, or give another SLOBURN_DATABASE_URL"
+        )
