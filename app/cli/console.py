@@ -11,6 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
+from rich.table import Table
 
 EXIT_FAILED = 1
 """The command ran and its result is bad: findings, or a service that does not answer or refuses."""
@@ -19,6 +20,8 @@ EXIT_USAGE = 2
 
 # Columns of a table that no terminal shows: wide enough for whole ids, so that grep and awk find them.
 _PIPE_WIDTH = 240
+# Rich measures a table up to the width it is given: one that no table reaches.
+_ANY_WIDTH = 10_000
 
 
 class Format(StrEnum):
@@ -112,8 +115,20 @@ def fail(message: str, *, code: int = EXIT_FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def table_fits(console: Console, table: Table) -> bool:
+    """Whether a table fits; a pipe is made as wide as it needs."""
+    needed = console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum
+    if not _has_width(console.file):
+        console.width = max(console.width, needed)
+    return needed <= console.width
+
+
 def _console(file: IO[str]) -> Console:
     # Rich asks the terminal, or COLUMNS; it would take 80 for a pipe, and cut ids that grep looks for.
-    known = file.isatty() or "COLUMNS" in os.environ
+    known = _has_width(file)
     # No emoji: `slos.yaml:100:5` is a place.
     return Console(file=file, highlight=False, emoji=False, width=None if known else _PIPE_WIDTH)
+
+
+def _has_width(file: IO[str]) -> bool:
+    return file.isatty() or "COLUMNS" in os.environ

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.console import table_fits
 from app.ingest.series.tracked_slis import MOST_GROUPS
 from app.prometheus import Matrix, PrometheusClient, PrometheusError
 from app.promql import probe
@@ -38,8 +39,6 @@ _USUAL_SCRAPE_S = 30.0
 _NEWEST_INTERVALS = 5
 # Each group has budgets, alerts and series of its own; more are rarely what is meant.
 _MANY_GROUPS = 100
-# Rich measures a table up to the width it is given: one that no table reaches.
-_ANY_WIDTH = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +240,7 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         table.add_column(heading, justify="left" if heading == "metrics" else "right", no_wrap=True)
     for slo_id, cells in rows:
         table.add_row(slo_id, *cells)
-    if console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width:
+    if table_fits(console, table):
         console.print(table)
         return
     for slo_id, cells in rows:

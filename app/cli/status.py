@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.alerting import EndCode
-from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json, table_fits
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, slos, unhealthy_reasons
 from app.slo import UNKNOWN_FIGURE, Cause, rounded_percent
 from app.status import DataState, HealthState, ProblemLevel, severities_words, state_words
@@ -29,8 +29,6 @@ def _label(text: str) -> str:
 _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknown": "dim"}
 # Of SLOs that share a reason: more names do not fit into a line of 80 columns.
 _MOST_NAMED = 3
-# Rich measures a table up to the width it is given: one that no table reaches.
-_ANY_WIDTH = 10_000
 # An alert that was closed in the night is still shown on the next morning.
 _RECENTLY = timedelta(days=1)
 _RECOVERED = frozenset(code.value for code in EndCode if code.recovered)
@@ -88,7 +86,7 @@ def status(
     elif items:
         console = output()
         whole = _table(items, with_states=True)
-        fits = console.measure(whole, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width
+        fits = table_fits(console, whole)
         console.print(whole if fits else _table(items, with_states=False))
         for line in (*(() if fits else _states(items)), *_reasons(items), *_forecasts(items), *_hints(items)):
             console.print(line, markup=False, soft_wrap=True)

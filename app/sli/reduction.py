@@ -38,6 +38,10 @@ _OVER_SAMPLES: Final = frozenset(
 _SUM_OVER_SAMPLES: Final = frozenset({"sum_over_time", *_OVER_SAMPLES})
 _NATIVE: Final = frozenset({"histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"})
 WRITE_A_SUM: Final = "write a sum of rates of counters, such as sum(rate(a[5m])) + sum(rate(b[5m]))"
+_WRITE_A_GAUGE: Final = (
+    "write gauge: and good_when: for samples of a gauge, such as probe_success; "
+    "for counters a sum of rates, such as sum(rate(a[5m]))"
+)
 FIXED_RANGE: Final = "fixed_range"
 """The code of a range that is replaced by the windows of the SLO."""
 Range = tuple[Unit, timedelta]
@@ -508,7 +512,7 @@ def _compared(op: str, left: Value, right: Value, *, is_bool: bool) -> Value:
         counted = left.coefficients if isinstance(left, Flow) else left.above
         if never_negative(counted):
             return left
-    raise NotExpressibleError(f"compares by `{op}`, so that it counts samples rather than events", WRITE_A_SUM)
+    raise NotExpressibleError(f"compares by `{op}`, so that it counts samples rather than events", _WRITE_A_GAUGE)
 
 
 def _refuse_floored(flow: Flow, verb: str) -> None:
@@ -535,11 +539,11 @@ def _why_not(function: str) -> tuple[str, str]:
     if function in _NATIVE:
         return f"{function}() reads native histograms", "write histogram: and threshold:"
     if function in _SUM_OVER_SAMPLES:
-        return f"{function}() counts samples, not events of counters", WRITE_A_SUM
+        return f"{function}() counts samples, not events of counters", _WRITE_A_GAUGE
     return f"{function}() is not a sum of counters", WRITE_A_SUM
 
 
 def _why_not_aggregated(name: str) -> tuple[str, str]:
     if name in {"count", "group"}:
-        return f"{name}() counts series, not events", WRITE_A_SUM
+        return f"{name}() counts series, not events", _WRITE_A_GAUGE
     return f"{name}() of series is not a number of events", "write sum()"

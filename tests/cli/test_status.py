@@ -34,7 +34,8 @@ def status(*args: str) -> Result:
 def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     served = Served.with_snapshots(
         a_snapshot(),
-        an_unmeasured_snapshot(an_slo("dark")),
+        # Also a long one changes nothing in a pipe.
+        an_unmeasured_snapshot(an_slo("dark"), problem=f"no series match {'x' * 300}"),
         a_snapshot(
             an_slo("search"), group=(("route", "/[x]"),), bad=2_000, health=HealthState.EXHAUSTED, alerts=[PAGING]
         ),

@@ -221,7 +221,8 @@ def _of_no_samples(tracked: TrackedSli) -> Problem:
     if tracked.seen.labels:
         detail = f"the samples of {tracked.query} lie more than 5m apart: scrape its targets more often"
         return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
-    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {tracked.query}")
+    detail = f"no series match {tracked.query}: sloburn check --live says which labels and values there are"
+    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=detail)
 
 
 def _of_samples(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:

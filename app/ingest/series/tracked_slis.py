@@ -24,7 +24,7 @@ PARTIAL_REMEDY = (
 
 _SOURCES_REMEDY = (
     "alerts may fire by the events of the other sources and do not resolve until it has data again; "
-    "remove a source from the document that has none any more"
+    "take a source that is gone for good out of the document"
 )
 
 # As many as one query asks for (`promql/plan.py`), so that the same queries are asked in every slot.
