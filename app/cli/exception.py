@@ -36,7 +36,7 @@ def _instant(text: str) -> str:
 def _length(text: str) -> str:
     """When something ends that lasts from now on as long as *text* says."""
     try:
-        return (datetime.now(UTC) + parse_duration(text)).isoformat()
+        return (datetime.now(UTC).replace(microsecond=0) + parse_duration(text)).isoformat()
     except (DurationError, OverflowError) as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -136,6 +136,5 @@ def _line(one: Mapping[str, Any]) -> str:
     what = ",".join([*one["services"], *one["environments"], *one["changes"], *one["slos"]]) or "all changes"
     state = "active" if one["active"] else f"ended by {one['ended_by']}" if one["ended_at"] else "not active"
     glass = "  break-glass" if one["break_glass"] else ""
-    return (
-        f"{one['id']}  {one['starts_at']} to {one['ends_at']}  {state}{glass}  {what}  {one['owner']}: {one['reason']}"
-    )
+    starts, ends = (f"{datetime.fromisoformat(one[name]):%Y-%m-%dT%H:%M:%SZ}" for name in ("starts_at", "ends_at"))
+    return f"{one['id']}  {starts} to {ends}  {state}{glass}  {what}  {one['owner']}: {one['reason']}"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -265,7 +265,7 @@ def _work_on(
             slos=len(documents.slos),
             # `sloburn check` prints them: an SLO that never burns may be a misspelt selector.
             **({"warnings": warnings} if warnings else {}),
-            prometheus=settings.prometheus_url,
+            **_asked(settings, given.delivery),
             database=database.product,
         )
         if not given.delivery.names:
@@ -657,6 +657,12 @@ def _known(delivery: DeliveryConfig) -> LabelValues:
         remote_write_receivers=[options.name for options in delivery.remote_write],
         notification_failure_reasons=tuple(FailureReason),
     )
+
+
+def _asked(settings: Settings, delivery: DeliveryConfig) -> Mapping[str, Any]:
+    """Where counts are from, for the log."""
+    listed = [one.name for one in delivery.sources]
+    return {"sources": listed} if listed else {"prometheus": settings.prometheus_url}
 
 
 def _exit_code(error: Exception) -> int:

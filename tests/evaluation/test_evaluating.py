@@ -94,7 +94,7 @@ def test_one_bad_slo_leaves_the_others_alone(tmp_path: Path) -> None:
     assert broken.data is DataState.ERROR
     assert "it is broken" in (broken.problem or "")
     assert absent.data is DataState.ERROR
-    assert absent.problem.startswith("no series match nothing_total:")
+    assert str(absent.problem).startswith("no series match nothing_total:")
     assert {alert.reason for alert in absent.alerts if alert.state is AlertState.FROZEN} == {"there is no data yet"}
 
 
