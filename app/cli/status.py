@@ -152,9 +152,11 @@ def _reasons(items: "list[SloModel]") -> Iterator[str]:
     owners: dict[str, list[str]] = {}
     for item in items:
         severities: dict[str, list[str]] = {}
+        data = _data(item)
         for alert in item["alerts"]:
             reason = alert.get("reason")
-            if reason:
+            # What keeps the data away is said once, beside the data.
+            if reason and reason not in data:
                 severities.setdefault(f"{_words(alert)}: {reason}", []).append(alert["severity"])
             closed = _closed(alert, item["as_of"])
             if closed:

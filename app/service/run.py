@@ -248,9 +248,7 @@ def _work_on(
         unless_made.pop_all()
     try:
         try:
-            with database.read() as transaction:
-                # Before a replica takes shards, which nobody would evaluate.
-                check_interval(transaction, round(settings.evaluation_interval.total_seconds()))
+            _check_stored(components)
             _publish_stored(components)
             engine.start()
         except StoreCorruptError as error:
@@ -534,6 +532,16 @@ def _exposition(components: Components, settings: Settings) -> Exposition:
         names=settings.metric_names,
         changes=lambda: components.recent_changes.newest(components.clock.now()),
     )
+
+
+def _check_stored(components: Components) -> None:
+    """Before a replica takes shards that it cannot load, and that nobody would evaluate.
+
+    Raises:
+        StoreError: the slots of the ledger are of another length.
+    """
+    with components.database.read() as transaction:
+        check_interval(transaction, round(components.settings.evaluation_interval.total_seconds()))
 
 
 def _publish_stored(components: Components) -> None:

@@ -12,6 +12,7 @@ from typing_extensions import override
 from app.ingest.queries.metric_inspection import Inspection
 from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 from app.prometheus import Matrix, MetricSource, UnreachableError
+from app.slo import AlertState, Cause
 from app.status import DataState, Problem, ProblemCode
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import counter, document, requests, slos
@@ -142,13 +143,15 @@ def test_a_refused_sli_is_not_evaluated_and_says_so(tmp_path: Path) -> None:
         (tracked,) = one.evaluator._ledger_writer.tracked_slis
         tracked.refusal = "http_requests_total is a gauge"
         asked = len(source.asked)
-        one.run(at, at + 600)
+        one.run(at, at + 780)
         shown = one.snapshot("shop-availability")
         assert len(source.asked) == asked
         assert not one.evaluator.backfilling
     assert shown.data is DataState.ERROR
     assert shown.problems[0].code is ProblemCode.GAUGE
     assert np.isnan(shown.budget.remaining_ratio)
+    # Nobody would learn of it otherwise: its alerts are frozen.
+    assert [one.state for one in shown.alerts if one.cause is Cause.NO_DATA] == [AlertState.FIRING]
 
 
 @pytest.mark.anyio

@@ -264,7 +264,9 @@ def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterato
 
 def _catches_up(member: Member, at: datetime) -> bool:
     tracked = member.tracked
-    return tracked.started and tracked.problem is None and tracked.counted_s < at.timestamp() - tracked.later_by_s
+    # What is refused is not read either, and never catches up.
+    is_read = tracked.started and tracked.problem is None and tracked.refusal is None
+    return is_read and tracked.counted_s < at.timestamp() - tracked.later_by_s
 
 
 def _add_no_data(
