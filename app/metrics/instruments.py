@@ -101,11 +101,12 @@ class Instruments:
         """This share of the history that is wanted of all SLIs has been counted."""
         self._backfill_progress.set(ratio)
 
-    def replicas(self, living: int, *, shards: int, unowned: int) -> None:
-        """So many replicas live, this one has so many *shards*, and none has *unowned*."""
+    def replicas(self, living: int, *, shards: int, unowned: int, stuck: int) -> None:
+        """So many replicas live, this one has so many *shards* and cannot load *stuck* others; none has *unowned*."""
         self._replicas.set(living)
         self._replica_shards.set(shards)
         self._unowned_shards.set(unowned)
+        self._stuck_shards.set(stuck)
 
     def kubernetes_objects(self, numbers: Mapping[tuple[str, str], int]) -> None:
         """So many objects of Kubernetes with documents are known here, by kind and state."""
@@ -211,7 +212,8 @@ class Instruments:
         self._replicas = self._gauge("replicas", "Processes that share the SLOs.")
         self._replica_shards = self._gauge("replica_shards", "Shards that this process has; all without replicas.")
         self._unowned_shards = self._gauge("unowned_shards", "Shards of no process: their SLOs are not evaluated.")
-        self.replicas(1, shards=len(ALL_SHARDS), unowned=0)
+        self._stuck_shards = self._gauge("stuck_shards", "Shards that this process has taken and cannot load.")
+        self.replicas(1, shards=len(ALL_SHARDS), unowned=0, stuck=0)
         self._kubernetes_objects = self._gauge(
             "kubernetes_objects", "Objects of Kubernetes with documents, by what became of them.", "kind", "state"
         )

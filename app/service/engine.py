@@ -531,8 +531,12 @@ class Engine:
             await self._do_service_or_not()
         with suppress(StoreError):
             await self._yield_delivery(replica)
-        shards = len(replica.held.epochs)
-        self._components.instruments.replicas(len(replica.seen.living), shards=shards, unowned=replica.unowned)
+        self._components.instruments.replicas(
+            len(replica.seen.living),
+            shards=len(replica.held.epochs),
+            unowned=replica.unowned,
+            stuck=replica.stuck,
+        )
         slos = {slo.id: slo for slo in self._documents.slos}
         with suppress(StoreError):
             if await asyncio.to_thread(replica.read_others, slos, stale_after=self._late_after):
@@ -896,7 +900,8 @@ class Engine:
         evaluator = self._evaluator
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
             return False
-        if not self._components.service_lease.is_mine or (self._replica is not None and self._replica.unowned):
+        replica = self._replica
+        if not self._components.service_lease.is_mine or (replica is not None and (replica.unowned or replica.stuck)):
             # Another replica has heartbeat and watchdog, or some SLOs are evaluated by none.
             return False
         return self._components.clock.now() - evaluator.last_commit <= self._late_after

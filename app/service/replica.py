@@ -20,7 +20,7 @@ from app.replicas import ALL_SHARDS, SERVICE_SHARD, LeaseTerm, Plan, plan
 from app.service.components import Components
 from app.slo import Slo, SloId
 from app.status.shown import ShownSlos, decode_shown
-from app.store import Database, StoreError, StoreUnavailableError, Transaction
+from app.store import Database, StoreError, StoreLockedError, StoreUnavailableError, Transaction
 from app.store.shards import (
     HeldShards,
     LeaseTable,
@@ -102,7 +102,7 @@ class Replica:
         self._renewed_s = self._lived_s = self._read_not_before_s = 0.0
         # A process that starts has missed nothing: what has ended then is free.
         self._looked_s, self._replaces_from_s = math.inf, 0.0
-        self._failing = False
+        self._failing = self._is_stuck = False
 
     @property
     def is_alone(self) -> bool:
@@ -122,8 +122,13 @@ class Replica:
 
     @property
     def unowned(self) -> int:
-        """How many shards no replica evaluates."""
+        """How many shards no replica has."""
         return sum(lease.is_free(self.seen.now_s) for lease in self.seen.leases)
+
+    @property
+    def stuck(self) -> int:
+        """How many shards this replica has and cannot load, so that none evaluates them."""
+        return len(self._waiting) if self._is_stuck else 0
 
     @property
     def _taken(self) -> dict[int, int]:
@@ -150,6 +155,8 @@ class Replica:
         if last is not None and newest is not None and timedelta(0) < newest - last <= self._interval:
             # This process has still to evaluate that slot: its own alerts would miss it.
             return False
+        # Until it has succeeded.
+        self._is_stuck = True
         target = last or newest
         lagging: dict[datetime, dict[int, int]] = {}
         for number, (epoch, stepped) in self._waiting.items():
@@ -160,6 +167,7 @@ class Replica:
                 return False
         await self._use(self._taken)
         self._waiting.clear()
+        self._is_stuck = False
         return True
 
     async def _catch_up(self, epochs: Mapping[int, int], stepped: datetime, target: datetime) -> bool:
@@ -199,7 +207,11 @@ class Replica:
 
     def _failed(self, error: StoreError) -> None:
         """Log the first failure of an outage; its end is logged too."""
-        if not self._failing:
+        if not self._failing and self._is_stuck and not isinstance(error, StoreUnavailableError | StoreLockedError):
+            _log.error(
+                "shards cannot be loaded, and nobody evaluates them", shards=len(self._waiting), error=str(error)
+            )
+        elif not self._failing:
             _log.warning("the leases of the replicas cannot be read or written", error=str(error))
         self._failing = True
         if isinstance(error, StoreUnavailableError):

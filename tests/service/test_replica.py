@@ -166,8 +166,10 @@ def test_what_a_replica_leaves_is_brought_up_by_the_one_that_takes_it(
     other.evaluations.fails = True
     assert not other.look()
     assert other.shards == set(ALL_SHARDS) - left, "they are tried again"
+    assert other.replica.stuck == len(left), "Prometheus pages, and the heartbeat stops"
     other.evaluations.fails = False
     assert other.look()
+    assert other.replica.stuck == 0
     assert other.evaluations.caught_up == [(frozenset(left), [SLOT + INTERVAL])] * 2
     assert other.shards == set(ALL_SHARDS)
     assert other.components.service_lease.is_mine
