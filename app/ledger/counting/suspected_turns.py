@@ -113,7 +113,7 @@ class SuspectedTurnsCounter:
             at, value, before = float(samples.time[index]), float(samples.value[index]), float(steps.raw[index])
             if counter == leading or value > UNKNOWN_EVENTS or isnan(before) or self._judged[index]:
                 continue
-            highest, seen_s = marks.get(counter) or (self._highest(counter, at), at)
+            highest, seen_s = marks.get(counter) or (max(self._highest(counter, at), before), at)
             if value >= highest or at - seen_s > LEVEL_KEPT_S:
                 marks[counter] = value, at
             else:
@@ -127,7 +127,6 @@ class SuspectedTurnsCounter:
         first, last = self._context.span(counter)
         here = np.arange(first, last)
         here = here[(samples.time[here] < at) & (samples.time[here] > at - LOOKBACK_S)]
+        values = np.concatenate([samples.value[here], steps.raw[here], steps.raw[first : first + 1]])
         dip = self._context.cursor.dips.get(counter)
-        values = np.concatenate([samples.value[here], steps.raw[here]])
-        own = float(steps.raw[first]) if first < last else 0.0
-        return float(np.nanmax(np.append(values, [own, dip.high if dip else own])))
+        return float(np.nan_to_num(values).max(initial=dip.high if dip else 0.0))
