@@ -87,6 +87,7 @@ class PrometheusClient:
         partial: what becomes of answers that say that data is missing.
         breaker: when to stop asking.
         known_series: label sets that are shared with another client of the server.
+        peer: whose clock it is, for *instruments*.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class PrometheusClient:
         partial: PartialPolicy = PartialPolicy.REJECT,
         breaker: Breaker | None = None,
         known_series: KnownSeries | None = None,
+        peer: str = PEER,
     ) -> None:
         self._base_url = config.base_url
         self._credentials = Credentials(config)
         self._pool = pool
         self._clock = clock
+        self._peer = peer
         self._instruments = instruments or NoClientInstruments()
         self._timeout = limits.timeout.total_seconds()
         self._partial = partial
@@ -276,7 +279,7 @@ class PrometheusClient:
         skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
         if skew is not None:
             self._skew = skew
-            self._instruments.clock_skew(PEER, skew)
+            self._instruments.clock_skew(self._peer, skew)
 
 
 def _decode_status(body: bytes, answer: ApiResponse) -> dict[str, object]:
@@ -313,6 +316,7 @@ async def open_client(
     limits: Limits = _DEFAULT,
     partial: PartialPolicy = PartialPolicy.REJECT,
     beside: PrometheusClient | None = None,
+    peer: str = PEER,
 ) -> AsyncIterator[PrometheusClient]:
     """A client with connections of its own, which close at the end; it connects when it is first asked.
 
@@ -331,6 +335,7 @@ async def open_client(
             limits=limits,
             partial=partial,
             known_series=None if beside is None else beside.known_series,
+            peer=peer,
         )
 
 

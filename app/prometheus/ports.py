@@ -12,7 +12,7 @@ OUTCOMES: tuple[str, ...] = (SUCCESS, *Reason)
 """Every value that `ClientInstruments.requested` can be given."""
 
 PEER = "prometheus"
-"""The value of *peer* that `ClientInstruments.clock_skew` is given."""
+"""The usual value of *peer* that `ClientInstruments.clock_skew` is given."""
 
 
 class ClientInstruments(Protocol):

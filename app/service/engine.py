@@ -420,7 +420,8 @@ class Engine:
         if self._schedule is not None and self._schedule.clock_went_backwards:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
         reasons += [f"remote write to {one.receiver}: {one.problem}" for one in self.remote_write if one.problem]
-        skews = {"Prometheus": self._clock_skew}
+        skews = {"Prometheus": self._clock_skew} if self._is_default_used else {}
+        skews |= self._sources.clock_skews(self._delivery.config.sources)
         for peer, skew in {**skews, **self._delivery.clock_skews}.items():
             if abs(skew) > _MOST_SKEW_S:
                 reasons.append(f"the clock of {peer} is {skew:+.0f} s from ours")

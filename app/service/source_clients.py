@@ -13,6 +13,7 @@ from app.count_sources import CountAccess, CountClient, open_count_client
 from app.ingest import NamedSource
 from app.integrations import DeliveryConfig, LoadedConfig, SourceConfig
 from app.prometheus import (
+    PEER,
     ClientInstruments,
     HttpConfig,
     Limits,
@@ -74,8 +75,19 @@ class SourceClients:
         clients = {config.name: self._open[config][2] for config in sources if config in self._open}
         return {name: client for name, client in clients.items() if isinstance(client, PrometheusClient)}
 
+    def clock_skews(self, sources: Sequence[SourceConfig]) -> Mapping[str, float]:
+        """How far the clocks of the Prometheis among sources are ahead of ours, in seconds, by their names."""
+        clients = {config.name: self._open[config][1] for config in sources if config in self._open}
+        return {
+            "Prometheus" if name == DEFAULT_SOURCE else _peer(name): client.clock_skew
+            for name, client in clients.items()
+            if isinstance(client, PrometheusClient)
+        }
+
     @asynccontextmanager
-    async def pair(self, http: HttpConfig, limits: Limits) -> AsyncIterator[tuple[PrometheusClient, PrometheusClient]]:
+    async def pair(
+        self, http: HttpConfig, limits: Limits, *, name: str = DEFAULT_SOURCE
+    ) -> AsyncIterator[tuple[PrometheusClient, PrometheusClient]]:
         """The client of one server that evaluations ask, and the one for all that no evaluation waits for."""
         opened = partial(
             open_client,
@@ -83,6 +95,7 @@ class SourceClients:
             clock=self._clock,
             instruments=self._instruments,
             partial=self._settings.prometheus_partial,
+            peer=_peer(name),
         )
         fewer = replace(limits, large_at_once=_LARGE_IN_BACKGROUND)
         async with opened(limits=limits) as live, opened(limits=fewer, beside=live) as background:
@@ -92,7 +105,7 @@ class SourceClients:
         access = _access(config, self._settings)
         if config not in self._open:
             async with AsyncExitStack() as stack:
-                live, background = await stack.enter_async_context(self._pair_of(access))
+                live, background = await stack.enter_async_context(self._pair_of(config.name, access))
                 self._open[config] = stack.pop_all(), live, background
         _, live, background = self._open[config]
         return NamedSource(
@@ -107,14 +120,19 @@ class SourceClients:
         )
 
     @asynccontextmanager
-    async def _pair_of(self, access: SourceAccess | CountAccess) -> AsyncIterator[tuple[_Client, _Client]]:
+    async def _pair_of(self, name: str, access: SourceAccess | CountAccess) -> AsyncIterator[tuple[_Client, _Client]]:
         if isinstance(access, SourceAccess):
-            async with self.pair(access.http, access.limits) as pair:
+            async with self.pair(access.http, access.limits, name=name) as pair:
                 yield pair
             return
         opened = partial(open_count_client, access, instruments=self._instruments)
         async with opened(background=False) as live, opened(beside=live) as background:
             yield live, background
+
+
+def _peer(name: str) -> str:
+    """Whose clock that of a source is, apart from receivers that may be called the same."""
+    return PEER if name == DEFAULT_SOURCE else f"source {name}"
 
 
 def known_sources(settings: Settings, loaded: LoadedConfig) -> Mapping[str, SourceKind] | None:

@@ -36,6 +36,7 @@ class Recorder(ClientInstruments):
     def __init__(self) -> None:
         self.outcomes: list[str] = []
         self.skews: list[float] = []
+        self.peers: list[str] = []
         self.invalid = 0
 
     @override
@@ -45,6 +46,7 @@ class Recorder(ClientInstruments):
     @override
     def clock_skew(self, peer: str, seconds: float) -> None:
         self.skews.append(seconds)
+        self.peers.append(peer)
 
     @override
     def invalid_samples(self, count: int) -> None:

@@ -124,7 +124,7 @@ def test_the_first_slo_of_the_default_source_is_asked_of_it_after_a_reload(
         eu, _ = engine.submit(engine._sources.open(both.sources)).result()
         assert isinstance(eu.live, PrometheusClient)
         eu.live._skew = 600.0
-        assert "the clock of Prometheus is +600 s from ours" in engine.reasons_unhealthy()
+        assert "the clock of source eu is +600 s from ours" in engine.reasons_unhealthy()
         engine.submit(engine.switch_to(_documents_of(("eu", "default"), tmp_path), both)).result()
         assert engine.evaluator._default.live is engine._client
         assert not [reason for reason in engine.reasons_unhealthy() if "clock" in reason]
