@@ -115,7 +115,7 @@ def test_each_source_has_clients_of_its_own_and_those_of_one_that_is_gone_are_cl
 def test_the_first_slo_of_the_default_source_is_asked_of_it_after_a_reload(
     components: Components, tmp_path: Path
 ) -> None:
-    """Until then the first listed source is the one whose clock is compared with ours, in health too."""
+    """Until then a leap of our clock is compared with that of the first listed source; health names each of them."""
     both = _with_sources(("eu", "us"), tmp_path)
     settings = load_settings({"prometheus_url": "http://127.0.0.1:9", "prometheus_timeout": "1s"})
     engine = Engine(replace(components, delivery=both, settings=settings), _documents_of(("eu",), tmp_path))
@@ -124,10 +124,12 @@ def test_the_first_slo_of_the_default_source_is_asked_of_it_after_a_reload(
         eu, _ = engine.submit(engine._sources.open(both.sources)).result()
         assert isinstance(eu.live, PrometheusClient)
         eu.live._skew = 600.0
-        assert "the clock of source eu is +600 s from ours" in engine.reasons_unhealthy()
+        wrong = "the clock of source eu is +600 s from ours"
+        assert (engine._clock_skew, wrong in engine.reasons_unhealthy()) == (600.0, True)
         engine.submit(engine.switch_to(_documents_of(("eu", "default"), tmp_path), both)).result()
         assert engine.evaluator._default.live is engine._client
-        assert not [reason for reason in engine.reasons_unhealthy() if "clock" in reason]
+        assert engine._clock_skew == 0.0
+        assert [reason for reason in engine.reasons_unhealthy() if "clock" in reason] == [wrong]
     finally:
         assert engine.stop()
 
