@@ -155,6 +155,13 @@ def test_the_pod_keeps_to_the_restricted_standard(values: dict[str, Any]) -> Non
     assert not {"hostPath"} & {kind for volume in pod["volumes"] for kind in volume}
 
 
+def test_a_cluster_may_choose_the_user() -> None:
+    nobody = {"securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
+    security = pod_of(rendered(nobody))["securityContext"]
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & security.keys()
+    assert security["runAsNonRoot"] is True
+
+
 def test_every_variable_is_a_setting_once_and_with_a_value_that_is_taken() -> None:
     environment = {one["name"]: one for one in pod_of(rendered(EVERYTHING))["containers"][0]["env"]}
     assert len(environment) == len(pod_of(rendered(EVERYTHING))["containers"][0]["env"])
