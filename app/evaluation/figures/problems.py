@@ -156,6 +156,7 @@ def _is_whole(tracked: TrackedSli) -> bool:
         tracked.backfilled
         and tracked.problem is None
         and tracked.partial is None
+        and tracked.unread is None
         and tracked.partial_history is None
         and tracked.late is None
         and not (tracked.refused_groups or tracked.impossible_samples or tracked.unmeasured)
@@ -229,6 +230,8 @@ def _of_samples(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
     """What is wrong with the samples that came; *measured*: some were counted."""
     if tracked.partial_explained is not None and tracked.problem is None:
         yield _warning(ProblemCode.PARTIAL_DATA, tracked.partial_explained)
+    if tracked.unread is not None:
+        yield _warning(ProblemCode.PARTIAL_DATA, tracked.unread.explained)
     if tracked.late_explained is not None:
         yield _warning(ProblemCode.LATE_SAMPLES, tracked.late_explained)
     if tracked.impossible_samples and measured:

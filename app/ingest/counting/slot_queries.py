@@ -4,11 +4,15 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
 
 from app.ingest.counting.late_samples import note_late, reopen, returning
 from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.counting.unread_time import Read, give_up_long, may_be_left_out, newer_from_s
 from app.ingest.ports import Source
 from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
@@ -22,26 +26,20 @@ from app.sli import IntervalCounts
 _MOST_PIECES = 8
 # What was counted from partial data for so long is final, so that one read brings all that is to be counted again.
 _LONGEST_PARTIAL_S = 3 * 3600
-# What is given up is final without its late samples: not for one answer that was lost.
-_MOST_SETBACKS = 3
 # From an hour down to five minutes, the middle cell, below which nothing is read apart (ADR-0030).
 _MOST_HALVINGS = 4
 # What was missed in an outage is caught up an hour in an evaluation, so that catching up never floods Prometheus.
 _LONGEST_READ_S = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """One time range of raw samples to read for some SLIs.
+class _Range(NamedTuple):
+    """What is to be read of one SLI, as in `Read`."""
 
-    *settle_s* is up to where their counts become final with it, None if they do not.
-    """
-
-    tracked_slis: tuple[TrackedSli, ...]
     since_s: float
     until_s: float
     settle_s: float | None
     first: bool = False
+    is_old: bool = False
 
 
 def settle_up_to(at_s: float, settle_s: float) -> float:
@@ -57,46 +55,75 @@ def settled_up_to(tracked: TrackedSli, at_s: float, *, interval_s: int, settle_s
     return settle_up_to(at_s - tracked.turn * interval_s, settle_s)
 
 
-def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, settle_s: float) -> tuple[Read, ...]:
+def reads(
+    tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, settle_s: float, is_away: bool = False
+) -> tuple[Read, ...]:
     """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
 
     Normally that is one slot; every five minutes, in the turn of each SLI, it reaches back to the settled time. SLIs
     of counts of intervals are read back to it with each interval, as late numbers take the place of earlier ones. SLIs
     that lag behind, because Prometheus or we were away, are settled an hour further; those that are new start at the
     settled time. Those that were asked in vain are asked apart from the others, and in ever more pieces: it may be for
-    one of them that none of their batch is answered. While data is missing from the answers, nothing is settled.
+    one of them that none of their batch is answered. While data is missing from the answers, nothing is settled. Where
+    what was missed is asked for in vain again and again, newer time is asked for as well (`unread_time.py`); while the source *is_away*,
+    having answered nothing in the slot before, that is so of one SLI, to see whether it would be answered.
     """
-    start_s = settle_up_to(at_s, settle_s) - WARM_UP_S
-    grouped: dict[tuple[float, float, float | None, bool, int], list[TrackedSli]] = defaultdict(list)
+    beside = [tracked for tracked in tracked_slis if may_be_left_out(tracked, at_s)]
+    if is_away and beside:
+        # Each in its turn: a query that is never answered says nothing of the others.
+        beside = [beside[beside[0].consecutive_failures % len(beside)]]
+    with_newer = {tracked.key for tracked in beside}
+    grouped: dict[tuple[_Range, int], list[TrackedSli]] = defaultdict(list)
     for tracked in tracked_slis:
         # Composites are counted after their components, which are asked for.
-        if tracked.refusal is not None or tracked.parts:
-            continue
-        if not tracked.started:
-            grouped[start_s, at_s, None, True, tracked.consecutive_failures].append(tracked)
-            continue
-        settle_to = settled_up_to(tracked, at_s, interval_s=interval_s, settle_s=settle_s)
-        if (settle_to > tracked.settled_s and tracked.partial is None) or (
-            tracked.resumed and at_s > tracked.counted_s
-        ):
-            # What was counted provisionally is counted again at once, or it would be missing in between.
-            longest = max(_longest_read_s(tracked), tracked.counted_s - tracked.settled_s)
-            settled = max(tracked.settled_s, min(settle_to, tracked.settled_s + longest))
-            until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
-            since_s = _since(tracked.settled_s, tracked.settle_from_s, tracked)
-            grouped[since_s, until_s, settled, False, tracked.consecutive_failures].append(tracked)
-        elif at_s > tracked.counted_s and _has_new_interval(tracked, at_s):
-            # All that is provisional, since any of it may be another number now.
-            settled = tracked.settled_s
-            grouped[settled, at_s, settled, False, tracked.consecutive_failures].append(tracked)
-        elif at_s > tracked.counted_s:
-            since_s = _since(tracked.counted_s, tracked.read_from_s, tracked)
-            grouped[since_s, at_s, None, False, tracked.consecutive_failures].append(tracked)
+        if tracked.refusal is None and not tracked.parts:
+            beside_unread = tracked.unread is not None or tracked.key in with_newer
+            for one in _ranges(
+                tracked, at_s=at_s, interval_s=interval_s, settle_s=settle_s, beside_unread=beside_unread
+            ):
+                grouped[one, tracked.consecutive_failures].append(tracked)
     return tuple(
-        Read(tracked_slis=piece, since_s=since_s, until_s=until_s, settle_s=settled, first=first)
-        for (since_s, until_s, settled, first, consecutive_failures), members in grouped.items()
+        Read(tracked_slis=piece, **one._asdict())
+        for (one, consecutive_failures), members in grouped.items()
         for piece in _pieces(members, consecutive_failures)
     )
+
+
+def _ranges(
+    tracked: TrackedSli, *, at_s: float, interval_s: int, settle_s: float, beside_unread: bool
+) -> Iterator[_Range]:
+    """What to read of one SLI for a slot."""
+    if not tracked.started:
+        yield _Range(settle_up_to(at_s, settle_s) - WARM_UP_S, at_s, None, first=True)
+        return
+    settle_to = settled_up_to(tracked, at_s, interval_s=interval_s, settle_s=settle_s)
+    if beside_unread:
+        yield from _ranges_beside_unread(tracked, at_s, settle_to)
+    elif (settle_to > tracked.settled_s and tracked.partial is None) or (tracked.resumed and at_s > tracked.counted_s):
+        yield _settling(tracked, at_s, settle_to)
+    elif at_s > tracked.counted_s and _has_new_interval(tracked, at_s):
+        # All that is provisional, since any of it may be another number now.
+        yield _Range(tracked.settled_s, at_s, tracked.settled_s)
+    elif at_s > tracked.counted_s:
+        yield _Range(_since(tracked.counted_s, tracked.read_from_s, tracked), at_s, None)
+
+
+def _ranges_beside_unread(tracked: TrackedSli, at_s: float, settle_to: float) -> Iterator[_Range]:
+    """Newer time, and what was missed: an hour of it as usual, or all of it now and then once it is left out."""
+    if at_s > tracked.counted_s:
+        yield _Range(newer_from_s(tracked, at_s), at_s, None)
+    if tracked.unread is None and settle_to > tracked.settled_s:
+        yield _settling(tracked, at_s, settle_to)._replace(is_old=True)
+    elif tracked.unread is not None and at_s >= tracked.unread.again_s:
+        yield _Range(tracked.settle_from_s, at_s, settle_to, is_old=True)
+
+
+def _settling(tracked: TrackedSli, at_s: float, settle_to: float) -> _Range:
+    # What was counted provisionally is counted again at once, or it would be missing in between.
+    longest = max(_longest_read_s(tracked), tracked.counted_s - tracked.settled_s)
+    settled = max(tracked.settled_s, min(settle_to, tracked.settled_s + longest))
+    until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
+    return _Range(_since(tracked.settled_s, tracked.settle_from_s, tracked), until_s, settled)
 
 
 def needs_query(read: Read) -> bool:
@@ -132,6 +159,38 @@ def _pieces(tracked_slis: Sequence[TrackedSli], consecutive_failures: int) -> It
 
 async def ask(read: Read, batcher: QueryBatcher, source: Source, *, deadline: float | None) -> QueryResults:
     """The raw samples of one read, and the values of its expressions."""
+    if not read.is_old:
+        return await _ask_at_once(read, batcher, source, deadline=deadline)
+    # An hour after another, as it would have been read, and nothing more while the oldest is not answered.
+    first, *others = _hours(read)
+    answers = await _ask_at_once(first, batcher, source, deadline=deadline)
+    if not answers.answered or not others:
+        return answers
+    asked = [replace(other, tracked_slis=tuple(answers.answered)) for other in others]
+    more = await asyncio.gather(*(_ask_at_once(one, batcher, source, deadline=deadline) for one in asked))
+    joined = QueryResults.joined([answers, *more])
+    failed = {tracked.key: (tracked, error) for tracked, error in joined.failed}
+    joined.answered = [tracked for tracked in answers.answered if tracked.key not in failed]
+    joined.failed = [*failed.values()]
+    joined.samples = batcher.series_index.only(joined.samples, joined.answered)
+    return joined
+
+
+def _hours(read: Read) -> list[Read]:
+    """The parts of a read in which it is asked; what is refused may be too much at once."""
+    # Values of native histograms are made of two samples each, and expressions are evaluated in ranges anyway.
+    if any(tracked.interpolated.seen_s or tracked.sli.evaluated is not None for tracked in read.tracked_slis):
+        return [read]
+    attempts = max(0 if tracked.unread is None else tracked.unread.attempts for tracked in read.tracked_slis)
+    part_s = max(MIDDLE_WIDTH_S, (_LONGEST_READ_S >> min(attempts, 2)) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S)
+    begins = np.arange(read.since_s, read.until_s, part_s).tolist()
+    return [
+        replace(read, since_s=since_s, until_s=until_s)
+        for since_s, until_s in zip(begins, [*begins[1:], read.until_s], strict=True)
+    ]
+
+
+async def _ask_at_once(read: Read, batcher: QueryBatcher, source: Source, *, deadline: float | None) -> QueryResults:
     results = []
     sampled = [tracked for tracked in read.tracked_slis if tracked.sli.evaluated is None]
     if sampled:
@@ -184,12 +243,7 @@ def enter(read: Read, answers: QueryResults, ledger_writer: LedgerWriter) -> Non
         ledger_writer.series_index.note_unmeasured(answers.unmeasured)
     for tracked in answers.answered:
         tracked.resumed = False
-    # What was counted from partial data stays if it is too much to be read again.
-    too_much = [
-        tracked for tracked, _ in answers.failed if _is_long(tracked) and tracked.consecutive_failures >= _MOST_SETBACKS
-    ]
-    if too_much:
-        ledger_writer.finalise(too_much)
+    give_up_long(answers.answered, ledger_writer)
 
 
 def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples, ledger_writer: LedgerWriter) -> None:
@@ -214,17 +268,16 @@ def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples,
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)
 
 
-def _is_long(tracked: TrackedSli) -> bool:
-    """Whether more was counted provisionally than is caught up with in one evaluation."""
-    return tracked.started and tracked.counted_s - tracked.settled_s > _LONGEST_READ_S + 2 * MIDDLE_WIDTH_S
-
-
 def _enter_partial(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples, ledger_writer: LedgerWriter) -> None:
     """Go on from where counters stood: series that are missing would look like data that Prometheus has lost."""
     behind = [tracked for tracked in tracked_slis if read.until_s > tracked.counted_s]
     if behind:
         ledger_writer.count_live(behind, ledger_writer.series_index.only(every, behind), at_s=read.until_s)
-    long = [tracked for tracked in tracked_slis if tracked.counted_s - tracked.settled_s > _LONGEST_PARTIAL_S]
+    long = [
+        tracked
+        for tracked in tracked_slis
+        if tracked.unread is None and tracked.counted_s - tracked.settled_s > _LONGEST_PARTIAL_S
+    ]
     if long:
         ledger_writer.finalise(long)
 

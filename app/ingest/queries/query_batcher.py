@@ -126,6 +126,10 @@ class _LargeSelector:
     refused_until: float = 0.0
     refused_span_ms: int = 0
 
+    def may_be_whole(self, span_ms: int) -> bool:
+        """Whether so short a time may be read at once: there are no parts, and more was refused."""
+        return len(self.parts) == 1 and span_ms < self.refused_span_ms
+
 
 @dataclass(slots=True)
 class QueryBatcher:
@@ -255,7 +259,7 @@ class QueryBatcher:
         selector = questions.selectors[batch.members[0]]
         large = self._large.get((selector, questions.most))
         try:
-            if large is None:
+            if large is None or large.may_be_whole(questions.labels.span_ms):
                 await self._unpack(await questions.answer(selector), batch, questions, found)
                 return
         except TooLargeError:

@@ -74,6 +74,10 @@ class QueryHealth:
             any_answered=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
         )
 
+    def note_left_out(self, answers: QueryResults) -> None:
+        """Take note that older time was asked for in vain, without which newer time goes on."""
+        self._count([failure for failure in answers.failed if failure[0].unread is not None])
+
     def note_history(self, asked: QueryResults) -> None:
         """Take note of what was answered about the past, and what was not.
 

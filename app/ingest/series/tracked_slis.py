@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from app.budget import LEARNED_FROM, STANDARD_WINDOWS, windows_of
@@ -45,6 +45,29 @@ class LateSamples:
     seen_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadTime:
+    """Time from *since_s* to *until_s* that could not be read while newer time could.
+
+    *said* is the last answer; after so many *attempts* more it is asked for again at *again_s*.
+    """
+
+    since_s: float
+    until_s: float
+    said: str
+    attempts: int
+    again_s: float
+
+    @property
+    def explained(self) -> str:
+        """Which time cannot be read, why, and what becomes of it, in words."""
+        begin, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (self.since_s, self.until_s))
+        return (
+            f"what was missed from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC cannot be read: {self.said}; "
+            "it is a hole until it can be, and is asked for every 10m for 6h"
+        )
+
+
 class CountedApart(NamedTuple):
     """Counters that were counted for good in (since, until] beside the one that they have proved to be copies of."""
 
@@ -67,7 +90,8 @@ class TrackedSli:
     *history_problem* why the last piece of history was not; each may be alone. *unmeasured* are histograms without the
     bucket at the threshold, each with when it was seen last, and *buckets* the bounds that they do have, as far as they
     have been asked for. *refusal* is why the SLI is not evaluated at all. *partial* says what is missing from what was
-    read last, which is then not final, and *partial_since_s* since when. *partial_history* says what is missing from
+    read last, which is then not final, and *partial_since_s* since when; *unread* is older time
+    that was left out. *partial_history* says what is missing from
     the history before *complete_from_s*, which has been counted back to *partial_history_from_s* all the same, and is
     counted again once it is whole; None where it is not so. All history was counted again *history_recounts* times.
     *copies* of counters were counted for good beside them until they proved to be copies. It
@@ -110,6 +134,7 @@ class TrackedSli:
     history_problem: str | None = None
     partial: str | None = None
     partial_since_s: float = 0.0
+    unread: UnreadTime | None = None
     partial_history: str | None = None
     partial_history_from_s: float | None = None
     partial_history_apart: bool = False

@@ -9,8 +9,8 @@ from functools import partial
 from app.ingest.counting import slot_queries
 from app.ingest.counting.late_samples import look_back
 from app.ingest.counting.ledger_writer import LedgerWriter
-from app.ingest.counting.slot_queries import Read
 from app.ingest.counting.start_times import StartTimes
+from app.ingest.counting.unread_time import Read, without_unread
 from app.ingest.history.backfill import Backfill, leaving_room
 from app.ingest.history.copy_recounts import CopyRecounts
 from app.ingest.history.history_reader import OneSource
@@ -114,7 +114,10 @@ class SourceIngest:
         at_s, interval_s = at.timestamp(), writer.ledger.interval_s
         settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
         look_back(writer, self.tracked_slis, at_s=at_s, settled_up_to=settled)
-        reads = slot_queries.reads(self.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
+        is_away = self.health.unanswered is not None
+        reads = slot_queries.reads(
+            self.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s, is_away=is_away
+        )
         is_asked = any(map(slot_queries.needs_query, reads))
         answers = await slot_queries.ask_all(reads, self._batcher, self._live, deadline=self.timeout_s)
         # Not under the lock, and before counting: what has just begun counts in its own slot.
@@ -123,9 +126,14 @@ class SourceIngest:
 
     def enter(self, asked: AskedSlot) -> None:
         """Count what was answered, and note what was not."""
-        for read, answers in asked.answers:
+        at_s = asked.at.timestamp()
+        entered = without_unread(asked.answers, self._ledger_writer, at_s=at_s)
+        for read, answers in entered:
             slot_queries.enter(read, answers, self._ledger_writer)
-        self.health.note(*(answers for _, answers in asked.answers), at_s=asked.at.timestamp())
+        self.health.note(*(answers for _, answers in entered), at_s=at_s)
+        for read, answers in asked.answers:
+            if read.is_old:
+                self.health.note_left_out(answers)
         if asked.is_asked and not _were_held_back(asked):
             self.seconds = asked.seconds
         self.failing = sum(tracked.problem is not None for tracked in self.tracked_slis if not tracked.parts)
