@@ -64,9 +64,11 @@ def reads(
     of counts of intervals are read back to it with each interval, as late numbers take the place of earlier ones. SLIs
     that lag behind, because Prometheus or we were away, are settled an hour further; those that are new start at the
     settled time. Those that were asked in vain are asked apart from the others, and in ever more pieces: it may be for
-    one of them that none of their batch is answered. While data is missing from the answers, nothing is settled. Where
-    what was missed is asked for in vain again and again, newer time is asked for as well (`unread_time.py`); while the source *is_away*,
-    having answered nothing in the slot before, that is so of one SLI, to see whether it would be answered.
+    one of them that none of their batch is answered. While data is missing from the answers, nothing is settled.
+
+    Where what was missed is asked for in vain again and again, newer time is asked for as well (`unread_time.py`);
+    while the source *is_away*, having answered nothing in the slot before, that is so of one SLI, to see whether it
+    would be answered.
     """
     beside = [tracked for tracked in tracked_slis if may_be_left_out(tracked, at_s)]
     if is_away and beside:

@@ -107,8 +107,10 @@ def _note(tracked: TrackedSli, said: str, *, at_s: float) -> None:
     attempts = 0 if before is None else before.attempts + 1
     if before is None:
         _log.error("older time cannot be read and is left out for now", query=tracked.query, error=said)
+    # What was read before, and is not final, is to be read again with it.
+    began_s = tracked.settled_s if is_long(tracked) else tracked.counted_s
     tracked.unread = UnreadTime(
-        since_s=(tracked.settled_s if is_long(tracked) else tracked.counted_s) if before is None else before.since_s,
+        since_s=began_s if before is None else before.since_s,
         until_s=newer_from_s(tracked, at_s) if before is None else before.until_s,
         said=said,
         attempts=attempts,
