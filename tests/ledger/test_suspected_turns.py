@@ -79,3 +79,34 @@ def test_errors_of_a_job_that_runs_often_count() -> None:
     _, bad = History(shown).final(SINCE, UNTIL)
     steps = np.diff(failed[5:61])
     assert bad == pytest.approx(np.where(steps < 0, failed[6:61], steps).sum(), rel=0.1)
+
+
+def test_errors_count_while_a_counter_is_corrected_twice() -> None:
+    """A server that loses the counts of two recycled workers does not come back to them: its errors fell for good."""
+    at = np.arange(7.0, END, 15.0)
+    lost = np.where(at < 3_000.0, 0.0, np.where(at < 3_200.0, 20_000.0, 40_000.0))
+    shown = [
+        series(at, 100_000.0 + np.floor(20 * at) - lost),
+        # A worker that had nearly all errors took them along.
+        series(at, np.floor(np.where(at < 3_000.0, 300.0 + 0.2 * at, 0.2 * (at - 2_990.0))), "500"),
+    ]
+    for counted in (
+        History(shown).final(SINCE, UNTIL),
+        History(shown).backwards(SINCE, UNTIL, warm_up_s=HISTORY_WARM_UP_S),
+    ):
+        assert counted == pytest.approx((20.2 * (UNTIL - SINCE), 0.2 * (UNTIL - SINCE)), rel=0.01)
+
+
+def test_what_is_suspected_does_not_depend_on_how_time_is_cut() -> None:
+    """An idle service whose second copy reads one less: one slot shows too few steps to suspect it."""
+    at = np.arange(7.0, END, 30.0)
+    dice = np.random.default_rng(25)
+    less = (dice.random((2, len(at))) < 0.2).astype(float)
+    good, bad = (np.cumsum(dice.poisson(pace * 30.0, len(at))) + 100.0 for pace in (0.02, 0.012))
+    shown = [series(at, good - less[0]), series(at, bad - less[1], "500")]
+    in_slots = History(shown).live(SINCE, UNTIL, hindsight_s=330.0, slot_s=30.0)
+    assert in_slots == History(shown).backwards(SINCE, UNTIL, warm_up_s=HISTORY_WARM_UP_S)
+    first, last = np.searchsorted(at, (SINCE, UNTIL)) - 1
+    grown = [float(counter[last] - counter[first]) for counter in (good, bad)]
+    # Some of the returns of counters that hardly move are taken for events; `increase()` counts tens of thousands.
+    assert in_slots == pytest.approx((sum(grown), grown[1]), rel=0.1)

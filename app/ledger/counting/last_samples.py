@@ -100,15 +100,20 @@ class Turns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectedTurns:
-    """What is known of a target of which the *leading* counter fell to what it cannot have counted.
+    """What is known of a target of which the *leading* counter fell in the look-back, last at *fell_s* by *missing*.
 
-    *falls* are when, in the look-back; *steps* the paces of its newest other steps; *marks* the highest values of other
-    counters, each with the time at which it was seen last. Nothing of this is saved.
+    *falls* are when it fell to what it cannot have counted, *returns* when it was back at once; *steps* the paces of
+    its newest other steps, *paces* those before it fell; *marks* the highest values of other counters, each with the
+    time at which it was seen last. Nothing of this is saved.
     """
 
     leading: int
     falls: tuple[float, ...]
+    returns: tuple[float, ...]
     steps: tuple[float, ...]
+    paces: tuple[float, ...]
+    missing: float
+    fell_s: float
     marks: Mapping[int, tuple[float, float]]
 
 

@@ -11,7 +11,7 @@ from math import isnan
 import numpy as np
 
 from app.ledger.counting.last_samples import SuspectedTurns
-from app.ledger.counting.plausibility import PROOF_PACES, SLACK_EVENTS, UNKNOWN_EVENTS
+from app.ledger.counting.plausibility import PROOF_PACES, SLACK_EVENTS, UNKNOWN_EVENTS, has_returned
 from app.ledger.counting.steps import SampleContext
 from app.ledger.runs import LEVEL_KEPT_S, LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
@@ -25,21 +25,54 @@ _OF_ONE_PROCESS = 8
 
 @dataclass(slots=True)
 class _Followed:
-    """The falls of a leading counter that are no restarts, and the paces of its newest other steps, up to a time."""
+    """What a leading counter did since it fell first, up to a time: falls that are no restarts, and returns from them.
+
+    *steps* are the paces of its newest other steps, *paces* those before it fell; *missing* is what it fell by last,
+    and *fell_s* when. All of it begins anew once it has not fallen for a look-back, so that it is the same however time
+    was cut into reads.
+    """
 
     falls: list[float]
+    returns: list[float]
     steps: list[float]
+    paces: list[float]
+    missing: float
+    fell_s: float
+
+    @classmethod
+    def of(cls, known: SuspectedTurns | None) -> "_Followed":
+        if known is None:
+            return cls([], [], [], [], 0.0, -np.inf)
+        return cls(
+            list(known.falls), list(known.returns), list(known.steps), list(known.paces), known.missing, known.fell_s
+        )
+
+    def copy(self) -> "_Followed":
+        return _Followed(
+            list(self.falls), list(self.returns), list(self.steps), list(self.paces), self.missing, self.fell_s
+        )
+
+    def begin(self, steps: list[float], paces: list[float]) -> None:
+        """Follow it from a fall on, as of the paces of its last two *steps* and of the cells before."""
+        self.steps, self.paces, self.missing = steps, paces, 0.0
 
     def see(self, *, at: float, gap_s: float, before: float, value: float) -> None:
-        if value >= before:
-            self.steps = [*self.steps, (value - before) / gap_s][-_KEPT_STEPS:]
-        elif self._moves and value > PROOF_PACES * self._slowest * gap_s + SLACK_EVENTS:
-            self.falls.append(at)
+        if value < before:
+            self.fell_s, self.missing = at, before - value
+            if self._moves and value > PROOF_PACES * self._slowest * gap_s + SLACK_EVENTS:
+                self.falls.append(at)
+            return
+        growth = value - before
+        if self.missing and has_returned(
+            np.array([growth]), gap_s=np.array([gap_s]), pace=np.array([self._slowest]), missing=self.missing
+        ):
+            self.returns.append(at)
+        self.steps = [*self.steps, growth / gap_s][-_KEPT_STEPS:]
 
     @property
     def _slowest(self) -> float:
         """How fast one process counts at most: by the slowest rises, as others are jumps from one to another."""
-        rises = sorted(step for step in self.steps if step > 0)
+        rises = sorted(step for step in (*self.paces, *self.steps) if step > 0)
         # Nothing is known of a counter that has not risen yet.
         return rises[len(rises) // _OF_ONE_PROCESS] if rises else np.inf
 
@@ -74,41 +107,48 @@ class SuspectedTurnsCounter:
         samples, steps = self._steps.samples, self._steps
         known = self._context.cursor.suspected.get(target)
         first, last = self._context.span(leading)
-        begin_s = float(samples.time[first]) if first < last else self._until
-        followed = (
-            _Followed(list(known.falls), list(known.steps)) if known else _Followed([], self._paces(leading, begin_s))
-        )
-        at_until = None
+        followed, at_until = _Followed.of(known), None
         for index in range(first, last):
-            if at_until is None and samples.time[index] > self._until:
-                at_until = _Followed(list(followed.falls), list(followed.steps))
-            if not isnan(steps.raw[index]):
-                followed.see(
-                    at=float(samples.time[index]),
-                    gap_s=float(samples.time[index] - steps.since[index]),
-                    before=float(steps.raw[index]),
-                    value=float(samples.value[index]),
-                )
+            at, before, value = float(samples.time[index]), float(steps.raw[index]), float(samples.value[index])
+            if at_until is None and at > self._until:
+                at_until = followed.copy()
+            if isnan(before):
+                continue
+            lately = at - followed.fell_s <= LOOKBACK_S
+            if value < before and not lately:
+                followed.begin(*self._before_fall(leading, at))
+            if value < before or lately:
+                followed.see(at=at, gap_s=at - float(steps.since[index]), before=before, value=value)
         at_until = at_until or followed
         marks = dict(known.marks) if known else {}
-        if len(followed.falls) >= _LEAST_FALLS:
-            self._count_small(target, leading, np.array(followed.falls), marks)
-        falls = tuple(each for each in at_until.falls if self._until - each <= LOOKBACK_S)
-        if falls:
-            self.found[target] = SuspectedTurns(leading=leading, falls=falls, steps=tuple(at_until.steps), marks=marks)
+        if len(followed.falls) >= _LEAST_FALLS and followed.returns:
+            self._count_small(target, leading, np.array(followed.falls), np.array(followed.returns), marks)
+        if self._until - at_until.fell_s <= LOOKBACK_S:
+            self.found[target] = SuspectedTurns(
+                leading=leading,
+                falls=tuple(each for each in at_until.falls if self._until - each <= LOOKBACK_S),
+                returns=tuple(each for each in at_until.returns if self._until - each <= LOOKBACK_S),
+                steps=tuple(at_until.steps),
+                paces=tuple(at_until.paces),
+                missing=at_until.missing,
+                fell_s=at_until.fell_s,
+                marks=marks,
+            )
 
-    def _paces(self, counter: int, at: float) -> list[float]:
-        """The slowest that is known of a counter before its first rise here."""
-        steps = self._context.last_steps(np.array([counter]), at)
-        paces = [*self._context.paces(counter, at), float(steps.latest[0]), float(steps.earlier[0])]
-        return [pace for pace in paces if pace > 0]
+    def _before_fall(self, counter: int, at: float) -> tuple[list[float], list[float]]:
+        """The paces of the last two steps of a counter that falls, and those in the cells before, where it rose."""
+        last = self._context.last_steps(np.array([counter]), at)
+        steps = [pace for pace in (float(last.earlier[0]), float(last.latest[0])) if pace >= 0]
+        return steps, [pace for pace in self._context.paces(counter, at) if pace > 0]
 
-    def _count_small(self, target: int, leading: int, falls: Floats, marks: dict[int, tuple[float, float]]) -> None:
-        """Count the small counters of a target where it is suspected: between two falls within the look-back."""
+    def _count_small(
+        self, target: int, leading: int, falls: Floats, returns: Floats, marks: dict[int, tuple[float, float]]
+    ) -> None:
+        """Count the small counters of a target where it is suspected: two falls and a return within the look-back."""
         samples, steps = self._steps.samples, self._steps
         mine, times = self._context.of_target(target)
-        fallen = np.searchsorted(falls, times + LOOKBACK_S, side="right") - np.searchsorted(falls, times - LOOKBACK_S)
-        for index in mine[(fallen >= _LEAST_FALLS) & (times <= self._until)].tolist():
+        suspected = (_around(falls, times) >= _LEAST_FALLS) & (_around(returns, times) > 0)
+        for index in mine[suspected & (times <= self._until)].tolist():
             counter = int(samples.counter[index])
             at, value, before = float(samples.time[index]), float(samples.value[index]), float(steps.raw[index])
             if counter == leading or value > UNKNOWN_EVENTS or isnan(before) or self._judged[index]:
@@ -130,3 +170,9 @@ class SuspectedTurnsCounter:
         values = np.concatenate([samples.value[here], steps.raw[here], steps.raw[first : first + 1]])
         dip = self._context.cursor.dips.get(counter)
         return float(np.nan_to_num(values).max(initial=dip.high if dip else 0.0))
+
+
+def _around(seen_s: Floats, times: Floats) -> Ints:
+    """How often something was seen within the look-back of *times*, before or after."""
+    first, last = np.searchsorted(seen_s, times - LOOKBACK_S), np.searchsorted(seen_s, times + LOOKBACK_S, side="right")
+    return last - first
