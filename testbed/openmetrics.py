@@ -1,5 +1,7 @@
 """Samples as text, and from there into the databases of Prometheus and VictoriaMetrics."""
 
+import json
+import re
 import subprocess
 import tempfile
 import uuid
@@ -58,12 +60,17 @@ def create_blocks(samples: Iterable[Samples], data_dir: Path) -> None:
 
 def import_into(victoria_metrics: Server, samples: Iterable[Samples]) -> None:
     """Send *samples* to a running VictoriaMetrics and make them visible to queries."""
+    sent = [one for one in samples if len(one.times_ms)]
     with _client(victoria_metrics) as client:
-        for one in samples:
+        for one in sent:
             head = one.text + " "
             pairs = zip(one.values.tolist(), one.times_ms.tolist(), strict=True)
             _import(client, "".join([f"{head}{value} {at}\n" for value, at in pairs]))
-    make_visible(victoria_metrics)
+        make_visible(victoria_metrics)
+        # `force_flush` does not wait for the flush of each second, which on a busy machine still writes what it has
+        # taken before.
+        if sent:
+            wait_until(partial(_has_all, client, sent), "imported samples are visible")
 
 
 def make_visible(victoria_metrics: Server) -> None:
@@ -89,6 +96,14 @@ def _client(victoria_metrics: Server) -> httpx.Client:
 
 def _import(client: httpx.Client, text: str) -> None:
     client.post("/api/v1/import/prometheus", content=text.encode()).raise_for_status()
+
+
+def _has_all(client: httpx.Client, sent: Sequence[Samples]) -> bool:
+    first, last = min(int(one.times_ms[0]) for one in sent), max(int(one.times_ms[-1]) for one in sent)
+    names = json.dumps("|".join(sorted({re.escape(one.metric) for one in sent})))
+    asked = {"query": f"sum(count_over_time({{__name__=~{names}}}[{last - first + 1}ms]))", "time": str(last / 1000)}
+    found = client.post("/api/v1/query", data=asked).raise_for_status().json()["data"]["result"]
+    return bool(found) and int(found[0]["value"][1]) >= sum(len(one.times_ms) for one in sent)
 
 
 def _finds(client: httpx.Client, metric: str, count: int) -> bool:

@@ -83,6 +83,9 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "history": {
         "unreadable": "history cannot be read now",
+        "left_out": "older time cannot be read and is left out for now",
+        "left_out_counted": "what could not be read is counted now",
+        "left_out_for_good": "what could not be read for hours stays a hole",
         "complete": "history is complete",
         "whole_again": "history is whole again and is counted again",
         "copies_counted_again": "copies of series are counted again as one",
