@@ -4,7 +4,7 @@ Pure: no IO. May import `app.slo` and `app.wording`. Start at `reading.py`, whic
 of the other modules reads one of them into a `Change`; `found.py` finds deploys in labels of metrics.
 """
 
-from app.changes.fields import LONGEST_URL, MalformedChangeError, moment_of_text
+from app.changes.fields import LONGEST_URL, MalformedChangeError, moment_of, moment_of_text
 from app.changes.found import (
     DEFAULT_QUERIES,
     FOUND_SOURCE,
@@ -40,6 +40,7 @@ __all__ = [
     "concerns",
     "is_same_deploy",
     "last_before",
+    "moment_of",
     "moment_of_text",
     "read_change",
     "reporter_of",

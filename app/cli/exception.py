@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.changes import moment_of
 from app.cli.configuration import TokenOption, api_token
 from app.cli.console import Format, FormatOption, fail, output, print_items
 from app.cli.remote import DEFAULT_URL, RemoteError, Url, add_exception, end_exception, fetch_exceptions
@@ -23,14 +24,11 @@ def _values(flag: str, help: str, metavar: str) -> Any:  # noqa: A002  as typer 
 
 
 def _instant(text: str) -> str:
-    """A time with its zone, as it was written."""
+    """When something ends that is written as a time with its zone."""
     try:
-        at = datetime.fromisoformat(text)
+        return moment_of(text).isoformat()
     except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} is not a time: write 2026-03-01T18:00:00Z, or +01:00 for Z")
-    return text
+        raise typer.BadParameter(f"{text!r} is not a time: write 2026-03-01T18:00:00Z, or +01:00 for Z") from None
 
 
 def _length(text: str) -> str:

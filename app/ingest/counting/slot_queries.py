@@ -4,9 +4,7 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 
@@ -30,16 +28,6 @@ _LONGEST_PARTIAL_S = 3 * 3600
 _MOST_HALVINGS = 4
 # What was missed in an outage is caught up an hour in an evaluation, so that catching up never floods Prometheus.
 _LONGEST_READ_S = 3600
-
-
-class _Range(NamedTuple):
-    """What is to be read of one SLI, as in `Read`."""
-
-    since_s: float
-    until_s: float
-    settle_s: float | None
-    first: bool = False
-    is_old: bool = False
 
 
 def settle_up_to(at_s: float, settle_s: float) -> float:
@@ -75,7 +63,7 @@ def reads(
         # Each in its turn: a query that is never answered says nothing of the others.
         beside = [beside[beside[0].consecutive_failures % len(beside)]]
     with_newer = {tracked.key for tracked in beside}
-    grouped: dict[tuple[_Range, int], list[TrackedSli]] = defaultdict(list)
+    grouped: dict[tuple[Read, int], list[TrackedSli]] = defaultdict(list)
     for tracked in tracked_slis:
         # Composites are counted after their components, which are asked for.
         if tracked.refusal is None and not tracked.parts:
@@ -85,7 +73,7 @@ def reads(
             ):
                 grouped[one, tracked.consecutive_failures].append(tracked)
     return tuple(
-        Read(tracked_slis=piece, **one._asdict())
+        one._replace(tracked_slis=piece)
         for (one, consecutive_failures), members in grouped.items()
         for piece in _pieces(members, consecutive_failures)
     )
@@ -93,10 +81,10 @@ def reads(
 
 def _ranges(
     tracked: TrackedSli, *, at_s: float, interval_s: int, settle_s: float, beside_unread: bool
-) -> Iterator[_Range]:
-    """What to read of one SLI for a slot."""
+) -> Iterator[Read]:
+    """What to read of one SLI for a slot, of no SLI yet."""
     if not tracked.started:
-        yield _Range(settle_up_to(at_s, settle_s) - WARM_UP_S, at_s, None, first=True)
+        yield Read(since_s=settle_up_to(at_s, settle_s) - WARM_UP_S, until_s=at_s, first=True)
         return
     settle_to = settled_up_to(tracked, at_s, interval_s=interval_s, settle_s=settle_s)
     if beside_unread:
@@ -105,27 +93,28 @@ def _ranges(
         yield _settling(tracked, at_s, settle_to)
     elif at_s > tracked.counted_s and _has_new_interval(tracked, at_s):
         # All that is provisional, since any of it may be another number now.
-        yield _Range(tracked.settled_s, at_s, tracked.settled_s)
+        yield Read(since_s=tracked.settled_s, until_s=at_s, settle_s=tracked.settled_s)
     elif at_s > tracked.counted_s:
-        yield _Range(_since(tracked.counted_s, tracked.read_from_s, tracked), at_s, None)
+        yield Read(since_s=_since(tracked.counted_s, tracked.read_from_s, tracked), until_s=at_s)
 
 
-def _ranges_beside_unread(tracked: TrackedSli, at_s: float, settle_to: float) -> Iterator[_Range]:
+def _ranges_beside_unread(tracked: TrackedSli, at_s: float, settle_to: float) -> Iterator[Read]:
     """Newer time, and what was missed: an hour of it as usual, or all of it now and then once it is left out."""
     if at_s > tracked.counted_s:
-        yield _Range(newer_from_s(tracked, at_s), at_s, None)
+        yield Read(since_s=newer_from_s(tracked, at_s), until_s=at_s)
     if tracked.unread is None and settle_to > tracked.settled_s:
         yield _settling(tracked, at_s, settle_to)._replace(is_old=True)
     elif tracked.unread is not None and at_s >= tracked.unread.again_s:
-        yield _Range(tracked.settle_from_s, at_s, settle_to, is_old=True)
+        yield Read(since_s=tracked.settle_from_s, until_s=at_s, settle_s=settle_to, is_old=True)
 
 
-def _settling(tracked: TrackedSli, at_s: float, settle_to: float) -> _Range:
+def _settling(tracked: TrackedSli, at_s: float, settle_to: float) -> Read:
     # What was counted provisionally is counted again at once, or it would be missing in between.
     longest = max(_longest_read_s(tracked), tracked.counted_s - tracked.settled_s)
     settled = max(tracked.settled_s, min(settle_to, tracked.settled_s + longest))
     until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
-    return _Range(_since(tracked.settled_s, tracked.settle_from_s, tracked), until_s, settled)
+    since_s = _since(tracked.settled_s, tracked.settle_from_s, tracked)
+    return Read(since_s=since_s, until_s=until_s, settle_s=settled)
 
 
 def needs_query(read: Read) -> bool:
@@ -168,7 +157,7 @@ async def ask(read: Read, batcher: QueryBatcher, source: Source, *, deadline: fl
     answers = await _ask_at_once(first, batcher, source, deadline=deadline)
     if not answers.answered or not others:
         return answers
-    asked = [replace(other, tracked_slis=tuple(answers.answered)) for other in others]
+    asked = [other._replace(tracked_slis=tuple(answers.answered)) for other in others]
     more = await asyncio.gather(*(_ask_at_once(one, batcher, source, deadline=deadline) for one in asked))
     joined = QueryResults.joined([answers, *more])
     failed = {tracked.key: (tracked, error) for tracked, error in joined.failed}
@@ -187,7 +176,7 @@ def _hours(read: Read) -> list[Read]:
     part_s = max(MIDDLE_WIDTH_S, (_LONGEST_READ_S >> min(attempts, 2)) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S)
     begins = np.arange(read.since_s, read.until_s, part_s).tolist()
     return [
-        replace(read, since_s=since_s, until_s=until_s)
+        read._replace(since_s=since_s, until_s=until_s)
         for since_s, until_s in zip(begins, [*begins[1:], read.until_s], strict=True)
     ]
 

@@ -5,7 +5,7 @@ As with data that is missing from answers, what follows it is provisional until 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -25,18 +25,17 @@ _LONGEST_PAUSE_S = 600.0
 _LONGEST_UNREAD_S = 6 * 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class Read(NamedTuple):
     """One time range of raw samples to read for some SLIs.
 
     *settle_s* is up to where their counts become final with it, None if they do not. *is_old*: newer time is asked for
     as well, and goes on without it if it is not answered.
     """
 
-    tracked_slis: tuple[TrackedSli, ...]
     since_s: float
     until_s: float
-    settle_s: float | None
+    settle_s: float | None = None
+    tracked_slis: tuple[TrackedSli, ...] = ()
     first: bool = False
     is_old: bool = False
 
