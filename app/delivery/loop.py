@@ -89,9 +89,9 @@ class DeliveryLoop:
         self._reach = Reach()
 
     @property
-    def reaches_nobody_for(self) -> timedelta:
-        """As `Reach.nobody_for`."""
-        return self._reach.nobody_for
+    def unanswered_for(self) -> timedelta:
+        """As `Reach.unanswered_for`."""
+        return self._reach.unanswered_for
 
     def forget_reach(self) -> None:
         """Forget which receivers were reached: another process has delivered since."""

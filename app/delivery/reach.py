@@ -28,7 +28,7 @@ class Reach:
             self._answered_at = at
 
     @property
-    def nobody_for(self) -> timedelta:
+    def unanswered_for(self) -> timedelta:
         """How long attempts have gone on of which none was answered by any receiver; 0 where one was."""
         if not self._unanswered_since or self._failed_at is None:
             return timedelta(0)

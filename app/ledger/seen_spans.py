@@ -1,4 +1,4 @@
-"""When counters were seen first and last, whatever was counted of them: what was there together is not one counter."""
+"""When counters were seen first and last, not what was counted of them: what was there together is not one counter."""
 
 from dataclasses import dataclass, field
 

@@ -15,7 +15,7 @@ from app.ingest import BoundedSource, Source
 from app.replay.backtest import BacktestedSlo, BacktestQuestion, BacktestResult, SloOutcome, backtest_slo
 from app.replay.history.history_reader import HistoryDetail, MemberPast, PastReader, past_bounds
 from app.replay.history.ledger_history import HistorySource, LedgerReader, lacks_history, with_ledger
-from app.replay.incidents.files import LabelledIncident, incidents_of, incidents_of_nobody
+from app.replay.incidents.files import LabelledIncident, incidents_of, incidents_of_no_slo
 from app.replay.prometheus_alerts import rules_of_others
 from app.slo import Slo
 from app.store import StoreUnavailableError
@@ -67,7 +67,7 @@ class BacktestPlan:
     @property
     def problems(self) -> dict[str, str]:
         """What is left out, by SLO or by what an incident names: proposed rules of no use, incidents of no SLO."""
-        found = dict(incidents_of_nobody(self.labelled or (), self.documents))
+        found = dict(incidents_of_no_slo(self.labelled or (), self.documents))
         for slo in self.slos:
             why = [f"{rules.name}: {one}" for rules in self.proposed for one in rules.left_out(slo)]
             if why:

@@ -64,7 +64,7 @@ def _within(path: Path, key: Hashable, work: Callable[[], T], within_s: float) -
 def _open(files: Sequence[Path]) -> None:
     for file in files:
         with suppress(OSError):
-            # A pipe blocks whoever opens it, and is refused where it is read.
+            # To open a pipe blocks, and is refused where it is read.
             if stat.S_ISREG(file.stat().st_mode):
                 with file.open("rb") as stream:
                     stream.read(1)

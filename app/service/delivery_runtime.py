@@ -117,9 +117,9 @@ class DeliveryRuntime:
             self._loop.wake()
 
     @property
-    def reaches_nobody_for(self) -> timedelta:
+    def unanswered_for(self) -> timedelta:
         """How long no receiver has answered any attempt."""
-        return self._loop.reaches_nobody_for
+        return self._loop.unanswered_for
 
     def wake(self) -> None:
         """Look now for what other processes have put into the outbox."""

@@ -585,8 +585,8 @@ class Engine:
             StoreError: it is tried again at the next look.
         """
         interval_s = self._components.settings.evaluation_interval.total_seconds()
-        reaches_nobody = self._delivery.reaches_nobody_for.total_seconds() >= max(interval_s / 2, _UNREACHED_S)
-        if reaches_nobody and self._did_service and await asyncio.to_thread(replica.yield_delivery):
+        is_cut_off = self._delivery.unanswered_for.total_seconds() >= max(interval_s / 2, _UNREACHED_S)
+        if is_cut_off and self._did_service and await asyncio.to_thread(replica.yield_delivery):
             _log.warning("no receiver can be reached from here; another replica delivers")
             await self._give_back()
 

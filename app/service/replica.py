@@ -209,7 +209,7 @@ class Replica:
         """Log the first failure of an outage; its end is logged too."""
         if not self._failing and self._is_stuck and not isinstance(error, StoreUnavailableError | StoreLockedError):
             _log.error(
-                "shards cannot be loaded, and nobody evaluates them", shards=len(self._waiting), error=str(error)
+                "shards cannot be loaded, and no replica evaluates them", shards=len(self._waiting), error=str(error)
             )
         elif not self._failing:
             _log.warning("the leases of the replicas cannot be read or written", error=str(error))

@@ -535,7 +535,7 @@ def _exposition(components: Components, settings: Settings) -> Exposition:
 
 
 def _check_stored(components: Components) -> None:
-    """Before a replica takes shards that it cannot load, and that nobody would evaluate.
+    """Before a replica takes shards that it cannot load, and that no other would evaluate.
 
     Raises:
         StoreError: the slots of the ledger are of another length.

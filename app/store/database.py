@@ -144,7 +144,7 @@ class Database:
             try:
                 yield
             except StoreFencedError:
-                # It has waited for nobody: another replica has what it would have written.
+                # It has waited for no other: another replica has what it would have written.
                 raise
             except StoreLockedError:
                 # Not of one that gave up itself: each of those who wait would make all others give up too.

@@ -23,7 +23,7 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreUnreachableError(StoreUnavailableError):
-    """The server of the database cannot be reached, or lets nobody in: another attempt may succeed."""
+    """The server of the database cannot be reached, or lets no client in: another attempt may succeed."""
 
 
 class StoreDriverError(StoreUnavailableError):

@@ -108,7 +108,7 @@ def claim(path: Path) -> DatabaseFile:
     # SQLite too writes beside the file that a link leads to.
     path = path.resolve()
     if path.is_fifo() or path.is_socket():
-        # To open a pipe would wait for whoever writes into it.
+        # To open a pipe would wait for a process that writes into it.
         raise StoreError(f"{path} is not a regular file; give another with SLOBURN_DATABASE_URL")
     with ExitStack() as claims:
         try:

@@ -15,7 +15,7 @@ BUSY = Failed(reason=FailureReason.SERVER_ERROR, detail="503")
 
 
 @pytest.mark.parametrize(
-    ("attempts", "nobody_for_s"),
+    ("attempts", "unanswered_for_s"),
     [
         ([], 0),
         ([("a", 0, 10, SLOW)], 10),
@@ -26,17 +26,17 @@ BUSY = Failed(reason=FailureReason.SERVER_ERROR, detail="503")
         ([("a", 0, 10, SLOW), ("a", 11, 12, BUSY)], 0),
     ],
 )
-def test_it_is_reached_by_whoever_answers_last(
-    attempts: Sequence[tuple[str, int, int, Outcome]], nobody_for_s: int
+def test_it_is_reached_by_the_one_that_answers_last(
+    attempts: Sequence[tuple[str, int, int, Outcome]], unanswered_for_s: int
 ) -> None:
     reach = Reach()
     for receiver, began_s, ended_s, outcome in attempts:
         began_at, ended_at = (START + timedelta(seconds=s) for s in (began_s, ended_s))
         reach.note(receiver, [outcome], began_at=began_at, at=ended_at)
-    assert reach.nobody_for == timedelta(seconds=nobody_for_s)
+    assert reach.unanswered_for == timedelta(seconds=unanswered_for_s)
 
 
 def test_a_digest_of_which_one_alert_was_answered_has_reached_its_receiver() -> None:
     reach = Reach()
     reach.note("a", [CUT, Delivered()], began_at=START, at=START + timedelta(minutes=1))
-    assert reach.nobody_for == timedelta(0)
+    assert reach.unanswered_for == timedelta(0)

@@ -7,7 +7,7 @@ import pytest
 
 from app.documents import ProposedRules, read_proposed_rules
 from app.replay import LabelledIncident, read_incidents
-from app.replay.incidents.files import incidents_of_nobody
+from app.replay.incidents.files import incidents_of_no_slo
 from app.slo import Severity, SloId
 from app.yamldoc import ErrorFinding
 from tests.support.snapshots import an_slo
@@ -92,5 +92,5 @@ def test_incidents_of_no_slo_are_counted_by_what_they_name() -> None:
     )
     found = read_incidents(f"start,end,slo,service\n{rows}", Path("incidents.csv"))
     labelled = [one for one in found if isinstance(one, LabelledIncident)]
-    problems = incidents_of_nobody(labelled, [an_slo()])
+    problems = incidents_of_no_slo(labelled, [an_slo()])
     assert {name: problem[-1] for name, problem in problems.items()} == {"gone": "2", "nobody": "1"}

@@ -1,4 +1,4 @@
-"""Files that block whoever opens them, as on a network disk that is away."""
+"""Files that block a process that opens them, as on a network disk that is away."""
 
 import fcntl
 import os

@@ -301,7 +301,7 @@ def _add_no_data(
         if partial is not None:
             newest = member.tracked.partial_since_s
         if member.tracked.partial is not None and newest is not None:
-            # A start begins to count the time anew, and so does the last of partial data: neither ends a ticket.
+            # A start begins to count the time again, and so does the last of partial data: neither ends a ticket.
             tickets = (one for one in of_conditions.get(slo_id, ()) if one.cause is Cause.NO_DATA and one.firing)
             begun = ((one.since - wanted).timestamp() for one in tickets if one.since is not None)
             newest = min([newest, *begun])

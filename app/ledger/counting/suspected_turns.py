@@ -28,7 +28,7 @@ class _Followed:
     """What a leading counter did since it fell first, up to a time: falls that are no restarts, and returns from them.
 
     *steps* are the paces of its newest other steps, *paces* those before it fell; *missing* is what it fell by last,
-    and *fell_s* when. All of it begins anew once it has not fallen for a look-back, so that it is the same however time
+    and *fell_s* when. It all begins again once it has not fallen for a look-back, so that it is the same however time
     was cut into reads.
     """
 

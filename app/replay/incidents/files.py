@@ -109,7 +109,7 @@ def incidents_of(labelled: Sequence[LabelledIncident], slo: SloId, service: str)
     return tuple(one.incident for one in labelled if one.concerns(slo, service))
 
 
-def incidents_of_nobody(labelled: Sequence[LabelledIncident], slos: Iterable[Slo]) -> Mapping[str, str]:
+def incidents_of_no_slo(labelled: Sequence[LabelledIncident], slos: Iterable[Slo]) -> Mapping[str, str]:
     """By the SLO or service that incidents name and that there is not: how many are left out for that."""
     there = {(str(slo.id), slo.service) for slo in slos}
     ids, services = {id_ for id_, _ in there}, {service for _, service in there}

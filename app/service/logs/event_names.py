@@ -130,7 +130,7 @@ _BY_AREA: Final[Mapping[str, Mapping[str, str]]] = {
         "shards_given_back": "shards given back",
         "shards_lost": "other replicas have taken shards of this one",
         "shards_taken": "shards taken",
-        "shards_not_loaded": "shards cannot be loaded, and nobody evaluates them",
+        "shards_not_loaded": "shards cannot be loaded, and no replica evaluates them",
         "leases_unreachable": "the leases of the replicas cannot be read or written",
         "leases_reachable": "the leases of the replicas can be read and written again",
         "left_unknown": "what other replicas have left to this one is not known",
